@@ -1,0 +1,383 @@
+//! Samples and labels in memory: data sets, seeded batches, stratified splits, one-hot. No input or output.
+
+use std::sync::Arc;
+
+use crate::train::rng::Stream;
+use crate::{Error, Result};
+
+/// Input values of all rows, row-major. A clone is another handle on the same values.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// Bytes kept as bytes, a quarter of the memory; the network sees `scale * byte`.
+    Bytes {
+        /// The bytes.
+        values: Arc<[u8]>,
+        /// Factor applied as a batch is gathered, for instance 1/255.
+        scale: f32,
+    },
+    /// Numbers that the network sees as they are.
+    Floats(Arc<[f32]>),
+}
+
+impl Inputs {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes { values, .. } => values.len(),
+            Self::Floats(values) => values.len(),
+        }
+    }
+
+    fn select(&self, rows: &[usize], width: usize) -> Self {
+        fn gather<T: Copy>(values: &[T], rows: &[usize], width: usize) -> Arc<[T]> {
+            rows.iter().flat_map(|r| values[r * width..][..width].iter().copied()).collect()
+        }
+        match self {
+            Self::Bytes { values, scale } => Self::Bytes { values: gather(values, rows, width), scale: *scale },
+            Self::Floats(values) => Self::Floats(gather(values, rows, width)),
+        }
+    }
+}
+
+/// Labelled samples for a classifier.
+///
+/// # Shapes
+/// `rows()` x `width()` inputs, `rows()` labels below `classes().len()`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    name: String,
+    inputs: Inputs,
+    width: usize,
+    labels: Arc<[u32]>,
+    classes: Arc<[String]>,
+    image: Option<(usize, usize)>,
+}
+
+impl Dataset {
+    /// Inputs of `width` numbers a row, a label for each row, and the names of the classes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the inputs do not fill as many rows as there are labels;
+    /// [`Error::Data`] if a label has no class or an input is not finite.
+    pub fn new(
+        name: impl Into<String>,
+        inputs: Inputs,
+        width: usize,
+        labels: impl Into<Arc<[u32]>>,
+        classes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self> {
+        let (name, labels) = (name.into(), labels.into());
+        let classes: Arc<[String]> = classes.into_iter().map(Into::into).collect();
+        if width == 0 {
+            return Err(Error::shape(format!("{name}: inputs per row"), "at least 1", 0));
+        }
+        if Some(inputs.len()) != labels.len().checked_mul(width) {
+            let expected = format!("{} rows x {width}", labels.len());
+            return Err(Error::shape(format!("{name}: input values"), expected, inputs.len()));
+        }
+        if let Some(row) = labels.iter().position(|&label| label as usize >= classes.len()) {
+            let reason = format!("label {} is out of range: the classes are 0..{}", labels[row], classes.len());
+            return Err(Error::row(name, row, reason));
+        }
+        if let Inputs::Floats(values) = &inputs
+            && let Some(at) = values.iter().position(|v| !v.is_finite())
+        {
+            let reason = format!("input {} is {}, not a finite number", at % width, values[at]);
+            return Err(Error::row(name, at / width, reason));
+        }
+        Ok(Self { name, inputs, width, labels, classes, image: None })
+    }
+
+    /// The same rows, known to be grey images of `height` x `width` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if that is not the number of inputs.
+    pub fn with_image(mut self, height: usize, width: usize) -> Result<Self> {
+        if height * width != self.width {
+            let what = format!("{}: pixels of an image", self.name);
+            return Err(Error::shape(what, self.width, format!("{height} x {width}")));
+        }
+        self.image = Some((height, width));
+        Ok(self)
+    }
+
+    /// What the data is called in messages and receipts.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Number of inputs of a sample.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The input values as they lie in memory.
+    #[must_use]
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The class index of each row.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The names of the classes, by index.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Height and width, if the rows are images.
+    #[must_use]
+    pub fn image(&self) -> Option<(usize, usize)> {
+        self.image
+    }
+
+    /// The factor between a stored byte and what the network sees; 1 for numbers.
+    #[must_use]
+    pub fn scale(&self) -> f32 {
+        match self.inputs {
+            Inputs::Bytes { scale, .. } => scale,
+            Inputs::Floats(_) => 1.0,
+        }
+    }
+
+    /// Sample `row` as the network sees it.
+    ///
+    /// # Panics
+    /// If `row >= rows()`.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        let range = row * self.width..(row + 1) * self.width;
+        match &self.inputs {
+            Inputs::Bytes { values, scale } => values[range].iter().map(|&b| f32::from(b) * scale).collect(),
+            Inputs::Floats(values) => values[range].to_vec(),
+        }
+    }
+
+    /// The named rows, in the order given, as a data set of their own.
+    ///
+    /// # Panics
+    /// If a row is out of range.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.select(rows, self.width),
+            labels: rows.iter().map(|&r| self.labels[r]).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The first `rows` samples, or all if there are fewer.
+    #[must_use]
+    pub fn head(&self, rows: usize) -> Self {
+        if rows >= self.rows() { self.clone() } else { self.select(&(0..rows).collect::<Vec<_>>()) }
+    }
+
+    /// Stratified parts of the given sizes: each part has every class in the proportion of the whole, as nearly as
+    /// whole rows allow. What the sizes leave over goes to no part.
+    ///
+    /// Rows are shuffled within their class by the stream `split` of `seed`, the classes are interleaved in
+    /// proportion, and the parts are cut off one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the sizes sum to more than there are rows, or one is 0.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{Dataset, Inputs};
+    /// let labels: Vec<u32> = (0..100).map(|i| u32::from(i % 4 == 0)).collect();
+    /// let data = Dataset::new("demo", Inputs::Floats(vec![0.0; 100].into()), 1, labels, ["a", "b"])?;
+    /// let [train, validation, test] = data.split([60, 20, 20], 0)?;
+    /// let ones = |part: &Dataset| part.labels().iter().sum::<u32>();
+    /// assert_eq!([ones(&train), ones(&validation), ones(&test)], [15, 5, 5]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn split<const N: usize>(&self, sizes: [usize; N], seed: u64) -> Result<[Self; N]> {
+        let total: usize = sizes.iter().sum();
+        if total > self.rows() || sizes.contains(&0) {
+            let reason =
+                format!("{sizes:?} of {} rows: each part needs at least 1 row, all together no more", self.rows());
+            return Err(Error::config("split", reason));
+        }
+        let order = self.stratified_order(seed);
+        let mut from = 0;
+        Ok(sizes.map(|size| {
+            let mut rows = order[from..from + size].to_vec();
+            rows.sort_unstable();
+            from += size;
+            self.select(&rows)
+        }))
+    }
+
+    /// All rows, so ordered that every stretch of them has the classes in proportion.
+    fn stratified_order(&self, seed: u64) -> Vec<usize> {
+        let mut by_class = vec![Vec::new(); self.classes.len()];
+        for (row, &label) in self.labels.iter().enumerate() {
+            by_class[label as usize].push(row);
+        }
+        let mut placed = Vec::with_capacity(self.rows());
+        for (class, rows) in by_class.iter_mut().enumerate() {
+            Stream::new(seed, "split", class as u64).shuffle(rows);
+            let count = rows.len() as f64;
+            placed.extend(rows.iter().enumerate().map(|(rank, &row)| ((rank as f64 + 0.5) / count, class, row)));
+        }
+        placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        placed.into_iter().map(|(_, _, row)| row).collect()
+    }
+}
+
+/// The rows of a data set in batches, shuffled anew every epoch by the stream `shuffle` of the seed.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Batches;
+/// let mut batches = Batches::new(60_000, 128, 0);
+/// assert_eq!(batches.per_epoch(), 469);
+/// assert_eq!(batches.epoch(1).last().map(<[u32]>::len), Some(96));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Batches {
+    order: Vec<u32>,
+    batch: usize,
+    seed: u64,
+}
+
+impl Batches {
+    /// Batches of `batch` of the rows `0..rows`.
+    ///
+    /// # Panics
+    /// If `batch` is 0 or there are 2^32 rows or more.
+    #[must_use]
+    pub fn new(rows: usize, batch: usize, seed: u64) -> Self {
+        assert!(batch > 0, "a batch has at least one row");
+        let rows = u32::try_from(rows).expect("fewer than 2^32 rows");
+        Self { order: (0..rows).collect(), batch, seed }
+    }
+
+    /// Number of batches of an epoch, a short last one included.
+    #[must_use]
+    pub fn per_epoch(&self) -> usize {
+        self.order.len().div_ceil(self.batch)
+    }
+
+    /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are asked for.
+    pub fn epoch(&mut self, epoch: u64) -> impl ExactSizeIterator<Item = &[u32]> {
+        for (row, place) in self.order.iter_mut().enumerate() {
+            *place = row as u32;
+        }
+        Stream::new(self.seed, "shuffle", epoch).shuffle(&mut self.order);
+        self.order.chunks(self.batch)
+    }
+}
+
+/// A row of `classes` zeros with a one at `label`.
+///
+/// # Panics
+/// If `label >= classes`.
+///
+/// # Example
+/// ```
+/// assert_eq!(layerloop::data::onehot(2, 4), [0.0, 0.0, 1.0, 0.0]);
+/// ```
+#[must_use]
+pub fn onehot(label: usize, classes: usize) -> Vec<f32> {
+    assert!(label < classes, "label {label} of {classes} classes");
+    let mut row = vec![0.0; classes];
+    row[label] = 1.0;
+    row
+}
+
+/// The index of the largest value, the first of equals: the inverse of [`onehot`], and a prediction's class.
+///
+/// # Panics
+/// If `row` is empty.
+///
+/// # Example
+/// ```
+/// assert_eq!(layerloop::data::onecold(&[0.1, 0.7, 0.2]), 1);
+/// ```
+#[must_use]
+pub fn onecold(row: &[f32]) -> usize {
+    assert!(!row.is_empty(), "the largest of no values");
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letters(labels: Vec<u32>) -> Dataset {
+        let inputs = Inputs::Bytes { values: (0..labels.len() * 2).map(|i| i as u8).collect(), scale: 0.5 };
+        Dataset::new("letters", inputs, 2, labels, ["a", "b", "c"]).unwrap()
+    }
+
+    #[test]
+    fn a_row_is_scaled_and_bytes_stay_bytes() {
+        let data = letters(vec![0, 1, 2]);
+        assert_eq!(data.row(1), [1.0, 1.5]);
+        assert!(matches!(data.select(&[2]).inputs(), Inputs::Bytes { values, .. } if values[..] == [4, 5]));
+    }
+
+    #[test]
+    fn wrong_data_is_refused_with_value_and_place() {
+        let floats = |v: &[f32]| Inputs::Floats(v.into());
+        let refused = |inputs, width, labels: Vec<u32>| {
+            Dataset::new("d", inputs, width, labels, ["a", "b"]).unwrap_err().to_string()
+        };
+        assert_eq!(refused(floats(&[0.0; 5]), 2, vec![0, 1]), "d: input values: expected 2 rows x 2, got 5");
+        assert_eq!(
+            refused(floats(&[0.0; 2]), 1, vec![0, 2]),
+            "d, row 1: label 2 is out of range: the classes are 0..2"
+        );
+        let nan = refused(floats(&[0.0, 0.0, 0.0, f32::NAN]), 2, vec![0, 1]);
+        assert_eq!(nan, "d, row 1: input 1 is NaN, not a finite number");
+    }
+
+    #[test]
+    fn a_split_is_disjoint_stratified_and_seeded() {
+        let labels: Vec<u32> = (0..1000).map(|i| [0, 0, 0, 1, 2][i % 5]).collect();
+        let data = letters(labels);
+        let order = data.stratified_order(7);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        let [train, test] = data.split([800, 200], 7).unwrap();
+        let count = |d: &Dataset, class| d.labels().iter().filter(|&&l| l == class).count();
+        assert_eq!([0, 1, 2].map(|c| count(&test, c)), [120, 40, 40]);
+        assert_eq!([0, 1, 2].map(|c| count(&train, c)), [480, 160, 160]);
+        assert_eq!(order, data.stratified_order(7));
+        assert_ne!(order, data.stratified_order(8));
+        assert!(data.split([800, 201], 7).is_err());
+    }
+
+    #[test]
+    fn every_epoch_visits_each_row_once_and_can_be_reached_directly() {
+        let mut batches = Batches::new(103, 10, 5);
+        let seventh: Vec<u32> = batches.epoch(7).flatten().copied().collect();
+        let eighth: Vec<u32> = batches.epoch(8).flatten().copied().collect();
+        assert_ne!(seventh, eighth);
+        assert_eq!(seventh, batches.epoch(7).flatten().copied().collect::<Vec<_>>());
+        let mut sorted = eighth;
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..103).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn onecold_inverts_onehot() {
+        for label in 0..10 {
+            assert_eq!(onecold(&onehot(label, 10)), label);
+        }
+        assert_eq!(onecold(&[1.0, 1.0]), 0);
+    }
+}

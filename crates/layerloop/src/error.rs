@@ -1,0 +1,102 @@
+//! The one error type of the libraries: what happened, with values, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// Everything that can go wrong here. A panic, by contrast, is always a bug of ours.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two sizes that must agree do not.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// The thing that was measured, for instance `rows of labels`.
+        what: String,
+        /// The size it must have.
+        expected: String,
+        /// The size it has.
+        got: String,
+    },
+    /// An option has a value that makes no sense.
+    #[error("{field}: {reason}")]
+    Config {
+        /// The option's name, as the user writes it.
+        field: String,
+        /// The value, why it is refused, what is allowed.
+        reason: String,
+    },
+    /// The content of some data is wrong.
+    #[error("{}{}: {reason}", path.display(), row.map(|r| format!(", row {r}")).unwrap_or_default())]
+    Data {
+        /// File, folder or name of the data.
+        path: PathBuf,
+        /// Row in question, counted from 0.
+        row: Option<usize>,
+        /// The value, why it is refused, what to do.
+        reason: String,
+    },
+    /// A file is not in the format it should have.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The loss stopped being a finite number.
+    #[error(
+        "training diverged at step {step}: the first value that is not finite is in {layer}, sample {sample}; \
+         a smaller learning rate, inputs scaled to about 1, or another seed may help"
+    )]
+    Diverged {
+        /// Optimiser step, counted from 1.
+        step: u64,
+        /// Where the first bad value stands, for instance `layer 2 (32 -> 10)`.
+        layer: String,
+        /// Row of the data set, counted from 0.
+        sample: usize,
+    },
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An [`Error::Shape`].
+    pub fn shape(what: impl Into<String>, expected: impl ToString, got: impl ToString) -> Self {
+        Self::Shape { what: what.into(), expected: expected.to_string(), got: got.to_string() }
+    }
+
+    /// An [`Error::Config`].
+    pub fn config(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Config { field: field.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::Data`] about the whole of `path`.
+    pub fn data(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Data { path: path.as_ref().to_path_buf(), row: None, reason: reason.into() }
+    }
+
+    /// An [`Error::Data`] about one row.
+    pub fn row(path: impl AsRef<Path>, row: usize, reason: impl Into<String>) -> Self {
+        Self::Data { path: path.as_ref().to_path_buf(), row: Some(row), reason: reason.into() }
+    }
+
+    /// An [`Error::Format`].
+    pub fn format(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Format { path: path.as_ref().to_path_buf(), reason: reason.into() }
+    }
+
+    /// An [`Error::Io`], for `map_err`: `File::open(p).map_err(Error::io(p))`.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
