@@ -1,1 +1,30 @@
-//! Kernels.
+//! The kernels of layerloop: slices in, slices out. They know no networks, and they are the only home of unsafe code.
+//!
+//! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
+//! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
+//!   derivative, the optimiser's step.
+//! - [`softmax`]: both output maps, fused with cross-entropy.
+//! - [`gather`]: the rows of a batch, bytes widened on the way.
+//! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
+//! - [`reference`]: the slow, obvious versions that judge the fast ones.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod dense;
+mod function;
+pub mod gather;
+mod gemm;
+mod isa;
+mod matrix;
+mod panels;
+mod pointwise;
+pub mod reference;
+pub mod softmax;
+mod team;
+mod update;
+
+pub use isa::{Isa, LANES};
+pub use matrix::{Matrix, Rows, RowsMut};
+pub use panels::{PANEL, Panel, Panels};
+pub use pointwise::Activation;
+pub use team::{Block, Cuts, Team};
+pub use update::{Part, Update, update};

@@ -1,0 +1,359 @@
+//! The three products of a dense layer and what becomes of their tiles.
+//!
+//! Weights are z^{;1} x outputs in [`Panels`]: row n_in is the bias, which meets the 1 that every row of activations
+//! carries behind its last value. The transposed copy that the input gradient reads is refreshed by [`transpose`].
+
+use crate::gemm::{self, Columns, Epilogue, Strided};
+use crate::isa::{Isa, LANES, Simd};
+use crate::matrix::{Rows, RowsMut};
+use crate::panels::{Panel, Panels};
+use crate::pointwise::{Activation, map};
+use crate::update::{Part, Update, step};
+
+/// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`.
+///
+/// # Shapes
+/// `z`: B x (n_in + 1), the last column 1; `weights`: (n_in + 1) x n_out in panels; `next`: B x n_out.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layout: Panels, next: &mut RowsMut) {
+    let a = Strided { values: z.values, row: z.stride, inner: 1 };
+    for panel in layout.iter() {
+        let epilogue = Activate { activation, out: Window::new(next, panel) };
+        gemm::product(isa, z.count(), layout.rows(), a, columns_of(weights, panel), epilogue);
+    }
+}
+
+/// delta_i = sigma'(t_i) * q_{i+1} with q_{i+1} = W_{i+1}[:, :n]^T delta_{i+1}, for every row of `delta`.
+///
+/// # Shapes
+/// `delta`: B x n_out of layer i+1; `transposed`: n_out x n in panels; `z` and `out`: B x n, the layer's outputs and
+/// the result.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn input_gradient(
+    isa: Isa,
+    activation: Activation,
+    delta: Rows,
+    transposed: &[f32],
+    layout: Panels,
+    z: Rows,
+    out: &mut RowsMut,
+) {
+    let a = Strided { values: delta.values, row: delta.stride, inner: 1 };
+    for panel in layout.iter() {
+        let epilogue = Derivative { activation, z, out: Window::new(out, panel) };
+        gemm::product(isa, delta.count(), layout.rows(), a, columns_of(transposed, panel), epilogue);
+    }
+}
+
+/// Some rows of one panel of a weight matrix: consecutive in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightBlock {
+    /// The panel.
+    pub panel: Panel,
+    /// First row.
+    pub row: usize,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+/// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`.
+///
+/// # Shapes
+/// `z`: B x (n_in + 1); `delta`: B x n_out; `gradient`: the block's values.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
+    weight_product(isa, z, delta, block, Store { width: block.panel.width, out: gradient });
+}
+
+/// As [`weight_gradient`], but each value goes straight into the optimiser's step, so that no gradient is ever stored.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn weight_update(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
+    assert_eq!(part.weights.len(), block.rows * block.panel.width, "the block's weights");
+    part.check(rule);
+    weight_product(isa, z, delta, block, Step { width: block.panel.width, rule, part });
+}
+
+fn weight_product(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
+    let a = Strided { values: &z.values[block.row..], row: 1, inner: z.stride };
+    let values = delta.values.get(block.panel.column..).unwrap_or_default();
+    let b = Columns { values, row: delta.stride, columns: block.panel.columns };
+    gemm::product(isa, block.rows, z.count(), a, b, epilogue);
+}
+
+fn columns_of(weights: &[f32], panel: Panel) -> Columns<'_> {
+    Columns { values: &weights[panel.start..], row: panel.width, columns: panel.columns }
+}
+
+/// Writes the transpose of a block of weights, bias left out, where the input gradient will read it.
+///
+/// # Shapes
+/// `block`: rows of one panel, all within one panel of the transposed layout; `out`: the rows of that panel for the
+/// block's columns.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn transpose(weights: &[f32], block: WeightBlock, out: &mut [f32], out_width: usize) {
+    for column in 0..block.panel.columns {
+        let row = &mut out[column * out_width..][..block.rows];
+        for (k, value) in row.iter_mut().enumerate() {
+            *value = weights[k * block.panel.width + column];
+        }
+    }
+}
+
+/// The part of some rows that lies in one panel.
+struct Window<'a> {
+    values: &'a mut [f32],
+    stride: usize,
+    panel: Panel,
+}
+
+impl<'a> Window<'a> {
+    fn new(rows: &'a mut RowsMut, panel: Panel) -> Self {
+        Self { values: rows.values, stride: rows.stride, panel }
+    }
+
+    /// Writes vector `v` of tile row (`row`, `column`), but nothing past the last column of the panel.
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, simd: S, row: usize, column: usize, value: S::F32s) {
+        let lanes = LANES.min(self.panel.columns - column);
+        let at = row * self.stride + self.panel.column + column;
+        let to = &mut self.values[at..at + lanes];
+        // SAFETY: `to` has `lanes` values.
+        unsafe { simd.store_partial(to.as_mut_ptr(), value, lanes) }
+    }
+}
+
+struct Activate<'a> {
+    activation: Activation,
+    out: Window<'a>,
+}
+
+impl Epilogue for Activate<'_> {
+    #[inline(always)]
+    fn put<S: Simd, const H: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        tile: &[[S::F32s; V]; H],
+    ) {
+        map!(self.activation, value, |sigma| for (h, sums) in tile.iter().enumerate() {
+            for (v, &t) in sums.iter().enumerate() {
+                self.out.put(simd, row + h, column + v * LANES, sigma(simd, t));
+            }
+        });
+    }
+}
+
+struct Derivative<'a> {
+    activation: Activation,
+    z: Rows<'a>,
+    out: Window<'a>,
+}
+
+impl Epilogue for Derivative<'_> {
+    #[inline(always)]
+    fn put<S: Simd, const H: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        tile: &[[S::F32s; V]; H],
+    ) {
+        map!(self.activation, derivative, |derivative| for (h, sums) in tile.iter().enumerate() {
+            for (v, &q) in sums.iter().enumerate() {
+                let at = (row + h) * self.z.stride + self.out.panel.column + column + v * LANES;
+                let z = &self.z.values[at..at + LANES];
+                // SAFETY: `z` has sixteen values.
+                let z = unsafe { simd.load(z.as_ptr()) };
+                let delta = simd.mul(derivative(simd, z), q);
+                self.out.put(simd, row + h, column + v * LANES, delta);
+            }
+        });
+    }
+}
+
+struct Store<'a> {
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Epilogue for Store<'_> {
+    #[inline(always)]
+    fn put<S: Simd, const H: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        tile: &[[S::F32s; V]; H],
+    ) {
+        for (h, sums) in tile.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let at = (row + h) * self.width + column + v * LANES;
+                let to = &mut self.out[at..at + LANES];
+                // SAFETY: `to` has sixteen values.
+                unsafe { simd.store(to.as_mut_ptr(), sum) }
+            }
+        }
+    }
+}
+
+struct Step<'a> {
+    width: usize,
+    rule: Update,
+    part: Part<'a>,
+}
+
+impl Epilogue for Step<'_> {
+    #[inline(always)]
+    fn put<S: Simd, const H: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        tile: &[[S::F32s; V]; H],
+    ) {
+        step!(simd, self.rule, self.part, |update| for (h, sums) in tile.iter().enumerate() {
+            for (v, &gradient) in sums.iter().enumerate() {
+                update((row + h) * self.width + column + v * LANES, gradient);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Matrix;
+    use crate::reference;
+
+    const SHAPES: [usize; 6] = [1, 3, 16, 17, 33, 100];
+    const BATCHES: [usize; 4] = [1, 7, 8, 29];
+
+    /// A value that differs from place to place and needs all its digits.
+    fn value(i: usize) -> f32 {
+        ((i * 7919 + 13) % 1009) as f32 / 1009.0 - 0.5
+    }
+
+    fn plain(len: usize, salt: usize) -> Vec<f32> {
+        (0..len).map(|i| value(i + salt)).collect()
+    }
+
+    fn matrix(rows: usize, columns: usize, plain: &[f32]) -> Matrix {
+        let mut matrix = Matrix::zeros(rows, columns);
+        let stride = matrix.stride();
+        for (to, from) in matrix.values_mut().chunks_exact_mut(stride).zip(plain.chunks_exact(columns)) {
+            to[..columns].copy_from_slice(from);
+        }
+        matrix
+    }
+
+    fn in_panels(layout: Panels, plain: &[f32]) -> Vec<f32> {
+        let mut packed = vec![0.0; layout.len()];
+        for (i, &x) in plain.iter().enumerate() {
+            packed[layout.index(i / layout.columns(), i % layout.columns())] = x;
+        }
+        packed
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|x| x.to_bits()).collect()
+    }
+
+    /// The real columns of the rows of a matrix.
+    fn unpadded(matrix: &Matrix, columns: usize) -> Vec<f32> {
+        matrix.values().chunks_exact(matrix.stride()).flat_map(|row| &row[..columns]).copied().collect()
+    }
+
+    #[test]
+    fn the_three_products_equal_the_reference_to_the_bit_on_every_isa() {
+        for (&inputs, &outputs) in SHAPES.iter().flat_map(|i| SHAPES.iter().map(move |o| (i, o))) {
+            for (isa, &batch) in Isa::available().into_iter().flat_map(|isa| BATCHES.iter().map(move |b| (isa, b))) {
+                let (z, w, d) = (plain(batch * inputs, 0), plain(inputs * outputs, 5), plain(batch * outputs, 9));
+                let layout = Panels::new(inputs, outputs);
+                let weights = in_panels(layout, &w);
+                let (z_rows, d_rows) = (matrix(batch, inputs, &z), matrix(batch, outputs, &d));
+                let case = format!("{inputs} -> {outputs}, batch {batch}, {}", isa.name());
+
+                let mut next = Matrix::zeros(batch, outputs);
+                let stride = next.stride();
+                let mut out = RowsMut { values: next.values_mut(), stride };
+                forward(isa, Activation::Identity, z_rows.head(batch), &weights, layout, &mut out);
+                let want = reference::product(batch, inputs, outputs, &z, &w);
+                assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
+
+                let back = Panels::new(outputs, inputs);
+                let w_t = reference::transpose(inputs, outputs, &w);
+                let mut q = Matrix::zeros(batch, inputs);
+                let stride = q.stride();
+                let mut out = RowsMut { values: q.values_mut(), stride };
+                let transposed = in_panels(back, &w_t);
+                let identity = Activation::Identity;
+                input_gradient(isa, identity, d_rows.head(batch), &transposed, back, z_rows.head(batch), &mut out);
+                let want = reference::product(batch, outputs, inputs, &d, &w_t);
+                assert_eq!(bits(&unpadded(&q, inputs)), bits(&want), "input gradient, {case}");
+
+                let mut p = vec![0.0; layout.len()];
+                for panel in layout.iter() {
+                    let block = WeightBlock { panel, row: 0, rows: inputs };
+                    let part = &mut p[panel.start..][..inputs * panel.width];
+                    weight_gradient(isa, z_rows.head(batch), d_rows.head(batch), block, part);
+                }
+                let want = reference::product(inputs, batch, outputs, &reference::transpose(batch, inputs, &z), &d);
+                assert_eq!(bits(&p), bits(&in_panels(layout, &want)), "weight gradient, {case}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fused_update_equals_gradient_then_update_to_the_bit() {
+        let adam = Update::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
+        let momentum = Update::Momentum { rate: 0.1, momentum: 0.9 };
+        let rules = [Update::Sgd { rate: 0.1 }, momentum, Update::Nesterov { rate: 0.1, momentum: 0.9 }, adam];
+        let (batch, inputs, outputs) = (29, 33, 46);
+        let layout = Panels::new(inputs, outputs);
+        let z = matrix(batch, inputs, &plain(batch * inputs, 1));
+        let d = matrix(batch, outputs, &plain(batch * outputs, 2));
+        for (isa, rule) in Isa::available().into_iter().flat_map(|isa| rules.map(|rule| (isa, rule))) {
+            for panel in layout.iter() {
+                let block = WeightBlock { panel, row: 3, rows: 21 };
+                let start = || {
+                    let weights = plain(block.rows * panel.width, 3);
+                    let states = [0, 1].map(|s| if s < rule.states() { vec![0.25; weights.len()] } else { vec![] });
+                    (weights, states)
+                };
+                let (mut fused, [mut first, mut second]) = start();
+                let part = Part { weights: &mut fused, first: &mut first, second: &mut second };
+                weight_update(isa, z.head(batch), d.head(batch), block, rule, part);
+
+                let (mut twice, [mut first, mut second]) = start();
+                let mut gradient = vec![0.0; twice.len()];
+                weight_gradient(isa, z.head(batch), d.head(batch), block, &mut gradient);
+                let part = Part { weights: &mut twice, first: &mut first, second: &mut second };
+                crate::update(isa, rule, part, &gradient);
+                assert_eq!(bits(&fused), bits(&twice), "{rule:?} on {}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_past_the_last_column() {
+        for isa in Isa::available() {
+            let (z, weights) = (matrix(5, 3, &plain(15, 0)), in_panels(Panels::new(3, 10), &plain(30, 0)));
+            let mut next = matrix(5, 11, &[1.0; 55]);
+            let stride = next.stride();
+            let mut out = RowsMut { values: next.values_mut(), stride };
+            forward(isa, Activation::Sigmoid, z.head(5), &weights, Panels::new(3, 10), &mut out);
+            assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The rows of a batch, gathered into consecutive memory; bytes are widened on the way.
+
+use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::matrix::RowsMut;
+
+/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, whose rows have `width` bytes.
+///
+/// # Panics
+/// If a row is not there, or `out` has fewer rows or columns.
+pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], out: &mut RowsMut) {
+    struct Gather<'a, 'b> {
+        source: &'a [u8],
+        width: usize,
+        scale: f32,
+        rows: &'a [u32],
+        out: &'a mut RowsMut<'b>,
+    }
+    impl Kernel for Gather<'_, '_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let (width, scale) = (self.width, simd.splat(self.scale));
+            for (&row, to) in self.rows.iter().zip(self.out.values.chunks_exact_mut(self.out.stride)) {
+                let from = &self.source[row as usize * width..][..width];
+                let mut vectors = from.chunks_exact(LANES);
+                for (from, to) in vectors.by_ref().zip(to.chunks_exact_mut(LANES)) {
+                    // SAFETY: both chunks have sixteen values.
+                    unsafe { simd.store(to.as_mut_ptr(), simd.mul(simd.load_bytes(from.as_ptr()), scale)) }
+                }
+                let rest = width - vectors.remainder().len();
+                for (&from, to) in vectors.remainder().iter().zip(&mut to[rest..]) {
+                    *to = f32::from(from) * self.scale;
+                }
+            }
+        }
+    }
+    assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
+    isa.run(Gather { source, width, scale, rows, out });
+}
+
+/// Row r of `out` becomes row `rows[r]` of `source`, whose rows have `width` values.
+///
+/// # Panics
+/// If a row is not there, or `out` has fewer rows or columns.
+pub fn floats(source: &[f32], width: usize, rows: &[u32], out: &mut RowsMut) {
+    assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
+    for (&row, to) in rows.iter().zip(out.values.chunks_exact_mut(out.stride)) {
+        to[..width].copy_from_slice(&source[row as usize * width..][..width]);
+    }
+}

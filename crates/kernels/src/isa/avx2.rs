@@ -1,0 +1,169 @@
+//! AVX2 and FMA: sixteen lanes are two registers.
+
+use std::arch::x86_64::*;
+
+use super::scalar::SQRT_HALF_BITS;
+use super::{Kernel, LANES, Simd};
+use crate::gemm::TiledProduct;
+
+/// Proof that the processor has AVX2 and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// The proof, if it can be had.
+    pub(crate) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+
+    /// Runs `kernel` compiled for AVX2 and FMA.
+    #[inline(always)]
+    pub(super) fn run(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx2,fma")]
+        fn compiled(kernel: impl Kernel, simd: Avx2) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists only where `detect` found these features.
+        unsafe { compiled(kernel, self) }
+    }
+}
+
+type F32s = [__m256; 2];
+
+/// One intrinsic on each half; none of them reads or writes memory.
+macro_rules! halves {
+    ($i:ident => $call:expr) => {
+        // SAFETY: the token in scope proves that the processor has the instruction.
+        unsafe {
+            [
+                {
+                    let $i = 0;
+                    $call
+                },
+                {
+                    let $i = 1;
+                    $call
+                },
+            ]
+        }
+    };
+}
+
+/// Masks of the first `lanes` lanes.
+#[inline(always)]
+fn first(lanes: usize) -> [__m256i; 2] {
+    halves!(h => _mm256_cmpgt_epi32(
+        _mm256_set1_epi32(lanes as i32 - 8 * h),
+        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+    ))
+}
+
+impl Simd for Avx2 {
+    type F32s = F32s;
+
+    #[inline(always)]
+    fn product<P: TiledProduct>(self, product: P) {
+        product.run::<Self, 6, 1>(self);
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> F32s {
+        halves!(_h => _mm256_set1_ps(x))
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> F32s {
+        // The caller vouches for sixteen f32; the load needs no alignment.
+        halves!(h => _mm256_loadu_ps(from.add(8 * h)))
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> F32s {
+        // The caller vouches for sixteen bytes; each half reads eight of them.
+        halves!(h => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.add(8 * h).cast()))))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: F32s) {
+        // The caller vouches for sixteen f32; the store needs no alignment.
+        halves!(h => _mm256_storeu_ps(to.add(8 * h), x[h]));
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, x: F32s, lanes: usize) {
+        let mask = first(lanes);
+        // The caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        halves!(h => _mm256_maskstore_ps(to.wrapping_add(8 * h), mask[h], x[h]));
+    }
+    #[inline(always)]
+    fn add(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_add_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn sub(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_sub_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn mul(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_mul_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn div(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_div_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: F32s) -> F32s {
+        halves!(h => _mm256_sqrt_ps(a[h]))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: F32s, b: F32s, c: F32s) -> F32s {
+        halves!(h => _mm256_fmadd_ps(a[h], b[h], c[h]))
+    }
+    #[inline(always)]
+    fn max(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_max_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn min(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_min_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn select_gt(self, x: F32s, y: F32s, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_blendv_ps(b[h], a[h], _mm256_cmp_ps::<_CMP_GT_OQ>(x[h], y[h])))
+    }
+    #[inline(always)]
+    fn abs(self, a: F32s) -> F32s {
+        halves!(h => _mm256_andnot_ps(_mm256_set1_ps(-0.0), a[h]))
+    }
+    #[inline(always)]
+    fn copysign(self, a: F32s, sign: F32s) -> F32s {
+        let a = self.abs(a);
+        halves!(h => _mm256_or_ps(a[h], _mm256_and_ps(sign[h], _mm256_set1_ps(-0.0))))
+    }
+    #[inline(always)]
+    fn round(self, a: F32s) -> F32s {
+        halves!(h => _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a[h]))
+    }
+    #[inline(always)]
+    fn scale(self, a: F32s, n: F32s) -> F32s {
+        // Two factors, since 2^n alone may be no normal f32; the first product is exact.
+        halves!(h => {
+            let power = |n| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(n, _mm256_set1_epi32(127))));
+            let n = _mm256_cvtps_epi32(n[h]);
+            let low = _mm256_srai_epi32::<1>(n);
+            _mm256_mul_ps(_mm256_mul_ps(a[h], power(low)), power(_mm256_sub_epi32(n, low)))
+        })
+    }
+    #[inline(always)]
+    fn split_exponent(self, a: F32s) -> (F32s, F32s) {
+        let e = halves!(h => _mm256_srai_epi32::<23>(
+            _mm256_sub_epi32(_mm256_castps_si256(a[h]), _mm256_set1_epi32(SQRT_HALF_BITS))
+        ));
+        let m = halves!(h => _mm256_castsi256_ps(
+            _mm256_sub_epi32(_mm256_castps_si256(a[h]), _mm256_slli_epi32::<23>(e[h]))
+        ));
+        (m, halves!(h => _mm256_cvtepi32_ps(e[h])))
+    }
+    #[inline(always)]
+    fn to_array(self, a: F32s) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the array has sixteen f32.
+        unsafe { self.store(lanes.as_mut_ptr(), a) }
+        lanes
+    }
+}

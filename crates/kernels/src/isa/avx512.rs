@@ -1,0 +1,149 @@
+//! AVX-512: sixteen lanes are one register.
+
+use std::arch::x86_64::*;
+
+use super::scalar::SQRT_HALF_BITS;
+use super::{Kernel, LANES, Simd};
+use crate::gemm::TiledProduct;
+
+/// Proof that the processor has AVX-512 F, DQ, BW, VL and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The proof, if it can be had.
+    pub(crate) fn detect() -> Option<Self> {
+        let here = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("fma");
+        here.then_some(Self(()))
+    }
+
+    /// Runs `kernel` compiled for AVX-512.
+    #[inline(always)]
+    pub(super) fn run(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
+        fn compiled(kernel: impl Kernel, simd: Avx512) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists only where `detect` found these features.
+        unsafe { compiled(kernel, self) }
+    }
+}
+
+/// A mask of the first `lanes` lanes.
+#[inline(always)]
+fn first(lanes: usize) -> __mmask16 {
+    ((1_u32 << lanes) - 1) as __mmask16
+}
+
+/// One intrinsic that neither reads nor writes memory.
+macro_rules! op {
+    ($call:expr) => {
+        // SAFETY: the token in scope proves that the processor has the instruction.
+        unsafe { $call }
+    };
+}
+
+impl Simd for Avx512 {
+    type F32s = __m512;
+
+    #[inline(always)]
+    fn product<P: TiledProduct>(self, product: P) {
+        product.run::<Self, 8, 2>(self);
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        op!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the caller vouches for sixteen f32; the load needs no alignment.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> __m512 {
+        // SAFETY: the caller vouches for sixteen bytes; the load needs no alignment.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m512) {
+        // SAFETY: the caller vouches for sixteen f32; the store needs no alignment.
+        unsafe { _mm512_storeu_ps(to, x) }
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, x: __m512, lanes: usize) {
+        // SAFETY: the caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        unsafe { _mm512_mask_storeu_ps(to, first(lanes), x) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        op!(_mm512_sqrt_ps(a))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        op!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn select_gt(self, x: __m512, y: __m512, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, y), b, a))
+    }
+    #[inline(always)]
+    fn abs(self, a: __m512) -> __m512 {
+        op!(_mm512_abs_ps(a))
+    }
+    #[inline(always)]
+    fn copysign(self, a: __m512, sign: __m512) -> __m512 {
+        op!(_mm512_or_ps(_mm512_abs_ps(a), _mm512_and_ps(sign, _mm512_set1_ps(-0.0))))
+    }
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512 {
+        op!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a))
+    }
+    #[inline(always)]
+    fn scale(self, a: __m512, n: __m512) -> __m512 {
+        op!(_mm512_scalef_ps(a, n))
+    }
+    #[inline(always)]
+    fn split_exponent(self, a: __m512) -> (__m512, __m512) {
+        op!({
+            let bits = _mm512_castps_si512(a);
+            let e = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, _mm512_set1_epi32(SQRT_HALF_BITS)));
+            let m = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(e)));
+            (m, _mm512_cvtepi32_ps(e))
+        })
+    }
+    #[inline(always)]
+    fn to_array(self, a: __m512) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the array has sixteen f32.
+        unsafe { self.store(lanes.as_mut_ptr(), a) }
+        lanes
+    }
+}

@@ -1,0 +1,148 @@
+//! Instruction sets: a value that proves what the processor can do, and sixteen lanes written once for all of them.
+//!
+//! A kernel is written against [`Simd`], whose vector has sixteen f32 lanes on every instruction set: one AVX-512
+//! register, two of AVX2, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
+//! gives the same bits by construction; [`Isa::run`] compiles the kernel for each set and picks one.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod scalar;
+
+/// Number of lanes of a [`Simd`] vector, on every instruction set.
+pub const LANES: usize = 16;
+
+/// Sixteen f32 lanes and the operations on them. A value of an implementing type exists only where the processor has
+/// its instructions: that is the invariant on which the intrinsics inside rest.
+pub(crate) trait Simd: Copy {
+    /// Sixteen f32.
+    type F32s: Copy;
+
+    /// Runs a product with tiles of the size that suits the number of registers.
+    fn product<P: crate::gemm::TiledProduct>(self, product: P);
+
+    /// All lanes equal to `x`.
+    fn splat(self, x: f32) -> Self::F32s;
+    /// Sixteen values from `from`.
+    ///
+    /// # Safety
+    /// `from` is valid for reading sixteen f32.
+    unsafe fn load(self, from: *const f32) -> Self::F32s;
+    /// Sixteen bytes from `from`, widened.
+    ///
+    /// # Safety
+    /// `from` is valid for reading sixteen bytes.
+    unsafe fn load_bytes(self, from: *const u8) -> Self::F32s;
+    /// Sixteen values to `to`.
+    ///
+    /// # Safety
+    /// `to` is valid for writing sixteen f32.
+    unsafe fn store(self, to: *mut f32, x: Self::F32s);
+    /// The first `lanes` (at most sixteen) values to `to`.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `lanes` f32.
+    unsafe fn store_partial(self, to: *mut f32, x: Self::F32s, lanes: usize);
+
+    /// a + b
+    fn add(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// a - b
+    fn sub(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// a * b
+    fn mul(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// a / b
+    fn div(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// The square root, correctly rounded.
+    fn sqrt(self, a: Self::F32s) -> Self::F32s;
+    /// a * b + c, rounded once.
+    fn mul_add(self, a: Self::F32s, b: Self::F32s, c: Self::F32s) -> Self::F32s;
+    /// `a > b ? a : b`: a NaN in `b` comes through, one in `a` does not.
+    fn max(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// `a < b ? a : b`: a NaN in `b` comes through, one in `a` does not.
+    fn min(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// `x > y ? a : b`
+    fn select_gt(self, x: Self::F32s, y: Self::F32s, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// |a|
+    fn abs(self, a: Self::F32s) -> Self::F32s;
+    /// The magnitude of `a` with the sign of `sign`.
+    fn copysign(self, a: Self::F32s, sign: Self::F32s) -> Self::F32s;
+    /// The nearest whole number, ties to even.
+    fn round(self, a: Self::F32s) -> Self::F32s;
+    /// a * 2^n rounded once, for whole n in -252..=254 and a in [1/2, 2].
+    fn scale(self, a: Self::F32s, n: Self::F32s) -> Self::F32s;
+    /// (m, e) with a = m * 2^e and m in [sqrt(1/2), sqrt(2)), for positive normal a.
+    fn split_exponent(self, a: Self::F32s) -> (Self::F32s, Self::F32s);
+    /// The lanes in an array.
+    fn to_array(self, a: Self::F32s) -> [f32; LANES];
+}
+
+/// Something to compute, compiled once for each instruction set.
+pub(crate) trait Kernel {
+    /// What it computes, with the instructions that `simd` proves. Implementations are `#[inline(always)]`.
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// An instruction set that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Scalar(scalar::Scalar),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+}
+
+impl Isa {
+    /// Every instruction set of this processor, the widest last.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        [
+            Some(Set::Scalar(scalar::Scalar)),
+            #[cfg(target_arch = "x86_64")]
+            avx2::Avx2::detect().map(Set::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            avx512::Avx512::detect().map(Set::Avx512),
+        ]
+        .into_iter()
+        .flatten()
+        .map(Self)
+        .collect()
+    }
+
+    /// The widest instruction set of this processor.
+    ///
+    /// # Panics
+    /// Never: the scalar path is on every processor.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::available().pop().expect("the scalar path is always available")
+    }
+
+    /// `scalar`, `avx2` or `avx512`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Scalar(_) => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Runs the version of `kernel` that was compiled for this instruction set.
+    #[inline]
+    pub(crate) fn run(self, kernel: impl Kernel) {
+        match self.0 {
+            Set::Scalar(simd) => kernel.run(simd),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(simd) => simd.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(simd) => simd.run(kernel),
+        }
+    }
+}

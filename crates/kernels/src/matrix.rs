@@ -1,0 +1,97 @@
+//! Aligned memory for rows of values.
+
+use crate::isa::LANES;
+
+/// Sixteen values on a cache line of their own.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LANES]);
+
+/// A row-major matrix of f32 whose rows start on cache lines.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    lines: Vec<Line>,
+    stride: usize,
+}
+
+impl Matrix {
+    /// Zeros: `rows` x `columns`, each row padded so that whole vectors can be read.
+    #[must_use]
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        let mut stride = columns.next_multiple_of(LANES);
+        // Rows a multiple of 4 KiB apart would all fall into the same few sets of the first cache.
+        if rows > 1 && stride.is_multiple_of(1024) {
+            stride += LANES;
+        }
+        Self { lines: vec![Line([0.0; LANES]); rows * stride / LANES], stride }
+    }
+
+    /// A vector of `len` zeros: a matrix of one row.
+    #[must_use]
+    pub fn vector(len: usize) -> Self {
+        Self::zeros(1, len)
+    }
+
+    /// Values from the start of one row to the start of the next.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// All values, padding included.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        // SAFETY: a Line is sixteen f32 without padding, so the lines are 16 * len consecutive f32.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LANES) }
+    }
+
+    /// All values, padding included.
+    #[must_use]
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `values`, and the borrow of `self` is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LANES) }
+    }
+
+    /// The first `rows` rows.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub fn head(&self, rows: usize) -> Rows<'_> {
+        Rows { values: &self.values()[..rows * self.stride], stride: self.stride }
+    }
+}
+
+/// Some rows of a [`Matrix`].
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// The values of all of them, padding included.
+    pub values: &'a [f32],
+    /// Values from the start of one row to the start of the next.
+    pub stride: usize,
+}
+
+/// Some rows of a [`Matrix`], to be written.
+#[derive(Debug)]
+pub struct RowsMut<'a> {
+    /// The values of all of them, padding included.
+    pub values: &'a mut [f32],
+    /// Values from the start of one row to the start of the next.
+    pub stride: usize,
+}
+
+impl Rows<'_> {
+    /// Number of rows.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.values.len() / self.stride
+    }
+}
+
+impl RowsMut<'_> {
+    /// Number of rows.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.values.len() / self.stride
+    }
+}
