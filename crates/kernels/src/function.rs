@@ -46,7 +46,7 @@ pub(crate) fn ln<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
     simd.mul_add(e, simd.splat(LN_2), simd.sub(f, bend))
 }
 
-/// 1 / (1 + e^{-t}), for negative t as e^t / (1 + e^t), so that no exponential overflows; within 2 ULP.
+/// 1 / (1 + e^{-t}), for negative t as e^t / (1 + e^t), so that no exponential overflows; within 2.5 ULP.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, t: S::F32s) -> S::F32s {
     let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
@@ -130,7 +130,7 @@ mod tests {
                     on_slice!(sigmoid, scalar, all),
                     &all,
                     |t| 1.0 / (1.0 + (-t).exp()),
-                    2.0,
+                    2.5,
                 ),
                 ("tanh", on_slice!(tanh, isa, all), on_slice!(tanh, scalar, all), &all, f64::tanh, 2.0),
             ];

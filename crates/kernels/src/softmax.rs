@@ -70,13 +70,13 @@ pub struct Logits<'a> {
 /// l_b = log S - z_y;   delta = weight (p - onehot(y))
 ///
 /// # Shapes
-/// `labels` and `loss`: B; `delta`: B x `width`. For the reference class z_y is 0 and `delta` has no entry.
+/// `labels`: B; `delta`: B x `width`; `loss`: B x 1. For the reference class z_y is 0 and `delta` has no entry.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn cross_entropy(isa: Isa, logits: Logits, labels: &[u32], weight: f32, delta: &mut RowsMut, loss: &mut [f32]) {
+pub fn cross_entropy(isa: Isa, logits: Logits, labels: &[u32], weight: f32, delta: &mut RowsMut, loss: &mut RowsMut) {
     let rows = logits.rows.count();
-    assert_eq!([labels.len(), loss.len(), delta.count()], [rows; 3], "rows of labels, losses and deltas");
+    assert_eq!([labels.len(), loss.count(), delta.count()], [rows; 3], "rows of labels, losses and deltas");
     assert!(logits.width <= logits.rows.stride.min(delta.stride), "{} logits", logits.width);
     isa.run(CrossEntropy { logits, labels, weight, delta, loss });
 }
@@ -100,7 +100,7 @@ struct CrossEntropy<'a, 'b> {
     labels: &'a [u32],
     weight: f32,
     delta: &'a mut RowsMut<'b>,
-    loss: &'a mut [f32],
+    loss: &'a mut RowsMut<'b>,
 }
 
 impl Kernel for CrossEntropy<'_, '_> {
@@ -120,7 +120,7 @@ impl Kernel for CrossEntropy<'_, '_> {
                 if let Some(true_class) = true_class {
                     delta[label] = true_class;
                 }
-                loss[row] = log_sum - z.get(label).copied().unwrap_or(0.0);
+                loss.values[row * loss.stride] = log_sum - z.get(label).copied().unwrap_or(0.0);
             }
         }
     }
@@ -244,7 +244,7 @@ mod tests {
                 let view = Logits { rows: logits.head(rows), width, output };
                 let stride = delta.stride();
                 let mut out = RowsMut { values: delta.values_mut(), stride };
-                cross_entropy(isa, view, &labels, 0.5, &mut out, &mut loss);
+                cross_entropy(isa, view, &labels, 0.5, &mut out, &mut RowsMut { values: &mut loss, stride: 1 });
                 probabilities(isa, view, &mut p);
                 for row in 0..rows {
                     let want = naive(output, &logits.values()[row * logits.stride()..][..width]);
@@ -270,7 +270,14 @@ mod tests {
             let (mut delta, mut loss) = (Matrix::zeros(3, 2), [0.0; 3]);
             let stride = delta.stride();
             let mut out = RowsMut { values: delta.values_mut(), stride };
-            cross_entropy(isa, Logits { rows: logits.head(3), width: 2, output }, &[0, 1, 0], 1.0, &mut out, &mut loss);
+            cross_entropy(
+                isa,
+                Logits { rows: logits.head(3), width: 2, output },
+                &[0, 1, 0],
+                1.0,
+                &mut out,
+                &mut RowsMut { values: &mut loss, stride: 1 },
+            );
             assert_eq!(loss[0], 0.0);
             assert!(loss[1].is_finite() && loss[2].is_nan(), "{loss:?}");
         }

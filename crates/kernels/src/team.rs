@@ -353,16 +353,24 @@ impl Block<'_> {
         Rows { values: unsafe { std::slice::from_raw_parts(start, len) }, stride }
     }
 
-    /// The rows of matrix `out` to write, and of some others to read.
+    /// The rows of some matrices to write, and of some others to read.
     ///
     /// # Panics
-    /// If there is no such matrix, or `out` is among `reads`.
-    pub fn write<const N: usize>(&mut self, out: usize, reads: [usize; N]) -> (RowsMut<'_>, [Rows<'_>; N]) {
-        assert!(!reads.contains(&out), "matrix {out} is written");
-        let (start, len, stride) = self.place(out);
-        // SAFETY: `place` found the values; only this task has these rows, it borrows its block exclusively, and no
-        // matrix that is read is the one that is written.
-        let written = RowsMut { values: unsafe { std::slice::from_raw_parts_mut(start, len) }, stride };
+    /// If there is no such matrix, or one that is written is named twice.
+    pub fn write<const W: usize, const R: usize>(
+        &mut self,
+        writes: [usize; W],
+        reads: [usize; R],
+    ) -> ([RowsMut<'_>; W], [Rows<'_>; R]) {
+        for (at, out) in writes.iter().enumerate() {
+            assert!(!writes[..at].contains(out) && !reads.contains(out), "matrix {out} is written");
+        }
+        let written = writes.map(|out| {
+            let (start, len, stride) = self.place(out);
+            // SAFETY: `place` found the values; only this task has these rows, it borrows its block exclusively, and
+            // a matrix that is written is named once.
+            RowsMut { values: unsafe { std::slice::from_raw_parts_mut(start, len) }, stride }
+        });
         (written, reads.map(|i| self.read(i)))
     }
 
@@ -445,11 +453,11 @@ mod tests {
             let mut matrices = [Matrix::zeros(50, 3), Matrix::zeros(50, 20)];
             team.for_each_block(&mut matrices, 43, 8, |block| {
                 let rows = block.rows();
-                let (out, []) = block.write(0, []);
+                let ([out], []) = block.write([0], []);
                 for (row, values) in rows.zip(out.values.chunks_exact_mut(out.stride)) {
                     values[0] = row as f32 + 1.0;
                 }
-                let (out, [first]) = block.write(1, [0]);
+                let ([out], [first]) = block.write([1], [0]);
                 for row in 0..first.count() {
                     out.values[row * out.stride] = 2.0 * first.values[row * first.stride];
                 }
