@@ -17,10 +17,10 @@ use crate::update::{Part, Update, step};
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layout: Panels, next: &mut RowsMut) {
+pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layout: Panels, mut next: RowsMut) {
     let a = Strided { values: z.values, row: z.stride, inner: 1 };
     for panel in layout.iter() {
-        let epilogue = Activate { activation, out: Window::new(next, panel) };
+        let epilogue = Activate { activation, out: Window::new(&mut next, panel) };
         gemm::product(isa, z.count(), layout.rows(), a, columns_of(weights, panel), epilogue);
     }
 }
@@ -40,11 +40,11 @@ pub fn input_gradient(
     transposed: &[f32],
     layout: Panels,
     z: Rows,
-    out: &mut RowsMut,
+    mut out: RowsMut,
 ) {
     let a = Strided { values: delta.values, row: delta.stride, inner: 1 };
     for panel in layout.iter() {
-        let epilogue = Derivative { activation, z, out: Window::new(out, panel) };
+        let epilogue = Derivative { activation, z, out: Window::new(&mut out, panel) };
         gemm::product(isa, delta.count(), layout.rows(), a, columns_of(transposed, panel), epilogue);
     }
 }
@@ -286,8 +286,8 @@ mod tests {
 
                 let mut next = Matrix::zeros(batch, outputs);
                 let stride = next.stride();
-                let mut out = RowsMut { values: next.values_mut(), stride };
-                forward(isa, Activation::Identity, z_rows.head(batch), &weights, layout, &mut out);
+                let out = RowsMut { values: next.values_mut(), stride };
+                forward(isa, Activation::Identity, z_rows.head(batch), &weights, layout, out);
                 let want = reference::product(batch, inputs, outputs, &z, &w);
                 assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
 
@@ -295,10 +295,10 @@ mod tests {
                 let w_t = reference::transpose(inputs, outputs, &w);
                 let mut q = Matrix::zeros(batch, inputs);
                 let stride = q.stride();
-                let mut out = RowsMut { values: q.values_mut(), stride };
+                let out = RowsMut { values: q.values_mut(), stride };
                 let transposed = in_panels(back, &w_t);
                 let identity = Activation::Identity;
-                input_gradient(isa, identity, d_rows.head(batch), &transposed, back, z_rows.head(batch), &mut out);
+                input_gradient(isa, identity, d_rows.head(batch), &transposed, back, z_rows.head(batch), out);
                 let want = reference::product(batch, outputs, inputs, &d, &w_t);
                 assert_eq!(bits(&unpadded(&q, inputs)), bits(&want), "input gradient, {case}");
 
@@ -351,8 +351,8 @@ mod tests {
             let (z, weights) = (matrix(5, 3, &plain(15, 0)), in_panels(Panels::new(3, 10), &plain(30, 0)));
             let mut next = matrix(5, 11, &[1.0; 55]);
             let stride = next.stride();
-            let mut out = RowsMut { values: next.values_mut(), stride };
-            forward(isa, Activation::Sigmoid, z.head(5), &weights, Panels::new(3, 10), &mut out);
+            let out = RowsMut { values: next.values_mut(), stride };
+            forward(isa, Activation::Sigmoid, z.head(5), &weights, Panels::new(3, 10), out);
             assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
         }
     }

@@ -7,15 +7,15 @@ use crate::matrix::RowsMut;
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], out: &mut RowsMut) {
-    struct Gather<'a, 'b> {
+pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], out: RowsMut) {
+    struct Gather<'a> {
         source: &'a [u8],
         width: usize,
         scale: f32,
         rows: &'a [u32],
-        out: &'a mut RowsMut<'b>,
+        out: RowsMut<'a>,
     }
-    impl Kernel for Gather<'_, '_> {
+    impl Kernel for Gather<'_> {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
             let (width, scale) = (self.width, simd.splat(self.scale));
@@ -41,7 +41,7 @@ pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], ou
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn floats(source: &[f32], width: usize, rows: &[u32], out: &mut RowsMut) {
+pub fn floats(source: &[f32], width: usize, rows: &[u32], out: RowsMut) {
     assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
     for (&row, to) in rows.iter().zip(out.values.chunks_exact_mut(out.stride)) {
         to[..width].copy_from_slice(&source[row as usize * width..][..width]);

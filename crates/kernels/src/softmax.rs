@@ -74,7 +74,7 @@ pub struct Logits<'a> {
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn cross_entropy(isa: Isa, logits: Logits, labels: &[u32], weight: f32, delta: &mut RowsMut, loss: &mut RowsMut) {
+pub fn cross_entropy(isa: Isa, logits: Logits, labels: &[u32], weight: f32, delta: RowsMut, loss: RowsMut) {
     let rows = logits.rows.count();
     assert_eq!([labels.len(), loss.count(), delta.count()], [rows; 3], "rows of labels, losses and deltas");
     assert!(logits.width <= logits.rows.stride.min(delta.stride), "{} logits", logits.width);
@@ -95,20 +95,20 @@ pub fn probabilities(isa: Isa, logits: Logits, probabilities: &mut [f32]) {
     isa.run(Probabilities { logits, out: RowsMut { values: probabilities, stride: classes } });
 }
 
-struct CrossEntropy<'a, 'b> {
+struct CrossEntropy<'a> {
     logits: Logits<'a>,
     labels: &'a [u32],
     weight: f32,
-    delta: &'a mut RowsMut<'b>,
-    loss: &'a mut RowsMut<'b>,
+    delta: RowsMut<'a>,
+    loss: RowsMut<'a>,
 }
 
-impl Kernel for CrossEntropy<'_, '_> {
+impl Kernel for CrossEntropy<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { logits, labels, weight, delta, loss } = self;
+        let Self { logits, labels, weight, mut delta, loss } = self;
         for group in logits.groups() {
-            let (max, sum) = group.exponentials(simd, delta);
+            let (max, sum) = group.exponentials(simd, &mut delta);
             let log_sum = simd.to_array(simd.add(ln(simd, sum), max));
             let factor = simd.to_array(simd.div(simd.splat(1.0), sum));
             for (row, (log_sum, factor)) in group.rows().zip(log_sum.into_iter().zip(factor)) {
@@ -243,8 +243,8 @@ mod tests {
                 let mut p = vec![0.0; rows * classes];
                 let view = Logits { rows: logits.head(rows), width, output };
                 let stride = delta.stride();
-                let mut out = RowsMut { values: delta.values_mut(), stride };
-                cross_entropy(isa, view, &labels, 0.5, &mut out, &mut RowsMut { values: &mut loss, stride: 1 });
+                let out = RowsMut { values: delta.values_mut(), stride };
+                cross_entropy(isa, view, &labels, 0.5, out, RowsMut { values: &mut loss, stride: 1 });
                 probabilities(isa, view, &mut p);
                 for row in 0..rows {
                     let want = naive(output, &logits.values()[row * logits.stride()..][..width]);
@@ -269,7 +269,7 @@ mod tests {
             let logits = rows_of(2, 3, |r, c| [[1e4, -1e4], [-3e38, -3e38], [f32::NAN, 0.0]][r][c]);
             let (mut delta, mut loss) = (Matrix::zeros(3, 2), [0.0; 3]);
             let stride = delta.stride();
-            let mut out = RowsMut { values: delta.values_mut(), stride };
+            let out = RowsMut { values: delta.values_mut(), stride };
             cross_entropy(
                 isa,
                 Logits { rows: logits.head(3), width: 2, output },
