@@ -275,8 +275,8 @@ mod tests {
                 Logits { rows: logits.head(3), width: 2, output },
                 &[0, 1, 0],
                 1.0,
-                &mut out,
-                &mut RowsMut { values: &mut loss, stride: 1 },
+                out,
+                RowsMut { values: &mut loss, stride: 1 },
             );
             assert_eq!(loss[0], 0.0);
             assert!(loss[1].is_finite() && loss[2].is_nan(), "{loss:?}");
