@@ -1,1 +1,26 @@
-//! Data.
+//! Where data comes from: the built-in digits, IDX files in folders or downloaded, PNG images to predict from.
+//!
+//! - [`load()`]: a data set by name or folder, as a training and a test part
+//! - [`registry`]: the named data sets: files, SHA-256, mirrors, classes, training defaults
+//! - [`digits()`]: the 1,797 digits inside the binary
+//! - [`idx`], [`folder`]: IDX files, gzip or plain, and folders of them
+//! - [`cache`], [`download`]: the user's cache folder, and how files get there
+//! - [`image`], [`input`]: PNG images, brought to the size of a network's input
+#![forbid(unsafe_code)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod cache;
+mod digits;
+pub mod download;
+pub mod folder;
+pub mod idx;
+pub mod image;
+pub mod input;
+mod load;
+mod png_file;
+pub mod registry;
+mod unpack;
+
+pub use digits::digits;
+pub use load::{Loaded, load, load_cached};
+pub use png_file::read_png;

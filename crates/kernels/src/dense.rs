@@ -4,7 +4,7 @@
 //! carries behind its last value. The transposed copy that the input gradient reads is refreshed by [`transpose`].
 
 use crate::gemm::{self, Columns, Epilogue, Strided};
-use crate::isa::{Isa, LANES, Simd};
+use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
 use crate::pointwise::{Activation, map};
@@ -47,6 +47,42 @@ pub fn input_gradient(
         let epilogue = Derivative { activation, z, out: Window::new(&mut out, panel) };
         gemm::product(isa, delta.count(), layout.rows(), a, columns_of(transposed, panel), epilogue);
     }
+}
+
+/// delta_L = sigma'(t_L) * q_{L+1}, in place, for every row: what the last layer's activation does to the loss's gradient.
+///
+/// # Shapes
+/// `z` and `q`: B x `width`, rows padded to whole vectors.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
+    struct Through<'a> {
+        activation: Activation,
+        z: Rows<'a>,
+        width: usize,
+        q: RowsMut<'a>,
+    }
+    impl Kernel for Through<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let rows = self.z.values.chunks_exact(self.z.stride).zip(self.q.values.chunks_exact_mut(self.q.stride));
+            map!(self.activation, derivative, |derivative| for (z, q) in rows {
+                for at in (0..self.width).step_by(LANES) {
+                    let lanes = LANES.min(self.width - at);
+                    let (z, q) = (&z[at..at + LANES], &mut q[at..at + LANES]);
+                    // SAFETY: both have sixteen values.
+                    unsafe {
+                        let delta = simd.mul(derivative(simd, simd.load(z.as_ptr())), simd.load(q.as_ptr()));
+                        simd.store_partial(q.as_mut_ptr(), delta, lanes);
+                    }
+                }
+            });
+        }
+    }
+    assert_eq!(z.count(), q.count(), "rows of outputs and gradients");
+    assert!(width.next_multiple_of(LANES) <= z.stride.min(q.stride), "{width} outputs");
+    isa.run(Through { activation, z, width, q });
 }
 
 /// Some rows of one panel of a weight matrix: consecutive in memory.

@@ -74,7 +74,14 @@ pub struct Logits<'a> {
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn cross_entropy(isa: Isa, logits: Logits, labels: &[u32], weight: f32, delta: RowsMut, loss: RowsMut) {
+pub fn cross_entropy(
+    isa: Isa,
+    logits: Logits,
+    labels: impl ExactSizeIterator<Item = u32>,
+    weight: f32,
+    delta: RowsMut,
+    loss: RowsMut,
+) {
     let rows = logits.rows.count();
     assert_eq!([labels.len(), loss.count(), delta.count()], [rows; 3], "rows of labels, losses and deltas");
     assert!(logits.width <= logits.rows.stride.min(delta.stride), "{} logits", logits.width);
@@ -95,26 +102,28 @@ pub fn probabilities(isa: Isa, logits: Logits, probabilities: &mut [f32]) {
     isa.run(Probabilities { logits, out: RowsMut { values: probabilities, stride: classes } });
 }
 
-struct CrossEntropy<'a> {
+struct CrossEntropy<'a, L> {
     logits: Logits<'a>,
-    labels: &'a [u32],
+    labels: L,
     weight: f32,
     delta: RowsMut<'a>,
     loss: RowsMut<'a>,
 }
 
-impl Kernel for CrossEntropy<'_> {
+impl<L: Iterator<Item = u32>> Kernel for CrossEntropy<'_, L> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { logits, labels, weight, mut delta, loss } = self;
+        let Self { logits, mut labels, weight, mut delta, loss } = self;
         for group in logits.groups() {
             let (max, sum) = group.exponentials(simd, &mut delta);
             let log_sum = simd.to_array(simd.add(ln(simd, sum), max));
             let factor = simd.to_array(simd.div(simd.splat(1.0), sum));
-            for (row, (log_sum, factor)) in group.rows().zip(log_sum.into_iter().zip(factor)) {
+            for ((row, label), (log_sum, factor)) in
+                group.rows().zip(labels.by_ref()).zip(log_sum.into_iter().zip(factor))
+            {
                 let z = &logits.rows.values[row * logits.rows.stride..][..logits.width];
                 let delta = &mut delta.values[row * delta.stride..][..logits.width];
-                let label = labels[row] as usize;
+                let label = label as usize;
                 let true_class = delta.get(label).map(|&e| (e * factor - 1.0) * weight);
                 delta.iter_mut().for_each(|e| *e = *e * factor * weight);
                 if let Some(true_class) = true_class {
@@ -244,7 +253,7 @@ mod tests {
                 let view = Logits { rows: logits.head(rows), width, output };
                 let stride = delta.stride();
                 let out = RowsMut { values: delta.values_mut(), stride };
-                cross_entropy(isa, view, &labels, 0.5, out, RowsMut { values: &mut loss, stride: 1 });
+                cross_entropy(isa, view, labels.iter().copied(), 0.5, out, RowsMut { values: &mut loss, stride: 1 });
                 probabilities(isa, view, &mut p);
                 for row in 0..rows {
                     let want = naive(output, &logits.values()[row * logits.stride()..][..width]);
@@ -273,7 +282,7 @@ mod tests {
             cross_entropy(
                 isa,
                 Logits { rows: logits.head(3), width: 2, output },
-                &[0, 1, 0],
+                [0, 1, 0].into_iter(),
                 1.0,
                 out,
                 RowsMut { values: &mut loss, stride: 1 },

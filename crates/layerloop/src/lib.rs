@@ -1,10 +1,23 @@
 //! Feedforward neural networks: trained fast on a CPU, every number of the forward and backward pass in the open.
+//!
+//! Two roads lead to the same gradient. [`math`] is the derivation, written out in f64 for one sample, to be read.
+//! [`network`] and [`train`] are the fast road, in f32, a batch at a time. The tests hold them together.
+//!
+//! - [`data`]: data sets in memory, splits, seeded batches, one-hot
+//! - [`network`]: specification, parameters, predictions
+//! - [`train`]: the training loop and its optimisers
+//! - [`metrics`]: how good a network is
+//! - [`explain`]: where the two roads meet
+//! - [`model_file`]: a network in a file, with all it needs to be used
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod data;
 mod error;
 pub mod math;
+pub mod metrics;
+pub mod model_file;
+pub mod network;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -1,3 +1,12 @@
-//! Training.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `callback`, `rng`.
 
+mod callback;
+mod fit;
+mod optimizer;
 pub mod rng;
+mod step;
+
+pub use callback::{Callback, EpochEnd, StepEnd};
+pub use fit::{FitOptions, Report, default_threads, fit, fit_with};
+pub use optimizer::Optimizer;
+pub use step::loss_and_gradient;

@@ -1,0 +1,8 @@
+//! The crate from outside: one binary, so that the helpers are built once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod download;
+mod folder;
+mod idx_files;
+mod real;
+mod server;

@@ -1,0 +1,125 @@
+//! Layer L+1, which has no parameters: from logits to probabilities, with the Jacobian `C_K`.
+
+use super::Matrix;
+
+/// The output map `g_{L+1}`, from the logits `z_{L+1}` to the K probabilities `z_{L+2}`.
+///
+/// ```text
+/// softmax             g_j = e^{z_j} / sum_k e^{z_k}
+/// reference softmax   g_j = e^{z_j} / (1 + sum_k e^{z_k}) for j < K,   g_K = 1 / (1 + sum_k e^{z_k})
+/// ```
+///
+/// The second is the first after a logit 0 has been appended, and everything here is computed that way.
+///
+/// # Shapes
+///
+/// K logits for [`Output::Softmax`], K - 1 for [`Output::ReferenceSoftmax`].
+///
+/// # Numerics
+///
+/// The largest logit, the implicit 0 included, is subtracted first: no exponential exceeds 1.
+///
+/// # Example
+///
+/// ```
+/// # use layerloop::math::Output;
+/// assert_eq!(Output::Softmax.probabilities(&[0.0, 1000.0]), [0.0, 1.0]);
+/// let p = Output::ReferenceSoftmax.probabilities(&[1.0, 0.0]);
+/// assert_eq!(format!("{p:.4?}"), "[0.5761, 0.2119, 0.2119]");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// One logit a class.
+    Softmax,
+    /// One logit a class but the last, the reference, whose logit is 0. Also called the modified softmax.
+    #[doc(alias = "modified softmax")]
+    ReferenceSoftmax,
+}
+
+impl Output {
+    /// Both output maps.
+    pub const ALL: [Self; 2] = [Self::Softmax, Self::ReferenceSoftmax];
+
+    /// K, given the number of logits.
+    pub fn classes(self, logits: usize) -> usize {
+        match self {
+            Self::Softmax => logits,
+            Self::ReferenceSoftmax => logits + 1,
+        }
+    }
+
+    /// The probabilities `z_{L+2} = g_{L+1}(z_{L+1})`.
+    pub fn probabilities(self, z: &[f64]) -> Vec<f64> {
+        let powers: Vec<f64> = self.shifted(z).iter().map(|z| z.exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.iter().map(|power| power / sum).collect()
+    }
+
+    /// The Jacobian of [`Self::probabilities`] with respect to the logits.
+    ///
+    /// ```text
+    /// softmax             diag(g) - g g^T
+    /// reference softmax   C_K = the same without its last column
+    /// ```
+    ///
+    /// # Shapes
+    ///
+    /// K x K for [`Output::Softmax`], K x (K - 1) for [`Output::ReferenceSoftmax`].
+    #[doc(alias = "C_K")]
+    pub fn jacobian(self, z: &[f64]) -> Matrix {
+        let g = self.probabilities(z);
+        Matrix::from_fn(g.len(), z.len(), |r, c| g[r] * (f64::from(r == c) - g[c]))
+    }
+
+    /// One logit a class, the reference's 0 included, less the largest of them.
+    pub(super) fn shifted(self, z: &[f64]) -> Vec<f64> {
+        let mut z = z.to_vec();
+        z.resize(self.classes(z.len()), 0.0);
+        let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        z.iter().map(|z| z - largest).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::{STEP, check_jacobian, numbers};
+
+    #[test]
+    fn the_jacobian_is_the_central_differences_of_the_probabilities() {
+        for output in Output::ALL {
+            for logits in 1..=26 {
+                let z: Vec<f64> = numbers(logits, logits).iter().map(|z| 3.0 * z).collect();
+                let found = check_jacobian(|z| output.probabilities(z), &z, &output.jacobian(&z), STEP).unwrap();
+                assert!(found.relative_error < 1e-6, "{output:?}, {logits} logits: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn probabilities_of_extreme_logits_are_finite_and_sum_to_one() {
+        for z in [[1000.0, 0.0, -1000.0], [-1000.0; 3], [1000.0; 3]] {
+            for output in Output::ALL {
+                let p = output.probabilities(&z);
+                assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{p:?}");
+                assert!(output.jacobian(&z).entries().iter().all(|c| c.is_finite()));
+            }
+        }
+        assert_eq!(Output::ReferenceSoftmax.probabilities(&[-1000.0; 3]), [0.0, 0.0, 0.0, 1.0]);
+    }
+
+    /// Why a sigmoid before the output map is warned about: its logits lie in (0, 1).
+    #[test]
+    fn logits_between_0_and_1_leave_no_room_for_certainty() {
+        let e = 1.0_f64.exp();
+        for k in [2, 3, 10, 26] {
+            let mut best = vec![0.0; k];
+            best[0] = 1.0;
+            let bound = e / (e + k as f64 - 1.0);
+            assert!((Output::Softmax.probabilities(&best)[0] - bound).abs() < 1e-15);
+            assert!((Output::ReferenceSoftmax.probabilities(&best[..k - 1])[0] - bound).abs() < 1e-15);
+            let p = Output::ReferenceSoftmax.probabilities(&vec![1e-9; k - 1]);
+            assert!(p[..k - 1].iter().all(|p_j| p_j > &p[k - 1]), "the reference class never wins");
+        }
+    }
+}

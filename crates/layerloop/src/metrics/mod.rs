@@ -1,0 +1,5 @@
+//! How good a network is.
+
+mod classification;
+
+pub use classification::{ClassScores, Evaluation, evaluate};

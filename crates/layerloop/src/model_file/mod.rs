@@ -1,0 +1,289 @@
+//! A network in one safetensors file, with all it needs to be used: specification, classes, input scaling, receipt.
+//!
+//! The tensors are `layers.0.weight` (n_out x n_in, row-major), `layers.0.bias`, `layers.1.weight`, ... in f32. The
+//! metadata has one entry, `layerloop`: the JSON form of [`Card`]. One entry, so that equal models are equal files.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+use crate::network::{Network, Spec};
+use crate::{Error, Result};
+
+/// The metadata entry that holds the card.
+const ENTRY: &str = "layerloop";
+
+/// A trained network and what it needs to be used.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The network.
+    pub network: Network,
+    /// The names of the classes, by index.
+    pub classes: Vec<String>,
+    /// What its inputs are.
+    pub input: Input,
+    /// How it came to be: version, seed, options, data, final metrics.
+    pub receipt: serde_json::Value,
+}
+
+/// What the inputs of a network are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Factor between a stored byte and what the network sees; 1 for numbers.
+    pub scale: f32,
+    /// Height and width in pixels, if the inputs are images.
+    pub image: Option<(usize, usize)>,
+}
+
+/// The JSON in the file's metadata.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Card {
+    specification: Spec,
+    classes: Vec<String>,
+    input: Input,
+    receipt: serde_json::Value,
+}
+
+impl Model {
+    /// `network` as trained on `data`, whose classes and input scaling it takes along.
+    #[must_use]
+    pub fn new(network: Network, data: &Dataset, receipt: serde_json::Value) -> Self {
+        let input = Input { scale: data.scale(), image: data.image() };
+        Self { network, classes: data.classes().to_vec(), input, receipt }
+    }
+
+    /// Writes the model beside `path`, flushes it to the disk, then renames it: whatever goes wrong, an earlier file
+    /// of that name stays whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be written or the disk is full, [`Error::Data`] if a weight is not finite.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if !self.network.is_finite() {
+            return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
+        }
+        write_beside_and_rename(path, &self.to_bytes(path)?)
+    }
+
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let card = Card {
+            specification: self.network.spec().clone(),
+            classes: self.classes.clone(),
+            input: self.input.clone(),
+            receipt: self.receipt.clone(),
+        };
+        let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
+        let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
+        let le = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (self.network.spec().shapes().enumerate())
+            .flat_map(|(i, (inputs, outputs))| {
+                let (weight, bias) = (le(self.network.weight(i)), le(self.network.bias(i)));
+                [(weight_name(i), vec![outputs, inputs], weight), (bias_name(i), vec![outputs], bias)]
+            })
+            .collect();
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| unsaved(&e))?))
+        });
+        let metadata = HashMap::from([(ENTRY.to_string(), card)]);
+        serialize(views.collect::<Result<Vec<_>>>()?, Some(metadata)).map_err(|e| unsaved(&e))
+    }
+
+    /// Reads a model that [`Model::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is cut short, is no safetensors file, has no
+    /// card, or its tensors do not fit its specification; [`Error::Data`] if a weight is not finite.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(Error::io(path))?;
+        let damaged = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let card = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).ok_or_else(|| {
+            Error::format(
+                path,
+                "a safetensors file without a `layerloop` entry in its metadata: another program made it",
+            )
+        })?;
+        let card: Card = serde_json::from_str(card)
+            .map_err(|e| Error::format(path, format!("the `layerloop` entry of the metadata: {e}")))?;
+        card.check(path)?;
+        let network = read_network(path, &card.specification, &tensors)?;
+        if !network.is_finite() {
+            return Err(Error::data(path, "the model has weights that are not finite numbers; train it again"));
+        }
+        let Card { classes, input, receipt, .. } = card;
+        Ok(Self { network, classes, input, receipt })
+    }
+}
+
+impl Card {
+    /// Refuses a card whose parts contradict each other.
+    fn check(&self, path: &Path) -> Result<()> {
+        let wrong = |reason: String| Err(Error::format(path, format!("the model's metadata: {reason}")));
+        if let Err(e) = self.specification.check() {
+            return wrong(e.to_string());
+        }
+        if self.classes.len() != self.specification.classes() {
+            return wrong(format!("{} class names for {} classes", self.classes.len(), self.specification.classes()));
+        }
+        if !(self.input.scale.is_finite() && self.input.scale > 0.0) {
+            return wrong(format!("an input scale of {}", self.input.scale));
+        }
+        match self.input.image {
+            Some((height, width)) if height.checked_mul(width) != Some(self.specification.inputs) => {
+                wrong(format!("images of {height} x {width} pixels for {} inputs", self.specification.inputs))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn weight_name(i: usize) -> String {
+    format!("layers.{i}.weight")
+}
+
+fn bias_name(i: usize) -> String {
+    format!("layers.{i}.bias")
+}
+
+fn read_network(path: &Path, spec: &Spec, tensors: &SafeTensors) -> Result<Network> {
+    if tensors.len() != 2 * spec.layers.len() {
+        let reason = format!("{} tensors, but `{spec}` has {}", tensors.len(), 2 * spec.layers.len());
+        return Err(Error::format(path, reason));
+    }
+    let layers: Result<Vec<_>> = (spec.shapes().enumerate())
+        .map(|(i, (inputs, outputs))| {
+            let weight = read_tensor(path, tensors, &weight_name(i), &[outputs, inputs])?;
+            Ok((weight, read_tensor(path, tensors, &bias_name(i), &[outputs])?))
+        })
+        .collect();
+    Network::from_weights(spec, &layers?)
+}
+
+fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    let tensor = tensors.tensor(name).map_err(|_| Error::format(path, format!("there is no tensor `{name}`")))?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        let (dtype, got) = (tensor.dtype(), tensor.shape());
+        return Err(Error::format(
+            path,
+            format!("`{name}` is {dtype} {got:?}, but the specification needs F32 {shape:?}"),
+        ));
+    }
+    let (values, _) = tensor.data().as_chunks::<4>();
+    Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+}
+
+/// Whatever goes wrong, `path` is either what it was or all of `bytes`.
+fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".layerloop-").tempfile_in(folder).map_err(Error::io(path))?;
+    file.write_all(bytes).map_err(Error::io(path))?;
+    file.as_file().sync_all().map_err(Error::io(path))?;
+    make_readable(file.as_file()).map_err(Error::io(path))?;
+    file.persist(path).map_err(|e| Error::io(path)(e.error))?;
+    Ok(())
+}
+
+/// A temporary file is its owner's alone; a model is readable like other files.
+fn make_readable(file: &fs::File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    let _ = file;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Inputs;
+    use crate::network::{Activation, Output};
+
+    fn model() -> Model {
+        let spec = Spec::classifier(4, &[3], Activation::Relu, 3, Output::ReferenceSoftmax);
+        let inputs = Inputs::Bytes { values: vec![0; 4].into(), scale: 0.25 };
+        let data = Dataset::new("demo", inputs, 4, vec![0], ["a", "b", "c"]).unwrap().with_image(2, 2).unwrap();
+        Model::new(Network::new(&spec, 5).unwrap(), &data, serde_json::json!({"seed": 5}))
+    }
+
+    #[test]
+    fn a_model_comes_back_to_the_bit_and_equal_models_are_equal_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        model().save(&path).unwrap();
+        let back = Model::load(&path).unwrap();
+        assert_eq!(back.network.sha256(), model().network.sha256());
+        assert_eq!((back.classes, back.input), (model().classes, model().input));
+        assert_eq!(back.receipt["seed"], 5);
+        assert_eq!(fs::read(&path).unwrap(), model().to_bytes(&path).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_cut_short_anywhere_is_refused_and_never_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let bytes = model().to_bytes(&path).unwrap();
+        for len in 0..bytes.len() {
+            fs::write(&path, &bytes[..len]).unwrap();
+            let error = Model::load(&path).unwrap_err().to_string();
+            assert!(error.contains("not a whole safetensors file"), "{len} bytes: {error}");
+        }
+    }
+
+    #[test]
+    fn a_nan_is_neither_saved_nor_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let mut bytes = model().to_bytes(&path).unwrap();
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        fs::write(&path, &bytes).unwrap();
+        let error = Model::load(&path).unwrap_err().to_string();
+        assert!(error.ends_with("the model has weights that are not finite numbers; train it again"), "{error}");
+
+        let mut broken = model();
+        broken.network.parameters.set_bias(0, [f32::INFINITY]);
+        assert!(broken.save(&path).unwrap_err().to_string().contains("not saved"));
+        assert_eq!(fs::read(&path).unwrap(), bytes, "the earlier file is untouched");
+    }
+
+    #[test]
+    fn what_contradicts_the_specification_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let text = |from: &str, to: &str| {
+            let bytes = model().to_bytes(&path).unwrap();
+            let text: String = bytes.iter().map(|&b| char::from(b)).collect(); // one char a byte
+            assert!(text.contains(from) && from.len() == to.len(), "{from}");
+            fs::write(&path, text.replace(from, to).chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
+            Model::load(&path).unwrap_err().to_string()
+        };
+        let shape = text(r#""shape":[3,4]"#, r#""shape":[4,3]"#);
+        assert!(shape.contains("`layers.0.weight` is F32 [4, 3], but the specification needs F32 [3, 4]"), "{shape}");
+        let name = text("layers.0.bias", "layers.7.bias");
+        assert!(name.contains("there is no tensor `layers.0.bias`"), "{name}");
+        let activation = text("relu", "rely");
+        assert!(activation.contains("there is no `rely`; choose one of"), "{activation}");
+        let width = text(r#"\"width\":3"#, r#"\"width\":0"#);
+        assert!(width.contains("layer 1 has 0 units"), "{width}");
+        let image = text(r#"\"image\":[2,2]"#, r#"\"image\":[2,3]"#);
+        assert!(image.contains("images of 2 x 3 pixels for 4 inputs"), "{image}");
+        let foreign = text("layerloop", "otherloop");
+        assert!(foreign.contains("another program made it"), "{foreign}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = model().save("/nowhere/at/all/m.safetensors").unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/at/all/m.safetensors: "), "{error}");
+    }
+}

@@ -1,0 +1,141 @@
+//! The fast road: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `workspace`,
+//! `forward`, `backward`, `predict`, `summary`.
+
+pub(crate) mod backward;
+pub(crate) mod forward;
+mod init;
+mod names;
+mod parameters;
+mod predict;
+mod spec;
+mod summary;
+pub(crate) mod workspace;
+
+pub use layerloop_kernels::Activation;
+pub use layerloop_kernels::softmax::Output;
+pub use names::Named;
+pub use predict::Predictor;
+pub use spec::{Init, Layer, Spec};
+
+use sha2::{Digest, Sha256};
+
+use self::parameters::Parameters;
+use crate::{Error, Result};
+
+/// A feedforward network: a [`Spec`] and its parameters.
+///
+/// # Example
+/// ```
+/// use layerloop::network::{Activation, Network, Spec};
+/// let spec = Spec::new(2).layer(3, Activation::Tanh).layer(2, Activation::Identity);
+/// let network = Network::new(&spec, 0)?;
+/// assert_eq!(network.weight(0).len(), 3 * 2);
+/// assert_eq!(network.bias(1), [0.0, 0.0]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Network {
+    spec: Spec,
+    pub(crate) parameters: Parameters,
+}
+
+impl Network {
+    /// A network whose weights are drawn by `seed`: the same seed, the same bits.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification.
+    pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
+        spec.check()?;
+        let mut parameters = Parameters::zeros(spec);
+        init::initialise(&mut parameters, spec, seed);
+        Ok(Self { spec: spec.clone(), parameters })
+    }
+
+    /// A network with given weights and biases, layer by layer.
+    ///
+    /// # Shapes
+    /// For each layer a weight of n_out x n_in, row-major, and a bias of n_out.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification, [`Error::Shape`] if a layer's slices do not fit it.
+    pub fn from_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
+        spec.check()?;
+        if layers.len() != spec.layers.len() {
+            return Err(Error::shape("layers of weights", spec.layers.len(), layers.len()));
+        }
+        let mut parameters = Parameters::zeros(spec);
+        for (i, ((inputs, outputs), (weight, bias))) in spec.shapes().zip(layers).enumerate() {
+            if weight.len() != inputs * outputs {
+                let expected = format!("{outputs} x {inputs} values");
+                return Err(Error::shape(format!("weight of layer {}", i + 1), expected, weight.len()));
+            }
+            if bias.len() != outputs {
+                return Err(Error::shape(format!("bias of layer {}", i + 1), outputs, bias.len()));
+            }
+            parameters.set_weight(i, weight.iter().copied());
+            parameters.set_bias(i, bias.iter().copied());
+        }
+        Ok(Self { spec: spec.clone(), parameters })
+    }
+
+    /// What the network is.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The weight of layer `i`, counted from 0: n_out x n_in, row-major.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    #[must_use]
+    pub fn weight(&self, i: usize) -> Vec<f32> {
+        self.parameters.weight(i)
+    }
+
+    /// The bias of layer `i`, counted from 0: n_out.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    #[must_use]
+    pub fn bias(&self, i: usize) -> Vec<f32> {
+        self.parameters.bias(i)
+    }
+
+    /// Every parameter, in border order: weight 1, bias 1, weight 2, ...
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.parameters.in_border_order()
+    }
+
+    /// SHA-256 of the parameters in border order, little endian, in hexadecimal: equal for equal bits.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let bytes: Vec<u8> = self.to_vec().into_iter().flat_map(f32::to_le_bytes).collect();
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether every parameter is a finite number.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.parameters.values.values().iter().all(|w| w.is_finite())
+    }
+
+    /// The network as a table: layers, shapes, numbers of parameters.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        summary::summary(self)
+    }
+
+    /// Refuses data that does not fit: another width, another number of classes.
+    pub(crate) fn check_fits(&self, data: &crate::data::Dataset) -> Result<()> {
+        let (name, spec) = (data.name(), &self.spec);
+        if data.width() != spec.inputs {
+            return Err(Error::shape(format!("{name}: inputs of a sample"), spec.inputs, data.width()));
+        }
+        if data.classes().len() > spec.classes() {
+            return Err(Error::shape(format!("{name}: classes"), spec.classes(), data.classes().len()));
+        }
+        Ok(())
+    }
+}

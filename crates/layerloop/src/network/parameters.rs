@@ -1,0 +1,89 @@
+//! All parameters in one flat vector, with a view for each layer.
+//!
+//! Inside, a layer is (n_in + 1) x n_out in panels, its last row the bias, ready for the kernels. At every border a
+//! weight is n_out x n_in, row-major, and a bias n_out, in the order weight 1, bias 1, weight 2, ...
+
+use layerloop_kernels::{Matrix, Panels};
+
+use super::spec::Spec;
+
+/// The parameters of a network.
+#[derive(Debug, Clone)]
+pub(crate) struct Parameters {
+    pub(crate) values: Matrix,
+    pub(crate) layers: Vec<View>,
+}
+
+/// Where a layer's parameters lie in the flat vector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    /// Index of its first value.
+    pub(crate) start: usize,
+    /// (n_in + 1) x n_out.
+    pub(crate) layout: Panels,
+}
+
+impl View {
+    pub(crate) fn inputs(&self) -> usize {
+        self.layout.rows() - 1
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.layout.columns()
+    }
+
+    /// The indices of the layer's weights in border order: n_out x n_in, row-major.
+    fn weight_indices(self) -> impl Iterator<Item = usize> {
+        (0..self.outputs()).flat_map(move |o| (0..self.inputs()).map(move |i| self.start + self.layout.index(i, o)))
+    }
+
+    /// The indices of the layer's biases.
+    fn bias_indices(self) -> impl Iterator<Item = usize> {
+        (0..self.outputs()).map(move |o| self.start + self.layout.index(self.inputs(), o))
+    }
+}
+
+impl Parameters {
+    /// Zeros for every layer of `spec`.
+    pub(crate) fn zeros(spec: &Spec) -> Self {
+        let mut start = 0;
+        let views = spec.shapes().map(|(inputs, outputs)| {
+            let view = View { start, layout: Panels::new(inputs + 1, outputs) };
+            start += view.layout.len();
+            view
+        });
+        let layers = views.collect();
+        Self { values: Matrix::vector(start), layers }
+    }
+
+    /// The layer's parameters, in panels.
+    pub(crate) fn layer(&self, i: usize) -> &[f32] {
+        let view = self.layers[i];
+        &self.values.values()[view.start..][..view.layout.len()]
+    }
+
+    pub(crate) fn weight(&self, i: usize) -> Vec<f32> {
+        self.layers[i].weight_indices().map(|at| self.values.values()[at]).collect()
+    }
+
+    pub(crate) fn bias(&self, i: usize) -> Vec<f32> {
+        self.layers[i].bias_indices().map(|at| self.values.values()[at]).collect()
+    }
+
+    /// Sets the layer's weights to the next values of `source`.
+    pub(crate) fn set_weight(&mut self, i: usize, source: impl IntoIterator<Item = f32>) {
+        let values = self.values.values_mut();
+        self.layers[i].weight_indices().zip(source).for_each(|(at, value)| values[at] = value);
+    }
+
+    /// Sets the layer's biases to the next values of `source`.
+    pub(crate) fn set_bias(&mut self, i: usize, source: impl IntoIterator<Item = f32>) {
+        let values = self.values.values_mut();
+        self.layers[i].bias_indices().zip(source).for_each(|(at, value)| values[at] = value);
+    }
+
+    /// All parameters in border order.
+    pub(crate) fn in_border_order(&self) -> Vec<f32> {
+        (0..self.layers.len()).flat_map(|i| [self.weight(i), self.bias(i)].concat()).collect()
+    }
+}

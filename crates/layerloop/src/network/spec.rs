@@ -1,0 +1,236 @@
+//! What a network is, before it has any numbers.
+
+use std::fmt;
+
+use layerloop_kernels::Activation;
+use layerloop_kernels::softmax::Output;
+use serde::{Deserialize, Serialize};
+
+use super::names::{self, Named};
+use crate::{Error, Result};
+
+/// More parameters than this are refused: with Adam's two moments they would take 12 GiB.
+const MOST_PARAMETERS: usize = 1 << 30;
+
+/// A feedforward network for classification: input width, dense layers, output map.
+///
+/// # Example
+/// ```
+/// use layerloop::network::{Activation, Output, Spec};
+/// let spec = Spec::new(784).layer(32, Activation::Sigmoid).layer(10, Activation::Identity);
+/// assert_eq!(spec.to_string(), "784 -> 32 sigmoid -> 10 -> softmax");
+/// assert_eq!(spec.parameters(), 25_450);
+/// assert_eq!(Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::ReferenceSoftmax).parameters(), 25_417);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Width of the input, n_1.
+    pub inputs: usize,
+    /// Layers 1 to L.
+    pub layers: Vec<Layer>,
+    /// The map from the last layer's outputs, the logits, to probabilities.
+    #[serde(with = "names")]
+    pub output: Output,
+}
+
+/// A dense layer: z_{i+1} = sigma(W_i z_i^{;1}).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Number of outputs, n_{i+1}.
+    pub width: usize,
+    /// The activation sigma.
+    #[serde(with = "names")]
+    pub activation: Activation,
+    /// How its weights start.
+    #[serde(with = "names")]
+    pub init: Init,
+}
+
+/// How the weights of a layer start; biases start at zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Init {
+    /// Uniform on (-r, r), r = sqrt(6 / (n_in + n_out)): Glorot and Bengio 2010.
+    GlorotUniform,
+    /// Uniform on (-r, r), r = sqrt(6 / n_in): He et al. 2015, for relu.
+    KaimingUniform,
+}
+
+impl Named for Init {
+    const FIELD: &'static str = "initialisation";
+    const ALL: &'static [Self] = &[Self::GlorotUniform, Self::KaimingUniform];
+    fn name(self) -> &'static str {
+        match self {
+            Self::GlorotUniform => "glorot-uniform",
+            Self::KaimingUniform => "kaiming-uniform",
+        }
+    }
+}
+
+impl Init {
+    /// The customary start for an activation: Kaiming for relu, Glorot for all others.
+    #[must_use]
+    pub fn usual(activation: Activation) -> Self {
+        match activation {
+            Activation::Relu => Self::KaimingUniform,
+            Activation::Identity | Activation::Sigmoid | Activation::Tanh => Self::GlorotUniform,
+        }
+    }
+}
+
+impl Spec {
+    /// A network of `inputs` inputs and, so far, no layer; softmax on what the last layer gives.
+    #[must_use]
+    pub fn new(inputs: usize) -> Self {
+        Self { inputs, layers: Vec::new(), output: Output::Softmax }
+    }
+
+    /// One more dense layer, its weights started as is usual for `activation`.
+    #[must_use]
+    pub fn layer(mut self, width: usize, activation: Activation) -> Self {
+        self.layers.push(Layer { width, activation, init: Init::usual(activation) });
+        self
+    }
+
+    /// The same layers under another output map.
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Hidden layers of one activation, a linear last layer, and as many logits as `output` needs for `classes`.
+    #[must_use]
+    pub fn classifier(inputs: usize, hidden: &[usize], activation: Activation, classes: usize, output: Output) -> Self {
+        let hidden = hidden.iter().fold(Self::new(inputs), |spec, &width| spec.layer(width, activation));
+        hidden.layer(output.logits(classes.max(1)), Activation::Identity).output(output)
+    }
+
+    /// (inputs, outputs) of each layer.
+    pub fn shapes(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let inputs = move |i: usize| if i == 0 { self.inputs } else { self.layers[i - 1].width };
+        self.layers.iter().enumerate().map(move |(i, layer)| (inputs(i), layer.width))
+    }
+
+    /// Number of parameters: the sum of n_out (n_in + 1).
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.shapes()
+            .map(|(inputs, outputs)| outputs.saturating_mul(inputs.saturating_add(1)))
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Number of logits, the width of the last layer.
+    #[must_use]
+    pub fn logits(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.width)
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.output.classes(self.logits())
+    }
+
+    /// Whether such a network can be built.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, or more than 2^30 parameters.
+    pub fn check(&self) -> Result<()> {
+        if self.layers.is_empty() {
+            return Err(Error::config("layers", "there are none; a network has at least one"));
+        }
+        if self.inputs == 0 {
+            return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
+        }
+        if let Some(i) = self.layers.iter().position(|layer| layer.width == 0) {
+            return Err(Error::config("width", format!("layer {} has 0 units; each layer needs at least 1", i + 1)));
+        }
+        if self.classes() < 2 {
+            let reason = format!("{} class; a classifier needs at least 2", self.classes());
+            return Err(Error::config("classes", reason));
+        }
+        if self.parameters() > MOST_PARAMETERS {
+            let reason = format!("{self} has more than {MOST_PARAMETERS} parameters, the most that is built");
+            return Err(Error::config("width", reason));
+        }
+        Ok(())
+    }
+
+    /// What is legal but unwise about this network.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let bounded = |activation| matches!(activation, Activation::Sigmoid);
+        let last = self.layers.last().filter(|layer| bounded(layer.activation));
+        last.map(|_| self.bounded_logits_warning()).into_iter().collect()
+    }
+
+    fn bounded_logits_warning(&self) -> String {
+        let (k, e) = (self.classes() as f64, std::f64::consts::E);
+        match self.output {
+            Output::Softmax => format!(
+                "a sigmoid last layer keeps every logit in (0, 1): with {k} classes no probability can pass \
+                 e / (e + {}) = {:.3}; `identity` is the usual choice",
+                k - 1.0,
+                e / (e + k - 1.0)
+            ),
+            Output::ReferenceSoftmax => format!(
+                "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \
+                 classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the usual choice",
+                k - 1.0,
+                e / (e + k - 1.0)
+            ),
+        }
+    }
+}
+
+/// `784 -> 32 sigmoid -> 10 -> softmax`
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.inputs)?;
+        for layer in &self.layers {
+            write!(f, " -> {}", layer.width)?;
+            if layer.activation != Activation::Identity {
+                write!(f, " {}", layer.activation.name())?;
+            }
+        }
+        write!(f, " -> {}", self.output.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_built_is_refused_with_its_value() {
+        let refused = |spec: Spec| spec.check().unwrap_err().to_string();
+        assert_eq!(refused(Spec::new(4)), "layers: there are none; a network has at least one");
+        assert_eq!(refused(Spec::new(0).layer(2, Activation::Relu)), "inputs: 0 inputs; a network has at least 1");
+        let empty = Spec::new(4).layer(0, Activation::Relu).layer(2, Activation::Identity);
+        assert_eq!(refused(empty), "width: layer 1 has 0 units; each layer needs at least 1");
+        assert_eq!(
+            refused(Spec::new(4).layer(1, Activation::Identity)),
+            "classes: 1 class; a classifier needs at least 2"
+        );
+        assert!(refused(Spec::new(usize::MAX).layer(usize::MAX, Activation::Relu)).contains("more than 1073741824"));
+    }
+
+    #[test]
+    fn a_sigmoid_last_layer_is_legal_and_warned_about() {
+        let spec = Spec::new(4).layer(10, Activation::Sigmoid);
+        assert!(spec.check().is_ok());
+        assert!(spec.warnings()[0].contains("= 0.232"), "{:?}", spec.warnings());
+        assert!(spec.output(Output::ReferenceSoftmax).warnings()[0].contains("can never win"));
+        assert!(Spec::new(4).layer(10, Activation::Identity).warnings().is_empty());
+    }
+
+    #[test]
+    fn the_json_form_names_its_choices() {
+        let spec = Spec::classifier(4, &[3], Activation::Relu, 2, Output::ReferenceSoftmax);
+        let json = serde_json::to_string(&spec).unwrap();
+        assert!(json.contains(r#"{"width":3,"activation":"relu","init":"kaiming-uniform"}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+        let error = serde_json::from_str::<Spec>(&json.replace("relu", "rellu")).unwrap_err().to_string();
+        assert!(error.contains("there is no `rellu`; choose one of identity, sigmoid, tanh, relu"), "{error}");
+    }
+}

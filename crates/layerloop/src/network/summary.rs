@@ -1,0 +1,70 @@
+//! A network as a table of its layers.
+
+use std::fmt::Write as _;
+
+use super::Network;
+use super::names::Named as _;
+
+/// The text of [`Network::summary`].
+pub(crate) fn summary(network: &Network) -> String {
+    let spec = network.spec();
+    let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
+    for (i, ((inputs, outputs), layer)) in spec.shapes().zip(&spec.layers).enumerate() {
+        rows.push([
+            format!("{}", i + 1),
+            format!("{inputs} -> {outputs}"),
+            layer.activation.name().into(),
+            layer.init.name().into(),
+            thousands(outputs * (inputs + 1)),
+        ]);
+    }
+    let last = [
+        "output".into(),
+        format!("{} -> {}", spec.logits(), spec.classes()),
+        spec.output.name().into(),
+        "".into(),
+        "0".into(),
+    ];
+    rows.push(last);
+    rows.push(["total".into(), "".into(), "".into(), "".into(), thousands(spec.parameters())]);
+    table(&rows)
+}
+
+/// Columns as wide as their longest cell, the last one flush right.
+fn table(rows: &[[String; 5]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let mut text = String::new();
+    for [a, b, c, d, e] in rows {
+        let [wa, wb, wc, wd, we] = widths;
+        let _ = writeln!(text, "{a:wa$}  {b:wb$}  {c:wc$}  {d:wd$}  {e:>we$}"); // writing to a String cannot fail
+    }
+    text
+}
+
+/// 25450 as `25,450`.
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Activation, Spec};
+
+    #[test]
+    fn the_notebooks_network_has_25450_parameters() {
+        let spec = Spec::new(784).layer(32, Activation::Sigmoid).layer(10, Activation::Identity);
+        let text = summary(&Network::new(&spec, 0).unwrap());
+        let want = "\
+layer   shape      activation  start           parameters
+1       784 -> 32  sigmoid     glorot-uniform      25,120
+2       32 -> 10   identity    glorot-uniform         330
+output  10 -> 10   softmax                              0
+total                                              25,450
+";
+        assert_eq!(text, want);
+    }
+}

@@ -1,0 +1,76 @@
+//! The memory of a pass over a batch, built once: after that nothing is allocated.
+
+use layerloop_kernels::Matrix;
+
+use super::Spec;
+
+/// Row-matrices of one batch, in the order in which the passes fill them: z_1 ... z_{L+1}, the losses, and the
+/// deltas from the last layer to the first.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) matrices: Vec<Matrix>,
+    pub(crate) places: Places,
+    /// Rows of a task: cut by the network's shape, never by the number of threads.
+    pub(crate) block: usize,
+}
+
+/// Which matrix is which; layers are counted from 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places {
+    layers: usize,
+}
+
+impl Places {
+    /// z_{i+1}, B x (n + 1), the last column 1: the input of layer i, counted from 0; i = L is the output.
+    pub(crate) fn z(self, i: usize) -> usize {
+        i
+    }
+
+    /// The loss of each row, B x 1.
+    pub(crate) fn loss(self) -> usize {
+        self.layers + 1
+    }
+
+    /// delta of layer i, counted from 0: B x n_out.
+    pub(crate) fn delta(self, i: usize) -> usize {
+        2 * self.layers + 1 - i
+    }
+}
+
+/// How far a pass goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To the loss: the last layer's delta is there for the loss to be computed beside it.
+    Loss,
+    /// Back to the first layer.
+    Gradient,
+}
+
+impl Workspace {
+    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach) -> Self {
+        let layers = spec.layers.len();
+        let with_one = |width: usize| {
+            let mut z = Matrix::zeros(batch, width + 1);
+            let stride = z.stride();
+            z.values_mut().chunks_exact_mut(stride).for_each(|row| row[width] = 1.0);
+            z
+        };
+        let widths = || spec.layers.iter().map(|layer| layer.width);
+        let deltas = match reach {
+            Reach::Loss => 1,
+            Reach::Gradient => layers,
+        };
+        let z = std::iter::once(spec.inputs).chain(widths()).map(with_one);
+        let loss = std::iter::once(Matrix::zeros(batch, 1));
+        let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
+        let matrices = z.chain(loss).chain(delta).collect();
+        Self { matrices, places: Places { layers }, block: block_rows(spec) }
+    }
+}
+
+/// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache,
+/// since every task reads all of them.
+fn block_rows(spec: &Spec) -> usize {
+    let largest = spec.shapes().map(|(inputs, outputs)| inputs * outputs * 4).max().unwrap_or(0);
+    if largest > 512 * 1024 { 64 } else { 16 }
+}

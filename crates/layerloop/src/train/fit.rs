@@ -1,0 +1,226 @@
+//! The training loop.
+
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use layerloop_kernels::{Isa, Team};
+
+use super::callback::{Callback, EpochEnd, StepEnd};
+use super::optimizer::Optimizer;
+use super::step::Stepper;
+use crate::data::{Batches, Dataset};
+use crate::network::forward::Batch;
+use crate::network::{Network, Spec};
+use crate::{Error, Result};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitOptions {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Rows of a step; the last batch of an epoch may be shorter and has a mean of its own.
+    pub batch: usize,
+    /// How a gradient becomes a step.
+    pub optimizer: Optimizer,
+    /// Length of a step.
+    pub learning_rate: f64,
+    /// Seed of the shuffles.
+    pub seed: u64,
+    /// Threads, or as many as [`default_threads`] finds useful.
+    pub threads: Option<usize>,
+}
+
+impl Default for FitOptions {
+    /// 20 epochs, batches of 128, Adam at 1e-3, seed 0.
+    fn default() -> Self {
+        Self { epochs: 20, batch: 128, optimizer: Optimizer::ADAM, learning_rate: 1e-3, seed: 0, threads: None }
+    }
+}
+
+impl FitOptions {
+    /// Whether one can train like this.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first option that makes no sense, with its value.
+    pub fn check(&self) -> Result<()> {
+        if self.epochs == 0 {
+            return Err(Error::config("epochs", "0; at least 1 is needed"));
+        }
+        if self.batch == 0 {
+            return Err(Error::config("batch", "0; a step needs at least 1 row"));
+        }
+        if self.threads.is_some_and(|threads| threads == 0 || threads > 1024) {
+            let reason = format!("{}; between 1 and 1024 are possible", self.threads.unwrap_or(0));
+            return Err(Error::config("threads", reason));
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            let reason =
+                format!("{}; it must be a finite number above 0, customarily 1e-4 to 1e-1", self.learning_rate);
+            return Err(Error::config("lr", reason));
+        }
+        Ok(())
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// One entry for each complete epoch.
+    pub epochs: Vec<EpochEnd>,
+    /// Steps taken.
+    pub steps: u64,
+    /// Seconds of the training loop alone, callbacks excluded.
+    pub seconds: f64,
+    /// Whether a callback ended the run early.
+    pub stopped: bool,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
+///
+/// A step is 6 floating-point operations a parameter and row; a thread is worth its wake-up from some 4 million on.
+#[must_use]
+pub fn default_threads(spec: &Spec, batch: usize) -> usize {
+    let useful = spec.parameters().saturating_mul(6).saturating_mul(batch) / 4_000_000;
+    useful.clamp(1, available_parallelism().map_or(1, usize::from))
+}
+
+/// Trains `network` on `train`: shuffled batches, forward and backward layer loop, a step of the optimiser.
+///
+/// # Errors
+/// [`Error::Config`] for impossible options, [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it
+/// is empty, [`Error::Diverged`] if the loss stops being finite; the network then has the weights before that step.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::{Activation, Network, Spec};
+/// use layerloop::train::{FitOptions, fit};
+/// let xor = Inputs::Floats(vec![0., 0., 0., 1., 1., 0., 1., 1.].into());
+/// let xor = Dataset::new("xor", xor, 2, vec![0, 1, 1, 0], ["equal", "different"])?;
+/// let mut network = Network::new(&Spec::new(2).layer(8, Activation::Tanh).layer(2, Activation::Identity), 1)?;
+/// let report = fit(&mut network, &xor, &FitOptions { epochs: 200, learning_rate: 0.05, ..FitOptions::default() })?;
+/// assert!(report.epochs[199].train_loss < 0.01);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Result<Report> {
+    fit_with(network, train, options, &mut ())
+}
+
+/// As [`fit`], watched and perhaps stopped by `callback`.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_with(
+    network: &mut Network,
+    train: &Dataset,
+    options: &FitOptions,
+    callback: &mut dyn Callback,
+) -> Result<Report> {
+    options.check()?;
+    network.check_fits(train)?;
+    if train.rows() == 0 {
+        return Err(Error::data(train.name(), "there are no rows to train on"));
+    }
+    let batch = options.batch.min(train.rows());
+    let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
+    let states = options.optimizer.at(1, options.learning_rate).states();
+    let stepper = Stepper::new(Team::new(threads, Isa::best()), network, batch, states);
+    let report = Report { epochs: Vec::with_capacity(options.epochs), steps: 0, seconds: 0.0, stopped: false, threads };
+    let mut run = Run { network, train, options, callback, stepper, report, clock: Clock::start() };
+    let mut batches = Batches::new(train.rows(), batch, options.seed);
+    for epoch in 1..=options.epochs {
+        run.epoch(epoch, batches.epoch(epoch as u64))?;
+        if run.report.stopped {
+            break;
+        }
+    }
+    run.report.seconds = run.clock.seconds();
+    Ok(run.report)
+}
+
+/// A run on its way.
+struct Run<'a> {
+    network: &'a mut Network,
+    train: &'a Dataset,
+    options: &'a FitOptions,
+    callback: &'a mut dyn Callback,
+    stepper: Stepper,
+    report: Report,
+    clock: Clock,
+}
+
+impl Run<'_> {
+    fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
+        let mut total = 0.0;
+        for rows in batches {
+            let sum = self.step(rows)?;
+            total += sum;
+            let end =
+                StepEnd { step: self.report.steps, epoch, rows: rows.len(), loss: (sum / rows.len() as f64) as f32 };
+            let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
+            if flow.is_break() {
+                self.report.stopped = true;
+                return Ok(());
+            }
+        }
+        self.check_weights()?;
+        let seconds = self.clock.seconds();
+        let end = EpochEnd { epoch, steps: self.report.steps, train_loss: total / self.train.rows() as f64, seconds };
+        self.report.epochs.push(end);
+        self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
+        Ok(())
+    }
+
+    /// One step on `rows`; the sum of their losses before it.
+    fn step(&mut self, rows: &[u32]) -> Result<f64> {
+        let batch = Batch { inputs: self.train.inputs(), rows, labels: self.train.labels() };
+        let loss = self.stepper.backpropagate(self.network, batch);
+        let step = self.report.steps + 1;
+        if !loss.is_finite() {
+            let place = self.stepper.first_not_finite(self.network, rows.len());
+            let (layer, row) = place.unwrap_or(("the loss".into(), 0));
+            return Err(Error::Diverged { step, layer, sample: rows[row] as usize });
+        }
+        let rule = self.options.optimizer.at(step, self.options.learning_rate);
+        self.stepper.update(self.network, rows.len(), rule);
+        self.report.steps = step;
+        Ok(loss)
+    }
+
+    /// A weight can overflow in the very last step, whose loss nobody sees.
+    fn check_weights(&self) -> Result<()> {
+        if self.network.is_finite() {
+            return Ok(());
+        }
+        let layers = 0..self.network.spec().layers.len();
+        let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
+        let layer =
+            layers.clone().find(bad).map_or("the weights".into(), |i| format!("the weights of layer {}", i + 1));
+        Err(Error::Diverged { step: self.report.steps, layer, sample: 0 })
+    }
+}
+
+/// Wall time without the callbacks'.
+struct Clock {
+    start: Instant,
+    outside: Duration,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { start: Instant::now(), outside: Duration::ZERO }
+    }
+
+    fn paused<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = f();
+        self.outside += start.elapsed();
+        result
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.start.elapsed() - self.outside).as_secs_f64()
+    }
+}

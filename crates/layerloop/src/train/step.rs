@@ -1,0 +1,104 @@
+//! One step: forward and backward layer loop over the batch's rows, then the update of every block of weights.
+
+use layerloop_kernels::{Matrix, Team, Update};
+
+use crate::data::Dataset;
+use crate::network::Network;
+use crate::network::backward::{self, Moments, Plan};
+use crate::network::forward::{self, Batch};
+use crate::network::workspace::{Reach, Workspace};
+use crate::{Error, Result};
+
+/// Everything a step needs, built once; after that a step allocates nothing.
+#[derive(Debug)]
+pub(crate) struct Stepper {
+    team: Team,
+    workspace: Workspace,
+    plan: Plan,
+    moments: Moments,
+}
+
+impl Stepper {
+    /// For batches of at most `batch` rows and an optimiser that keeps `states` values a weight.
+    pub(crate) fn new(mut team: Team, network: &mut Network, batch: usize, states: usize) -> Self {
+        let workspace = Workspace::new(network.spec(), batch, Reach::Gradient);
+        let mut plan = Plan::new(network);
+        plan.refresh(&mut team, network);
+        Self { team, workspace, plan, moments: Moments::zeros(network, states) }
+    }
+
+    /// Fills every z, loss and delta of the batch; gives the sum of its losses.
+    pub(crate) fn backpropagate(&mut self, network: &Network, batch: Batch) -> f64 {
+        let Self { team, workspace: Workspace { matrices, places, block, .. }, plan, .. } = self;
+        let (isa, rows, places) = (team.isa(), batch.rows.len(), *places);
+        let weight = 1.0 / rows as f32;
+        team.for_each_block(matrices, rows, *block, |block| {
+            forward::forward(isa, network, batch, places, block);
+            forward::loss(isa, network, batch, weight, places, block);
+            backward::backward(isa, network, plan, places, block);
+        });
+        let loss = matrices[places.loss()].head(rows);
+        loss.values.chunks_exact(loss.stride).map(|row| f64::from(row[0])).sum()
+    }
+
+    /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left.
+    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, rule: Update) {
+        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, rule);
+    }
+
+    /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
+    pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
+        let spec = network.spec();
+        let widths = std::iter::once(spec.inputs).chain(spec.layers.iter().map(|layer| layer.width));
+        widths.enumerate().find_map(|(i, width)| {
+            let z = self.workspace.matrices[self.workspace.places.z(i)].head(rows);
+            let bad = |row: &[f32]| row[..width].iter().any(|z| !z.is_finite());
+            let row = z.values.chunks_exact(z.stride).position(bad)?;
+            let name = |(inputs, outputs)| format!("layer {i} ({inputs} -> {outputs})");
+            Some((
+                i.checked_sub(1).map_or("the inputs".into(), |i| name(spec.shapes().nth(i).unwrap_or_default())),
+                row,
+            ))
+        })
+    }
+
+    /// p_i of every layer for the batch that [`Self::backpropagate`] left, in border order.
+    fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
+        let mut parameters = network.parameters.clone();
+        let mut gradient = Matrix::vector(parameters.values.values().len());
+        self.plan.gradient(&mut self.team, &self.workspace, rows, &mut gradient);
+        parameters.values = gradient;
+        parameters.in_border_order()
+    }
+}
+
+/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road.
+///
+/// # Shapes
+/// The gradient is in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
+///
+/// # Errors
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::{Activation, Network, Spec};
+/// let network = Network::from_weights(&Spec::new(1).layer(2, Activation::Identity), &[(vec![0.0; 2], vec![0.0; 2])])?;
+/// let data = Dataset::new("demo", Inputs::Floats(vec![3.0].into()), 1, vec![0], ["a", "b"])?;
+/// let (loss, gradient) = layerloop::train::loss_and_gradient(&network, &data, 1)?;
+/// assert_eq!(loss as f32, std::f32::consts::LN_2);
+/// assert_eq!(gradient, [-1.5, 1.5, -0.5, 0.5]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> Result<(f64, Vec<f32>)> {
+    network.check_fits(data)?;
+    if data.rows() == 0 {
+        return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
+    }
+    let rows: Vec<u32> = (0..data.rows() as u32).collect();
+    let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
+    let mut stepper = Stepper::new(team, &mut network.clone(), rows.len(), 0);
+    let loss = stepper.backpropagate(network, Batch { inputs: data.inputs(), rows: &rows, labels: data.labels() });
+    Ok((loss / rows.len() as f64, stepper.gradient(network, rows.len())))
+}
