@@ -1,2 +1,44 @@
-//! Command.
-fn main() {}
+//! The `layerloop` command: train, judge, use and check feedforward networks.
+
+mod args;
+mod commands;
+mod data;
+mod interrupt;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use layerloop::Error;
+
+use crate::args::{Args, Command};
+
+/// What a command came to, when nothing failed.
+enum Outcome {
+    /// All is well.
+    Done,
+    /// It did its work, and the answer is no: a check that failed, a run that was stopped.
+    Negative,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Negative) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if matches!(error, Error::Config { .. }) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> layerloop::Result<Outcome> {
+    match command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Summary(args) => commands::summary::run(&args),
+        Command::CheckGradients(args) => commands::check_gradients::run(&args),
+    }
+}

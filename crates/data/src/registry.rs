@@ -51,7 +51,7 @@ pub struct Defaults {
     /// Rows of a batch.
     pub batch: usize,
     /// Learning rate of Adam.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
 }
 
 impl Defaults {

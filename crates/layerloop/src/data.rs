@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::train::rng::Stream;
 use crate::{Error, Result};
 
@@ -21,7 +23,8 @@ pub enum Inputs {
 }
 
 impl Inputs {
-    fn len(&self) -> usize {
+    /// Number of values, over all rows.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Bytes { values, .. } => values.len(),
             Self::Floats(values) => values.len(),
@@ -99,6 +102,27 @@ impl Dataset {
         }
         self.image = Some((height, width));
         Ok(self)
+    }
+
+    /// The same rows under another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// SHA-256 of width, scale, inputs and labels, in hexadecimal: equal for equal data.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update((self.width as u64).to_le_bytes());
+        hash.update(self.scale().to_le_bytes());
+        match &self.inputs {
+            Inputs::Bytes { values, .. } => hash.update(values),
+            Inputs::Floats(values) => values.iter().for_each(|value| hash.update(value.to_le_bytes())),
+        }
+        self.labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
+        hexadecimal(&hash.finalize())
     }
 
     /// What the data is called in messages and receipts.
@@ -281,6 +305,11 @@ impl Batches {
     }
 }
 
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A row of `classes` zeros with a one at `label`.
 ///
 /// # Panics
@@ -326,6 +355,8 @@ mod tests {
     fn a_row_is_scaled_and_bytes_stay_bytes() {
         let data = letters(vec![0, 1, 2]);
         assert_eq!(data.row(1), [1.0, 1.5]);
+        assert_ne!(data.sha256(), data.head(2).sha256());
+        assert_eq!(data.sha256(), data.clone().named("other").sha256());
         assert!(matches!(data.select(&[2]).inputs(), Inputs::Bytes { values, .. } if values[..] == [4, 5]));
     }
 

@@ -179,10 +179,26 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
+/// Whether a file can be made where `path` is to be written: worth knowing before the training, not after it.
+///
+/// # Errors
+/// [`Error::Io`] if the folder is missing or cannot be written, or `path` is a folder.
+pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    if path.is_dir() {
+        return Err(Error::io(path)(std::io::ErrorKind::IsADirectory.into()));
+    }
+    temporary_beside(path).map(drop)
+}
+
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".layerloop-").tempfile_in(folder).map_err(Error::io(path))
+}
+
 /// Whatever goes wrong, `path` is either what it was or all of `bytes`.
 fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".layerloop-").tempfile_in(folder).map_err(Error::io(path))?;
+    let mut file = temporary_beside(path)?;
     file.write_all(bytes).map_err(Error::io(path))?;
     file.as_file().sync_all().map_err(Error::io(path))?;
     make_readable(file.as_file()).map_err(Error::io(path))?;

@@ -20,6 +20,7 @@ pub use spec::{Init, Layer, Spec};
 use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
+use crate::data::hexadecimal;
 use crate::{Error, Result};
 
 /// A feedforward network: a [`Spec`] and its parameters.
@@ -112,7 +113,7 @@ impl Network {
     #[must_use]
     pub fn sha256(&self) -> String {
         let bytes: Vec<u8> = self.to_vec().into_iter().flat_map(f32::to_le_bytes).collect();
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(bytes))
     }
 
     /// Whether every parameter is a finite number.

@@ -6,8 +6,8 @@ use layerloop_kernels::{Isa, Team};
 use super::Network;
 use super::forward::{self, Batch};
 use super::workspace::{Reach, Workspace};
-use crate::Result;
-use crate::data::Dataset;
+use crate::data::{Dataset, Inputs};
+use crate::{Error, Result};
 
 /// Rows that are predicted at a time.
 const BATCH: usize = 512;
@@ -16,11 +16,10 @@ const BATCH: usize = 512;
 ///
 /// # Example
 /// ```
-/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::data::Inputs;
 /// use layerloop::network::{Activation, Network, Predictor, Spec};
 /// let network = Network::new(&Spec::new(2).layer(3, Activation::Identity), 0)?;
-/// let data = Dataset::new("demo", Inputs::Floats(vec![0.0; 4].into()), 2, vec![0, 2], ["a", "b", "c"])?;
-/// let thirds = Predictor::new(&network, 1).probabilities(&data)?;
+/// let thirds = Predictor::new(&network, 1).probabilities(&Inputs::Floats(vec![0.0; 2].into()))?;
 /// assert!(thirds.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
@@ -42,15 +41,24 @@ impl<'a> Predictor<'a> {
     /// The probabilities of every class for every row: rows x classes.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the data does not fit the network.
-    pub fn probabilities(&mut self, data: &Dataset) -> Result<Vec<f32>> {
-        Ok(self.judge(data)?.0)
+    /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
+    pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+        let (width, classes) = (self.network.spec().inputs, self.network.spec().classes());
+        if !inputs.len().is_multiple_of(width) {
+            return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
+        }
+        let rows: Vec<u32> = (0..(inputs.len() / width) as u32).collect();
+        let mut probabilities = vec![0.0; rows.len() * classes];
+        for (rows, out) in rows.chunks(BATCH).zip(probabilities.chunks_mut(BATCH * classes)) {
+            self.pass(Batch { inputs, rows, labels: &[] }, out);
+        }
+        Ok(probabilities)
     }
 
-    /// The probabilities, rows x classes, and the cross-entropy of every row.
+    /// The probabilities, rows x classes, and the cross-entropy of every row in nats.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the data does not fit the network.
+    /// [`Error::Shape`] if the data does not fit the network.
     pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
         let classes = self.network.spec().classes();
@@ -64,12 +72,15 @@ impl<'a> Predictor<'a> {
         Ok((probabilities, losses))
     }
 
+    /// One batch: its losses, where there are labels, stay in the workspace.
     fn pass(&mut self, batch: Batch, out: &mut [f32]) {
         let Self { network, workspace: Workspace { matrices, places, block, .. }, team } = self;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         team.for_each_block(matrices, batch.rows.len(), *block, |block| {
             forward::forward(isa, network, batch, places, block);
-            forward::loss(isa, network, batch, 1.0, places, block);
+            if !batch.labels.is_empty() {
+                forward::loss(isa, network, batch, 1.0, places, block);
+            }
         });
         let logits = matrices[places.z(spec.layers.len())].head(batch.rows.len());
         softmax::probabilities(isa, Logits { rows: logits, width: spec.logits(), output: spec.output }, out);

@@ -1,0 +1,138 @@
+//! What can be typed. What it means is decided in `commands`.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand};
+use layerloop::network::{Activation, Named, Output};
+use layerloop::train::Optimizer;
+
+/// Feedforward neural networks: train, judge, use and check them.
+#[derive(Debug, Parser)]
+#[command(name = "layerloop", version, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a network on images, judge it, save it
+    Train(Train),
+    /// Judge a model on labelled images
+    Eval(Eval),
+    /// Say what images show
+    Predict(Predict),
+    /// Print a model's layers, shapes, parameters and receipt
+    Summary(Summary),
+    /// Compare the gradient of the fast road, of the derivation and of central differences
+    CheckGradients(CheckGradients),
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Train {
+    /// digits, mnist, fashion-mnist, or a folder of IDX files
+    #[arg(value_name = "DATA", default_value = "digits")]
+    pub(crate) data: PathBuf,
+    /// Folder that has the data set's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Units of the hidden layers, such as 32 or 256,128
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
+    pub(crate) hidden: Vec<usize>,
+    /// Activation of the hidden layers
+    #[arg(long, value_parser = named::<Activation>(), default_value = "sigmoid")]
+    pub(crate) activation: Activation,
+    /// Map from the last layer to probabilities
+    #[arg(long, value_parser = named::<Output>(), default_value = "softmax")]
+    pub(crate) output: Output,
+    /// Activation of the last layer
+    #[arg(long, value_parser = named::<Activation>(), default_value = "identity")]
+    pub(crate) last_activation: Activation,
+    /// Passes over the data [default: the data set's own]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<usize>,
+    /// Rows of a step [default: the data set's own]
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) batch: Option<usize>,
+    /// How a gradient becomes a step
+    #[arg(long, value_parser = named::<Optimizer>(), default_value = "adam")]
+    pub(crate) optimizer: Optimizer,
+    /// Learning rate [default: the data set's own]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// Seed of the first weights and of the shuffles: same seed, same bits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads; any number gives the same bits [default: what the work keeps busy]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Train on the first ROWS samples only
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<usize>,
+    /// Where to save the model [default: DATA.safetensors, or the first free DATA-2.safetensors, ...]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_save")]
+    pub(crate) save: Option<PathBuf>,
+    /// Save no model
+    #[arg(long)]
+    pub(crate) no_save: bool,
+    /// Print one JSON object a line on stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print errors, warnings and, with --json, the objects; nothing else
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Eval {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+    /// digits, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Folder that has the data set's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Predict {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+    /// PNG images of any size, or IDX files of images
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Print one JSON object a line, one for each image
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many classes to print, the most probable first
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) top: usize,
+    /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(crate) invert: Option<bool>,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Summary {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct CheckGradients {
+    /// A model that `train` saved [default: small networks of every activation and output map]
+    pub(crate) model: Option<PathBuf>,
+    /// Print one JSON object a line, one for each network
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A parser for a closed set: its names are listed in the help and in the error.
+fn named<T: Named + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::ALL.iter().map(|choice| choice.name())).try_map(|name| T::parse(&name))
+}

@@ -1,0 +1,68 @@
+//! `layerloop eval`
+
+use std::path::PathBuf;
+
+use layerloop::metrics::{Evaluation, evaluate};
+use layerloop::model_file::Model;
+use layerloop::{Error, Result};
+use serde_json::json;
+
+use super::{print_json, threads_for};
+use crate::args::Eval;
+use crate::table::table;
+use crate::{Outcome, data};
+
+pub(crate) fn run(args: &Eval) -> Result<Outcome> {
+    let model = Model::load(&args.model)?;
+    let test = data::load(&data_of(args, &model)?, args.data_dir.as_deref())?.test;
+    let evaluation = evaluate(&model.network, &test, threads_for(model.network.spec()))?;
+    if args.json {
+        print_json(&as_json(&model, test.name(), test.rows(), &evaluation));
+    } else {
+        print(&model, test.name(), test.rows(), &evaluation);
+    }
+    Ok(Outcome::Done)
+}
+
+/// The data that was named, or what the model was trained on.
+fn data_of(args: &Eval, model: &Model) -> Result<PathBuf> {
+    let trained_on = || model.receipt["data"]["name"].as_str().map(PathBuf::from);
+    args.data.clone().or_else(trained_on).ok_or_else(|| {
+        Error::config("DATA", "the model does not say what it was trained on; name the data to judge it on")
+    })
+}
+
+fn as_json(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> serde_json::Value {
+    let scores = model.classes.iter().zip(evaluation.classes());
+    let classes: Vec<_> = scores
+        .map(|(name, s)| {
+            json!({"class": name, "precision": s.precision, "recall": s.recall, "f1": s.f1, "support": s.support})
+        })
+        .collect();
+    json!({
+        "data": data, "rows": rows, "loss": evaluation.loss, "accuracy": evaluation.accuracy,
+        "top_2_accuracy": evaluation.top_2_accuracy, "confusion": evaluation.confusion, "classes": classes,
+    })
+}
+
+fn print(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) {
+    let Evaluation { loss, accuracy, top_2_accuracy, .. } = evaluation;
+    println!("{data}, {rows} rows");
+    println!("loss {loss:.4}   accuracy {accuracy:.4}   top-2 accuracy {top_2_accuracy:.4}\n");
+    println!("Confusion matrix: a row for each true class, a column for each answer\n{}", confusion(model, evaluation));
+    let share = |x: f64| format!("{x:.4}");
+    let scores = model.classes.iter().zip(evaluation.classes());
+    let rows: Vec<Vec<String>> = scores
+        .map(|(name, s)| vec![name.clone(), share(s.precision), share(s.recall), share(s.f1), s.support.to_string()])
+        .collect();
+    print!("{}", table(&["class", "precision", "recall", "F1", "rows"], &rows));
+}
+
+fn confusion(model: &Model, evaluation: &Evaluation) -> String {
+    let header: Vec<&str> = std::iter::once("").chain(model.classes.iter().map(String::as_str)).collect();
+    let row = |(name, counts): (&String, &Vec<u64>)| {
+        std::iter::once(name.clone()).chain(counts.iter().map(ToString::to_string)).collect()
+    };
+    let rows: Vec<Vec<String>> = model.classes.iter().zip(&evaluation.confusion).map(row).collect();
+    table(&header, &rows)
+}

@@ -1,0 +1,20 @@
+//! One file a command: what was typed becomes what is done.
+
+pub(crate) mod check_gradients;
+pub(crate) mod eval;
+pub(crate) mod predict;
+pub(crate) mod summary;
+pub(crate) mod train;
+
+use layerloop::network::Spec;
+use layerloop::train::default_threads;
+
+/// Threads for judging and predicting: as many as a batch of 512 rows keeps busy.
+fn threads_for(spec: &Spec) -> usize {
+    default_threads(spec, 512)
+}
+
+/// A JSON object on a line of its own on stdout.
+fn print_json(value: &serde_json::Value) {
+    println!("{value}");
+}

@@ -1,0 +1,57 @@
+//! The progress bar of a run, on stderr and only where that is a terminal.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use layerloop::train::StepEnd;
+
+/// How often the numbers change.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Epoch, step, samples per second, loss, time left.
+pub(crate) struct RunBar {
+    bar: ProgressBar,
+    epochs: usize,
+    shown: Instant,
+    /// Since `shown`.
+    samples: usize,
+    accuracy: Option<f64>,
+}
+
+impl RunBar {
+    pub(crate) fn new(hidden: bool, epochs: usize, steps: u64) -> Self {
+        // The bar draws on stderr, and only where that is a terminal.
+        let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(steps) };
+        let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}, {msg}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, epochs, shown: Instant::now(), samples: 0, accuracy: None }
+    }
+
+    pub(crate) fn step(&mut self, end: &StepEnd) {
+        self.samples += end.rows;
+        let since = self.shown.elapsed();
+        if since < EVERY {
+            return;
+        }
+        let speed = self.samples as f64 / since.as_secs_f64();
+        let accuracy = self.accuracy.map(|a| format!(", test accuracy {a:.4}")).unwrap_or_default();
+        let (epoch, epochs, loss) = (end.epoch, self.epochs, end.loss);
+        self.bar.set_message(format!("epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{accuracy}"));
+        self.bar.set_position(end.step);
+        (self.shown, self.samples) = (Instant::now(), 0);
+    }
+
+    /// The newest test accuracy, shown from now on.
+    pub(crate) fn accuracy(&mut self, accuracy: f64) {
+        self.accuracy = Some(accuracy);
+    }
+
+    /// Prints a line on stdout without tearing the bar.
+    pub(crate) fn print(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

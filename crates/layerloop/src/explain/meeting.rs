@@ -1,0 +1,142 @@
+//! From f32 to f64: networks, parameters, gradients and samples in the shapes of the derivation.
+
+use crate::data::Dataset;
+use crate::math::{self, Matrix};
+use crate::network::{Activation, Network, Output, Spec};
+use crate::{Error, Result};
+
+impl From<Activation> for math::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Identity => Self::Identity,
+            Activation::Sigmoid => Self::Sigmoid,
+            Activation::Tanh => Self::Tanh,
+            Activation::Relu => Self::Relu,
+        }
+    }
+}
+
+impl From<Output> for math::Output {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Softmax => Self::Softmax,
+            Output::ReferenceSoftmax => Self::ReferenceSoftmax,
+        }
+    }
+}
+
+/// `network` as the derivation writes it: the same numbers, in f64, each bias in the last column of its `W_i`.
+///
+/// # Errors
+/// None that a network could cause which has been built.
+///
+/// # Example
+/// ```
+/// use layerloop::network::{Activation, Network, Spec};
+/// let spec = Spec::new(1).layer(2, Activation::Tanh);
+/// let network = Network::from_weights(&spec, &[(vec![0.5, -2.0], vec![3.0, 4.0])])?;
+/// assert_eq!(layerloop::explain::in_math(&network)?.parameters(), [0.5, 3.0, -2.0, 4.0]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn in_math(network: &Network) -> Result<math::Network> {
+    let spec = network.spec();
+    let layers = matrices(spec, &network.to_vec())?.into_iter().zip(&spec.layers);
+    let layers = layers.map(|(w, layer)| math::Layer::new(w, layer.activation.into()));
+    math::Network::new(layers.collect::<Result<_>>()?, spec.output.into())
+}
+
+/// The parameters of a network, or their gradient, from one flat vector into one matrix a layer.
+///
+/// # Shapes
+/// `values` in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...; the matrix of a layer is
+/// n_out x (n_in + 1), the bias in its last column.
+///
+/// # Errors
+/// [`Error::Shape`] unless there is one value for each parameter of `spec`.
+pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
+    if values.len() != spec.parameters() {
+        return Err(Error::shape("values in border order", spec.parameters(), values.len()));
+    }
+    let mut rest = values;
+    let layer = |(inputs, outputs)| {
+        let (weight, bias);
+        (weight, rest) = rest.split_at(inputs * outputs);
+        (bias, rest) = rest.split_at(outputs);
+        let entry = |r: usize, c| if c == inputs { bias[r] } else { weight[r * inputs + c] };
+        Matrix::from_fn(outputs, inputs + 1, |r, c| f64::from(entry(r, c)))
+    };
+    Ok(spec.shapes().map(layer).collect())
+}
+
+/// The mean cross-entropy of all rows of `data` and its gradient `(p_1; ...; p_L)`, row by row, by the closed forms of
+/// [`crate::math`]: what [`crate::train::loss_and_gradient`] computes fast.
+///
+/// # Shapes
+/// Each `p_i` is n_out x (n_in + 1), the gradient of the bias in its last column; compare it with [`matrices`].
+///
+/// # Errors
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::{Activation, Network, Spec};
+/// let network = Network::from_weights(&Spec::new(1).layer(2, Activation::Identity), &[(vec![0.0; 2], vec![0.0; 2])])?;
+/// let data = Dataset::new("demo", Inputs::Floats(vec![3.0].into()), 1, vec![0], ["a", "b"])?;
+/// let (loss, gradient) = layerloop::explain::loss_and_gradient(&network, &data)?;
+/// assert_eq!(loss, std::f64::consts::LN_2);
+/// assert_eq!(gradient[0].entries(), [-1.5, -0.5, 1.5, 0.5]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn loss_and_gradient(network: &Network, data: &Dataset) -> Result<(f64, Vec<Matrix>)> {
+    let samples = samples(network, data)?;
+    let network = in_math(network)?;
+    let weight = 1.0 / samples.len() as f64;
+    let mut mean: Vec<Matrix> = zeros(&network);
+    let mut loss = 0.0;
+    for (x, y) in &samples {
+        let forward = network.forward(x, y)?;
+        loss += weight * forward.loss();
+        for (mean, p) in mean.iter_mut().zip(forward.backward_closed_form()?.p) {
+            mean.entries_mut().iter_mut().zip(p.entries()).for_each(|(mean, p)| *mean += weight * p);
+        }
+    }
+    Ok((loss, mean))
+}
+
+fn zeros(network: &math::Network) -> Vec<Matrix> {
+    network.layers().iter().map(|layer| Matrix::from_fn(layer.w().rows(), layer.w().cols(), |_, _| 0.0)).collect()
+}
+
+/// x and y of every row, y with a 1 at its class; refuses data that does not fit, or of which there is none.
+pub(super) fn samples(network: &Network, data: &Dataset) -> Result<Vec<(Vec<f64>, Vec<f64>)>> {
+    network.check_fits(data)?;
+    if data.rows() == 0 {
+        return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
+    }
+    let target = |label| (0..network.spec().classes()).map(|class| f64::from(class == label as usize)).collect();
+    let sample = |(row, &label)| (data.row(row).into_iter().map(f64::from).collect(), target(label));
+    Ok(data.labels().iter().enumerate().map(sample).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_has_its_namesake() {
+        let same = |fast: &dyn std::fmt::Debug, math: &dyn std::fmt::Debug| format!("{fast:?}") == format!("{math:?}");
+        assert!(Activation::ALL.iter().all(|a| same(a, &math::Activation::from(*a))));
+        assert!(Output::ALL.iter().all(|o| same(o, &math::Output::from(*o))));
+    }
+
+    #[test]
+    fn border_order_becomes_rows_with_their_bias() {
+        let spec = Spec::new(2).layer(2, Activation::Relu).layer(1, Activation::Identity);
+        let values: Vec<f32> = (0..9).map(|k| k as f32).collect();
+        let [w_1, w_2] = &matrices(&spec, &values).unwrap()[..] else { panic!("two layers") };
+        assert_eq!(w_1.entries(), [0.0, 1.0, 4.0, 2.0, 3.0, 5.0]);
+        assert_eq!(w_2.entries(), [6.0, 7.0, 8.0]);
+        assert!(matrices(&spec, &values[1..]).is_err());
+    }
+}

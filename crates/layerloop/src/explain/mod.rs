@@ -1,0 +1,10 @@
+//! Where the two roads meet: a network as the derivation writes it, its loss and gradient in f64, and the check that the
+//! fast road, the derivation and central differences agree on them.
+//!
+//! Read in this order: `meeting`, `check`.
+
+mod check;
+mod meeting;
+
+pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
+pub use meeting::{in_math, loss_and_gradient, matrices};
