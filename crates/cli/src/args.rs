@@ -125,9 +125,9 @@ pub(crate) struct Summary {
 
 #[derive(Debug, Parser)]
 pub(crate) struct CheckGradients {
-    /// A model that `train` saved [default: small networks of every activation and output map]
+    /// A model that `train` saved [default: a small random network with every activation]
     pub(crate) model: Option<PathBuf>,
-    /// Print one JSON object a line, one for each network
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,9 +1,11 @@
 //! The `layerloop` command: train, judge, use and check feedforward networks.
+#![warn(clippy::print_stdout)]
 
 mod args;
 mod commands;
 mod data;
 mod interrupt;
+mod output;
 mod progress;
 mod table;
 

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use layerloop::Result;
 use layerloop::train::StepEnd;
+
+use crate::output;
 
 /// How often the numbers change.
 const EVERY: Duration = Duration::from_millis(100);
@@ -47,8 +50,8 @@ impl RunBar {
     }
 
     /// Prints a line on stdout without tearing the bar.
-    pub(crate) fn print(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+    pub(crate) fn print(&self, line: &str) -> Result<()> {
+        self.bar.suspend(|| output::line(line))
     }
 
     pub(crate) fn clear(&self) {

@@ -24,3 +24,8 @@ mod unpack;
 pub use digits::digits;
 pub use load::{Loaded, load, load_cached};
 pub use png_file::read_png;
+
+/// The README's example runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

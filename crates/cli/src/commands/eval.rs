@@ -7,8 +7,9 @@ use layerloop::model_file::Model;
 use layerloop::{Error, Result};
 use serde_json::json;
 
-use super::{print_json, threads_for};
+use super::threads_for;
 use crate::args::Eval;
+use crate::output::line;
 use crate::table::table;
 use crate::{Outcome, data};
 
@@ -17,9 +18,9 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let test = data::load(&data_of(args, &model)?, args.data_dir.as_deref())?.test;
     let evaluation = evaluate(&model.network, &test, threads_for(model.network.spec()))?;
     if args.json {
-        print_json(&as_json(&model, test.name(), test.rows(), &evaluation));
+        line(as_json(&model, test.name(), test.rows(), &evaluation))?;
     } else {
-        print(&model, test.name(), test.rows(), &evaluation);
+        line(as_text(&model, test.name(), test.rows(), &evaluation))?;
     }
     Ok(Outcome::Done)
 }
@@ -45,17 +46,18 @@ fn as_json(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> s
     })
 }
 
-fn print(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) {
+fn as_text(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> String {
     let Evaluation { loss, accuracy, top_2_accuracy, .. } = evaluation;
-    println!("{data}, {rows} rows");
-    println!("loss {loss:.4}   accuracy {accuracy:.4}   top-2 accuracy {top_2_accuracy:.4}\n");
-    println!("Confusion matrix: a row for each true class, a column for each answer\n{}", confusion(model, evaluation));
     let share = |x: f64| format!("{x:.4}");
-    let scores = model.classes.iter().zip(evaluation.classes());
-    let rows: Vec<Vec<String>> = scores
+    let scores = (model.classes.iter().zip(evaluation.classes()))
         .map(|(name, s)| vec![name.clone(), share(s.precision), share(s.recall), share(s.f1), s.support.to_string()])
-        .collect();
-    print!("{}", table(&["class", "precision", "recall", "F1", "rows"], &rows));
+        .collect::<Vec<_>>();
+    format!(
+        "{data}, {rows} rows\nloss {loss:.4}   accuracy {accuracy:.4}   top-2 accuracy {top_2_accuracy:.4}\n\n\
+         Confusion matrix: a row for each true class, a column for each answer\n{}\n{}",
+        confusion(model, evaluation),
+        table(&["class", "precision", "recall", "F1", "rows"], &scores).trim_end()
+    )
 }
 
 fn confusion(model: &Model, evaluation: &Evaluation) -> String {

@@ -13,8 +13,3 @@ use layerloop::train::default_threads;
 fn threads_for(spec: &Spec) -> usize {
     default_threads(spec, 512)
 }
-
-/// A JSON object on a line of its own on stdout.
-fn print_json(value: &serde_json::Value) {
-    println!("{value}");
-}

@@ -9,9 +9,10 @@ use layerloop::{Error, Result};
 use layerloop_data::input::{Input, open_input};
 use serde_json::json;
 
-use super::{print_json, threads_for};
+use super::threads_for;
 use crate::Outcome;
 use crate::args::Predict;
+use crate::output::line;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     if args.top == 0 {
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
         let inputs = read(path, height, width, args.invert)?;
         let probabilities = predictor.probabilities(&Inputs::Floats(inputs.into()))?;
         for (row, probabilities) in probabilities.chunks_exact(model.classes.len()).enumerate() {
-            answer(args, &model, path, row, probabilities);
+            line(answer(args, &model, path, row, probabilities))?;
         }
     }
     Ok(Outcome::Done)
@@ -44,16 +45,16 @@ fn read(path: &Path, height: usize, width: usize, invert: Option<bool>) -> Resul
 }
 
 /// The most probable classes of one image.
-fn answer(args: &Predict, model: &Model, path: &Path, row: usize, probabilities: &[f32]) {
+fn answer(args: &Predict, model: &Model, path: &Path, row: usize, probabilities: &[f32]) -> String {
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
     let label = ranked[0].0;
     let top = ranked.iter().take(args.top);
     if args.json {
         let top: Vec<_> = top.map(|(label, p)| json!({"label": label, "probability": p})).collect();
-        print_json(&json!({"input": path, "row": row, "label": label, "probabilities": top}));
+        json!({"input": path, "row": row, "label": label, "probabilities": top}).to_string()
     } else {
         let top: Vec<String> = top.map(|(label, p)| format!("{label} {p:.4}")).collect();
-        println!("{}[{row}]: {label}   ({})", path.display(), top.join(", "));
+        format!("{}[{row}]: {label}   ({})", path.display(), top.join(", "))
     }
 }

@@ -5,15 +5,16 @@ use layerloop::model_file::Model;
 
 use crate::Outcome;
 use crate::args::Summary;
+use crate::output::line;
 
 pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let spec = model.network.spec();
-    println!("{spec}\n\n{}", model.network.summary());
     let image = model.input.image.map(|(h, w)| format!("images of {h} x {w} pixels, ")).unwrap_or_default();
-    println!("inputs   {image}a byte times {}", model.input.scale);
-    println!("classes  {}", model.classes.join(", "));
-    println!("sha256   {}", model.network.sha256());
-    println!("receipt  {:#}", model.receipt);
+    line(format_args!("{spec}\n\n{}", model.network.summary()))?;
+    line(format_args!("inputs   {image}a byte times {}", model.input.scale))?;
+    line(format_args!("classes  {}", model.classes.join(", ")))?;
+    line(format_args!("sha256   {}", model.network.sha256()))?;
+    line(format_args!("receipt  {:#}", model.receipt))?;
     Ok(Outcome::Done)
 }

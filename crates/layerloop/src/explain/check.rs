@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::meeting::{in_math, loss_and_gradient, matrices, samples};
 use crate::data::{Dataset, Inputs};
-use crate::math::{self, Matrix, STEP};
-use crate::network::{Activation, Named, Network, Output, Spec};
+use crate::math::{self, STEP};
+use crate::network::{Activation, Network, Output, Spec};
 use crate::train::rng::Stream;
 use crate::{Result, train};
 
@@ -171,24 +171,111 @@ fn largest_error(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
 /// The mean loss of some samples as a function of one parameter at a time.
 struct Differences {
     network: math::Network,
-    w: Vec<f64>,
     samples: Vec<(Vec<f64>, Vec<f64>)>,
-    /// For each layer, where its parameters start in w, and the step of each column of its W_i.
-    layers: Vec<(usize, Vec<f64>)>,
+    /// The step of each column of each `W_i`: 1e-5, or less where that would move some t_i by more.
+    steps: Vec<Vec<f64>>,
 }
 
 impl Differences {
     fn new(network: &Network, data: &Dataset) -> Result<Self> {
         let samples = samples(network, data)?;
         let network = in_math(network)?;
-        let mut start = 0;
-        let mut layers = Vec::new();
-        let mut size = largest(samples.iter().map(|(x, _)| x.as_slice()));
-        for layer in network.layers() {
-            layers.push((start, vec![]));
-            start += layer.w().entries().len();
+        let mut steps: Vec<_> = network.layers().iter().map(|layer| vec![STEP; layer.w().cols()]).collect();
+        for (x, y) in &samples {
+            for (steps, z) in steps.iter_mut().zip(network.forward(x, y)?.z()) {
+                steps.iter_mut().zip(z).for_each(|(h, z)| *h = h.min(STEP / z.abs()));
+            }
         }
-        let _ = &mut size;
-        Ok(Self { w: network.parameters(), network, samples, layers })
+        Ok(Self { network, samples, steps })
+    }
+
+    /// The derivative by parameter `j` of layer `i`; none where the step carries some relu across its kink.
+    fn measure(&mut self, i: usize, j: usize) -> Result<Option<f64>> {
+        let (w, h) = (self.network.w_mut(i)[j], self.steps[i][j % self.steps[i].len()]);
+        let (above, below) = (w + h, w - h);
+        let (f_above, sides_above) = self.at(i, j, above)?;
+        let (f_below, sides_below) = self.at(i, j, below)?;
+        self.network.w_mut(i)[j] = w;
+        Ok((sides_above == sides_below).then(|| (f_above - f_below) / (above - below)))
+    }
+
+    /// The loss with parameter `j` of layer `i` at `w`, and for each relu of each sample whether it is on.
+    fn at(&mut self, i: usize, j: usize, w: f64) -> Result<(f64, Vec<bool>)> {
+        self.network.w_mut(i)[j] = w;
+        let (mut loss, mut sides) = (0.0, vec![]);
+        for (x, y) in &self.samples {
+            let forward = self.network.forward(x, y)?;
+            let relus = self.network.layers().iter().zip(forward.t());
+            let relus = relus.filter(|(layer, _)| layer.activation() == math::Activation::Relu);
+            sides.extend(relus.flat_map(|(_, t)| t).map(|&t| t > 0.0));
+            loss += forward.loss();
+        }
+        Ok((loss / self.samples.len() as f64, sides))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floats(x: &[f32], width: usize, labels: Vec<u32>) -> Dataset {
+        Dataset::new("test", Inputs::Floats(x.into()), width, labels, ["a", "b"]).unwrap()
+    }
+
+    #[test]
+    fn every_parameter_of_a_small_network_is_measured_and_some_of_a_large_one() {
+        assert_eq!(drawn(0, 500, 1_000), (0..500).collect::<Vec<_>>());
+        assert_eq!(drawn(0, 30, 1_001), (0..30).collect::<Vec<_>>());
+        let some = drawn(0, 25_120, 25_450);
+        assert!(some.len() == SAMPLE && some.is_sorted_by(|a, b| a < b) && some[63] < 25_120, "{some:?}");
+    }
+
+    #[test]
+    fn a_large_network_passes_too() {
+        let spec = Spec::new(784).layer(32, Activation::Sigmoid).layer(2, Activation::Identity);
+        let x: Vec<f32> = (0..3 * 784).map(|k| (k % 255) as f32 / 255.0).collect();
+        let check = check_gradients(&Network::new(&spec, 0).unwrap(), &floats(&x, 784, vec![0, 1, 0]), 2).unwrap();
+        assert!(check.passed(), "{check:?}");
+        assert_eq!([check.layers[0].measured, check.layers[1].measured], [64, 64]);
+    }
+
+    #[test]
+    fn inputs_far_from_1_are_no_obstacle() {
+        let network = Network::new(&Spec::new(2).layer(4, Activation::Tanh).layer(2, Activation::Identity), 1).unwrap();
+        let check = check_gradients(&network, &floats(&[3000.0, 1.0, -1.0, 2e-3], 2, vec![0, 1]), 1).unwrap();
+        assert!(check.passed(), "{check:?}");
+    }
+
+    /// With x = 0 and no bias every t_1 is at its kink, which only the biases leave.
+    #[test]
+    fn a_step_across_a_kink_is_left_out_and_counted() {
+        let network = Network::new(&Spec::new(2).layer(3, Activation::Relu).layer(2, Activation::Identity), 0).unwrap();
+        let check = check_gradients(&network, &floats(&[0.0; 2], 2, vec![1]), 1).unwrap();
+        assert!(check.passed(), "{check:?}");
+        assert_eq!((check.layers[0].at_kinks, check.layers[0].measured), (3, 6));
+        assert_eq!((check.layers[1].at_kinks, check.layers[1].measured), (0, 8));
+    }
+
+    #[test]
+    fn a_disagreement_fails_and_so_does_what_is_not_a_number() {
+        let (network, data) = specimen(0).unwrap();
+        let good = check_gradients(&network, &data, 1).unwrap();
+        for bad in [1e-4, f64::INFINITY, f64::NAN] {
+            let mut check = good.clone();
+            check.layers[1].fast_vs_math = bad;
+            assert!(!check.passed());
+            check = good.clone();
+            check.layers[4].math_vs_differences = bad;
+            assert!(!check.passed());
+        }
+        assert_eq!(largest_error([(1.0, 1.5), (0.0, f64::NAN)].into_iter()), f64::INFINITY);
+        assert_eq!(largest_error([(1.0, 1.5), (3.0, 2.0)].into_iter()), 1.0);
+    }
+
+    #[test]
+    fn no_rows_are_refused() {
+        let (network, data) = specimen(0).unwrap();
+        let error = check_gradients(&network, &data.head(0), 1).unwrap_err().to_string();
+        assert_eq!(error, "specimen: there are no rows; a gradient needs at least one");
     }
 }

@@ -93,6 +93,15 @@ impl Network {
         self.layers.iter().flat_map(|layer| layer.w().entries()).copied().collect()
     }
 
+    /// `W_i` of layer `i`, counted from 0, to be changed entry by entry, row by row.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such layer.
+    pub fn w_mut(&mut self, i: usize) -> &mut [f64] {
+        self.layers[i].w_mut()
+    }
+
     /// Replaces the parameters, in the order of [`Self::parameters`].
     ///
     /// # Errors

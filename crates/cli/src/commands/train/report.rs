@@ -1,0 +1,109 @@
+//! What a run says before, after every epoch, and at its end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use layerloop::Result;
+use layerloop::metrics::Evaluation;
+use layerloop::model_file::Model;
+use layerloop::network::{Named as _, Spec};
+use layerloop::train::{EpochEnd, FitOptions, Report, default_threads};
+use layerloop_data::Loaded;
+use serde_json::json;
+
+use crate::args::Train;
+use crate::output::line;
+
+/// Before: what will be trained, on what, and how.
+pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &FitOptions) -> Result<()> {
+    spec.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+    if args.json || args.quiet {
+        return Ok(());
+    }
+    let (train, test) = (&loaded.train, &loaded.test);
+    let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
+    let (name, rows, test_rows, classes) = (train.name(), train.rows(), test.rows(), train.classes().len());
+    let FitOptions { epochs, batch, optimizer, learning_rate, seed, .. } = options;
+    let (parameters, optimizer) = (spec.parameters(), optimizer.name());
+    let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
+    line(format_args!(
+        "{name}{about}\n\
+         {rows} samples to train on, {test_rows} to test on, {classes} classes\n\
+         {spec}, {parameters} parameters\n\
+         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}\n\n\
+         epoch  train loss  test loss  test accuracy      time"
+    ))
+}
+
+/// After an epoch: one object, one row of the table, or nothing.
+pub(super) fn epoch_line(args: &Train, end: &EpochEnd, test: &Evaluation, seconds: f64) -> Option<String> {
+    let EpochEnd { epoch, train_loss, .. } = *end;
+    let Evaluation { loss, accuracy, .. } = *test;
+    if args.json {
+        let event = json!({
+            "event": "epoch", "epoch": epoch, "train_loss": train_loss,
+            "test_loss": loss, "test_accuracy": accuracy, "seconds": seconds,
+        });
+        return Some(event.to_string());
+    }
+    let time = duration(seconds);
+    (!args.quiet).then(|| format!("{epoch:5}  {train_loss:10.4}  {loss:9.4}  {accuracy:13.4}  {time:>8}"))
+}
+
+/// What there is to say of a run that has ended.
+pub(super) struct Run<'a> {
+    pub(super) model: &'a Model,
+    pub(super) fitted: &'a Report,
+    pub(super) judged: &'a Evaluation,
+    pub(super) path: Option<&'a Path>,
+}
+
+/// At the end.
+pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
+    let Run { model, fitted, judged, path } = run;
+    if fitted.stopped {
+        let (step, epochs) = (fitted.steps, fitted.epochs.len());
+        let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
+        eprintln!("stopped by Ctrl-C after step {step}, {epochs} whole epochs{kept}");
+    }
+    if args.json {
+        return line(json!({
+            "event": "done", "parameters": model.network.spec().parameters(), "steps": fitted.steps,
+            "train_seconds": fitted.seconds, "total_seconds": total.as_secs_f64(),
+            "test_loss": judged.loss, "test_accuracy": judged.accuracy,
+            "weights_sha256": model.network.sha256(), "model": path, "interrupted": fitted.stopped,
+        }));
+    }
+    if args.quiet {
+        return Ok(());
+    }
+    let (accuracy, sha256) = (judged.accuracy, model.network.sha256());
+    let (training, total) = (duration(fitted.seconds), duration(total.as_secs_f64()));
+    line(format_args!(
+        "\ntest accuracy {accuracy:.4} after {training} of training, {total} in all\nweights sha256 {sha256}"
+    ))?;
+    path.map_or(Ok(()), |path| line(suggestions(&path.display().to_string())))
+}
+
+/// The commands to try next, with the program called as it was called.
+fn suggestions(path: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "layerloop".into());
+    let commands = [
+        (format!("eval {path}"), "the confusion matrix, precision and recall by class"),
+        (format!("predict {path} IMAGE.png"), "what an image of yours shows"),
+        (format!("summary {path}"), "layers, shapes, parameters, receipt"),
+        (format!("check-gradients {path}"), "the fast gradient against the derivation's"),
+    ];
+    let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    let lines = commands.map(|(command, purpose)| format!("  {program} {command:width$}   {purpose}"));
+    format!("saved as {path}\n\nNext:\n{}", lines.join("\n"))
+}
+
+/// Seconds as a person reads them: `8.1 ms`, `0.604 s`, `12.3 s`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 10.0 => format!("{s:.3} s"),
+        s => format!("{s:.1} s"),
+    }
+}

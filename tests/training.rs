@@ -1,0 +1,136 @@
+//! What holds for every run: reproducible, watched, stopped in order, refused in words, free of allocations.
+
+use std::ops::ControlFlow;
+
+use layerloop::data::{Dataset, Inputs};
+use layerloop::network::{Activation, Network, Spec};
+use layerloop::train::rng::Stream;
+use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, StepEnd, fit, fit_with};
+use layerloop::{Error, Result};
+
+/// 103 rows of 5 inputs in 3 classes: a batch of 10 leaves a last one of 3.
+fn data() -> Result<Dataset> {
+    let mut stream = Stream::new(1, "test", 0);
+    let inputs: Vec<f32> = (0..103 * 5).map(|_| stream.uniform()).collect();
+    let class = |row: &[f32]| if row[0] > row[1] { 0 } else { 1 + u32::from(row[2] > 0.5) };
+    let labels: Vec<u32> = inputs.chunks(5).map(class).collect();
+    Dataset::new("random", Inputs::Floats(inputs.into()), 5, labels, ["a", "b", "c"])
+}
+
+fn network(activation: Activation) -> Result<Network> {
+    Network::new(&Spec::new(5).layer(33, activation).layer(17, Activation::Tanh).layer(3, Activation::Identity), 0)
+}
+
+fn options() -> FitOptions {
+    FitOptions { epochs: 3, batch: 10, threads: Some(1), ..FitOptions::default() }
+}
+
+fn trained(options: &FitOptions) -> Result<String> {
+    let mut network = network(Activation::Relu)?;
+    fit(&mut network, &data()?, options)?;
+    Ok(network.sha256())
+}
+
+#[test]
+fn equal_seeds_give_equal_bits_whatever_the_threads() {
+    for optimizer in [Optimizer::ADAM, Optimizer::Sgd, Optimizer::Nesterov { momentum: 0.9 }] {
+        let options = FitOptions { optimizer, ..options() };
+        let once = trained(&options).unwrap();
+        for threads in [1, 2, 3, 4, 7] {
+            assert_eq!(trained(&FitOptions { threads: Some(threads), ..options.clone() }).unwrap(), once, "{threads}");
+        }
+        assert_ne!(trained(&FitOptions { seed: 1, ..options }).unwrap(), once);
+    }
+}
+
+/// Counts, and stops the run after a given step.
+struct Counter {
+    stop_after: u64,
+    rows: Vec<usize>,
+    epochs: Vec<EpochEnd>,
+}
+
+impl Callback for Counter {
+    fn on_step(&mut self, end: &StepEnd, _: &Network) -> ControlFlow<()> {
+        self.rows.push(end.rows);
+        if end.step == self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, _: &Network) -> ControlFlow<()> {
+        self.epochs.push(*end);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn every_row_is_trained_on_and_the_last_short_batch_too() {
+    let mut counter = Counter { stop_after: 0, rows: vec![], epochs: vec![] };
+    let report = fit_with(&mut network(Activation::Relu).unwrap(), &data().unwrap(), &options(), &mut counter).unwrap();
+    assert_eq!(counter.rows[..11], [10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 3]);
+    assert_eq!((report.steps, counter.rows.len(), report.stopped), (33, 33, false));
+    assert_eq!(report.epochs, counter.epochs);
+    assert!(report.epochs[2].train_loss < report.epochs[0].train_loss);
+}
+
+#[test]
+fn a_callback_ends_the_run_after_its_step() {
+    let mut counter = Counter { stop_after: 17, rows: vec![], epochs: vec![] };
+    let report = fit_with(&mut network(Activation::Relu).unwrap(), &data().unwrap(), &options(), &mut counter).unwrap();
+    assert_eq!((report.steps, report.epochs.len(), report.stopped), (17, 1, true));
+}
+
+#[test]
+fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
+    let options = FitOptions { optimizer: Optimizer::Sgd, learning_rate: 1e30, ..options() };
+    let spec = Spec::new(5).layer(8, Activation::Relu).layer(8, Activation::Relu).layer(3, Activation::Identity);
+    let mut network = Network::new(&spec, 0).unwrap();
+    match fit(&mut network, &data().unwrap(), &options) {
+        Err(Error::Diverged { step, layer, sample }) => {
+            assert!((2..=4).contains(&step) && sample < 103, "step {step}, sample {sample}");
+            assert!(["layer 2 (8 -> 8)", "layer 3 (8 -> 3)"].contains(&&*layer), "{layer}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(network.is_finite());
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    let data = data().unwrap();
+    let allocations = |epochs| {
+        let mut network = network(Activation::Sigmoid).unwrap();
+        let options = FitOptions { epochs, ..options() };
+        allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
+    };
+    assert!(allocations(1) > 0, "the counter counts");
+    assert_eq!(allocations(1), allocations(30), "330 steps allocate as often as 11");
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused_with_their_value() {
+    let refused = |options: FitOptions| trained(&options).unwrap_err().to_string();
+    for (rate, shown) in [(0.0, "lr: 0;"), (-1.0, "lr: -1;"), (f64::NAN, "lr: NaN;"), (f64::INFINITY, "lr: inf;")] {
+        let error = refused(FitOptions { learning_rate: rate, ..options() });
+        assert!(error.starts_with(shown), "{error}");
+    }
+    assert_eq!(refused(FitOptions { epochs: 0, ..options() }), "epochs: 0; at least 1 is needed");
+    assert_eq!(refused(FitOptions { batch: 0, ..options() }), "batch: 0; a step needs at least 1 row");
+    assert_eq!(refused(FitOptions { threads: Some(0), ..options() }), "threads: 0; between 1 and 1024 are possible");
+}
+
+#[test]
+fn data_that_does_not_fit_the_network_is_refused() {
+    let mut narrow = Network::new(&Spec::new(4).layer(3, Activation::Identity), 0).unwrap();
+    let error = fit(&mut narrow, &data().unwrap(), &options()).unwrap_err().to_string();
+    assert_eq!(error, "random: inputs of a sample: expected 4, got 5");
+    let mut few = Network::new(&Spec::new(5).layer(2, Activation::Identity), 0).unwrap();
+    let error = fit(&mut few, &data().unwrap(), &options()).unwrap_err().to_string();
+    assert_eq!(error, "random: classes: expected 2, got 3");
+    let empty = data().unwrap().head(0);
+    let error = fit(&mut narrow_for(&empty), &empty, &options()).unwrap_err().to_string();
+    assert_eq!(error, "random: there are no rows to train on");
+}
+
+fn narrow_for(data: &Dataset) -> Network {
+    Network::new(&Spec::new(data.width()).layer(3, Activation::Identity), 0).expect("a legal specification")
+}
