@@ -4,12 +4,12 @@
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
+use layerloop::Result;
 use layerloop::data::{Batches, Dataset, Inputs};
 use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
 use layerloop::network::{Activation, Named, Network, Output, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{self, Callback, FitOptions, Optimizer, StepEnd, fit_with};
-use layerloop::{Result, math};
 
 /// The variants that the table walks. One that is not listed fails to compile.
 macro_rules! listed {
@@ -40,12 +40,22 @@ const SHAPES: [&[usize]; 13] = [
 const BATCHES: [usize; 3] = [1, 7, 128];
 const THREADS: [usize; 2] = [2, 3]; // each against 1
 
-/// A few dozen roundings of 2^-24 lie on the way to a value in f32, in no common direction; each mistake that was ever
-/// found was larger than 1e-3.
-const FAST: f64 = 2e-6;
+/// f32 keeps 2^-24 = 6e-8 of each number. A loss is a logarithm, which forgives: 2.5e-7 is the worst seen.
+const LOSS: f64 = 5e-7;
 
-/// What a central difference with a step of 1e-5 is good for: 1e-10 of curvature and rounding, in parts of [`SMALL`].
-const DIFFERENCES: f64 = 1e-7;
+/// The sum of 100 exponentials is one chain of roundings, all of one sign where relu has made most summands equal:
+/// 1.6e-6 is the worst seen, with 101 classes.
+const PROBABILITIES: f64 = 2e-6;
+
+/// The same sum, then terms of both signs on the way back; or a tanh at z = 0.99, of whose derivative (1 - z)(1 + z)
+/// the rounding of z leaves 3e-6 uncertain. 4e-6 is the worst seen; a factor wrong by 1e-5 is found.
+const GRADIENT: f64 = 5e-6;
+
+/// A step rounds each weight once or twice, to 2^-24; the worst seen after six is 2e-7.
+const WEIGHTS: f64 = 5e-7;
+
+/// A central difference with a step of 1e-5 is good for 1e-10 of curvature and rounding, here in parts of [`SMALL`].
+const DIFFERENCES: f64 = 5e-8;
 
 /// Errors of a gradient are relative to the layer's largest derivative, or to this if that is smaller.
 const SMALL: f64 = 1e-2;
@@ -115,8 +125,6 @@ fn error(got: impl IntoIterator<Item = f64>, truth: &[f64], least: f64) -> f64 {
 
 #[track_caller]
 fn assert_below(error: f64, tolerance: f64, what: &impl Debug) {
-    let l = std::panic::Location::caller().line();
-    if error > tolerance * 0.02 { eprintln!("ERR {l} {error:.2e} {what:?}"); return }
     assert!(error <= tolerance, "{error:e} for {what:?}");
 }
 
@@ -135,9 +143,9 @@ fn loss_and_gradient_are_those_of_math_with_equal_bits_for_all_threads() -> Resu
             assert!(bits(&gradient) == bits(&same_gradient), "{threads} threads, {case:?}");
         }
         let (true_loss, p) = loss_and_gradient(&network, &data)?;
-        assert_below(error([loss], &[true_loss], 1.0), FAST, &case);
+        assert_below(error([loss], &[true_loss], 1.0), LOSS, &case);
         for (fast, p) in matrices(network.spec(), &gradient)?.iter().zip(&p) {
-            assert_below(error(fast.entries().iter().copied(), p.entries(), SMALL), FAST, &case);
+            assert_below(error(fast.entries().iter().copied(), p.entries(), SMALL), GRADIENT, &case);
         }
     }
     Ok(())
@@ -145,12 +153,12 @@ fn loss_and_gradient_are_those_of_math_with_equal_bits_for_all_threads() -> Resu
 
 #[test]
 fn math_is_the_central_differences() -> Result<()> {
-    for case in table().filter(|case| case.batch == 7 && !case.bytes) {
+    for case in table().filter(|case| case.batch < 128 && !case.bytes) {
         let check = check_gradients(&case.network()?, &case.data()?, 1)?;
         for layer in &check.layers {
             assert_below(layer.math_vs_differences, DIFFERENCES, &(case, layer));
-            assert_below(layer.fast_vs_math, FAST, &(case, layer));
-            assert!(2 * layer.measured > layer.at_kinks, "{case:?} {layer:?}");
+            assert_below(layer.fast_vs_math, GRADIENT, &(case, layer));
+            assert!(layer.measured > layer.at_kinks, "{case:?} {layer:?}");
         }
     }
     Ok(())
@@ -169,7 +177,7 @@ fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result
         for (row, p) in p.chunks_exact(k).enumerate() {
             let x: Vec<f64> = data.row(row).into_iter().map(f64::from).collect();
             let truth = math.probabilities(&x)?;
-            assert_below(error(p.iter().map(|&p| f64::from(p)), &truth, 0.0), FAST, &(case, row));
+            assert_below(error(p.iter().map(|&p| f64::from(p)), &truth, 0.0), PROBABILITIES, &(case, row));
             if row % 9 == 6 {
                 let alone = predictor.judge(&data.select(&[row]))?;
                 assert!((bits(p), bits(&loss[row..=row])) == (bits(&alone.0), bits(&alone.1)), "row {row} of {case:?}");
@@ -253,7 +261,7 @@ fn every_optimizer_takes_the_steps_of_its_textbook_rule() -> Result<()> {
             }
             let truth: Vec<f64> = weights.iter().map(|[w, ..]| *w).collect();
             let moved = after.to_vec().into_iter().map(f64::from);
-            assert_below(error(moved, &truth, 1.0), FAST, &(t, options.optimizer, case));
+            assert_below(error(moved, &truth, 1.0), WEIGHTS, &(t, options.optimizer, case));
         }
     }
     Ok(())
@@ -294,7 +302,5 @@ fn golden_numbers() -> Result<()> {
     four_decimals(&[loss as f32], &[0.2084]);
     four_decimals(&gradient[..6], &[-0.1110, 0.0, 0.1110, 0.0370, 0.0, -0.0370]); // dW_1
     four_decimals(&gradient[8..12], &[0.1375, 0.1375, -0.1375, -0.1375]); // dW_2
-    let hidden = in_math(&network)?.forward(&[1.0, 0.0, -1.0], &[0.0, 1.0])?.z()[1].clone();
-    assert_below(error(hidden, &[math::Activation::Sigmoid.value(1.0); 2], 1.0), 1e-15, &"z_2");
     Ok(())
 }

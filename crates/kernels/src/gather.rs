@@ -3,6 +3,12 @@
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::RowsMut;
 
+/// How many rows ahead the memory is asked for.
+const AHEAD: usize = 4;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Row r of `out` becomes `scale` times row `rows[r]` of `source`, whose rows have `width` bytes.
 ///
 /// # Panics
@@ -19,8 +25,13 @@ pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], ou
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
             let (width, scale) = (self.width, simd.splat(self.scale));
-            for (&row, to) in self.rows.iter().zip(self.out.values.chunks_exact_mut(self.out.stride)) {
-                let from = &self.source[row as usize * width..][..width];
+            let starts = || self.rows.iter().map(|&row| row as usize * width);
+            let ahead = starts().skip(AHEAD).map(Some).chain(std::iter::repeat(None));
+            for ((start, ahead), to) in starts().zip(ahead).zip(self.out.values.chunks_exact_mut(self.out.stride)) {
+                for line in ahead.into_iter().flat_map(|ahead| (ahead..ahead + width).step_by(LINE)) {
+                    simd.prefetch(self.source.as_ptr().wrapping_add(line));
+                }
+                let from = &self.source[start..][..width];
                 let mut vectors = from.chunks_exact(LANES);
                 for (from, to) in vectors.by_ref().zip(to.chunks_exact_mut(LANES)) {
                     // SAFETY: both chunks have sixteen values.

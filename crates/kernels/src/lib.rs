@@ -6,7 +6,7 @@
 //! - [`softmax`]: both output maps, fused with cross-entropy.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
-//! - [`reference`]: the slow, obvious versions that judge the fast ones.
+//! - [`mod@reference`]: the slow, obvious versions that judge the fast ones.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod dense;

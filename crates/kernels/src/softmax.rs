@@ -116,20 +116,18 @@ impl<L: Iterator<Item = u32>> Kernel for CrossEntropy<'_, L> {
         let Self { logits, mut labels, weight, mut delta, loss } = self;
         for group in logits.groups() {
             let (max, sum) = group.exponentials(simd, &mut delta);
-            let log_sum = simd.to_array(simd.add(ln(simd, sum), max));
+            let (log_sum, max) = (simd.to_array(ln(simd, sum)), simd.to_array(max));
             let factor = simd.to_array(simd.div(simd.splat(1.0), sum));
-            for ((row, label), (log_sum, factor)) in
-                group.rows().zip(labels.by_ref()).zip(log_sum.into_iter().zip(factor))
-            {
+            for (lane, (row, label)) in group.rows().zip(labels.by_ref()).enumerate() {
                 let z = &logits.rows.values[row * logits.rows.stride..][..logits.width];
                 let delta = &mut delta.values[row * delta.stride..][..logits.width];
-                let label = label as usize;
+                let (label, factor) = (label as usize, factor[lane]);
                 let true_class = delta.get(label).map(|&e| (e * factor - 1.0) * weight);
                 delta.iter_mut().for_each(|e| *e = *e * factor * weight);
                 if let Some(true_class) = true_class {
                     delta[label] = true_class;
                 }
-                loss.values[row * loss.stride] = log_sum - z.get(label).copied().unwrap_or(0.0);
+                loss.values[row * loss.stride] = log_sum[lane] + (max[lane] - z.get(label).copied().unwrap_or(0.0));
             }
         }
     }

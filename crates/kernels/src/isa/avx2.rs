@@ -80,6 +80,11 @@ impl Simd for Avx2 {
         halves!(h => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.add(8 * h).cast()))))
     }
     #[inline(always)]
+    fn prefetch(self, from: *const u8) {
+        // SAFETY: the token proves SSE; a prefetch of any address is allowed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: F32s) {
         // The caller vouches for sixteen f32; the store needs no alignment.
         halves!(h => _mm256_storeu_ps(to.add(8 * h), x[h]));

@@ -69,6 +69,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
     }
     #[inline(always)]
+    fn prefetch(self, from: *const u8) {
+        op!(_mm_prefetch::<_MM_HINT_T0>(from.cast()))
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: __m512) {
         // SAFETY: the caller vouches for sixteen f32; the store needs no alignment.
         unsafe { _mm512_storeu_ps(to, x) }

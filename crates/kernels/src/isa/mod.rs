@@ -10,7 +10,7 @@ mod avx2;
 mod avx512;
 mod scalar;
 
-/// Number of lanes of a [`Simd`] vector, on every instruction set.
+/// Number of lanes of a vector, on every instruction set.
 pub const LANES: usize = 16;
 
 /// Sixteen f32 lanes and the operations on them. A value of an implementing type exists only where the processor has
@@ -34,6 +34,8 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `from` is valid for reading sixteen bytes.
     unsafe fn load_bytes(self, from: *const u8) -> Self::F32s;
+    /// Asks for the cache line of `from`, which need not be valid; changes nothing but time.
+    fn prefetch(self, from: *const u8);
     /// Sixteen values to `to`.
     ///
     /// # Safety

@@ -47,6 +47,8 @@ impl Simd for Scalar {
         unsafe { *from.cast::<[u8; LANES]>() }.map(f32::from)
     }
     #[inline(always)]
+    fn prefetch(self, _: *const u8) {}
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: F32s) {
         // SAFETY: the caller vouches for sixteen f32; an array of f32 has their alignment.
         unsafe { *to.cast::<F32s>() = x }

@@ -9,7 +9,8 @@ use crate::network::{Activation, Network, Output, Spec};
 use crate::train::rng::Stream;
 use crate::{Result, train};
 
-/// f32 keeps 2^-24 of each number; a few hundred roundings on the way through a deep network stay below this.
+/// f32 keeps 2^-24 of each number; the worst that `tests/agreement.rs` has seen in a sum of 100 exponentials, or past a
+/// nearly saturated tanh, is 4e-6.
 const FAST_VS_MATH: f64 = 1e-5;
 
 /// The error of a central difference with [`STEP`], about 1e-10 of a loss and of its third derivative, in parts of
@@ -69,17 +70,17 @@ impl GradientCheck {
     }
 }
 
-/// Checks the gradient of the mean loss of all rows of `data`, of which a few are enough, in three ways: by the fast road
-/// in f32 with `threads` threads, by the closed forms of [`crate::math`] in f64, by central differences in f64.
+/// Checks the gradient of the mean loss of all rows of `data`, of which a few are enough, in three ways: by the fast
+/// road in f32 with `threads` threads, by the closed forms of [`crate::math`] in f64, by central differences in f64.
 ///
 /// ```text
-/// error of a layer = max_j |a_j - b_j| / max(max_j |p_j|, 0.01)          p by the closed forms
-/// df/dw_j ~ (f(w + h e_j) - f(w - h e_j)) / 2h                           h |z_k| <= 1e-5 for the z_k that w_j multiplies
+/// error of a layer = max_j |a_j - b_j| / max(max_j |p_j|, 0.01)        p by the closed forms
+/// df/dw_j ~ (f(w + h e_j) - f(w - h e_j)) / 2h         h = 1e-5 / max(1, |z_k|) for the z_k that w_j multiplies
 /// ```
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) if the data does not fit the network, [`Error::Data`](crate::Error::Data) if it
-/// is empty.
+/// [`Error::Shape`](crate::Error::Shape) if the data does not fit the network, [`Error::Data`](crate::Error::Data)
+/// if it is empty.
 ///
 /// # Numerics
 /// Differences are taken of all parameters of a network of up to 1,000; of a larger one, of 64 a layer, one drawn from

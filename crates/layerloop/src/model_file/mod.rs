@@ -1,7 +1,7 @@
 //! A network in one safetensors file, with all it needs to be used: specification, classes, input scaling, receipt.
 //!
 //! The tensors are `layers.0.weight` (n_out x n_in, row-major), `layers.0.bias`, `layers.1.weight`, ... in f32. The
-//! metadata has one entry, `layerloop`: the JSON form of [`Card`]. One entry, so that equal models are equal files.
+//! metadata has one entry, `layerloop`: the JSON form of `Card`. One entry, so that equal models are equal files.
 
 use std::collections::HashMap;
 use std::fs;
