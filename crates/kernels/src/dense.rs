@@ -3,7 +3,7 @@
 //! Weights are z^{;1} x outputs in [`Panels`]: row n_in is the bias, which meets the 1 that every row of activations
 //! carries behind its last value. The transposed copy that the input gradient reads is refreshed by [`transpose`].
 
-use crate::gemm::{self, Columns, Epilogue, Strided};
+use crate::gemm::{self, AsIs, Columns, Epilogue, Transposed};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
@@ -18,10 +18,9 @@ use crate::update::{Part, Update, step};
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layout: Panels, mut next: RowsMut) {
-    let a = Strided { values: z.values, row: z.stride, inner: 1 };
     for panel in layout.iter() {
         let epilogue = Activate { activation, out: Window::new(&mut next, panel) };
-        gemm::product(isa, z.count(), layout.rows(), a, columns_of(weights, panel), epilogue);
+        gemm::product(isa, 0..z.count(), layout.rows(), AsIs(z), columns_of(weights, panel), epilogue);
     }
 }
 
@@ -42,10 +41,9 @@ pub fn input_gradient(
     z: Rows,
     mut out: RowsMut,
 ) {
-    let a = Strided { values: delta.values, row: delta.stride, inner: 1 };
     for panel in layout.iter() {
         let epilogue = Derivative { activation, z, out: Window::new(&mut out, panel) };
-        gemm::product(isa, delta.count(), layout.rows(), a, columns_of(transposed, panel), epilogue);
+        gemm::product(isa, 0..delta.count(), layout.rows(), AsIs(delta), columns_of(transposed, panel), epilogue);
     }
 }
 
@@ -96,6 +94,14 @@ pub struct WeightBlock {
     pub rows: usize,
 }
 
+impl WeightBlock {
+    /// Where the value at a row of the matrix and a column of the panel lies in the block.
+    #[inline(always)]
+    fn place(self, row: usize, column: usize) -> usize {
+        (row - self.row) * self.panel.width + column
+    }
+}
+
 /// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`.
 ///
 /// # Shapes
@@ -104,7 +110,7 @@ pub struct WeightBlock {
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
-    weight_product(isa, z, delta, block, Store { width: block.panel.width, out: gradient });
+    weight_product(isa, z, delta, block, Store { block, out: gradient });
 }
 
 /// As [`weight_gradient`], but each value goes straight into the optimiser's step, so that no gradient is ever stored.
@@ -114,14 +120,13 @@ pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradi
 pub fn weight_update(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
     assert_eq!(part.weights.len(), block.rows * block.panel.width, "the block's weights");
     part.check(rule);
-    weight_product(isa, z, delta, block, Step { width: block.panel.width, rule, part });
+    weight_product(isa, z, delta, block, Step { block, rule, part });
 }
 
 fn weight_product(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
-    let a = Strided { values: &z.values[block.row..], row: 1, inner: z.stride };
     let values = delta.values.get(block.panel.column..).unwrap_or_default();
     let b = Columns { values, row: delta.stride, columns: block.panel.columns };
-    gemm::product(isa, block.rows, z.count(), a, b, epilogue);
+    gemm::product(isa, block.row..block.row + block.rows, z.count(), Transposed(z), b, epilogue);
 }
 
 fn columns_of(weights: &[f32], panel: Panel) -> Columns<'_> {
@@ -219,7 +224,7 @@ impl Epilogue for Derivative<'_> {
 }
 
 struct Store<'a> {
-    width: usize,
+    block: WeightBlock,
     out: &'a mut [f32],
 }
 
@@ -234,7 +239,7 @@ impl Epilogue for Store<'_> {
     ) {
         for (h, sums) in tile.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                let at = (row + h) * self.width + column + v * LANES;
+                let at = self.block.place(row + h, column + v * LANES);
                 let to = &mut self.out[at..at + LANES];
                 // SAFETY: `to` has sixteen values.
                 unsafe { simd.store(to.as_mut_ptr(), sum) }
@@ -244,7 +249,7 @@ impl Epilogue for Store<'_> {
 }
 
 struct Step<'a> {
-    width: usize,
+    block: WeightBlock,
     rule: Update,
     part: Part<'a>,
 }
@@ -260,7 +265,7 @@ impl Epilogue for Step<'_> {
     ) {
         step!(simd, self.rule, self.part, |update| for (h, sums) in tile.iter().enumerate() {
             for (v, &gradient) in sums.iter().enumerate() {
-                update((row + h) * self.width + column + v * LANES, gradient);
+                update(self.block.place(row + h, column + v * LANES), gradient);
             }
         });
     }

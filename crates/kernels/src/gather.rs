@@ -9,25 +9,30 @@ const AHEAD: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, whose rows have `width` bytes.
+/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, whose rows have `width` bytes; the rows of `next` will
+/// be wanted after these.
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], out: RowsMut) {
+pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, [rows, next]: [&[u32]; 2], out: RowsMut) {
     struct Gather<'a> {
         source: &'a [u8],
         width: usize,
         scale: f32,
         rows: &'a [u32],
+        next: &'a [u32],
         out: RowsMut<'a>,
     }
     impl Kernel for Gather<'_> {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
             let (width, scale) = (self.width, simd.splat(self.scale));
-            let starts = || self.rows.iter().map(|&row| row as usize * width);
-            let ahead = starts().skip(AHEAD).map(Some).chain(std::iter::repeat(None));
-            for ((start, ahead), to) in starts().zip(ahead).zip(self.out.values.chunks_exact_mut(self.out.stride)) {
+            let start = |&row: &u32| row as usize * width;
+            let ahead = self.rows.iter().chain(self.next).skip(AHEAD).map(start).map(Some);
+            let ahead = ahead.chain(std::iter::repeat(None));
+            for ((start, ahead), to) in
+                self.rows.iter().map(start).zip(ahead).zip(self.out.values.chunks_exact_mut(self.out.stride))
+            {
                 for line in ahead.into_iter().flat_map(|ahead| (ahead..ahead + width).step_by(LINE)) {
                     simd.prefetch(self.source.as_ptr().wrapping_add(line));
                 }
@@ -45,7 +50,7 @@ pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, rows: &[u32], ou
         }
     }
     assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
-    isa.run(Gather { source, width, scale, rows, out });
+    isa.run(Gather { source, width, scale, rows, next, out });
 }
 
 /// Row r of `out` becomes row `rows[r]` of `source`, whose rows have `width` values.

@@ -1,17 +1,54 @@
 //! The product of a dense layer: one tile, three uses.
 //!
-//! C(r, c) = sum_k A(r, k) B(k, c): A is read by stride and broadcast, B is a panel of up to 32 columns read by
+//! C(r, c) = sum_k A(r, k) B(k, c): A is read by elements and broadcast, B is a panel of up to 32 columns read by
 //! vectors. Every C(r, c) is one chain of fused multiply-adds in the order of k, so neither the number of threads nor
 //! the width of the vectors can change a bit of it. What becomes of a finished tile is the [`Epilogue`].
 
-use crate::isa::{Isa, Kernel, LANES, Simd};
+use std::ops::Range;
 
-/// A matrix read one element at a time: element (r, k) is `values[r * row + k * inner]`.
+use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::matrix::Rows;
+
+/// The left operand, read one element at a time.
+pub(crate) trait Left: Copy {
+    /// Whether the elements of a column lie side by side, so that one address serves a tall tile.
+    const TALL: bool;
+    /// Index of element (`row`, `k`).
+    fn index(self, row: usize, k: usize) -> usize;
+    /// All its values.
+    fn values(&self) -> &[f32];
+}
+
+/// A matrix as it lies: element (r, k) is `values[r * stride + k]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Strided<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) row: usize,
-    pub(crate) inner: usize,
+pub(crate) struct AsIs<'a>(pub(crate) Rows<'a>);
+
+/// The transpose of a matrix: element (r, k) is `values[k * stride + r]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transposed<'a>(pub(crate) Rows<'a>);
+
+impl Left for AsIs<'_> {
+    const TALL: bool = false;
+    #[inline(always)]
+    fn index(self, row: usize, k: usize) -> usize {
+        row * self.0.stride + k
+    }
+    #[inline(always)]
+    fn values(&self) -> &[f32] {
+        self.0.values
+    }
+}
+
+impl Left for Transposed<'_> {
+    const TALL: bool = true;
+    #[inline(always)]
+    fn index(self, row: usize, k: usize) -> usize {
+        k * self.0.stride + row
+    }
+    #[inline(always)]
+    fn values(&self) -> &[f32] {
+        self.0.values
+    }
 }
 
 /// A panel read by vectors: row k is `values[k * row..]`, `columns` of it used, whole vectors of it readable.
@@ -34,75 +71,97 @@ pub(crate) trait Epilogue {
     );
 }
 
-/// A product that can be cut into tiles of `H` rows by `V` vectors.
+/// A product that can be cut into tiles of rows by vectors.
 pub(crate) trait TiledProduct {
-    /// Computes it, with tiles of the size that suits `S`.
-    fn run<S: Simd, const H: usize, const V: usize>(self, simd: S);
+    /// Computes it, with tiles of the size that suits `S`: `V` vectors by `H` rows, or by `T` where the left operand
+    /// allows tall tiles.
+    fn run<S: Simd, const H: usize, const T: usize, const V: usize>(self, simd: S);
 }
 
-/// C = A B, `rows` x `b.columns`, over an inner dimension of `inner`.
-pub(crate) fn product(isa: Isa, rows: usize, inner: usize, a: Strided, b: Columns, epilogue: impl Epilogue) {
-    if rows == 0 || b.columns == 0 {
+/// C = A B for the rows `rows` of A, `b.columns` wide, over an inner dimension of `inner`.
+pub(crate) fn product(isa: Isa, rows: Range<usize>, inner: usize, a: impl Left, b: Columns, epilogue: impl Epilogue) {
+    if rows.is_empty() || b.columns == 0 {
         return;
     }
     if inner > 0 {
-        let (last_a, last_b) = ((rows - 1) * a.row + (inner - 1) * a.inner, (inner - 1) * b.row);
-        assert!(last_a < a.values.len(), "A has {} values, its last is {last_a}", a.values.len());
-        let end = last_b + b.columns.next_multiple_of(LANES);
+        let (last_a, len_a) = (a.index(rows.end - 1, inner - 1), a.values().len());
+        assert!(last_a < len_a, "A has {len_a} values, its last is {last_a}");
+        let end = (inner - 1) * b.row + b.columns.next_multiple_of(LANES);
         assert!(end <= b.values.len(), "B has {} values, its last vector ends at {end}", b.values.len());
     }
     isa.run(Product { rows, inner, a, b, epilogue });
 }
 
-struct Product<'a, E> {
-    rows: usize,
+/// The body for h = 0, 1, ... below a constant of at most 16, written out: a loop that the compiler may leave rolled up
+/// would keep the tile in memory.
+macro_rules! unrolled {
+    ($h:ident < $end:ident => $body:block) => {
+        unrolled!($h < $end => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    ($h:ident < $end:ident => $body:block; $($i:literal)*) => {
+        $(if $i < $end {
+            let $h = $i;
+            $body
+        })*
+    };
+}
+
+/// Rows of a strided operand that are asked for ahead.
+const AHEAD: usize = 16;
+
+struct Product<'a, A, E> {
+    rows: Range<usize>,
     inner: usize,
-    a: Strided<'a>,
+    a: A,
     b: Columns<'a>,
     epilogue: E,
 }
 
-impl<E: Epilogue> Kernel for Product<'_, E> {
+impl<A: Left, E: Epilogue> Kernel for Product<'_, A, E> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         simd.product(self);
     }
 }
 
-impl<E: Epilogue> TiledProduct for Product<'_, E> {
+impl<A: Left, E: Epilogue> TiledProduct for Product<'_, A, E> {
     #[inline(always)]
-    fn run<S: Simd, const H: usize, const V: usize>(mut self, simd: S) {
+    fn run<S: Simd, const H: usize, const T: usize, const V: usize>(mut self, simd: S) {
         let vectors = self.b.columns.div_ceil(LANES);
         let mut vector = 0;
         while vector + V <= vectors {
-            self.column_of_tiles::<S, H, V>(simd, vector * LANES);
+            self.column_of_tiles::<S, H, T, V>(simd, vector * LANES);
             vector += V;
         }
         while vector < vectors {
-            self.column_of_tiles::<S, H, 1>(simd, vector * LANES);
+            self.column_of_tiles::<S, H, T, 1>(simd, vector * LANES);
             vector += 1;
         }
     }
 }
 
-impl<E: Epilogue> Product<'_, E> {
-    /// All tiles over V vectors from `column`: full ones first, then 4, 2 and 1 rows high.
+impl<A: Left, E: Epilogue> Product<'_, A, E> {
+    /// All tiles over V vectors from `column`: tall ones first, if A allows, then full ones, then 4, 2 and 1 rows high.
     #[inline(always)]
-    fn column_of_tiles<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, column: usize) {
-        let mut row = 0;
-        while row + H <= self.rows {
+    fn column_of_tiles<S: Simd, const H: usize, const T: usize, const V: usize>(&mut self, simd: S, column: usize) {
+        let Range { start: mut row, end } = self.rows;
+        while A::TALL && row + T <= end {
+            self.tile::<S, T, V>(simd, row, column);
+            row += T;
+        }
+        while row + H <= end {
             self.tile::<S, H, V>(simd, row, column);
             row += H;
         }
-        while row + 4 <= self.rows {
+        while row + 4 <= end {
             self.tile::<S, 4, V>(simd, row, column);
             row += 4;
         }
-        while row + 2 <= self.rows {
+        while row + 2 <= end {
             self.tile::<S, 2, V>(simd, row, column);
             row += 2;
         }
-        if row < self.rows {
+        if row < end {
             self.tile::<S, 1, V>(simd, row, column);
         }
     }
@@ -111,22 +170,24 @@ impl<E: Epilogue> Product<'_, E> {
     #[inline(always)]
     fn tile<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, row: usize, column: usize) {
         let mut tile = [[simd.splat(0.0); V]; H];
-        let mut a = self.a.values.as_ptr().wrapping_add(row * self.a.row);
-        let mut b = self.b.values.as_ptr().wrapping_add(column);
-        for _ in 0..self.inner {
+        let (a, b) = (self.a.values().as_ptr(), self.b.values.as_ptr().wrapping_add(column));
+        for k in 0..self.inner {
             // SAFETY: `product` checked that A's last element and B's last vector lie inside their slices; row + H is
-            // at most `rows`, column + 16 V at most the columns rounded up to whole vectors.
+            // at most the end of `rows`, column + 16 V at most the columns rounded up to whole vectors.
             unsafe {
-                let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
-                for (h, sums) in tile.iter_mut().enumerate() {
-                    let a = simd.splat(*a.add(h * self.a.row));
-                    for (sum, b) in sums.iter_mut().zip(b) {
+                if A::TALL {
+                    simd.prefetch(a.wrapping_add(self.a.index(row, k + AHEAD)).cast());
+                    simd.prefetch(b.wrapping_add((k + AHEAD) * self.b.row).cast());
+                    simd.prefetch(b.wrapping_add((k + AHEAD) * self.b.row + LANES).cast());
+                }
+                let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(k * self.b.row + v * LANES)));
+                unrolled!(h < H => {
+                    let a = simd.splat(*a.add(self.a.index(row + h, k)));
+                    for (sum, b) in tile[h].iter_mut().zip(b) {
                         *sum = simd.mul_add(a, b, *sum);
                     }
-                }
+                });
             }
-            a = a.wrapping_add(self.a.inner);
-            b = b.wrapping_add(self.b.row);
         }
         self.epilogue.put(simd, row, column, &tile);
     }

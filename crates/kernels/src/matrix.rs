@@ -89,6 +89,12 @@ impl Rows<'_> {
 }
 
 impl RowsMut<'_> {
+    /// The first `width` values of a row.
+    #[inline(always)]
+    pub(crate) fn row(&mut self, row: usize, width: usize) -> &mut [f32] {
+        &mut self.values[row * self.stride..][..width]
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn count(&self) -> usize {

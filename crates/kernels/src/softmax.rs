@@ -1,12 +1,10 @@
-//! Both output maps, fused with cross-entropy; sixteen samples are the lanes.
+//! Both output maps, fused with cross-entropy.
 //!
 //! softmax:           p_j = e^{z_j} / S,  S = sum_k e^{z_k}
 //! reference softmax: the last class has the logit 0 that is not stored, so S has one more term, e^0
 //!
 //! Of each row the maximum m is taken out first (0 takes part in it where there is a reference class), so no
 //! exponential overflows: S = e^m sum_k e^{z_k - m}, log S = m + log sum_k e^{z_k - m}.
-
-use std::ops::Range;
 
 use crate::function::{exp, ln};
 use crate::isa::{Isa, Kernel, LANES, Simd};
@@ -113,21 +111,23 @@ struct CrossEntropy<'a, L> {
 impl<L: Iterator<Item = u32>> Kernel for CrossEntropy<'_, L> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { logits, mut labels, weight, mut delta, loss } = self;
-        for group in logits.groups() {
-            let (max, sum) = group.exponentials(simd, &mut delta);
-            let (log_sum, max) = (simd.to_array(ln(simd, sum)), simd.to_array(max));
-            let factor = simd.to_array(simd.div(simd.splat(1.0), sum));
-            for (lane, (row, label)) in group.rows().zip(labels.by_ref()).enumerate() {
-                let z = &logits.rows.values[row * logits.rows.stride..][..logits.width];
-                let delta = &mut delta.values[row * delta.stride..][..logits.width];
-                let (label, factor) = (label as usize, factor[lane]);
-                let true_class = delta.get(label).map(|&e| (e * factor - 1.0) * weight);
-                delta.iter_mut().for_each(|e| *e = *e * factor * weight);
-                if let Some(true_class) = true_class {
-                    delta[label] = true_class;
-                }
-                loss.values[row * loss.stride] = log_sum[lane] + (max[lane] - z.get(label).copied().unwrap_or(0.0));
+        let Self { logits, mut labels, weight, mut delta, mut loss } = self;
+        let rows = logits.rows.count();
+        for first in (0..rows).step_by(LANES) {
+            // log S of sixteen rows is taken at once.
+            let (mut sums, mut rests) = ([1.0; LANES], [0.0; LANES]);
+            for (lane, label) in labels.by_ref().take(LANES.min(rows - first)).enumerate() {
+                let (z, delta) = (logits.row(first + lane), delta.row(first + lane, logits.width));
+                let (max, sum) = exponentials(simd, logits.output, z, delta);
+                scale(simd, delta, [1.0 / sum, weight]);
+                let true_class = delta.get_mut(label as usize);
+                true_class.into_iter().for_each(|p| *p -= weight);
+                (sums[lane], rests[lane]) = (sum, max - z.get(label as usize).copied().unwrap_or(0.0));
+            }
+            // SAFETY: both arrays have sixteen values.
+            let losses = unsafe { simd.add(ln(simd, simd.load(sums.as_ptr())), simd.load(rests.as_ptr())) };
+            for (row, value) in (first..rows).zip(simd.to_array(losses)) {
+                loss.row(row, 1)[0] = value;
             }
         }
     }
@@ -142,77 +142,66 @@ impl Kernel for Probabilities<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { logits, mut out } = self;
-        for group in logits.groups() {
-            let (max, sum) = group.exponentials(simd, &mut out);
-            if logits.output == Output::ReferenceSoftmax {
-                group.scatter(&mut out, logits.width, simd.to_array(exp(simd, simd.sub(simd.splat(0.0), max))));
-            }
-            let factor = simd.to_array(simd.div(simd.splat(1.0), sum));
-            for (row, factor) in group.rows().zip(factor) {
-                out.values[row * out.stride..][..out.stride].iter_mut().for_each(|e| *e *= factor);
-            }
+        for row in 0..logits.rows.count() {
+            let (p, reference) = out.row(row, out.stride).split_at_mut(logits.width);
+            let (max, sum) = exponentials(simd, logits.output, logits.row(row), p);
+            scale(simd, p, [1.0 / sum, 1.0]);
+            reference.fill(exp_of(simd, -max) / sum);
         }
     }
 }
 
-impl<'a> Logits<'a> {
-    fn groups(self) -> impl Iterator<Item = Group<'a>> {
-        let rows = self.rows.count();
-        (0..rows).step_by(LANES).map(move |first| Group { logits: self, first, count: LANES.min(rows - first) })
-    }
-}
-
-/// Up to sixteen rows, one a lane; lanes past the last repeat it.
-struct Group<'a> {
-    logits: Logits<'a>,
-    first: usize,
-    count: usize,
-}
-
-impl Group<'_> {
-    fn rows(&self) -> Range<usize> {
-        self.first..self.first + self.count
-    }
-
-    /// Writes e^{z - m} of every logit to `out`; gives the row maxima m and the sums of the exponentials, added up in
-    /// the order of the classes.
+impl Logits<'_> {
     #[inline(always)]
-    fn exponentials<S: Simd>(&self, simd: S, out: &mut RowsMut) -> (S::F32s, S::F32s) {
-        let (reference, lowest) = match self.logits.output {
-            Output::Softmax => (false, f32::NEG_INFINITY),
-            Output::ReferenceSoftmax => (true, 0.0),
-        };
-        let mut max = simd.splat(lowest);
-        for class in 0..self.logits.width {
-            max = simd.max(max, self.gather(simd, class));
-        }
-        let mut sum = simd.splat(0.0);
-        for class in 0..self.logits.width {
-            let e = exp(simd, simd.sub(self.gather(simd, class), max));
+    fn row(&self, row: usize) -> &[f32] {
+        &self.rows.values[row * self.rows.stride..][..self.width]
+    }
+}
+
+/// Writes e^{z - m} of every logit of a row; gives its maximum m and the sum of the exponentials.
+///
+/// The sum is one chain a lane over every sixteenth class, then the tree over the lanes.
+#[inline(always)]
+fn exponentials<S: Simd>(simd: S, output: Output, z: &[f32], out: &mut [f32]) -> (f32, f32) {
+    let (lowest, reference) = match output {
+        Output::Softmax => (simd.splat(f32::NEG_INFINITY), false),
+        Output::ReferenceSoftmax => (simd.splat(0.0), true),
+    };
+    let nothing = simd.splat(f32::NEG_INFINITY);
+    let mut max = lowest;
+    for z in z.chunks(LANES) {
+        // SAFETY: `z` has that many values.
+        max = simd.max(max, unsafe { simd.load_partial(z.as_ptr(), z.len(), nothing) });
+    }
+    let max = simd.max_lanes(max);
+    let mut sum = simd.splat(0.0);
+    for (z, out) in z.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        // SAFETY: both have that many values.
+        unsafe {
+            let e = exp(simd, simd.sub(simd.load_partial(z.as_ptr(), z.len(), nothing), simd.splat(max)));
             sum = simd.add(sum, e);
-            self.scatter(out, class, simd.to_array(e));
+            simd.store_partial(out.as_mut_ptr(), e, out.len());
         }
-        if reference {
-            sum = simd.add(sum, exp(simd, simd.sub(simd.splat(0.0), max)));
-        }
-        (max, sum)
     }
+    let rest = if reference { exp_of(simd, -max) } else { 0.0 };
+    (max, simd.sum_lanes(sum) + rest)
+}
 
-    /// Logit `class` of each row.
-    #[inline(always)]
-    fn gather<S: Simd>(&self, simd: S, class: usize) -> S::F32s {
-        let Rows { values, stride } = self.logits.rows;
-        let lanes: [f32; LANES] =
-            std::array::from_fn(|lane| values[(self.first + lane.min(self.count - 1)) * stride + class]);
-        // SAFETY: the array has sixteen values.
-        unsafe { simd.load(lanes.as_ptr()) }
-    }
+/// e^x of one number.
+#[inline(always)]
+fn exp_of<S: Simd>(simd: S, x: f32) -> f32 {
+    simd.to_array(exp(simd, simd.splat(x)))[0]
+}
 
-    /// Writes a value of each row to column `class`.
-    #[inline(always)]
-    fn scatter(&self, out: &mut RowsMut, class: usize, lanes: [f32; LANES]) {
-        for (row, value) in self.rows().zip(lanes) {
-            out.values[row * out.stride + class] = value;
+/// Multiplies a row by one factor and then by the other.
+#[inline(always)]
+fn scale<S: Simd>(simd: S, row: &mut [f32], factors: [f32; 2]) {
+    let [first, second] = factors.map(|factor| simd.splat(factor));
+    for x in row.chunks_mut(LANES) {
+        // SAFETY: `x` has that many values.
+        unsafe {
+            let scaled = simd.mul(simd.mul(simd.load_partial(x.as_ptr(), x.len(), first), first), second);
+            simd.store_partial(x.as_mut_ptr(), scaled, x.len());
         }
     }
 }

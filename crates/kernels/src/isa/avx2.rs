@@ -58,12 +58,23 @@ fn first(lanes: usize) -> [__m256i; 2] {
     ))
 }
 
+/// The lanes of two registers as one tree of an operation on eight lanes and on four; for AVX-512 too.
+macro_rules! tree {
+    ($halves:expr, $eight:ident, $four:ident) => {{
+        let eight = $eight($halves[0], $halves[1]);
+        let four = $four(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = $four(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32($four(two, _mm_shuffle_ps::<1>(two, two)))
+    }};
+}
+pub(super) use tree;
+
 impl Simd for Avx2 {
     type F32s = F32s;
 
     #[inline(always)]
     fn product<P: TiledProduct>(self, product: P) {
-        product.run::<Self, 6, 1>(self);
+        product.run::<Self, 6, 6, 1>(self);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> F32s {
@@ -78,6 +89,16 @@ impl Simd for Avx2 {
     unsafe fn load_bytes(self, from: *const u8) -> F32s {
         // The caller vouches for sixteen bytes; each half reads eight of them.
         halves!(h => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.add(8 * h).cast()))))
+    }
+    #[inline(always)]
+    unsafe fn load_partial(self, from: *const f32, lanes: usize, rest: F32s) -> F32s {
+        let mask = first(lanes);
+        // The caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        halves!(h => _mm256_blendv_ps(
+            rest[h],
+            _mm256_maskload_ps(from.wrapping_add(8 * h), mask[h]),
+            _mm256_castsi256_ps(mask[h])
+        ))
     }
     #[inline(always)]
     fn prefetch(self, from: *const u8) {
@@ -170,5 +191,15 @@ impl Simd for Avx2 {
         // SAFETY: the array has sixteen f32.
         unsafe { self.store(lanes.as_mut_ptr(), a) }
         lanes
+    }
+    #[inline(always)]
+    fn sum_lanes(self, a: F32s) -> f32 {
+        // SAFETY: the token proves that the processor has these instructions.
+        unsafe { tree!(a, _mm256_add_ps, _mm_add_ps) }
+    }
+    #[inline(always)]
+    fn max_lanes(self, a: F32s) -> f32 {
+        // SAFETY: the token proves that the processor has these instructions.
+        unsafe { tree!(a, _mm256_max_ps, _mm_max_ps) }
     }
 }

@@ -47,12 +47,22 @@ macro_rules! op {
     };
 }
 
+/// The lanes as one tree of an operation on eight lanes and on four.
+macro_rules! tree {
+    ($a:expr, $eight:ident, $four:ident) => {
+        op!({
+            let halves = [_mm512_castps512_ps256($a), _mm512_extractf32x8_ps::<1>($a)];
+            super::avx2::tree!(halves, $eight, $four)
+        })
+    };
+}
+
 impl Simd for Avx512 {
     type F32s = __m512;
 
     #[inline(always)]
     fn product<P: TiledProduct>(self, product: P) {
-        product.run::<Self, 8, 2>(self);
+        product.run::<Self, 8, 14, 2>(self);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -67,6 +77,11 @@ impl Simd for Avx512 {
     unsafe fn load_bytes(self, from: *const u8) -> __m512 {
         // SAFETY: the caller vouches for sixteen bytes; the load needs no alignment.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_partial(self, from: *const f32, lanes: usize, rest: __m512) -> __m512 {
+        // SAFETY: the caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        unsafe { _mm512_mask_loadu_ps(rest, first(lanes), from) }
     }
     #[inline(always)]
     fn prefetch(self, from: *const u8) {
@@ -149,5 +164,13 @@ impl Simd for Avx512 {
         // SAFETY: the array has sixteen f32.
         unsafe { self.store(lanes.as_mut_ptr(), a) }
         lanes
+    }
+    #[inline(always)]
+    fn sum_lanes(self, a: __m512) -> f32 {
+        tree!(a, _mm256_add_ps, _mm_add_ps)
+    }
+    #[inline(always)]
+    fn max_lanes(self, a: __m512) -> f32 {
+        tree!(a, _mm256_max_ps, _mm_max_ps)
     }
 }

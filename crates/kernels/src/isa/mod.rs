@@ -34,6 +34,11 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `from` is valid for reading sixteen bytes.
     unsafe fn load_bytes(self, from: *const u8) -> Self::F32s;
+    /// The first `lanes` (at most sixteen) values from `from`, and those of `rest` behind them.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `lanes` f32.
+    unsafe fn load_partial(self, from: *const f32, lanes: usize, rest: Self::F32s) -> Self::F32s;
     /// Asks for the cache line of `from`, which need not be valid; changes nothing but time.
     fn prefetch(self, from: *const u8);
     /// Sixteen values to `to`.
@@ -77,6 +82,10 @@ pub(crate) trait Simd: Copy {
     fn split_exponent(self, a: Self::F32s) -> (Self::F32s, Self::F32s);
     /// The lanes in an array.
     fn to_array(self, a: Self::F32s) -> [f32; LANES];
+    /// The sum of the lanes as one fixed tree: lane i takes lane i + 8, then i + 4, i + 2, i + 1.
+    fn sum_lanes(self, a: Self::F32s) -> f32;
+    /// The largest lane, by the same tree of `max`.
+    fn max_lanes(self, a: Self::F32s) -> f32;
 }
 
 /// Something to compute, compiled once for each instruction set.

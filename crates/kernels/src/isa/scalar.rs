@@ -19,6 +19,17 @@ fn zip(a: F32s, b: F32s, f: impl Fn(f32, f32) -> f32) -> F32s {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
+/// Lane i takes lane i + 8, then i + 4, i + 2, i + 1.
+#[inline(always)]
+fn tree(mut a: F32s, f: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            a[i] = f(a[i], a[i + half]);
+        }
+    }
+    a[0]
+}
+
 /// 2^n for whole n in -126..=127.
 #[inline(always)]
 fn power_of_two(n: i32) -> f32 {
@@ -30,7 +41,7 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn product<P: TiledProduct>(self, product: P) {
-        product.run::<Self, 2, 1>(self);
+        product.run::<Self, 2, 2, 1>(self);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> F32s {
@@ -45,6 +56,11 @@ impl Simd for Scalar {
     unsafe fn load_bytes(self, from: *const u8) -> F32s {
         // SAFETY: the caller vouches for sixteen bytes.
         unsafe { *from.cast::<[u8; LANES]>() }.map(f32::from)
+    }
+    #[inline(always)]
+    unsafe fn load_partial(self, from: *const f32, lanes: usize, rest: F32s) -> F32s {
+        // SAFETY: the caller vouches for `lanes` f32, and only those are read.
+        std::array::from_fn(|i| if i < lanes { unsafe { *from.add(i) } } else { rest[i] })
     }
     #[inline(always)]
     fn prefetch(self, _: *const u8) {}
@@ -124,6 +140,14 @@ impl Simd for Scalar {
     #[inline(always)]
     fn to_array(self, a: F32s) -> [f32; LANES] {
         a
+    }
+    #[inline(always)]
+    fn sum_lanes(self, a: F32s) -> f32 {
+        tree(a, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn max_lanes(self, a: F32s) -> f32 {
+        tree(a, |a, b| if a > b { a } else { b })
     }
 }
 

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -179,16 +179,23 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
-/// Whether a file can be made where `path` is to be written: worth knowing before the training, not after it.
+/// Whether a model can be written to `path`: worth knowing before the training, not after it.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder is missing or cannot be written, or `path` is a folder.
+/// [`Error::Io`] if the folder is missing or cannot be written, or if `path` is something other than a regular file, such
+/// as a folder or a device.
 pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
-    if path.is_dir() {
-        return Err(Error::io(path)(std::io::ErrorKind::IsADirectory.into()));
+    temporary_beside(&target(path.as_ref())?).map(drop)
+}
+
+/// Where `path` leads, links followed; only a regular file may be replaced.
+fn target(path: &Path) -> Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(Error::io(path)(ErrorKind::IsADirectory.into())),
+        Ok(there) if !there.is_file() => Err(Error::io(path)(std::io::Error::other("is no regular file"))),
+        Ok(_) => fs::canonicalize(path).map_err(Error::io(path)),
+        Err(_) => Ok(path.to_path_buf()),
     }
-    temporary_beside(path).map(drop)
 }
 
 fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
@@ -198,11 +205,12 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
 
 /// Whatever goes wrong, `path` is either what it was or all of `bytes`.
 fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).map_err(Error::io(path))?;
-    file.as_file().sync_all().map_err(Error::io(path))?;
-    make_readable(file.as_file()).map_err(Error::io(path))?;
-    file.persist(path).map_err(|e| Error::io(path)(e.error))?;
+    let path = target(path)?;
+    let mut file = temporary_beside(&path)?;
+    file.write_all(bytes).map_err(Error::io(&path))?;
+    make_readable(file.as_file()).map_err(Error::io(&path))?;
+    file.as_file().sync_all().map_err(Error::io(&path))?;
+    file.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
     Ok(())
 }
 

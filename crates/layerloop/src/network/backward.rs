@@ -9,7 +9,7 @@ use super::Network;
 use super::workspace::{Places, Workspace};
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
-const FIRST_LAYER_ROWS: usize = 16;
+const FIRST_LAYER_ROWS: usize = 28;
 
 /// How the work on the weights is cut, and the transposed copies that the input gradients read: built once.
 #[derive(Debug)]

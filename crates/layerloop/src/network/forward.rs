@@ -21,9 +21,10 @@ pub(crate) struct Batch<'a> {
 pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, places: Places, block: &mut Block) {
     let width = network.spec().inputs;
     let rows = &batch.rows[block.rows()];
+    let next = &batch.rows[block.rows().end..];
     let ([x], []) = block.write([places.z(0)], []);
     match batch.inputs {
-        Inputs::Bytes { values, scale } => gather::bytes(isa, values, width, *scale, rows, x),
+        Inputs::Bytes { values, scale } => gather::bytes(isa, values, width, *scale, [rows, next], x),
         Inputs::Floats(values) => gather::floats(values, width, rows, x),
     }
     for (i, layer) in network.spec().layers.iter().enumerate() {

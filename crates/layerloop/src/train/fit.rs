@@ -127,7 +127,13 @@ pub fn fit_with(
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let stepper = Stepper::new(Team::new(threads, Isa::best()), network, batch, states);
-    let report = Report { epochs: Vec::with_capacity(options.epochs), steps: 0, seconds: 0.0, stopped: false, threads };
+    let report = Report {
+        epochs: Vec::with_capacity(options.epochs.min(1024)),
+        steps: 0,
+        seconds: 0.0,
+        stopped: false,
+        threads,
+    };
     let mut run = Run { network, train, options, callback, stepper, report, clock: Clock::start() };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {

@@ -36,7 +36,8 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(args: &'a Train, loaded: &'a Loaded, options: &FitOptions) -> Result<Self> {
-        let steps = options.epochs as u64 * loaded.train.rows().div_ceil(options.batch) as u64;
+        let per_epoch = loaded.train.rows().div_ceil(options.batch) as u64;
+        let steps = per_epoch.saturating_mul(options.epochs as u64);
         Ok(Self {
             args,
             test: &loaded.test,

@@ -1,0 +1,91 @@
+//! Disks that are full, read-only or not there when a model is to be saved.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Command;
+
+use super::faults::{after, refuses, with_model};
+use super::{Folder, Said};
+
+/// Training of a model that takes 60 kB, to be saved as `path`.
+fn large(path: &str) -> [&str; 8] {
+    ["train", "--hidden", "200", "--epochs", "1", "--quiet", "--save", path]
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_the_earlier_model_and_nothing_else() {
+    let (folder, good) = with_model();
+    let quota = after(&folder, "ulimit -f 1; trap '' XFSZ", &large("m.safetensors"));
+    refuses(&folder, quota, 1, &["m.safetensors: File too large"]);
+    assert_eq!(fs::read(folder.path("m.safetensors")).unwrap(), good);
+    assert_eq!(folder.files(), ["m.safetensors"]);
+
+    // A real full disk, where this user may mount one; it is gone with its shell.
+    fs::create_dir(folder.path("disk")).unwrap();
+    let script = "mount -t tmpfs -o size=16k tmpfs disk && cp m.safetensors disk || exit 90; \"$0\" \"$@\"; code=$?; \
+                  cmp m.safetensors disk/m.safetensors && test \"$(ls -A disk)\" = m.safetensors || exit 91; exit $code";
+    match mounted(&folder, script, &large("disk/m.safetensors")) {
+        Some(said) => assert!(said.refusal(1).contains("disk/m.safetensors: No space left on device"), "{said:?}"),
+        None => not_run("a_full_disk_is_named_...: its part with a real disk, for want of the right to mount one"),
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_refused_before_the_training() {
+    let (folder, _) = with_model();
+    fs::create_dir(folder.path("folder")).unwrap();
+    let cases = [
+        ("/sys/m.safetensors", "/sys/m.safetensors: "),
+        ("/proc/m.safetensors", "/proc/m.safetensors: "),
+        ("missing/m.safetensors", "missing/m.safetensors: No such file or directory"),
+        ("folder", "folder: is a directory"),
+        ("m.safetensors/m.safetensors", "m.safetensors/m.safetensors: Not a directory"),
+    ];
+    for (path, sentence) in cases {
+        // Nothing on stdout: what will be trained is not even introduced.
+        refuses(&folder, folder.command(&["train", "--epochs", "1", "--save", path]), 1, &[sentence]);
+    }
+    let script = "mount -t tmpfs -o ro tmpfs folder || exit 90; exec \"$0\" \"$@\"";
+    match mounted(&folder, script, &large("folder/m.safetensors")) {
+        Some(said) => assert!(said.refusal(1).contains("folder/m.safetensors: Read-only file system"), "{said:?}"),
+        None => not_run("a_place_that_cannot_be_written_...: its read-only disk, for want of the right to mount one"),
+    }
+}
+
+#[test]
+fn a_folder_without_write_permission_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, _) = with_model();
+    fs::create_dir(folder.path("folder")).unwrap();
+    fs::set_permissions(folder.path("folder"), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path("folder/probe"), "").is_ok() {
+        return not_run("a_folder_without_write_permission_is_refused: root may write everywhere");
+    }
+    let refused = folder.command(&large("folder/m.safetensors"));
+    refuses(&folder, refused, 1, &["folder/m.safetensors: Permission denied"]);
+}
+
+#[test]
+fn what_is_not_a_regular_file_is_never_replaced_by_a_model() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let folder = Folder::new();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path("socket")).unwrap();
+    let said = folder.run(&["train", "--epochs", "1", "--save", "socket"]);
+    assert!(fs::symlink_metadata(folder.path("socket")).unwrap().file_type().is_socket(), "{said:?}");
+    assert!(said.refusal(1).starts_with("error: socket: ") && said.out.is_empty(), "{said:?}");
+}
+
+/// The command under a shell script with mounts of its own; nothing where the script says with 90 that it may not.
+fn mounted(folder: &Folder, script: &str, args: &[&str]) -> Option<Said> {
+    let plain = folder.command(&[]);
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(plain.get_program()).args(args);
+    let said = Said::new(command.current_dir(folder.0.path()).output().ok()?);
+    let refused = said.code == 90 || said.err.starts_with("unshare: ");
+    (!refused).then_some(said)
+}
+
+fn not_run(test: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}");
+}

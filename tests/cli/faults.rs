@@ -1,0 +1,235 @@
+//! Bad input: one clear sentence, the right exit code, no panic, and every earlier file as it was.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use super::{Folder, Said};
+
+/// A file of the IDX format.
+pub(super) fn idx(rank: u8, sizes: &[u32], values: &[u8]) -> Vec<u8> {
+    let sizes = sizes.iter().flat_map(|size| size.to_be_bytes());
+    [0, 0, 8, rank].into_iter().chain(sizes).chain(values.iter().copied()).collect()
+}
+
+/// Every file under `folder`, with its bytes.
+pub(super) fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            files.extend(tree(&path));
+        } else {
+            files.insert(path.clone(), fs::read(&path).expect("a file that can be read"));
+        }
+    }
+    files
+}
+
+/// The command must refuse with this code in one line that has all `pieces`, print nothing else, and leave
+/// every file as it was.
+pub(super) fn refuses(folder: &Folder, mut command: Command, code: i32, pieces: &[&str]) {
+    let before = tree(folder.0.path());
+    let said = Said::new(command.output().expect("the binary starts"));
+    let sentence = said.refusal(code);
+    for piece in pieces {
+        assert!(sentence.contains(piece), "{command:?}: {piece:?} in {sentence}");
+    }
+    assert_eq!((said.err.lines().count(), said.out.as_str()), (1, ""), "{said:?}");
+    assert!(tree(folder.0.path()) == before, "{command:?} changed the files: {:?}", folder.files());
+}
+
+/// The command under a shell that first does `setup`.
+pub(super) fn after(folder: &Folder, setup: &str, args: &[&str]) -> Command {
+    let plain = folder.command(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")]).arg(plain.get_program()).args(args);
+    command.current_dir(folder.0.path()).envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory does not fail");
+    encoder.finish().expect("memory does not fail")
+}
+
+const FILES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+
+/// Twelve images of 2 x 2 pixels to learn from, six to be tested on, of three classes.
+fn good_files() -> [Vec<u8>; 4] {
+    let part = |rows: u8| {
+        let pixels: Vec<u8> = (0..4 * rows).map(|i| i.wrapping_mul(37)).collect();
+        let labels: Vec<u8> = (0..rows).map(|row| row % 3).collect();
+        [idx(3, &[rows.into(), 2, 2], &pixels), idx(1, &[rows.into()], &labels)]
+    };
+    let [[images, labels], [test_images, test_labels]] = [part(12), part(6)];
+    [images, labels, test_images, test_labels]
+}
+
+#[test]
+fn a_broken_idx_file_is_named_with_the_value_and_the_place() {
+    let [images, labels, test_images, test_labels] = good_files();
+    let with = |bytes: &[u8], at: usize, value: u8| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] = value;
+        bytes
+    };
+    let huge = |sizes: [u32; 3]| idx(3, &sizes, &[0; 48]);
+    let gzip = packed(&images);
+    let cases: [(&str, usize, Vec<u8>, &str); 18] = [
+        ("labels for images", 0, labels.clone(), "the magic number at byte 0 is 0x00000801, expected 0x00000803"),
+        ("foreign magic", 1, b"GIF89a...".to_vec(), "the magic number at byte 0 is 0x47494638, expected 0x00000801"),
+        ("values of floats", 0, with(&images, 2, 13), "its values are not bytes"),
+        ("empty", 0, vec![], "the file ends at byte 0, inside the 16-byte header"),
+        ("cut in the header", 2, test_images[..10].to_vec(), "the file ends at byte 10, inside the 16-byte header"),
+        ("short", 0, images[..63].to_vec(), "the file ends at byte 63; with the 12 x 2 x 2 = 48 values"),
+        ("trailing", 3, [&test_labels[..], &[0]].concat(), "the file goes on after byte 14"),
+        ("fewer labels", 1, idx(1, &[11], &[0; 11]), "11 labels, but data/train-images-idx3-ubyte has 12 images"),
+        ("more labels", 3, idx(1, &[7], &[0; 7]), "7 labels, but data/t10k-images-idx3-ubyte has 6 images"),
+        ("label", 3, with(&test_labels, 12, 9), "row 4: label 9 is out of range: the classes are 0..3"),
+        ("size 0", 0, huge([12, 0, 2]), "size 2 of 3 in the header, at byte 8, is 0"),
+        ("overflow", 0, huge([u32::MAX; 3]), "claims 4294967295 x 4294967295 x 4294967295 bytes of values, at byte 4"),
+        ("terabytes", 0, huge([1 << 20, 1 << 10, 1 << 10]), "at most 17179869184 can be read"),
+        ("16 GiB", 0, huge([1 << 14, 1 << 10, 1 << 10]), "the file ends at byte 64; with the 16384 x 1024 x 1024"),
+        ("16 GiB, packed", 0, packed(&huge([1 << 14, 1 << 10, 1 << 10])), "bytes of gzip unpack to"),
+        ("cut gzip", 0, gzip[..gzip.len() - 9].to_vec(), "damaged gzip data after"),
+        ("gzip checksum", 0, with(&gzip, gzip.len() - 8, !gzip[gzip.len() - 8]), "damaged gzip data after 64 unpacked"),
+        ("other size", 2, idx(3, &[6, 1, 4], &[0; 24]), "images of 1 x 4 pixels, but those of the training part are"),
+    ];
+    for (case, broken, bytes, reason) in cases {
+        eprintln!("{case}"); // shown if the test fails
+        let folder = Folder::new();
+        fs::create_dir(folder.path("data")).unwrap();
+        for (name, good) in FILES.iter().zip(good_files()) {
+            fs::write(folder.path("data").join(name), good).unwrap();
+        }
+        let train = ["train", "data", "--epochs", "1", "--quiet", "--save", "m.safetensors"];
+        folder.run(&train).well();
+        fs::write(folder.path("data").join(FILES[broken]), bytes).unwrap();
+        // Two gigabytes of addresses: what a header claims must not even be reserved.
+        let command = after(&folder, "ulimit -v 2000000 2>/dev/null", &train);
+        refuses(&folder, command, 1, &[&format!("data/{}", FILES[broken]), reason]);
+        fs::remove_file(folder.path("data").join(FILES[broken])).unwrap();
+        refuses(&folder, folder.command(&train), 1, &[&format!("data: this folder has no {}", FILES[broken])]);
+    }
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
+    let cases = [
+        ("--hidden 0", "hidden: a layer of 0 units"),
+        ("--hidden 32,0", "hidden: a layer of 0 units"),
+        ("--hidden 32,", "--hidden"),
+        ("--hidden x", "invalid value 'x' for '--hidden"),
+        ("--hidden 1000000000000", "64 -> 1000000000000 sigmoid"),
+        ("--lr 0", "lr: 0; it must be a finite number above 0"),
+        ("--lr -1", "lr: -1; it must be"),
+        ("--lr nan", "lr: NaN; it must be"),
+        ("--lr inf", "lr: inf; it must be"),
+        ("--lr fast", "invalid value 'fast' for '--lr"),
+        ("--epochs 0", "epochs: 0; at least 1"),
+        ("--batch 0", "batch: 0; a step needs at least 1 row"),
+        ("--threads 0", "threads: 0; between 1 and 1024"),
+        ("--threads 1025", "threads: 1025; between 1 and 1024"),
+        ("--limit 0", "--limit: 0 rows; at least 1"),
+        ("--seed x", "invalid value 'x' for '--seed"),
+        ("--activation foo", "[possible values: identity, sigmoid, tanh, relu]"),
+        ("--last-activation foo", "[possible values: identity, sigmoid, tanh, relu]"),
+        ("--optimizer foo", "[possible values: adam, sgd, momentum, nesterov]"),
+        ("--output foo", "[possible values: softmax, reference-softmax]"),
+        ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
+        ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
+        ("--data-dir . .", "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist)"),
+        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist) nor a folder of IDX files"),
+    ];
+    let folder = Folder::new();
+    fs::write(folder.path("m.safetensors"), "an earlier model").unwrap();
+    for (options, piece) in cases {
+        let args: Vec<&str> = "train --save m.safetensors".split(' ').chain(options.split(' ')).collect();
+        let said = folder.run(&args);
+        said.refusal(2);
+        assert!(said.err.contains(piece) && said.out.is_empty(), "{options}: {said:?}");
+        assert_eq!(folder.files(), ["m.safetensors"], "{options}");
+        assert_eq!(fs::read(folder.path("m.safetensors")).unwrap(), b"an earlier model", "{options}");
+    }
+}
+
+/// A folder with the model file `m.safetensors`, and its bytes.
+pub(super) fn with_model() -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    folder.run(&["train", "--hidden", "4", "--epochs", "1", "--save", "m.safetensors"]).well();
+    let bytes = fs::read(folder.path("m.safetensors")).expect("it was saved");
+    (folder, bytes)
+}
+
+#[test]
+fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
+    let (folder, good) = with_model();
+    fs::write(folder.path("images"), idx(3, &[1, 8, 8], &[0; 64])).unwrap();
+    let edited = |from: &str, to: &str| {
+        let at = good.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        let mut bytes = good.clone();
+        bytes[at..at + from.len()].copy_from_slice(format!("{to:from$}", from = from.len()).as_bytes());
+        bytes
+    };
+    let ending = |value: f32| [&good[..good.len() - 4], &value.to_le_bytes()].concat();
+    let foreign = |metadata| {
+        let tensor = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+        serialize([("x", tensor)], metadata).unwrap()
+    };
+    let fewer = {
+        let (_, header) = SafeTensors::read_metadata(&good).unwrap();
+        let all = SafeTensors::deserialize(&good).unwrap().tensors();
+        serialize(all.into_iter().skip(1), header.metadata().clone()).unwrap()
+    };
+    let cut = |length: usize| (good[..length].to_vec(), "not a whole safetensors file");
+    let cases = [
+        cut(0),
+        cut(7),
+        cut(8),
+        cut(300),
+        cut(good.len() / 2),
+        cut(good.len() - 1),
+        ([&[0xff; 8][..], &good[8..]].concat(), "not a whole safetensors file"),
+        ([&good[..], &[0]].concat(), "not a whole safetensors file"),
+        (vec![b'x'; 5000], "not a whole safetensors file"),
+        (ending(f32::NAN), "weights that are not finite numbers"),
+        (ending(f32::NEG_INFINITY), "weights that are not finite numbers"),
+        (edited("[4,64]", "[64,4]"), "`layers.0.weight` is F32 [64, 4], but the specification needs F32 [4, 64]"),
+        (edited("[10,4]", "[4,10]"), "`layers.1.weight` is F32 [4, 10], but the specification needs F32 [10, 4]"),
+        (edited("\"F32\"", "\"I32\""), "is I32 ["),
+        (edited("layers.1.bias", "layers.9.bias"), "there is no tensor `layers.1.bias`"),
+        (edited("\\\"inputs\\\":64", "\\\"inputs\\\":63"), "images of 8 x 8 pixels for 63 inputs"),
+        (edited("\\\"9\\\"]", "]"), "the `layerloop` entry of the metadata: "),
+        (edited("sigmoid", "sigmoit"), "sigmoit"),
+        (foreign(None), "another program made it"),
+        (fewer, "3 tensors, but `64 -> 4 sigmoid -> 10"),
+    ];
+    for (bytes, reason) in cases {
+        fs::write(folder.path("m.safetensors"), bytes).unwrap();
+        for command in ["eval m.safetensors", "predict m.safetensors images", "summary m.safetensors"] {
+            let args: Vec<&str> = command.split(' ').collect();
+            refuses(&folder, folder.command(&args), 1, &["m.safetensors: ", reason]);
+        }
+        refuses(&folder, folder.command(&["check-gradients", "m.safetensors"]), 1, &["m.safetensors: ", reason]);
+    }
+    refuses(&folder, folder.command(&["eval", "none"]), 1, &["none: No such file"]);
+    refuses(&folder, folder.command(&["summary", "."]), 1, &[".: Is a directory"]);
+}
+
+#[test]
+fn a_training_that_diverges_says_where_and_leaves_the_earlier_model() {
+    let (folder, _) = with_model();
+    // As many epochs as can be typed: nothing may be reserved for them.
+    for epochs in ["1", "1000000000000", "18446744073709551615"] {
+        let args = "--hidden 32,32 --activation relu --optimizer sgd --lr 1e30 --quiet --save m.safetensors --epochs";
+        let args: Vec<&str> = ["train"].into_iter().chain(args.split(' ')).chain([epochs]).collect();
+        let pieces = ["training diverged at step ", " is in layer ", " -> ", ", sample ", "learning rate"];
+        refuses(&folder, folder.command(&args), 1, &pieces);
+    }
+}

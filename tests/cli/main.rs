@@ -1,0 +1,100 @@
+//! The command as a person uses it: in a fresh folder, with what it prints, writes and answers.
+
+mod disks;
+mod downloads;
+mod faults;
+mod interrupt;
+mod judge;
+mod predict;
+mod train;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A fresh folder to run the command in.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The command, about to run in this folder, with a cache of its own and no mirrors.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_layerloop"));
+        command.args(args).current_dir(self.0.path());
+        command.env("LAYERLOOP_CACHE", self.path("cache")).env("LAYERLOOP_MIRRORS", "http://127.0.0.1:1/");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        Said::new(self.command(args).output().expect("the binary starts"))
+    }
+
+    /// Names of what lies in the folder, sorted.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).expect("the folder is there");
+        let mut names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// What a run said, and its exit code.
+#[derive(Debug)]
+struct Said {
+    out: String,
+    err: String,
+    code: i32,
+}
+
+impl Said {
+    fn new(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { out: text(&output.stdout), err: text(&output.stderr), code: output.status.code().unwrap_or(-1) }
+    }
+
+    /// The run, which must have succeeded.
+    fn well(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// The objects of a run with `--json`, one a line.
+    fn json(&self) -> Vec<serde_json::Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// The last of them.
+    fn last(&self) -> serde_json::Value {
+        self.json().pop().unwrap_or_default()
+    }
+
+    /// The one sentence of a refusal with this exit code: no panic, one line, starting with `error: `.
+    fn refusal(&self, code: i32) -> &str {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(!self.err.contains("panicked"), "{self:?}");
+        let line = self.err.lines().find(|line| line.starts_with("error: "));
+        line.unwrap_or_else(|| panic!("no sentence: {self:?}"))
+    }
+}
+
+/// A folder of MNIST's and Fashion-MNIST's files; says by name which test does not run where there is none.
+fn data_dir(test: &str) -> Option<PathBuf> {
+    use std::io::Write as _;
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("LAYERLOOP_DATA").map_or(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    // Straight to the stream: the test harness swallows what a passing test prints.
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: no data in {}", folder.display());
+    None
+}

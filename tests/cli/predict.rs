@@ -1,0 +1,212 @@
+//! What images show: PNG in its kinds, IDX, polarity, and what is said to files that are no images.
+
+use std::fs;
+use std::io::Write as _;
+
+use layerloop::data::Dataset;
+use png::ColorType;
+use serde_json::Value;
+
+use super::faults::{idx, refuses};
+use super::{Folder, data_dir};
+
+/// A folder with `m.safetensors`, trained on the digits, and the digits that it has not seen.
+fn trained() -> (Folder, Dataset) {
+    let folder = Folder::new();
+    folder.run(&["train", "digits", "--epochs", "15", "--save", "m.safetensors"]).well();
+    let digits = layerloop_data::load("digits", None, &mut |_| {}).expect("they are built in");
+    (folder, digits.test)
+}
+
+/// An image of the data as bytes: white on black.
+fn pixels(data: &Dataset, row: usize) -> Vec<u8> {
+    data.row(row).iter().map(|value| (value * 255.0).round() as u8).collect()
+}
+
+fn write_png(folder: &Folder, name: &str, side: u32, color: ColorType, data: &[u8]) {
+    let file = fs::File::create(folder.path(name)).expect("a file");
+    let mut encoder = png::Encoder::new(file, side, side);
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(data)).expect("an image");
+}
+
+/// Writes `rows` images of the data as `images`.
+fn write_idx(folder: &Folder, data: &Dataset, rows: usize) {
+    let values: Vec<u8> = (0..rows).flat_map(|row| pixels(data, row)).collect();
+    fs::write(folder.path("images"), idx(3, &[rows as u32, 8, 8], &values)).expect("a file");
+}
+
+/// The answers to these inputs, with options, all classes each.
+fn answers(folder: &Folder, args: &[&str]) -> Vec<Value> {
+    folder.run(&[&["predict", "m.safetensors", "--json", "--top", "10"], args].concat()).well().json()
+}
+
+/// The probabilities of an answer, by class.
+fn probabilities(answer: &Value) -> Vec<f64> {
+    let mut pairs: Vec<(&str, f64)> = (answer["probabilities"].as_array().into_iter().flatten())
+        .map(|p| (p["label"].as_str().unwrap_or("?"), p["probability"].as_f64().unwrap_or(f64::NAN)))
+        .collect();
+    pairs.sort_by_key(|pair| pair.0);
+    pairs.into_iter().map(|pair| pair.1).collect()
+}
+
+/// The largest difference between the probabilities of two lists of answers of one length.
+fn difference(a: &[Value], b: &[Value]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let apart = |(a, b): (&Value, &Value)| {
+        let (a, b) = (probabilities(a), probabilities(b));
+        assert_eq!((a.len(), b.len()), (10, 10));
+        a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    a.iter().zip(b).map(apart).fold(0.0, f64::max)
+}
+
+#[test]
+fn every_kind_of_png_is_seen_as_the_same_digit() {
+    const ROWS: usize = 10;
+    type Kind = (&'static str, ColorType, u32, fn(&[u8]) -> Vec<u8>, &'static [&'static str]);
+    fn dark(p: &[u8]) -> Vec<u8> {
+        p.iter().map(|v| 255 - v).collect()
+    }
+    /// Every pixel four times as wide and as high.
+    fn large(p: &[u8]) -> Vec<u8> {
+        (0..32 * 32).map(|i| p[i / 32 / 4 * 8 + i % 32 / 4]).collect()
+    }
+    let kinds: [Kind; 9] = [
+        ("grey", ColorType::Grayscale, 8, <[u8]>::to_vec, &[]),
+        ("grey, said to be light on dark", ColorType::Grayscale, 8, <[u8]>::to_vec, &["--invert=false"]),
+        ("rgb, four times as large", ColorType::Rgb, 32, |p| large(p).iter().flat_map(|&v| [v; 3]).collect(), &[]),
+        ("rgba, opaque", ColorType::Rgba, 8, |p| p.iter().flat_map(|&v| [v, v, v, 255]).collect(), &[]),
+        ("rgba, black ink on nothing", ColorType::Rgba, 8, |p| p.iter().flat_map(|&v| [0, 0, 0, v]).collect(), &[]),
+        ("black on white", ColorType::Grayscale, 8, dark, &[]),
+        ("black on white, as said", ColorType::Grayscale, 8, dark, &["--invert"]),
+        ("black on white, spelt out", ColorType::Grayscale, 8, dark, &["--invert=true"]),
+        ("black on white, large", ColorType::Grayscale, 32, |p| dark(&large(p)), &[]),
+    ];
+    let (folder, data) = trained();
+    write_idx(&folder, &data, ROWS);
+    let expected = answers(&folder, &["images"]);
+    assert_eq!(expected.len(), ROWS);
+    let names: Vec<String> = (0..ROWS).map(|row| format!("{row}.png")).collect();
+    let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (kind, color, side, draw, options) in kinds {
+        for (row, name) in inputs.iter().enumerate() {
+            write_png(&folder, name, side, color, &draw(&pixels(&data, row)));
+        }
+        let seen = answers(&folder, &[&inputs, options].concat());
+        let told: Vec<&Value> = seen.iter().map(|answer| &answer["input"]).collect();
+        assert_eq!(told, inputs, "{kind}: one answer an input, in their order");
+        assert!(difference(&seen, &expected) < 1e-4, "{kind}: {}", difference(&seen, &expected));
+    }
+}
+
+#[test]
+fn who_says_that_an_image_is_not_inverted_is_believed() {
+    let (folder, data) = trained();
+    let light = pixels(&data, 0);
+    let dark: Vec<u8> = light.iter().map(|v| 255 - v).collect();
+    write_png(&folder, "light.png", 8, ColorType::Grayscale, &light);
+    write_png(&folder, "dark.png", 8, ColorType::Grayscale, &dark);
+    let detected = answers(&folder, &["dark.png"]);
+    let taken_as_it_is = answers(&folder, &["dark.png", "--invert=false"]);
+    assert!(difference(&detected, &taken_as_it_is) > 0.01, "{taken_as_it_is:?}");
+    let turned = answers(&folder, &["light.png", "--invert"]);
+    assert!(difference(&turned, &taken_as_it_is) < 1e-4, "{turned:?}");
+    // An IDX file is taken as it is, even where its images look light.
+    fs::write(folder.path("images"), idx(3, &[1, 8, 8], &dark)).unwrap();
+    assert!(difference(&answers(&folder, &["images"]), &taken_as_it_is) < 1e-4);
+    assert!(difference(&answers(&folder, &["images", "--invert"]), &detected) < 1e-4);
+}
+
+#[test]
+fn an_idx_file_plain_or_gzip_gives_a_line_an_image_and_the_labels() {
+    let (folder, data) = trained();
+    write_idx(&folder, &data, data.rows());
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&fs::read(folder.path("images")).unwrap()).unwrap();
+    fs::write(folder.path("packed.gz"), packed.finish().unwrap()).unwrap();
+
+    let said = folder.run(&["predict", "m.safetensors", "images", "packed.gz"]).well();
+    assert_eq!(said.err, "");
+    let lines: Vec<&str> = said.out.lines().collect();
+    let (plain, packed) = lines.split_at(data.rows());
+    let starts_with = |row: usize| format!("images[{row}]: {}   (", data.labels()[row]);
+    let right = (0..data.rows()).filter(|&row| plain[row].starts_with(&starts_with(row))).count();
+    assert!(right * 10 >= data.rows() * 9, "{right} of {}: {}", data.rows(), said.out);
+    for (plain, packed) in plain.iter().zip(packed) {
+        assert_eq!(plain.replace("images[", "packed.gz["), **packed);
+        assert_eq!(plain.split(", ").count(), 3, "the three most probable classes: {plain}");
+    }
+    assert_eq!(lines.len(), 2 * data.rows());
+}
+
+#[test]
+fn json_has_input_row_label_and_as_many_probabilities_as_asked_the_largest_first() {
+    let (folder, data) = trained();
+    write_idx(&folder, &data, 12);
+    for (options, count) in [(&[][..], 3), (&["--top", "1"], 1), (&["--top", "10"], 10), (&["--top", "999"], 10)] {
+        let args = [&["predict", "m.safetensors", "images", "--json"], options].concat();
+        let answers = folder.run(&args).well().json();
+        assert_eq!(answers.len(), 12);
+        for (row, answer) in answers.iter().enumerate() {
+            let names: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(names, ["input", "row", "label", "probabilities"]);
+            assert_eq!((&answer["input"], &answer["row"]), (&"images".into(), &row.into()));
+            let top = answer["probabilities"].as_array().unwrap();
+            assert_eq!((top.len(), &top[0]["label"]), (count, &answer["label"]), "{options:?}: {answer}");
+            let values: Vec<f64> = top.iter().map(|p| p["probability"].as_f64().unwrap()).collect();
+            assert!(values.is_sorted_by(|a, b| a >= b) && values.iter().all(|p| (0.0..=1.0).contains(p)), "{answer}");
+            let sum: f64 = values.iter().sum();
+            assert!(sum < 1.0 + 1e-5 && (count < 10 || sum > 1.0 - 1e-5), "{sum}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn an_input_that_is_no_image_is_refused_by_name() {
+    let (folder, data) = trained();
+    write_png(&folder, "good.png", 8, ColorType::Grayscale, &pixels(&data, 0));
+    let good = fs::read(folder.path("good.png")).unwrap();
+    let mut flipped = good.clone();
+    flipped[50] ^= 1;
+    let mut huge = good.clone();
+    huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+    let inputs: [(&str, Vec<u8>, &str); 9] = [
+        ("photo.jpg", b"\xff\xd8\xff\xe0JFIF".to_vec(), "neither a PNG nor an IDX file: it begins with [ff, d8"),
+        ("empty.png", vec![], "neither a PNG nor an IDX file: it begins with []"),
+        ("cut.png", good[..good.len() / 2].to_vec(), "this PNG file cannot be read"),
+        ("flipped.png", flipped, "this PNG file cannot be read"),
+        ("huge.png", huge, "this PNG file"),
+        ("labels", idx(1, &[3], &[1, 2, 3]), "this is a file of labels, not of images"),
+        ("short", idx(3, &[2, 8, 8], &[0; 127]), "the file ends at byte 143"),
+        ("many", idx(3, &[1 << 20, 1 << 20, 1 << 20], &[]), "1048576 x 1048576 x 1048576"),
+        ("packed.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0\x01\x02".to_vec(), "damaged gzip data after 0 unpacked bytes"),
+    ];
+    for (name, bytes, reason) in &inputs {
+        fs::write(folder.path(name), bytes).unwrap();
+        refuses(&folder, folder.command(&["predict", "m.safetensors", name]), 1, &[&format!("{name}: "), reason]);
+    }
+    for (name, reason) in [("nothing.png", "No such file or directory"), (".", "this is a folder; a file is needed")] {
+        refuses(&folder, folder.command(&["predict", "m.safetensors", name]), 1, &[&format!("{name}: {reason}")]);
+    }
+    // What stands before the bad input is answered, and the exit code still says that something failed.
+    let said = folder.run(&["predict", "m.safetensors", "good.png", "cut.png"]);
+    assert!(said.refusal(1).contains("cut.png: ") && said.out.starts_with("good.png[0]: "), "{said:?}");
+    refuses(&folder, folder.command(&["predict", "m.safetensors", "good.png", "--top", "0"]), 2, &["--top: 0"]);
+}
+
+#[test]
+fn mnists_test_file_is_predicted_as_well_as_the_training_said() {
+    let Some(data) = data_dir("mnists_test_file_is_predicted_as_well_as_the_training_said") else { return };
+    let (folder, mnist) = (Folder::new(), data.join("mnist").display().to_string());
+    let train = ["train", "mnist", "--data-dir", &mnist, "--epochs", "1", "--limit", "10000", "--json"];
+    let judged = folder.run(&train).well().last()["test_accuracy"].as_f64().unwrap();
+    let labels = layerloop_data::idx::read_labels(data.join("mnist").join("t10k-labels-idx1-ubyte.gz")).unwrap();
+    let images = data.join("mnist").join("t10k-images-idx3-ubyte.gz").display().to_string();
+    let answers = folder.run(&["predict", "mnist.safetensors", "--json", "--top", "1", &images]).well().json();
+    assert_eq!(answers.len(), 10_000);
+    let right = answers.iter().zip(labels.iter()).filter(|(answer, label)| answer["label"] == label.to_string());
+    let right = right.count() as f64 / 1e4;
+    assert!(right > 0.5 && (right - judged).abs() < 1e-3, "{right}, but training ended with {judged}");
+}
