@@ -115,7 +115,8 @@ fn without_a_network_the_sentence_names_the_files_their_folder_and_the_option() 
 #[test]
 fn a_mirror_that_fails_is_named_with_the_reason_and_leaves_no_file() {
     const PAGE: &[u8] = b"<html>Welcome to the hotel's network</html>";
-    let cases: [(&str, fn() -> Reply, &str); 5] = [
+    type Answer = fn() -> Reply;
+    let cases: [(&str, Answer, &str); 5] = [
         ("an error page", || ("404 Not Found", 4, b"none".to_vec()), "HTTP status 404"),
         ("a broken server", || ("503 Service Unavailable", 0, vec![]), "HTTP status 503"),
         ("wrong bytes", || ("200 OK", PAGE.len(), PAGE.to_vec()), "sent something else: the SHA-256 of"),

@@ -69,7 +69,7 @@ impl Said {
 
     /// The objects of a run with `--json`, one a line.
     fn json(&self) -> Vec<serde_json::Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+        self.out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
     }
 
     /// The last of them.
@@ -82,7 +82,7 @@ impl Said {
         assert_eq!(self.code, code, "{self:?}");
         assert!(!self.err.contains("panicked"), "{self:?}");
         let line = self.err.lines().find(|line| line.starts_with("error: "));
-        line.unwrap_or_else(|| panic!("no sentence: {self:?}"))
+        line.expect("a line that starts with `error: `")
     }
 }
 
