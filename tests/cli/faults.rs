@@ -219,7 +219,7 @@ fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
         refuses(&folder, folder.command(&["check-gradients", "m.safetensors"]), 1, &["m.safetensors: ", reason]);
     }
     refuses(&folder, folder.command(&["eval", "none"]), 1, &["none: No such file"]);
-    refuses(&folder, folder.command(&["summary", "."]), 1, &[".: Is a directory"]);
+    refuses(&folder, folder.command(&["summary", "."]), 1, &[".: is a directory"]);
 }
 
 #[test]

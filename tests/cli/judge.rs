@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Folder, Said};
+use super::{Folder, Said, data_dir};
 
 /// A folder with `m.safetensors`, trained for some epochs, and what the training said last.
 fn trained() -> (Folder, Value) {
@@ -45,6 +45,14 @@ fn eval_prints_loss_accuracies_matrix_and_scores_by_class() {
     ] {
         assert!(said.out.contains(part), "{part} is missing in\n{}", said.out);
     }
+}
+
+#[test]
+fn data_of_another_width_is_refused_with_both_widths() {
+    let Some(data) = data_dir("data_of_another_width_is_refused_with_both_widths") else { return };
+    let (folder, _) = trained();
+    let said = folder.run(&["eval", "m.safetensors", "mnist", "--data-dir", &data.to_string_lossy()]);
+    assert!(said.refusal(1).ends_with("mnist test: inputs of a sample: expected 64, got 784"), "{said:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `layerloop train`
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -201,7 +202,9 @@ fn mnist_from_a_folder_has_the_notebooks_parameters_and_steps() {
 #[test]
 fn a_terminal_gets_a_bar_with_epoch_step_speed_loss_and_time_left() {
     if !Path::new("/usr/bin/script").exists() {
-        return; // util-linux makes the terminal
+        let _ =
+            writeln!(std::io::stderr(), "NOT RUN: a_terminal_gets_a_bar_...: there is no `script` to make a terminal");
+        return;
     }
     let folder = Folder::new();
     let binary = env!("CARGO_BIN_EXE_layerloop");

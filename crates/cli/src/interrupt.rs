@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one asks for an orderly end, the second one ends at once.
+//! Ctrl-C, or the system's request to end: the first one asks for an orderly end, the second one ends at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

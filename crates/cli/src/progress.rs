@@ -25,7 +25,7 @@ impl RunBar {
     pub(crate) fn new(hidden: bool, epochs: usize, steps: u64) -> Self {
         // The bar draws on stderr, and only where that is a terminal.
         let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(steps) };
-        let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}, {msg}, {eta} left");
+        let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}{msg}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, epochs, shown: Instant::now(), samples: 0, accuracy: None }
     }
@@ -39,7 +39,7 @@ impl RunBar {
         let speed = self.samples as f64 / since.as_secs_f64();
         let accuracy = self.accuracy.map(|a| format!(", test accuracy {a:.4}")).unwrap_or_default();
         let (epoch, epochs, loss) = (end.epoch, self.epochs, end.loss);
-        self.bar.set_message(format!("epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{accuracy}"));
+        self.bar.set_message(format!(", epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{accuracy}"));
         self.bar.set_position(end.step);
         (self.shown, self.samples) = (Instant::now(), 0);
     }

@@ -45,7 +45,10 @@ pub fn load(data: impl AsRef<Path>, data_dir: Option<&Path>, progress: &mut dyn 
         return from_folder(data, data_dir);
     };
     match (entry.source, data_dir) {
-        (Source::BuiltIn, _) => Ok(with_defaults(entry, digits::parts()?)),
+        (Source::BuiltIn, None) => Ok(with_defaults(entry, digits::parts()?)),
+        (Source::BuiltIn, Some(_)) => {
+            Err(Error::config("--data-dir", format!("{} is built in and needs no folder", entry.name)))
+        }
         (Source::Idx { files, .. }, Some(data_dir)) => from_data_dir(entry, &files, data_dir),
         (Source::Idx { mirrors, .. }, None) => {
             load_cached(entry, &cache::folder(entry.name)?, &download::mirrors(mirrors), progress)

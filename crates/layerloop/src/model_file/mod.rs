@@ -100,6 +100,7 @@ impl Model {
     /// card, or its tensors do not fit its specification; [`Error::Data`] if a weight is not finite.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        regular_or_missing(path)?; // a device or a pipe might never end
         let bytes = fs::read(path).map_err(Error::io(path))?;
         let damaged = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
@@ -190,16 +191,25 @@ pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
 
 /// Where `path` leads, links followed; only a regular file may be replaced.
 fn target(path: &Path) -> Result<PathBuf> {
+    regular_or_missing(path)?;
+    Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
+}
+
+/// Refuses what is there but is a folder, a device, a pipe.
+fn regular_or_missing(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(Error::io(path)(ErrorKind::IsADirectory.into())),
         Ok(there) if !there.is_file() => Err(Error::io(path)(std::io::Error::other("is no regular file"))),
-        Ok(_) => fs::canonicalize(path).map_err(Error::io(path)),
-        Err(_) => Ok(path.to_path_buf()),
+        _ => Ok(()),
     }
 }
 
 fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        let reason = format!("No such file or directory: there is no folder {}", folder.display());
+        return Err(Error::io(path)(std::io::Error::new(ErrorKind::NotFound, reason)));
+    }
     tempfile::Builder::new().prefix(".layerloop-").tempfile_in(folder).map_err(Error::io(path))
 }
 
@@ -308,6 +318,8 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_named() {
         let error = model().save("/nowhere/at/all/m.safetensors").unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/at/all/m.safetensors: "), "{error}");
+        assert!(error.ends_with("there is no folder /nowhere/at/all"), "{error}");
+        let endless = Model::load("/dev/zero").unwrap_err().to_string();
+        assert_eq!(endless, "/dev/zero: is no regular file");
     }
 }

@@ -47,7 +47,8 @@ pub(super) fn epoch_line(args: &Train, end: &EpochEnd, test: &Evaluation, second
         return Some(event.to_string());
     }
     let time = duration(seconds);
-    (!args.quiet).then(|| format!("{epoch:5}  {train_loss:10.4}  {loss:9.4}  {accuracy:13.4}  {time:>8}"))
+    let (train_loss, loss) = (nats(train_loss), nats(loss));
+    (!args.quiet).then(|| format!("{epoch:5}  {train_loss:>10}  {loss:>9}  {accuracy:13.4}  {time:>8}"))
 }
 
 /// What there is to say of a run that has ended.
@@ -64,7 +65,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
     if fitted.stopped {
         let (step, epochs) = (fitted.steps, fitted.epochs.len());
         let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
-        eprintln!("stopped by Ctrl-C after step {step}, {epochs} whole epochs{kept}");
+        eprintln!("stopped as asked after step {step}, {epochs} whole epochs{kept}");
     }
     if args.json {
         return line(json!({
@@ -97,6 +98,11 @@ fn suggestions(path: &str) -> String {
     let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     let lines = commands.map(|(command, purpose)| format!("  {program} {command:width$}   {purpose}"));
     format!("saved as {path}\n\nNext:\n{}", lines.join("\n"))
+}
+
+/// A loss as a person reads it: `0.0382`, `1.3e31`.
+fn nats(loss: f64) -> String {
+    if loss < 1e4 { format!("{loss:.4}") } else { format!("{loss:.1e}") }
 }
 
 /// Seconds as a person reads them: `8.1 ms`, `0.604 s`, `12.3 s`.
