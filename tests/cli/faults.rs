@@ -144,6 +144,7 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--output foo", "[possible values: softmax, reference-softmax]"),
         ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
         ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
+        ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
         ("--data-dir . .", "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist)"),
         ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist) nor a folder of IDX files"),
     ];

@@ -8,7 +8,7 @@ use super::Folder;
 
 #[test]
 fn ctrl_c_or_a_request_to_end_ends_a_run_after_its_step_saves_what_there_is_and_says_so() {
-    ["-INT", "-TERM"].map(ends_in_order);
+    ["-INT", "-TERM"].into_iter().for_each(ends_in_order);
 }
 
 fn ends_in_order(signal: &str) {

@@ -217,7 +217,7 @@ fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
 fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
     let path = target(path)?;
     let mut file = temporary_beside(&path)?;
-    file.write_all(bytes).map_err(Error::io(&path))?;
+    file.as_file_mut().write_all(bytes).map_err(Error::io(&path))?;
     make_readable(file.as_file()).map_err(Error::io(&path))?;
     file.as_file().sync_all().map_err(Error::io(&path))?;
     file.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
