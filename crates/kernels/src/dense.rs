@@ -3,12 +3,44 @@
 //! Weights are z^{;1} x outputs in [`Panels`]: row n_in is the bias, which meets the 1 that every row of activations
 //! carries behind its last value. The transposed copy that the input gradient reads is refreshed by [`transpose`].
 
-use crate::gemm::{self, AsIs, Columns, Epilogue, Transposed};
+use std::ops::Range;
+
+use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Transposed};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
 use crate::pointwise::{Activation, map};
 use crate::update::{Part, Update, step};
+
+/// The weights of a layer, or their transpose.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a> {
+    /// The values, in panels.
+    pub values: &'a [f32],
+    /// Inner dimension x outputs.
+    pub layout: Panels,
+    /// The rows that meet a column of the left operand, where the columns that are always 0 are left out of it. The bits
+    /// are those of all rows: a fused multiply-add of 0 changes no sum.
+    pub listed: Option<&'a Listed>,
+}
+
+impl Weights<'_> {
+    /// The product of the rows of `z` with one panel.
+    fn product(self, isa: Isa, z: Rows, panel: Panel, epilogue: impl Epilogue) {
+        let Panel { start, width: row, columns, .. } = panel;
+        let (rows, values) = (0..z.count(), &self.values[start..]);
+        match self.listed {
+            None => {
+                let b = Columns { values, row, columns, order: InOrder };
+                gemm::product(isa, rows, self.layout.rows(), AsIs(z), b, epilogue);
+            }
+            Some(order) => {
+                let b = Columns { values, row, columns, order };
+                gemm::product(isa, rows, order.rows().len(), AsIs(z), b, epilogue);
+            }
+        }
+    }
+}
 
 /// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`.
 ///
@@ -17,10 +49,9 @@ use crate::update::{Part, Update, step};
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layout: Panels, mut next: RowsMut) {
-    for panel in layout.iter() {
-        let epilogue = Activate { activation, out: Window::new(&mut next, panel) };
-        gemm::product(isa, 0..z.count(), layout.rows(), AsIs(z), columns_of(weights, panel), epilogue);
+pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: Weights, mut next: RowsMut) {
+    for panel in weights.layout.iter() {
+        weights.product(isa, z, panel, Activate { activation, out: Window::new(&mut next, panel) });
     }
 }
 
@@ -32,18 +63,9 @@ pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: &[f32], layou
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn input_gradient(
-    isa: Isa,
-    activation: Activation,
-    delta: Rows,
-    transposed: &[f32],
-    layout: Panels,
-    z: Rows,
-    mut out: RowsMut,
-) {
-    for panel in layout.iter() {
-        let epilogue = Derivative { activation, z, out: Window::new(&mut out, panel) };
-        gemm::product(isa, 0..delta.count(), layout.rows(), AsIs(delta), columns_of(transposed, panel), epilogue);
+pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed: Weights, z: Rows, mut out: RowsMut) {
+    for panel in transposed.layout.iter() {
+        transposed.product(isa, delta, panel, Derivative { activation, z, out: Window::new(&mut out, panel) });
     }
 }
 
@@ -83,29 +105,51 @@ pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usiz
     isa.run(Through { activation, z, width, q });
 }
 
-/// Some rows of one panel of a weight matrix: consecutive in memory.
+/// Some rows of one panel of a weight matrix: a stretch of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WeightBlock {
+pub struct WeightBlock<'a> {
     /// The panel.
     pub panel: Panel,
-    /// First row.
+    /// First row; where rows are listed, its place in the list.
     pub row: usize,
     /// Number of rows.
     pub rows: usize,
+    /// The rows that take part, where not all do.
+    pub listed: Option<&'a Listed>,
 }
 
-impl WeightBlock {
-    /// Where the value at a row of the matrix and a column of the panel lies in the block.
+impl WeightBlock<'_> {
+    /// Where the block lies in its panel, from its first row to its last.
+    ///
+    /// # Panics
+    /// If the block has no row, or one past the end of the list.
+    #[must_use]
+    pub fn stretch(&self) -> Range<usize> {
+        let end = self.place(self.row + self.rows - 1, 0) + self.panel.width;
+        let start = self.start();
+        start..start + end
+    }
+
+    /// Where its first row lies in the panel.
+    fn start(&self) -> usize {
+        self.listed.map_or(self.row, |listed| listed.rows()[self.row] as usize) * self.panel.width
+    }
+
+    /// Where the value at a row (or place in the list) and a column of the panel lies in the block.
     #[inline(always)]
-    fn place(self, row: usize, column: usize) -> usize {
-        (row - self.row) * self.panel.width + column
+    fn place(&self, row: usize, column: usize) -> usize {
+        let rows = match self.listed {
+            None => row - self.row,
+            Some(listed) => (listed.rows()[row] - listed.rows()[self.row]) as usize,
+        };
+        rows * self.panel.width + column
     }
 }
 
 /// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`.
 ///
 /// # Shapes
-/// `z`: B x (n_in + 1); `delta`: B x n_out; `gradient`: the block's values.
+/// `z`: B x (n_in + 1), or the listed columns of it; `delta`: B x n_out; `gradient`: the block's stretch.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
@@ -118,34 +162,30 @@ pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradi
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn weight_update(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
-    assert_eq!(part.weights.len(), block.rows * block.panel.width, "the block's weights");
+    assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
     part.check(rule);
     weight_product(isa, z, delta, block, Step { block, rule, part });
 }
 
 fn weight_product(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
     let values = delta.values.get(block.panel.column..).unwrap_or_default();
-    let b = Columns { values, row: delta.stride, columns: block.panel.columns };
+    let b = Columns { values, row: delta.stride, columns: block.panel.columns, order: InOrder };
     gemm::product(isa, block.row..block.row + block.rows, z.count(), Transposed(z), b, epilogue);
 }
 
-fn columns_of(weights: &[f32], panel: Panel) -> Columns<'_> {
-    Columns { values: &weights[panel.start..], row: panel.width, columns: panel.columns }
-}
-
-/// Writes the transpose of a block of weights, bias left out, where the input gradient will read it.
+/// Writes the transpose of some rows of a panel of weights where the input gradient will read it.
 ///
 /// # Shapes
-/// `block`: rows of one panel, all within one panel of the transposed layout; `out`: the rows of that panel for the
-/// block's columns.
+/// `weights`: the rows, all of which lie in one panel of the transposed layout; `out`: the rows of that panel for the
+/// columns of this one, `out_width` values each.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn transpose(weights: &[f32], block: WeightBlock, out: &mut [f32], out_width: usize) {
-    for column in 0..block.panel.columns {
-        let row = &mut out[column * out_width..][..block.rows];
+pub fn transpose(weights: &[f32], panel: Panel, rows: usize, out: &mut [f32], out_width: usize) {
+    for column in 0..panel.columns {
+        let row = &mut out[column * out_width..][..rows];
         for (k, value) in row.iter_mut().enumerate() {
-            *value = weights[k * block.panel.width + column];
+            *value = weights[k * panel.width + column];
         }
     }
 }
@@ -224,7 +264,7 @@ impl Epilogue for Derivative<'_> {
 }
 
 struct Store<'a> {
-    block: WeightBlock,
+    block: WeightBlock<'a>,
     out: &'a mut [f32],
 }
 
@@ -249,7 +289,7 @@ impl Epilogue for Store<'_> {
 }
 
 struct Step<'a> {
-    block: WeightBlock,
+    block: WeightBlock<'a>,
     rule: Update,
     part: Part<'a>,
 }
@@ -298,6 +338,10 @@ mod tests {
         matrix
     }
 
+    fn all(values: &[f32], layout: Panels) -> Weights<'_> {
+        Weights { values, layout, listed: None }
+    }
+
     fn in_panels(layout: Panels, plain: &[f32]) -> Vec<f32> {
         let mut packed = vec![0.0; layout.len()];
         for (i, &x) in plain.iter().enumerate() {
@@ -328,7 +372,7 @@ mod tests {
                 let mut next = Matrix::zeros(batch, outputs);
                 let stride = next.stride();
                 let out = RowsMut { values: next.values_mut(), stride };
-                forward(isa, Activation::Identity, z_rows.head(batch), &weights, layout, out);
+                forward(isa, Activation::Identity, z_rows.head(batch), all(&weights, layout), out);
                 let want = reference::product(batch, inputs, outputs, &z, &w);
                 assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
 
@@ -339,13 +383,13 @@ mod tests {
                 let out = RowsMut { values: q.values_mut(), stride };
                 let transposed = in_panels(back, &w_t);
                 let identity = Activation::Identity;
-                input_gradient(isa, identity, d_rows.head(batch), &transposed, back, z_rows.head(batch), out);
+                input_gradient(isa, identity, d_rows.head(batch), all(&transposed, back), z_rows.head(batch), out);
                 let want = reference::product(batch, outputs, inputs, &d, &w_t);
                 assert_eq!(bits(&unpadded(&q, inputs)), bits(&want), "input gradient, {case}");
 
                 let mut p = vec![0.0; layout.len()];
                 for panel in layout.iter() {
-                    let block = WeightBlock { panel, row: 0, rows: inputs };
+                    let block = WeightBlock { panel, row: 0, rows: inputs, listed: None };
                     let part = &mut p[panel.start..][..inputs * panel.width];
                     weight_gradient(isa, z_rows.head(batch), d_rows.head(batch), block, part);
                 }
@@ -366,7 +410,7 @@ mod tests {
         let d = matrix(batch, outputs, &plain(batch * outputs, 2));
         for (isa, rule) in Isa::available().into_iter().flat_map(|isa| rules.map(|rule| (isa, rule))) {
             for panel in layout.iter() {
-                let block = WeightBlock { panel, row: 3, rows: 21 };
+                let block = WeightBlock { panel, row: 3, rows: 21, listed: None };
                 let start = || {
                     let weights = plain(block.rows * panel.width, 3);
                     let states = [0, 1].map(|s| if s < rule.states() { vec![0.25; weights.len()] } else { vec![] });
@@ -387,13 +431,49 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_left_out_change_no_bit() {
+        let (batch, inputs, outputs) = (29, 40, 46);
+        let listed = Listed::new((0..inputs as u32).filter(|k| k % 3 == 1 || *k > 25).collect());
+        let columns: Vec<usize> = listed.rows().iter().map(|&k| k as usize).collect();
+        let mut wide = plain(batch * inputs, 3);
+        wide.iter_mut().enumerate().for_each(|(i, z)| *z *= f32::from(columns.contains(&(i % inputs))));
+        let narrow: Vec<f32> =
+            wide.chunks(inputs).flat_map(|row| columns.iter().map(|&k| row[k]).collect::<Vec<_>>()).collect();
+        let (wide, narrow) = (matrix(batch, inputs, &wide), matrix(batch, columns.len(), &narrow));
+        let (layout, delta) = (Panels::new(inputs, outputs), matrix(batch, outputs, &plain(batch * outputs, 5)));
+        let weights = in_panels(layout, &plain(inputs * outputs, 7));
+        for isa in Isa::available() {
+            let through = |z: &Matrix, listed| {
+                let mut next = Matrix::zeros(batch, outputs);
+                let stride = next.stride();
+                let out = RowsMut { values: next.values_mut(), stride };
+                let weights = Weights { values: &weights, layout, listed };
+                forward(isa, Activation::Tanh, z.head(batch), weights, out);
+                bits(next.values())
+            };
+            assert_eq!(through(&narrow, Some(&listed)), through(&wide, None), "{}", isa.name());
+
+            for panel in layout.iter() {
+                let gradient = |z: &Matrix, rows, listed| {
+                    let block = WeightBlock { panel, row: 0, rows, listed };
+                    let mut p = vec![0.0; inputs * panel.width];
+                    weight_gradient(isa, z.head(batch), delta.head(batch), block, &mut p[block.stretch()]);
+                    bits(&p)
+                };
+                let left_out = gradient(&narrow, columns.len(), Some(&listed));
+                assert_eq!(left_out, gradient(&wide, inputs, None), "{}", isa.name());
+            }
+        }
+    }
+
+    #[test]
     fn nothing_is_written_past_the_last_column() {
         for isa in Isa::available() {
             let (z, weights) = (matrix(5, 3, &plain(15, 0)), in_panels(Panels::new(3, 10), &plain(30, 0)));
             let mut next = matrix(5, 11, &[1.0; 55]);
             let stride = next.stride();
             let out = RowsMut { values: next.values_mut(), stride };
-            forward(isa, Activation::Sigmoid, z.head(5), &weights, Panels::new(3, 10), out);
+            forward(isa, Activation::Sigmoid, z.head(5), all(&weights, Panels::new(3, 10)), out);
             assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
         }
     }

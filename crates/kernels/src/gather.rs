@@ -1,5 +1,7 @@
 //! The rows of a batch, gathered into consecutive memory; bytes are widened on the way.
 
+use std::ops::Range;
+
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::RowsMut;
 
@@ -9,15 +11,30 @@ const AHEAD: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, whose rows have `width` bytes; the rows of `next` will
-/// be wanted after these.
+/// Which columns of a source are gathered.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    /// Values of a row of the source.
+    pub width: usize,
+    /// The columns that are wanted, as runs of neighbours; they are put side by side.
+    pub runs: &'a [Range<usize>],
+}
+
+impl Columns<'_> {
+    fn count(&self) -> usize {
+        self.runs.iter().map(Range::len).sum()
+    }
+}
+
+/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, bytes widened; the rows of `next` will be wanted
+/// after these.
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, [rows, next]: [&[u32]; 2], out: RowsMut) {
+pub fn bytes(isa: Isa, source: &[u8], columns: Columns, scale: f32, [rows, next]: [&[u32]; 2], out: RowsMut) {
     struct Gather<'a> {
         source: &'a [u8],
-        width: usize,
+        columns: Columns<'a>,
         scale: f32,
         rows: &'a [u32],
         next: &'a [u32],
@@ -26,7 +43,7 @@ pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, [rows, next]: [&
     impl Kernel for Gather<'_> {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
-            let (width, scale) = (self.width, simd.splat(self.scale));
+            let Columns { width, runs } = self.columns;
             let start = |&row: &u32| row as usize * width;
             let ahead = self.rows.iter().chain(self.next).skip(AHEAD).map(start).map(Some);
             let ahead = ahead.chain(std::iter::repeat(None));
@@ -36,30 +53,45 @@ pub fn bytes(isa: Isa, source: &[u8], width: usize, scale: f32, [rows, next]: [&
                 for line in ahead.into_iter().flat_map(|ahead| (ahead..ahead + width).step_by(LINE)) {
                     simd.prefetch(self.source.as_ptr().wrapping_add(line));
                 }
-                let from = &self.source[start..][..width];
-                let mut vectors = from.chunks_exact(LANES);
-                for (from, to) in vectors.by_ref().zip(to.chunks_exact_mut(LANES)) {
-                    // SAFETY: both chunks have sixteen values.
-                    unsafe { simd.store(to.as_mut_ptr(), simd.mul(simd.load_bytes(from.as_ptr()), scale)) }
-                }
-                let rest = width - vectors.remainder().len();
-                for (&from, to) in vectors.remainder().iter().zip(&mut to[rest..]) {
-                    *to = f32::from(from) * self.scale;
+                let (from, mut at) = (&self.source[start..][..width], 0);
+                for run in runs {
+                    widen(simd, &from[run.clone()], &mut to[at..at + run.len()], self.scale);
+                    at += run.len();
                 }
             }
         }
     }
-    assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
-    isa.run(Gather { source, width, scale, rows, next, out });
+    assert!(rows.len() <= out.count() && columns.count() <= out.stride, "{} rows of {columns:?}", rows.len());
+    isa.run(Gather { source, columns, scale, rows, next, out });
 }
 
-/// Row r of `out` becomes row `rows[r]` of `source`, whose rows have `width` values.
+/// `to` becomes `scale` times `from`: whole vectors, the last of which may overlap the one before it.
+#[inline(always)]
+fn widen<S: Simd>(simd: S, from: &[u8], to: &mut [f32], scale: f32) {
+    let len = to.len().min(from.len());
+    if len < LANES {
+        return to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from) * scale);
+    }
+    let scale = simd.splat(scale);
+    for at in (0..len - LANES).step_by(LANES).chain([len - LANES]) {
+        // SAFETY: at + 16 is at most the length of both.
+        unsafe {
+            let bytes = simd.load_bytes(from.as_ptr().add(at));
+            simd.store(to.as_mut_ptr().add(at), simd.mul(bytes, scale));
+        }
+    }
+}
+
+/// Row r of `out` becomes row `rows[r]` of `source`.
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn floats(source: &[f32], width: usize, rows: &[u32], out: RowsMut) {
-    assert!(rows.len() <= out.count() && width <= out.stride, "{} rows of {width}", rows.len());
-    for (&row, to) in rows.iter().zip(out.values.chunks_exact_mut(out.stride)) {
-        to[..width].copy_from_slice(&source[row as usize * width..][..width]);
+pub fn floats(source: &[f32], Columns { width, runs }: Columns, rows: &[u32], mut out: RowsMut) {
+    for (r, &row) in rows.iter().enumerate() {
+        let (from, mut at) = (&source[row as usize * width..][..width], 0);
+        for run in runs {
+            out.row(r, at + run.len())[at..].copy_from_slice(&from[run.clone()]);
+            at += run.len();
+        }
     }
 }

@@ -51,12 +51,82 @@ impl Left for Transposed<'_> {
     }
 }
 
+/// Which row of a panel belongs to each step of the inner dimension.
+pub(crate) trait Order: Copy {
+    /// Whether there is one row for each of `inner` steps, and all of them lie below `rows`.
+    fn fits(self, inner: usize, rows: usize) -> bool;
+    /// The row of step `k`.
+    ///
+    /// # Safety
+    /// `k` is below an `inner` that fits.
+    unsafe fn row(self, k: usize) -> usize;
+}
+
+/// Row k for step k.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InOrder;
+
+impl Order for InOrder {
+    fn fits(self, inner: usize, rows: usize) -> bool {
+        inner <= rows
+    }
+    #[inline(always)]
+    unsafe fn row(self, k: usize) -> usize {
+        k
+    }
+}
+
+/// Some rows of a weight matrix, ascending: all that can differ from a row that is never used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed(Vec<u32>);
+
+impl Listed {
+    /// The given rows.
+    ///
+    /// # Panics
+    /// If they do not ascend.
+    #[must_use]
+    pub fn new(rows: Vec<u32>) -> Self {
+        assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+        Self(rows)
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl Order for &Listed {
+    fn fits(self, inner: usize, rows: usize) -> bool {
+        inner <= self.0.len() && self.0.last().is_none_or(|&last| (last as usize) < rows)
+    }
+    #[inline(always)]
+    unsafe fn row(self, k: usize) -> usize {
+        debug_assert!(k < self.0.len());
+        // SAFETY: the caller vouches that k is below an `inner` that fits, which is at most the number of rows.
+        unsafe { *self.0.get_unchecked(k) as usize }
+    }
+}
+
 /// A panel read by vectors: row k is `values[k * row..]`, `columns` of it used, whole vectors of it readable.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns<'a> {
+pub(crate) struct Columns<'a, O> {
     pub(crate) values: &'a [f32],
     pub(crate) row: usize,
     pub(crate) columns: usize,
+    /// The rows that take part.
+    pub(crate) order: O,
+}
+
+impl<O: Order> Columns<'_, O> {
+    /// Panics unless every vector of every row that takes part can be read.
+    fn check(self, inner: usize) {
+        let rest = self.values.len().checked_sub(self.columns.next_multiple_of(LANES));
+        let rows = rest.map_or(0, |rest| rest / self.row + 1);
+        assert!(self.order.fits(inner, rows), "B has {rows} rows for an inner dimension of {inner}");
+    }
 }
 
 /// What becomes of a finished tile.
@@ -79,15 +149,21 @@ pub(crate) trait TiledProduct {
 }
 
 /// C = A B for the rows `rows` of A, `b.columns` wide, over an inner dimension of `inner`.
-pub(crate) fn product(isa: Isa, rows: Range<usize>, inner: usize, a: impl Left, b: Columns, epilogue: impl Epilogue) {
+pub(crate) fn product(
+    isa: Isa,
+    rows: Range<usize>,
+    inner: usize,
+    a: impl Left,
+    b: Columns<impl Order>,
+    epilogue: impl Epilogue,
+) {
     if rows.is_empty() || b.columns == 0 {
         return;
     }
     if inner > 0 {
         let (last_a, len_a) = (a.index(rows.end - 1, inner - 1), a.values().len());
         assert!(last_a < len_a, "A has {len_a} values, its last is {last_a}");
-        let end = (inner - 1) * b.row + b.columns.next_multiple_of(LANES);
-        assert!(end <= b.values.len(), "B has {} values, its last vector ends at {end}", b.values.len());
+        b.check(inner);
     }
     isa.run(Product { rows, inner, a, b, epilogue });
 }
@@ -106,25 +182,22 @@ macro_rules! unrolled {
     };
 }
 
-/// Rows of a strided operand that are asked for ahead.
-const AHEAD: usize = 16;
-
-struct Product<'a, A, E> {
+struct Product<'a, A, O, E> {
     rows: Range<usize>,
     inner: usize,
     a: A,
-    b: Columns<'a>,
+    b: Columns<'a, O>,
     epilogue: E,
 }
 
-impl<A: Left, E: Epilogue> Kernel for Product<'_, A, E> {
+impl<A: Left, O: Order, E: Epilogue> Kernel for Product<'_, A, O, E> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         simd.product(self);
     }
 }
 
-impl<A: Left, E: Epilogue> TiledProduct for Product<'_, A, E> {
+impl<A: Left, O: Order, E: Epilogue> TiledProduct for Product<'_, A, O, E> {
     #[inline(always)]
     fn run<S: Simd, const H: usize, const T: usize, const V: usize>(mut self, simd: S) {
         let vectors = self.b.columns.div_ceil(LANES);
@@ -140,7 +213,7 @@ impl<A: Left, E: Epilogue> TiledProduct for Product<'_, A, E> {
     }
 }
 
-impl<A: Left, E: Epilogue> Product<'_, A, E> {
+impl<A: Left, O: Order, E: Epilogue> Product<'_, A, O, E> {
     /// All tiles over V vectors from `column`: tall ones first, if A allows, then full ones, then 4, 2 and 1 rows high.
     #[inline(always)]
     fn column_of_tiles<S: Simd, const H: usize, const T: usize, const V: usize>(&mut self, simd: S, column: usize) {
@@ -175,12 +248,8 @@ impl<A: Left, E: Epilogue> Product<'_, A, E> {
             // SAFETY: `product` checked that A's last element and B's last vector lie inside their slices; row + H is
             // at most the end of `rows`, column + 16 V at most the columns rounded up to whole vectors.
             unsafe {
-                if A::TALL {
-                    simd.prefetch(a.wrapping_add(self.a.index(row, k + AHEAD)).cast());
-                    simd.prefetch(b.wrapping_add((k + AHEAD) * self.b.row).cast());
-                    simd.prefetch(b.wrapping_add((k + AHEAD) * self.b.row + LANES).cast());
-                }
-                let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(k * self.b.row + v * LANES)));
+                let b = b.add(self.b.order.row(k) * self.b.row);
+                let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
                 unrolled!(h < H => {
                     let a = simd.splat(*a.add(self.a.index(row + h, k)));
                     for (sum, b) in tile[h].iter_mut().zip(b) {

@@ -22,6 +22,7 @@ pub mod softmax;
 mod team;
 mod update;
 
+pub use gemm::Listed;
 pub use isa::{Isa, LANES};
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use panels::{PANEL, Panel, Panels};

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use layerloop_kernels::dense::{self, WeightBlock};
-use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panels, Part, Team, Update};
+use layerloop_kernels::dense::{self, WeightBlock, Weights};
+use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Team, Update};
 
 use super::Network;
+use super::live::Live;
 use super::workspace::{Places, Workspace};
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
@@ -24,10 +25,13 @@ pub(crate) struct Plan {
 }
 
 /// The work on one block of weights.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Task {
     layer: usize,
-    block: WeightBlock,
+    panel: Panel,
+    /// First row, and number of rows; in the first layer, of those that take part.
+    row: usize,
+    rows: usize,
     /// Width of the rows of the transposed panel that holds this block.
     transposed_width: usize,
 }
@@ -46,21 +50,23 @@ pub(crate) struct Moments {
 }
 
 impl Plan {
-    pub(crate) fn new(network: &Network) -> Self {
+    pub(crate) fn new(network: &Network, live: &Live) -> Self {
         let mut tasks = Vec::new();
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
         for (layer, view) in network.parameters.layers.iter().enumerate() {
-            let (columns, rows) = if layer == 0 { (0, FIRST_LAYER_ROWS) } else { (view.inputs(), PANEL) };
+            let (columns, step) = if layer == 0 { (0, FIRST_LAYER_ROWS) } else { (view.inputs(), PANEL) };
+            let taking_part = if layer == 0 { live.columns() + 1 } else { view.layout.rows() };
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             for panel in view.layout.iter() {
-                for row in (0..view.layout.rows()).step_by(rows) {
-                    let block = WeightBlock { panel, row, rows: rows.min(view.layout.rows() - row) };
-                    let start = view.start + panel.start + row * panel.width;
-                    weight_cuts.push(start..start + block.rows * panel.width);
-                    let (stretch, transposed_width) = transposed.stretch(block);
+                for row in (0..taking_part).step_by(step) {
+                    let mut task = Task { layer, panel, row, rows: step.min(taking_part - row), transposed_width: 0 };
+                    let Range { start, end } = task.block(live).stretch();
+                    weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
+                    let (stretch, width) = transposed.stretch(task.block(live));
                     transposed_cuts.push(stretch);
-                    tasks.push(Task { layer, block, transposed_width });
+                    task.transposed_width = width;
+                    tasks.push(task);
                 }
             }
             transposed_len += transposed.layout.len();
@@ -77,9 +83,9 @@ impl Plan {
     }
 
     /// W_i^T without the bias, in panels; empty for the first layer.
-    fn transposed(&self, layer: usize) -> (&[f32], Panels) {
+    fn transposed(&self, layer: usize) -> Weights<'_> {
         let TransposedView { start, layout } = self.transposed_views[layer];
-        (&self.transposed.values()[start..][..layout.len()], layout)
+        Weights { values: &self.transposed.values()[start..][..layout.len()], layout, listed: None }
     }
 
     /// Copies the network's weights into their transposes.
@@ -95,9 +101,9 @@ impl Plan {
     pub(crate) fn gradient(&self, team: &mut Team, workspace: &Workspace, rows: usize, gradient: &mut Matrix) {
         let isa = team.isa();
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
-            let Task { layer, block, .. } = self.tasks[task];
-            let [z, delta] = operands(workspace, layer, rows);
-            dense::weight_gradient(isa, z, delta, block, gradient);
+            let task = self.tasks[task];
+            let [z, delta] = operands(workspace, task.layer, rows);
+            dense::weight_gradient(isa, z, delta, task.block(&workspace.live), gradient);
         });
     }
 
@@ -123,7 +129,7 @@ impl Plan {
             let task = &self.tasks[task];
             let [z, delta] = operands(workspace, task.layer, rows);
             let part = Part { weights: &mut *weights, first, second };
-            dense::weight_update(isa, z, delta, task.block, rule, part);
+            dense::weight_update(isa, z, delta, task.block(&workspace.live), rule, part);
             task.transpose(weights, transposed);
         });
     }
@@ -143,10 +149,15 @@ impl TransposedView {
 }
 
 impl Task {
+    fn block(self, live: &Live) -> WeightBlock<'_> {
+        let listed = live.listed.as_ref().filter(|_| self.layer == 0);
+        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
+    }
+
     fn transpose(&self, weights: &[f32], transposed: &mut [f32]) {
         if !transposed.is_empty() {
-            let rows = self.block.rows.min(self.transposed_width);
-            dense::transpose(weights, WeightBlock { rows, ..self.block }, transposed, self.transposed_width);
+            let rows = self.rows.min(self.transposed_width);
+            dense::transpose(weights, self.panel, rows, transposed, self.transposed_width);
         }
     }
 }
@@ -176,8 +187,8 @@ pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places,
     }
     for i in (1..layers.len()).rev() {
         // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
-        let (transposed, layout) = plan.transposed(i);
+        let transposed = plan.transposed(i);
         let ([below], [delta, z]) = block.write([places.delta(i - 1)], [places.delta(i), places.z(i)]);
-        dense::input_gradient(isa, layers[i - 1].activation, delta, transposed, layout, z, below);
+        dense::input_gradient(isa, layers[i - 1].activation, delta, transposed, z, below);
     }
 }

@@ -1,9 +1,11 @@
 //! Forward layer loop on a block of rows.
 
+use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::softmax::{self, Logits};
-use layerloop_kernels::{Block, Isa, dense, gather};
+use layerloop_kernels::{Block, Isa, gather};
 
 use super::Network;
+use super::live::Live;
 use super::workspace::Places;
 use crate::data::Inputs;
 
@@ -18,19 +20,20 @@ pub(crate) struct Batch<'a> {
 }
 
 /// z_1 = x; z_{i+1} = sigma(W_i z_i^{;1}) for i = 1..L, for the block's rows of the batch.
-pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, places: Places, block: &mut Block) {
-    let width = network.spec().inputs;
+pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, live: &Live, places: Places, block: &mut Block) {
+    let columns = gather::Columns { width: network.spec().inputs, runs: &live.runs };
     let rows = &batch.rows[block.rows()];
     let next = &batch.rows[block.rows().end..];
     let ([x], []) = block.write([places.z(0)], []);
     match batch.inputs {
-        Inputs::Bytes { values, scale } => gather::bytes(isa, values, width, *scale, [rows, next], x),
-        Inputs::Floats(values) => gather::floats(values, width, rows, x),
+        Inputs::Bytes { values, scale } => gather::bytes(isa, values, columns, *scale, [rows, next], x),
+        Inputs::Floats(values) => gather::floats(values, columns, rows, x),
     }
     for (i, layer) in network.spec().layers.iter().enumerate() {
         let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);
-        let layout = network.parameters.layers[i].layout;
-        dense::forward(isa, layer.activation, z, network.parameters.layer(i), layout, next);
+        let listed = live.listed.as_ref().filter(|_| i == 0);
+        let (values, layout) = (network.parameters.layer(i), network.parameters.layers[i].layout);
+        dense::forward(isa, layer.activation, z, Weights { values, layout, listed }, next);
     }
 }
 

@@ -5,6 +5,7 @@ use layerloop_kernels::{Isa, Team};
 
 use super::Network;
 use super::forward::{self, Batch};
+use super::live::Live;
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs};
 use crate::{Error, Result};
@@ -34,7 +35,7 @@ impl<'a> Predictor<'a> {
     /// A predictor that works with `threads` threads, at least 1.
     #[must_use]
     pub fn new(network: &'a Network, threads: usize) -> Self {
-        let workspace = Workspace::new(network.spec(), BATCH, Reach::Loss);
+        let workspace = Workspace::new(network.spec(), BATCH, Reach::Loss, Live::all(network.spec().inputs));
         Self { network, workspace, team: Team::new(threads.max(1), Isa::best()) }
     }
 
@@ -74,10 +75,10 @@ impl<'a> Predictor<'a> {
 
     /// One batch: its losses, where there are labels, stay in the workspace.
     fn pass(&mut self, batch: Batch, out: &mut [f32]) {
-        let Self { network, workspace: Workspace { matrices, places, block, .. }, team } = self;
+        let Self { network, workspace: Workspace { matrices, places, live, block }, team } = self;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         team.for_each_block(matrices, batch.rows.len(), *block, |block| {
-            forward::forward(isa, network, batch, places, block);
+            forward::forward(isa, network, batch, live, places, block);
             if !batch.labels.is_empty() {
                 forward::loss(isa, network, batch, 1.0, places, block);
             }

@@ -3,6 +3,7 @@
 use layerloop_kernels::Matrix;
 
 use super::Spec;
+use super::live::Live;
 
 /// Row-matrices of one batch, in the order in which the passes fill them: z_1 ... z_{L+1}, the losses, and the
 /// deltas from the last layer to the first.
@@ -10,6 +11,8 @@ use super::Spec;
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
     pub(crate) places: Places,
+    /// The input columns that take part.
+    pub(crate) live: Live,
     /// Rows of a task: cut by the network's shape, never by the number of threads.
     pub(crate) block: usize,
 }
@@ -47,7 +50,7 @@ pub(crate) enum Reach {
 }
 
 impl Workspace {
-    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach) -> Self {
+    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach, live: Live) -> Self {
         let layers = spec.layers.len();
         let with_one = |width: usize| {
             let mut z = Matrix::zeros(batch, width + 1);
@@ -60,11 +63,11 @@ impl Workspace {
             Reach::Loss => 1,
             Reach::Gradient => layers,
         };
-        let z = std::iter::once(spec.inputs).chain(widths()).map(with_one);
+        let z = std::iter::once(live.columns()).chain(widths()).map(with_one);
         let loss = std::iter::once(Matrix::zeros(batch, 1));
         let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
         let matrices = z.chain(loss).chain(delta).collect();
-        Self { matrices, places: Places { layers }, block: block_rows(spec) }
+        Self { matrices, places: Places { layers }, live, block: block_rows(spec) }
     }
 }
 

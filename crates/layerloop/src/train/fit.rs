@@ -10,6 +10,7 @@ use super::optimizer::Optimizer;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::Batch;
+use crate::network::live::Live;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
@@ -126,7 +127,9 @@ pub fn fit_with(
     let batch = options.batch.min(train.rows());
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
-    let stepper = Stepper::new(Team::new(threads, Isa::best()), network, batch, states);
+    let clock = Clock::start();
+    let live = Live::of(train.inputs(), train.width());
+    let stepper = Stepper::new(Team::new(threads, Isa::best()), network, live, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
         steps: 0,
@@ -134,7 +137,7 @@ pub fn fit_with(
         stopped: false,
         threads,
     };
-    let mut run = Run { network, train, options, callback, stepper, report, clock: Clock::start() };
+    let mut run = Run { network, train, options, callback, stepper, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
         run.epoch(epoch, batches.epoch(epoch as u64))?;
