@@ -33,5 +33,51 @@ fn ends_in_order(signal: &str) {
     let done: serde_json::Value = serde_json::from_str(&last).expect("an object");
     assert_eq!((&done["event"], &done["interrupted"]), (&"done".into(), &true.into()));
     let judged = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
-    assert_eq!(judged["accuracy"], done["test_accuracy"]);
+    assert_eq!((&judged["accuracy"], &judged["loss"]), (&done["test_accuracy"], &done["test_loss"]));
+    assert_eq!(folder.files(), ["m.safetensors"]);
+}
+
+/// Whether the process catches SIGINT by now, as Linux tells.
+#[cfg(target_os = "linux")]
+fn catches_ctrl_c(id: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the signals it catches");
+    u64::from_str_radix(caught.trim(), 16).expect("a mask") & 0b10 != 0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_ctrl_c_ends_at_once_a_run_that_cannot_end_in_order() {
+    use std::io::Write as _;
+
+    let folder = Folder::new();
+    // Nobody reads this pipe and it is kept full: the run hangs at its first line, and the first Ctrl-C cannot help.
+    let (reader, mut filler) = std::io::pipe().unwrap();
+    let stdout = filler.try_clone().unwrap();
+    let filling = std::thread::spawn(move || while filler.write_all(&[0; 512]).is_ok() {});
+    let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--save", "m.safetensors"]);
+    let mut run = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command); // and with it its end of the pipe
+    let interrupt = || Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    let patience = Instant::now();
+    while !catches_ctrl_c(run.id()) && patience.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    interrupt().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let hanging = std::fs::exists(format!("/proc/{}/fd/1", run.id())).unwrap_or(false);
+    interrupt().unwrap();
+    let asked = Instant::now();
+    while run.try_wait().unwrap().is_none() && asked.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ended = asked.elapsed();
+    drop(reader); // frees a run that still hangs
+    let code = run.wait().unwrap().code();
+    filling.join().unwrap();
+    assert!(hanging, "it ended at the first Ctrl-C, although nobody read what it had to say");
+    assert_eq!(code, Some(1));
+    assert!(ended < Duration::from_secs(5), "{ended:?}");
+    assert_eq!(folder.files(), [""; 0], "half a model");
 }

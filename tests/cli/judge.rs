@@ -1,9 +1,12 @@
 //! `layerloop eval`, `summary` and `check-gradients`.
 
-use std::process::Command;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::process::Stdio;
 
 use serde_json::Value;
 
+use super::faults::idx;
 use super::{Folder, Said, data_dir};
 
 /// A folder with `m.safetensors`, trained for some epochs, and what the training said last.
@@ -26,9 +29,14 @@ fn eval_agrees_with_train_and_its_confusion_matrix_with_its_accuracy() {
     for (class, (row, scores)) in counts.iter().zip(judged["classes"].as_array().unwrap()).enumerate() {
         let taken: u64 = counts.iter().map(|row| row[class]).sum();
         assert_eq!(scores["support"].as_u64(), Some(row.iter().sum()));
-        assert_eq!(scores["recall"].as_f64().unwrap(), row[class] as f64 / row.iter().sum::<u64>() as f64);
-        assert_eq!(scores["precision"].as_f64().unwrap(), row[class] as f64 / taken as f64);
+        let recall = row[class] as f64 / row.iter().sum::<u64>() as f64;
+        let precision = row[class] as f64 / taken as f64;
+        assert_eq!(scores["recall"].as_f64().unwrap(), recall);
+        assert_eq!(scores["precision"].as_f64().unwrap(), precision);
+        let f1 = 2.0 * precision * recall / (precision + recall);
+        assert!((scores["f1"].as_f64().unwrap() - f1).abs() < 1e-12, "class {class}: {scores}, F1 {f1}");
     }
+    assert_eq!((counts.len(), judged["classes"].as_array().unwrap().len()), (10, 10));
 }
 
 #[test]
@@ -56,17 +64,35 @@ fn data_of_another_width_is_refused_with_both_widths() {
 }
 
 #[test]
+fn a_folder_of_images_of_another_size_is_refused_with_both_widths() {
+    let (folder, _) = trained();
+    fs::create_dir(folder.path("small")).unwrap();
+    for part in ["train", "t10k"] {
+        let images = format!("small/{part}-images-idx3-ubyte");
+        fs::write(folder.path(&images), idx(3, &[10, 2, 3], &[7; 60])).unwrap();
+        let labels: Vec<u8> = (0..10).collect();
+        fs::write(folder.path(&images.replace("images-idx3", "labels-idx1")), idx(1, &[10], &labels)).unwrap();
+    }
+    let said = folder.run(&["eval", "m.safetensors", "small"]);
+    assert!(said.refusal(1).ends_with("inputs of a sample: expected 64, got 6"), "{said:?}");
+    assert_eq!(said.out, "");
+}
+
+#[test]
 fn summary_prints_layers_parameters_and_receipt() {
     let (folder, done) = trained();
     let said = folder.run(&["summary", "m.safetensors"]).well();
     let digest = done["weights_sha256"].as_str().unwrap();
     for part in [
         "64 -> 32 sigmoid -> 10 -> softmax",
-        "1       64 -> 32  sigmoid",
-        "2,410",
+        "1       64 -> 32  sigmoid     glorot-uniform       2,080\n",
+        "2       32 -> 10  identity    glorot-uniform         330\n",
+        "  2,410\n",
         "8 x 8 pixels",
         digest,
         "\"seed\": 0",
+        "\"epochs\": 10",
+        "\"rows\": 1437",
     ] {
         assert!(said.out.contains(part), "{part} is missing in\n{}", said.out);
     }
@@ -75,14 +101,17 @@ fn summary_prints_layers_parameters_and_receipt() {
 #[test]
 fn check_gradients_passes_and_shows_the_largest_error_of_each_layer() {
     let (folder, _) = trained();
-    for model in [&[][..], &["m.safetensors"]] {
+    for (model, depth) in [(&[][..], 5), (&["m.safetensors"], 2)] {
         let said = folder.run(&[&["check-gradients"], model].concat()).well();
         assert!(said.out.contains("fast vs math") && said.out.contains("\npassed: "), "{}", said.out);
         let check = folder.run(&[&["check-gradients", "--json"], model].concat()).well().last();
         assert_eq!(check["passed"], true);
-        for layer in check["check"]["layers"].as_array().unwrap() {
-            assert!(layer["fast_vs_math"].as_f64() < check["check"]["fast_vs_math_tolerance"].as_f64(), "{layer}");
+        let layers = check["check"]["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), depth, "{model:?}");
+        for layer in layers {
+            assert!(layer["fast_vs_math"].as_f64().unwrap() < 1e-5, "{layer}");
             assert!(layer["math_vs_differences"].as_f64().unwrap() < 1e-6, "{layer}");
+            assert!(layer["measured"].as_u64().unwrap() > 0, "{layer}");
         }
     }
 }
@@ -96,16 +125,42 @@ fn a_model_that_is_not_there_is_named() {
     }
 }
 
+/// Each command that prints a result, for the model `m.safetensors`.
+const TALKERS: [&str; 6] = [
+    "eval m.safetensors",
+    "eval m.safetensors --json",
+    "summary m.safetensors",
+    "check-gradients",
+    "check-gradients m.safetensors --json",
+    "train --epochs 1 --no-save",
+];
+
+/// Runs the command with this behind its stdout.
+fn printing_to(folder: &Folder, args: &str, stdout: impl Into<Stdio>) -> Said {
+    let mut command = folder.command(&args.split(' ').collect::<Vec<_>>());
+    Said::new(command.stdout(stdout).stderr(Stdio::piped()).output().expect("the binary starts"))
+}
+
 #[test]
-fn a_reader_who_leaves_is_no_error_and_a_full_disk_behind_stdout_is_one() {
+fn a_reader_who_leaves_is_no_error() {
     let (folder, _) = trained();
-    let through_sh = |line: &str| {
-        let mut sh = Command::new("sh");
-        sh.args(["-c", line, env!("CARGO_BIN_EXE_layerloop")]).current_dir(folder.path("."));
-        Said::new(sh.output().expect("sh starts"))
+    for args in TALKERS {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let said = printing_to(&folder, args, writer);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{args}");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_an_error() {
+    let Ok(full) = File::options().write(true).open("/dev/full") else {
+        let _ = writeln!(std::io::stderr(), "NOT RUN: a_full_disk_behind_stdout_is_an_error: there is no /dev/full");
+        return;
     };
-    let left = through_sh("\"$0\" eval m.safetensors | head -c 1");
-    assert_eq!((left.code, left.err.as_str()), (0, ""), "{left:?}");
-    let full = through_sh("\"$0\" eval m.safetensors > /dev/full");
-    assert!(full.refusal(1).contains("standard output: No space left"), "{full:?}");
+    let (folder, _) = trained();
+    for args in TALKERS {
+        let said = printing_to(&folder, args, full.try_clone().unwrap());
+        assert!(said.refusal(1).contains("standard output: No space left"), "{args}: {said:?}");
+    }
 }

@@ -1,9 +1,11 @@
 //! `layerloop train`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use layerloop_kernels::Isa;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,9 +25,9 @@ fn sha256(said: &Said) -> String {
 fn without_an_argument_it_trains_the_digits_and_says_what_to_do_next() {
     let folder = Folder::new();
     let said = folder.run(&["train"]).well();
-    let table = |line: &&str| line.trim_start().starts_with(|c: char| c.is_ascii_digit()) && line.contains("0.");
-    let epochs = said.out.lines().skip_while(|line| !line.starts_with("epoch ")).filter(table).count();
-    assert_eq!(epochs, 40, "{}", said.out);
+    let table = said.out.lines().skip_while(|line| !line.starts_with("epoch ")).skip(1);
+    let epochs: Vec<_> = table.map_while(|row| row.split_whitespace().next()).collect();
+    assert_eq!(epochs, (1..=40).map(|epoch| epoch.to_string()).collect::<Vec<_>>(), "{}", said.out);
     for part in [
         "E. Alpaydin and C. Kaynak",
         "1437 samples to train on, 360 to test on, 10 classes",
@@ -93,9 +95,16 @@ fn the_model_is_one_safetensors_file_whose_parameters_have_the_printed_digest() 
     let digest: String = Sha256::digest(border_order(&bytes)).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(digest, sha256(&said));
 
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(tensors.tensor("layers.0.weight").unwrap().shape(), [32, 64]);
-    assert_eq!(tensors.tensor("layers.1.bias").unwrap().shape(), [10]);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let shapes: BTreeMap<_, _> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+    let [weight_0, bias_0, weight_1, bias_1]: [&[usize]; 4] = [&[32, 64], &[32], &[10, 32], &[10]];
+    let expected = [
+        ("layers.0.bias", bias_0),
+        ("layers.0.weight", weight_0),
+        ("layers.1.bias", bias_1),
+        ("layers.1.weight", weight_1),
+    ];
+    assert_eq!(shapes, BTreeMap::from(expected), "a weight is n_out x n_in");
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();
     assert_eq!(card["specification"]["inputs"], 64);
@@ -110,7 +119,7 @@ fn the_model_is_one_safetensors_file_whose_parameters_have_the_printed_digest() 
 }
 
 #[test]
-fn equal_seeds_give_equal_bits_and_equal_files_whatever_the_threads() {
+fn equal_seeds_give_equal_bits_and_equal_files_whatever_the_threads_and_the_vector_width() {
     let folder = Folder::new();
     let save = |threads: &str, file: &str| {
         folder.run(&["train", "--epochs", "2", "--quiet", "--threads", threads, "--save", file]).well();
@@ -120,14 +129,26 @@ fn equal_seeds_give_equal_bits_and_equal_files_whatever_the_threads() {
     for threads in ["1", "2", "3", "4", "7"] {
         assert!(save(threads, "other") == one, "{threads} threads");
     }
+    for isa in Isa::available() {
+        let mut command = folder.command(&["train", "--epochs", "2", "--quiet", "--save", "other"]);
+        Said::new(command.env("LAYERLOOP_ISA", isa.name()).output().unwrap()).well();
+        assert!(fs::read(folder.path("other")).unwrap() == one, "{}", isa.name());
+    }
     let [zero, other] = ["0", "1"].map(|seed| sha256(&short(&folder, &["--seed", seed])));
     assert_ne!(zero, other);
 }
 
 #[test]
+fn an_instruction_set_that_is_not_there_is_refused_with_those_that_are() {
+    let folder = Folder::new();
+    let said = Said::new(folder.command(&["train", "--no-save"]).env("LAYERLOOP_ISA", "sse9").output().unwrap());
+    assert!(said.refusal(2).contains("LAYERLOOP_ISA: `sse9` is not among those of this processor: scalar"), "{said:?}");
+}
+
+#[test]
 fn every_option_is_taken() {
     let folder = Folder::new();
-    let plain = sha256(&short(&folder, &[]));
+    let mut seen = BTreeMap::from([(sha256(&short(&folder, &[])), &[][..])]);
     let cases: [(&[&str], u64); 11] = [
         (&["--hidden", "16,8"], 64 * 16 + 16 + 16 * 8 + 8 + 8 * 10 + 10),
         (&["--activation", "relu"], 2410),
@@ -144,22 +165,55 @@ fn every_option_is_taken() {
     for (options, parameters) in cases {
         let said = short(&folder, options);
         assert_eq!(said.last()["parameters"], parameters, "{options:?}");
-        assert_ne!(sha256(&said), plain, "{options:?} changed nothing");
+        let other = seen.insert(sha256(&said), options);
+        assert_eq!(other, None, "{options:?} came to the same weights");
     }
     assert_eq!(short(&folder, &["--limit", "100", "--batch", "30"]).last()["steps"], 2 * 4);
+    let three = folder.run(&["train", "--epochs", "3", "--json", "--no-save"]).well();
+    assert_eq!((three.json().len(), &three.last()["steps"]), (3 + 1, &Value::from(3 * 45)));
+}
+
+#[test]
+fn the_receipt_has_the_options_that_were_typed() {
+    let folder = Folder::new();
+    let args = "train --limit 100 --batch 30 --epochs 3 --optimizer nesterov --lr 0.25 --seed 9 --quiet --save m";
+    folder.run(&args.split(' ').collect::<Vec<_>>()).well();
+    let (_, metadata) = SafeTensors::read_metadata(&fs::read(folder.path("m")).unwrap()).unwrap();
+    let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();
+    let cases = [
+        ("/seed", Value::from(9)),
+        ("/options/epochs", 3.into()),
+        ("/options/batch", 30.into()),
+        ("/options/optimizer", "nesterov".into()),
+        ("/options/learning_rate", 0.25.into()),
+        ("/options/limit", 100.into()),
+        ("/data/name", "digits".into()),
+        ("/data/rows", 100.into()),
+        ("/result/epochs", 3.into()),
+        ("/result/steps", (3 * 4).into()),
+        ("/result/interrupted", false.into()),
+    ];
+    for (place, value) in cases {
+        assert_eq!(card["receipt"].pointer(place), Some(&value), "{place}");
+    }
 }
 
 #[test]
 fn a_sigmoid_last_layer_is_warned_about_and_shows() {
     let folder = Folder::new();
     let accuracy = |said: &Said| said.last()["test_accuracy"].as_f64().expect("a number");
-    let plain = folder.run(&["train", "--json", "--no-save", "--output", "reference-softmax"]).well();
-    let crippled = ["train", "--json", "--no-save", "--output", "reference-softmax", "--last-activation", "sigmoid"];
-    let crippled = folder.run(&crippled).well();
-    assert_eq!(plain.err, "");
-    assert!(crippled.err.contains("e / (e + 9) = 0.232"), "{}", crippled.err);
-    assert!(crippled.err.contains("the last of the 10 classes can never win"), "{}", crippled.err);
-    assert!(accuracy(&crippled) < accuracy(&plain) - 0.05, "{} {}", accuracy(&crippled), accuracy(&plain));
+    let never = "the last of the 10 classes can never win";
+    for (output, cannot_win, loss) in [("softmax", false, 0.0), ("reference-softmax", true, 0.05)] {
+        let train =
+            |more: &[&str]| folder.run(&[&["train", "--json", "--no-save", "--output", output], more].concat()).well();
+        let (plain, crippled) = (train(&[]), train(&["--last-activation", "sigmoid"]));
+        assert_eq!(plain.err, "", "{output}");
+        assert!(crippled.err.starts_with("warning: "), "{output}: {}", crippled.err);
+        assert!(crippled.err.contains("e / (e + 9) = 0.232"), "{output}: {}", crippled.err);
+        assert_eq!(crippled.err.contains(never), cannot_win, "{output}: {}", crippled.err);
+        let accuracies = (accuracy(&crippled), accuracy(&plain));
+        assert!(accuracies.0 < accuracies.1 - loss, "{output}: {accuracies:?}");
+    }
 }
 
 #[test]

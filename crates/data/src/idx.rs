@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use layerloop::data::zeroed_bytes;
 use layerloop::{Error, Result};
 
 use crate::image::Grey;
@@ -87,7 +88,7 @@ impl<const RANK: usize> Idx<RANK> {
         let sizes = Self::read_header(&mut file, path)?;
         let count = Self::count(sizes, path)?;
         Self::check_length(&file, sizes, count, path)?;
-        let mut values: Arc<[u8]> = std::iter::repeat_n(0, count as usize).collect();
+        let mut values: Arc<[u8]> = zeroed_bytes(count as usize);
         let unshared = Arc::get_mut(&mut values).unwrap_or_default();
         let read = file.read(unshared)? as u64;
         if read < count {

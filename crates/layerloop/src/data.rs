@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use layerloop_kernels::zeroed_bytes;
 use sha2::{Digest, Sha256};
 
 use crate::train::rng::Stream;

@@ -124,13 +124,29 @@ impl Isa {
         .collect()
     }
 
-    /// The widest instruction set of this processor.
+    /// The one that `LAYERLOOP_ISA` names, for tests; else the widest of this processor.
     ///
-    /// # Panics
-    /// Never: the scalar path is on every processor.
+    /// # Errors
+    /// Where the variable names one that this processor does not have: a sentence with those that it has.
+    pub fn chosen() -> Result<Self, String> {
+        let all = Self::available();
+        let Some(name) = std::env::var_os("LAYERLOOP_ISA") else {
+            return Ok(Self::widest(&all));
+        };
+        all.iter().copied().find(|isa| name == isa.name()).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|isa| isa.name()).collect();
+            format!("`{}` is not among those of this processor: {}", name.display(), names.join(", "))
+        })
+    }
+
+    /// As [`Isa::chosen`], and the widest where that fails.
     #[must_use]
     pub fn best() -> Self {
-        Self::available().pop().expect("the scalar path is always available")
+        Self::chosen().unwrap_or_else(|_| Self::widest(&Self::available()))
+    }
+
+    fn widest(all: &[Self]) -> Self {
+        all.last().copied().unwrap_or(Self(Set::Scalar(scalar::Scalar)))
     }
 
     /// `scalar`, `avx2` or `avx512`.

@@ -120,6 +120,7 @@ pub fn fit_with(
     callback: &mut dyn Callback,
 ) -> Result<Report> {
     options.check()?;
+    let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
     network.check_fits(train)?;
     if train.rows() == 0 {
         return Err(Error::data(train.name(), "there are no rows to train on"));
@@ -129,7 +130,7 @@ pub fn fit_with(
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
     let live = Live::of(train.inputs(), train.width());
-    let stepper = Stepper::new(Team::new(threads, Isa::best()), network, live, batch, states);
+    let stepper = Stepper::new(Team::new(threads, isa), network, live, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
         steps: 0,
