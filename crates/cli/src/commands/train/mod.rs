@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
 
     let mut watch = Watch::new(args, &loaded, &options)?;
     let fitted = fit_with(&mut network, &loaded.train, &options, &mut watch);
-    let (fitted, judged) = watch.finish(fitted, &network)?;
+    let (fitted, judged, failure) = watch.finish(fitted, &network)?;
     let model = Model::new(network, &loaded.train, receipt(args, &loaded, &options, &fitted, &judged));
     path.as_deref().map(|path| model.save(path)).transpose()?;
     report::conclude(
@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
         &Run { model: &model, fitted: &fitted, judged: &judged, path: path.as_deref() },
         start.elapsed(),
     )?;
-    Ok(if fitted.stopped { Outcome::Negative } else { Outcome::Done })
+    let outcome = if fitted.stopped { Outcome::Negative } else { Outcome::Done };
+    failure.map_or(Ok(outcome), Err)
 }
 
 fn limited(train: &Dataset, limit: usize) -> Result<Dataset> {

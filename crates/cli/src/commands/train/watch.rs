@@ -50,15 +50,16 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// The run's report and the network's last evaluation.
-    pub(super) fn finish(mut self, fitted: Result<Report>, network: &Network) -> Result<(Report, Evaluation)> {
+    /// The run's report, the network's last evaluation, and what went wrong beside the training.
+    pub(super) fn finish(
+        mut self,
+        fitted: Result<Report>,
+        network: &Network,
+    ) -> Result<(Report, Evaluation, Option<Error>)> {
         self.bar.clear();
         let fitted = fitted?;
         let judged = self.judge(fitted.steps, network)?;
-        if let Some(failure) = self.failure {
-            eprintln!("warning: {failure}");
-        }
-        Ok((fitted, judged))
+        Ok((fitted, judged, self.failure))
     }
 
     /// The network's evaluation after `step`, made now unless it is known.
