@@ -1,10 +1,8 @@
 //! What networks must reach on real images, with the defaults that users get.
 //!
-//! MNIST and Fashion-MNIST are read from the folder in `LAYERLOOP_DATA`, or from `../shared/data` beside the checkout.
-//! Where neither is there, the tests that need them say so by name.
+//! Where MNIST and Fashion-MNIST are not there, the tests that need them say so by name.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+mod data_dir;
 
 use layerloop::Result;
 use layerloop::metrics::evaluate;
@@ -12,17 +10,7 @@ use layerloop::network::{Activation, Network, Output, Spec};
 use layerloop::train::{FitOptions, fit};
 use layerloop_data::Loaded;
 
-/// The folder of the image files; says which test does not run where there is none.
-fn data_dir(test: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("LAYERLOOP_DATA").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    // Straight to the stream: the test harness swallows what a passing test prints.
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: no data in {}", folder.display());
-    None
-}
+use self::data_dir::data_dir;
 
 /// Trains with the data set's own defaults; the accuracy on its test part.
 fn accuracy(loaded: &Loaded, hidden: &[usize], activation: Activation, output: Output, seed: u64) -> Result<f64> {

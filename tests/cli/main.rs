@@ -1,5 +1,7 @@
 //! The command as a person uses it: in a fresh folder, with what it prints, writes and answers.
 
+#[path = "../data_dir.rs"]
+mod data_dir;
 mod disks;
 mod downloads;
 mod faults;
@@ -8,10 +10,12 @@ mod judge;
 mod predict;
 mod train;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+
+use self::data_dir::data_dir;
 
 /// A fresh folder to run the command in.
 struct Folder(TempDir);
@@ -84,17 +88,4 @@ impl Said {
         let line = self.err.lines().find(|line| line.starts_with("error: "));
         line.expect("a line that starts with `error: `")
     }
-}
-
-/// A folder of MNIST's and Fashion-MNIST's files; says by name which test does not run where there is none.
-fn data_dir(test: &str) -> Option<PathBuf> {
-    use std::io::Write as _;
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("LAYERLOOP_DATA").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    // Straight to the stream: the test harness swallows what a passing test prints.
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: no data in {}", folder.display());
-    None
 }

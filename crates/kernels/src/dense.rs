@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Transposed};
+use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transposed};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
@@ -202,7 +202,7 @@ impl<'a> Window<'a> {
         Self { values: rows.values, stride: rows.stride, panel }
     }
 
-    /// Writes vector `v` of tile row (`row`, `column`), but nothing past the last column of the panel.
+    /// Writes sixteen values from (`row`, `column`) on, but nothing past the last column of the panel.
     #[inline(always)]
     fn put<S: Simd>(&mut self, simd: S, row: usize, column: usize, value: S::F32s) {
         let lanes = LANES.min(self.panel.columns - column);
@@ -220,16 +220,10 @@ struct Activate<'a> {
 
 impl Epilogue for Activate<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        row: usize,
-        column: usize,
-        tile: &[[S::F32s; V]; H],
-    ) {
-        map!(self.activation, value, |sigma| for (h, sums) in tile.iter().enumerate() {
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
+        map!(self.activation, value, |sigma| for (h, sums) in tile.sums.iter().enumerate() {
             for (v, &t) in sums.iter().enumerate() {
-                self.out.put(simd, row + h, column + v * LANES, sigma(simd, t));
+                self.out.put(simd, tile.row + h, tile.column + v * LANES, sigma(simd, t));
             }
         });
     }
@@ -243,21 +237,15 @@ struct Derivative<'a> {
 
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        row: usize,
-        column: usize,
-        tile: &[[S::F32s; V]; H],
-    ) {
-        map!(self.activation, derivative, |derivative| for (h, sums) in tile.iter().enumerate() {
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
+        map!(self.activation, derivative, |derivative| for (h, sums) in tile.sums.iter().enumerate() {
             for (v, &q) in sums.iter().enumerate() {
-                let at = (row + h) * self.z.stride + self.out.panel.column + column + v * LANES;
+                let (row, column) = (tile.row + h, tile.column + v * LANES);
+                let at = row * self.z.stride + self.out.panel.column + column;
                 let z = &self.z.values[at..at + LANES];
                 // SAFETY: `z` has sixteen values.
                 let z = unsafe { simd.load(z.as_ptr()) };
-                let delta = simd.mul(derivative(simd, z), q);
-                self.out.put(simd, row + h, column + v * LANES, delta);
+                self.out.put(simd, row, column, simd.mul(derivative(simd, z), q));
             }
         });
     }
@@ -270,16 +258,10 @@ struct Store<'a> {
 
 impl Epilogue for Store<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        row: usize,
-        column: usize,
-        tile: &[[S::F32s; V]; H],
-    ) {
-        for (h, sums) in tile.iter().enumerate() {
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
+        for (h, sums) in tile.sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                let at = self.block.place(row + h, column + v * LANES);
+                let at = self.block.place(tile.row + h, tile.column + v * LANES);
                 let to = &mut self.out[at..at + LANES];
                 // SAFETY: `to` has sixteen values.
                 unsafe { simd.store(to.as_mut_ptr(), sum) }
@@ -296,16 +278,10 @@ struct Step<'a> {
 
 impl Epilogue for Step<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        row: usize,
-        column: usize,
-        tile: &[[S::F32s; V]; H],
-    ) {
-        step!(simd, self.rule, self.part, |update| for (h, sums) in tile.iter().enumerate() {
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
+        step!(simd, self.rule, self.part, |update| for (h, sums) in tile.sums.iter().enumerate() {
             for (v, &gradient) in sums.iter().enumerate() {
-                update(self.block.place(row + h, column + v * LANES), gradient);
+                update(self.block.place(tile.row + h, tile.column + v * LANES), gradient);
             }
         });
     }

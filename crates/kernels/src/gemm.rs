@@ -128,16 +128,19 @@ impl<O: Order> Columns<'_, O> {
     }
 }
 
+/// A finished tile: `H` rows by `V` vectors of C, from its first row and column on.
+///
+/// Its users loop over it themselves: a closure for each vector is not always inlined, and then costs a third.
+pub(crate) struct Tile<'a, S: Simd, const H: usize, const V: usize> {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) sums: &'a [[S::F32s; V]; H],
+}
+
 /// What becomes of a finished tile.
 pub(crate) trait Epilogue {
-    /// Takes the tile whose first element is C(`row`, `column`).
-    fn put<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        row: usize,
-        column: usize,
-        tile: &[[S::F32s; V]; H],
-    );
+    /// Takes a tile.
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>);
 }
 
 /// A product that can be cut into tiles of rows by vectors.
@@ -241,7 +244,7 @@ impl<A: Left, O: Order, E: Epilogue> Product<'_, A, O, E> {
     /// C(row.., column..) = sum_k A(row.., k) B(k, column..), held in registers throughout.
     #[inline(always)]
     fn tile<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, row: usize, column: usize) {
-        let mut tile = [[simd.splat(0.0); V]; H];
+        let mut sums = [[simd.splat(0.0); V]; H];
         let (a, b) = (self.a.values().as_ptr(), self.b.values.as_ptr().wrapping_add(column));
         for k in 0..self.inner {
             // SAFETY: `product` checked that A's last element and B's last vector lie inside their slices; row + H is
@@ -251,12 +254,12 @@ impl<A: Left, O: Order, E: Epilogue> Product<'_, A, O, E> {
                 let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
                 unrolled!(h < H => {
                     let a = simd.splat(*a.add(self.a.index(row + h, k)));
-                    for (sum, b) in tile[h].iter_mut().zip(b) {
+                    for (sum, b) in sums[h].iter_mut().zip(b) {
                         *sum = simd.mul_add(a, b, *sum);
                     }
                 });
             }
         }
-        self.epilogue.put(simd, row, column, &tile);
+        self.epilogue.put(simd, Tile { row, column, sums: &sums });
     }
 }
