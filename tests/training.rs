@@ -86,7 +86,10 @@ fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
     let mut network = Network::new(&spec, 0).unwrap();
     match fit(&mut network, &data().unwrap(), &options) {
         Err(Error::Diverged { step, layer, sample }) => {
-            assert!((2..=4).contains(&step) && sample < 103, "step {step}, sample {sample}");
+            assert!(
+                (2..=4).contains(&step) && sample.is_some_and(|sample| sample < 103),
+                "step {step}, sample {sample:?}"
+            );
             assert!(["layer 2 (8 -> 8)", "layer 3 (8 -> 3)"].contains(&&*layer), "{layer}");
         }
         other => panic!("{other:?}"),

@@ -76,7 +76,7 @@ impl Order for InOrder {
     }
 }
 
-/// Some rows of a weight matrix, ascending: all that can differ from a row that is never used.
+/// Some rows of a weight matrix, ascending: those whose column of the left operand is not left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed(Vec<u32>);
 

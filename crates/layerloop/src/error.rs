@@ -52,16 +52,17 @@ pub enum Error {
     },
     /// The loss stopped being a finite number.
     #[error(
-        "training diverged at step {step}: the first value that is not finite is in {layer}, sample {sample}; \
-         a smaller learning rate, inputs scaled to about 1, or another seed may help"
+        "training diverged at step {step}: the first value that is not finite is in {layer}{}; \
+         a smaller learning rate, inputs scaled to about 1, or another seed may help",
+        sample.map(|sample| format!(", sample {sample}")).unwrap_or_default()
     )]
     Diverged {
         /// Optimiser step, counted from 1.
         step: u64,
         /// Where the first bad value stands, for instance `layer 2 (32 -> 10)`.
         layer: String,
-        /// Row of the data set, counted from 0.
-        sample: usize,
+        /// Row of the data set, counted from 0, if the bad value belongs to one.
+        sample: Option<usize>,
     },
 }
 

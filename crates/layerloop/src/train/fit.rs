@@ -190,8 +190,9 @@ impl Run<'_> {
         let step = self.report.steps + 1;
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
-            let (layer, row) = place.unwrap_or(("the loss".into(), 0));
-            return Err(Error::Diverged { step, layer, sample: rows[row] as usize });
+            let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
+            let layer = place.map_or("the loss".into(), |(layer, _)| layer);
+            return Err(Error::Diverged { step, layer, sample });
         }
         let rule = self.options.optimizer.at(step, self.options.learning_rate);
         self.stepper.update(self.network, rows.len(), rule);
@@ -208,7 +209,7 @@ impl Run<'_> {
         let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
         let layer =
             layers.clone().find(bad).map_or("the weights".into(), |i| format!("the weights of layer {}", i + 1));
-        Err(Error::Diverged { step: self.report.steps, layer, sample: 0 })
+        Err(Error::Diverged { step: self.report.steps, layer, sample: None })
     }
 }
 
