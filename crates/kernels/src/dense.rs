@@ -10,6 +10,7 @@ use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
 use crate::pointwise::{Activation, map};
+use crate::sparse::Entries;
 use crate::update::{Part, Update, step};
 
 /// The weights of a layer, or their transpose.
@@ -19,24 +20,44 @@ pub struct Weights<'a> {
     pub values: &'a [f32],
     /// Inner dimension x outputs.
     pub layout: Panels,
-    /// The rows that meet a column of the left operand, where the columns that are always 0 are left out of it. The bits
-    /// are those of all rows: a fused multiply-add of 0 changes no sum.
-    pub listed: Option<&'a Listed>,
 }
 
-impl Weights<'_> {
-    /// The product of the rows of `z` with one panel.
-    fn product(self, isa: Isa, z: Rows, panel: Panel, epilogue: impl Epilogue) {
+/// z_i^{;1} of a batch. All its forms give the same bits: a fused multiply-add of 0 changes no sum.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// Row after row.
+    Dense {
+        /// The values.
+        rows: Rows<'a>,
+        /// The rows of the weights that its columns meet, where columns that are always 0 are left out.
+        listed: Option<&'a Listed>,
+        /// Whether to look for zeros and leave them out of the products.
+        skip_zeros: bool,
+    },
+    /// The entries that are not 0: by rows for [`forward`], by columns for the gradient of the weights.
+    Sparse(Entries<'a>),
+}
+
+impl<'a> From<Rows<'a>> for Input<'a> {
+    fn from(rows: Rows<'a>) -> Self {
+        Self::Dense { rows, listed: None, skip_zeros: false }
+    }
+}
+
+impl Input<'_> {
+    /// Its product with one panel of weights.
+    fn times(self, isa: Isa, weights: Weights, panel: Panel, epilogue: impl Epilogue) {
         let Panel { start, width: row, columns, .. } = panel;
-        let (rows, values) = (0..z.count(), &self.values[start..]);
-        match self.listed {
-            None => {
-                let b = Columns { values, row, columns, order: InOrder };
-                gemm::product(isa, rows, self.layout.rows(), AsIs(z), b, epilogue);
+        let values = &weights.values[start..];
+        let b = Columns { values, row, columns, order: InOrder };
+        match self {
+            Self::Sparse(z) => gemm::sparse_product(isa, 0..z.count(), z, b, epilogue),
+            Self::Dense { rows: z, listed: None, skip_zeros } => {
+                gemm::product(isa, 0..z.count(), weights.layout.rows(), AsIs(z), b, skip_zeros, epilogue);
             }
-            Some(order) => {
+            Self::Dense { rows: z, listed: Some(order), skip_zeros } => {
                 let b = Columns { values, row, columns, order };
-                gemm::product(isa, rows, order.rows().len(), AsIs(z), b, epilogue);
+                gemm::product(isa, 0..z.count(), order.rows().len(), AsIs(z), b, skip_zeros, epilogue);
             }
         }
     }
@@ -49,9 +70,9 @@ impl Weights<'_> {
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: Weights, mut next: RowsMut) {
+pub fn forward(isa: Isa, activation: Activation, z: Input, weights: Weights, mut next: RowsMut) {
     for panel in weights.layout.iter() {
-        weights.product(isa, z, panel, Activate { activation, out: Window::new(&mut next, panel) });
+        z.times(isa, weights, panel, Activate { activation, out: Window::new(&mut next, panel) });
     }
 }
 
@@ -65,7 +86,12 @@ pub fn forward(isa: Isa, activation: Activation, z: Rows, weights: Weights, mut 
 /// If the slices do not have these shapes.
 pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed: Weights, z: Rows, mut out: RowsMut) {
     for panel in transposed.layout.iter() {
-        transposed.product(isa, delta, panel, Derivative { activation, z, out: Window::new(&mut out, panel) });
+        Input::from(delta).times(
+            isa,
+            transposed,
+            panel,
+            Derivative { activation, z, out: Window::new(&mut out, panel) },
+        );
     }
 }
 
@@ -153,7 +179,7 @@ impl WeightBlock<'_> {
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
+pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
     weight_product(isa, z, delta, block, Store { block, out: gradient });
 }
 
@@ -161,16 +187,22 @@ pub fn weight_gradient(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, gradi
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn weight_update(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
+pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
     assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
     part.check(rule);
     weight_product(isa, z, delta, block, Step { block, rule, part });
 }
 
-fn weight_product(isa: Isa, z: Rows, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
+fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
     let values = delta.values.get(block.panel.column..).unwrap_or_default();
     let b = Columns { values, row: delta.stride, columns: block.panel.columns, order: InOrder };
-    gemm::product(isa, block.row..block.row + block.rows, z.count(), Transposed(z), b, epilogue);
+    let rows = block.row..block.row + block.rows;
+    match z {
+        Input::Sparse(z) => gemm::sparse_product(isa, rows, z, b, epilogue),
+        Input::Dense { rows: z, skip_zeros, .. } => {
+            gemm::product(isa, rows, z.count(), Transposed(z), b, skip_zeros, epilogue);
+        }
+    }
 }
 
 /// Writes the transpose of some rows of a panel of weights where the input gradient will read it.
@@ -220,11 +252,9 @@ struct Activate<'a> {
 
 impl Epilogue for Activate<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
-        map!(self.activation, value, |sigma| for (h, sums) in tile.sums.iter().enumerate() {
-            for (v, &t) in sums.iter().enumerate() {
-                self.out.put(simd, tile.row + h, tile.column + v * LANES, sigma(simd, t));
-            }
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+        map!(self.activation, value, |sigma| for (row, column, t) in tile.vectors(simd) {
+            self.out.put(simd, row, column, sigma(simd, t));
         });
     }
 }
@@ -237,16 +267,13 @@ struct Derivative<'a> {
 
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
-        map!(self.activation, derivative, |derivative| for (h, sums) in tile.sums.iter().enumerate() {
-            for (v, &q) in sums.iter().enumerate() {
-                let (row, column) = (tile.row + h, tile.column + v * LANES);
-                let at = row * self.z.stride + self.out.panel.column + column;
-                let z = &self.z.values[at..at + LANES];
-                // SAFETY: `z` has sixteen values.
-                let z = unsafe { simd.load(z.as_ptr()) };
-                self.out.put(simd, row, column, simd.mul(derivative(simd, z), q));
-            }
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+        map!(self.activation, derivative, |derivative| for (row, column, q) in tile.vectors(simd) {
+            let at = row * self.z.stride + self.out.panel.column + column;
+            let z = &self.z.values[at..at + LANES];
+            // SAFETY: `z` has sixteen values.
+            let z = unsafe { simd.load(z.as_ptr()) };
+            self.out.put(simd, row, column, simd.mul(derivative(simd, z), q));
         });
     }
 }
@@ -258,14 +285,12 @@ struct Store<'a> {
 
 impl Epilogue for Store<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
-        for (h, sums) in tile.sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let at = self.block.place(tile.row + h, tile.column + v * LANES);
-                let to = &mut self.out[at..at + LANES];
-                // SAFETY: `to` has sixteen values.
-                unsafe { simd.store(to.as_mut_ptr(), sum) }
-            }
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+        for (row, column, sum) in tile.vectors(simd) {
+            let at = self.block.place(row, column);
+            let to = &mut self.out[at..at + LANES];
+            // SAFETY: `to` has sixteen values.
+            unsafe { simd.store(to.as_mut_ptr(), sum) }
         }
     }
 }
@@ -278,11 +303,9 @@ struct Step<'a> {
 
 impl Epilogue for Step<'_> {
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>) {
-        step!(simd, self.rule, self.part, |update| for (h, sums) in tile.sums.iter().enumerate() {
-            for (v, &gradient) in sums.iter().enumerate() {
-                update(self.block.place(tile.row + h, tile.column + v * LANES), gradient);
-            }
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+        step!(simd, self.rule, self.part, |update| for (row, column, gradient) in tile.vectors(simd) {
+            update(self.block.place(row, column), gradient);
         });
     }
 }
@@ -292,8 +315,9 @@ mod tests {
     use super::*;
     use crate::matrix::Matrix;
     use crate::reference;
+    use crate::sparse::Csr;
 
-    const SHAPES: [usize; 6] = [1, 3, 16, 17, 33, 100];
+    const SHAPES: [usize; 7] = [1, 3, 15, 16, 17, 33, 100];
     const BATCHES: [usize; 4] = [1, 7, 8, 29];
 
     /// A value that differs from place to place and needs all its digits.
@@ -315,7 +339,7 @@ mod tests {
     }
 
     fn all(values: &[f32], layout: Panels) -> Weights<'_> {
-        Weights { values, layout, listed: None }
+        Weights { values, layout }
     }
 
     fn in_panels(layout: Panels, plain: &[f32]) -> Vec<f32> {
@@ -348,7 +372,7 @@ mod tests {
                 let mut next = Matrix::zeros(batch, outputs);
                 let stride = next.stride();
                 let out = RowsMut { values: next.values_mut(), stride };
-                forward(isa, Activation::Identity, z_rows.head(batch), all(&weights, layout), out);
+                forward(isa, Activation::Identity, z_rows.head(batch).into(), all(&weights, layout), out);
                 let want = reference::product(batch, inputs, outputs, &z, &w);
                 assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
 
@@ -367,7 +391,7 @@ mod tests {
                 for panel in layout.iter() {
                     let block = WeightBlock { panel, row: 0, rows: inputs, listed: None };
                     let part = &mut p[panel.start..][..inputs * panel.width];
-                    weight_gradient(isa, z_rows.head(batch), d_rows.head(batch), block, part);
+                    weight_gradient(isa, z_rows.head(batch).into(), d_rows.head(batch), block, part);
                 }
                 let want = reference::product(inputs, batch, outputs, &reference::transpose(batch, inputs, &z), &d);
                 assert_eq!(bits(&p), bits(&in_panels(layout, &want)), "weight gradient, {case}");
@@ -394,11 +418,11 @@ mod tests {
                 };
                 let (mut fused, [mut first, mut second]) = start();
                 let part = Part { weights: &mut fused, first: &mut first, second: &mut second };
-                weight_update(isa, z.head(batch), d.head(batch), block, rule, part);
+                weight_update(isa, z.head(batch).into(), d.head(batch), block, rule, part);
 
                 let (mut twice, [mut first, mut second]) = start();
                 let mut gradient = vec![0.0; twice.len()];
-                weight_gradient(isa, z.head(batch), d.head(batch), block, &mut gradient);
+                weight_gradient(isa, z.head(batch).into(), d.head(batch), block, &mut gradient);
                 let part = Part { weights: &mut twice, first: &mut first, second: &mut second };
                 crate::update(isa, rule, part, &gradient);
                 assert_eq!(bits(&fused), bits(&twice), "{rule:?} on {}", isa.name());
@@ -406,39 +430,61 @@ mod tests {
         }
     }
 
-    #[test]
-    fn columns_that_are_left_out_change_no_bit() {
+    /// What becomes of an input: the outputs, and the gradient of the weights.
+    fn through(isa: Isa, z: Input, z_by_column: Input, listed: Option<&Listed>) -> (Vec<u32>, Vec<u32>) {
         let (batch, inputs, outputs) = (29, 40, 46);
+        let layout = Panels::new(inputs, outputs);
+        let weights = in_panels(layout, &plain(inputs * outputs, 7));
+        let mut next = Matrix::zeros(batch, outputs);
+        let stride = next.stride();
+        let out = RowsMut { values: next.values_mut(), stride };
+        forward(isa, Activation::Tanh, z, all(&weights, layout), out);
+
+        let delta = matrix(batch, outputs, &plain(batch * outputs, 5));
+        let mut gradient = vec![0.0; layout.len()];
+        for panel in layout.iter() {
+            let block = WeightBlock { panel, row: 0, rows: listed.map_or(inputs, |list| list.rows().len()), listed };
+            let part = &mut gradient[panel.start..][block.stretch()];
+            weight_gradient(isa, z_by_column, delta.head(batch), block, part);
+        }
+        (bits(next.values()), bits(&gradient))
+    }
+
+    #[test]
+    fn zeros_that_are_left_out_change_no_bit() {
+        let (batch, inputs) = (29, 40);
         let listed = Listed::new((0..inputs as u32).filter(|k| k % 3 == 1 || *k > 25).collect());
         let columns: Vec<usize> = listed.rows().iter().map(|&k| k as usize).collect();
+        // Few entries, some of them in whole rows and tiles of zeros; the last column is the ones of the bias.
+        let entry = |row: usize, column: usize| column + 1 == inputs || (row % 9 < 4 && (row * 7 + column) % 5 == 0);
+        let live = |i: &usize| columns.contains(&(i % inputs)) && entry(i / inputs, i % inputs);
         let mut wide = plain(batch * inputs, 3);
-        wide.iter_mut().enumerate().for_each(|(i, z)| *z *= f32::from(columns.contains(&(i % inputs))));
-        let narrow: Vec<f32> =
-            wide.chunks(inputs).flat_map(|row| columns.iter().map(|&k| row[k]).collect::<Vec<_>>()).collect();
-        let (wide, narrow) = (matrix(batch, inputs, &wide), matrix(batch, columns.len(), &narrow));
-        let (layout, delta) = (Panels::new(inputs, outputs), matrix(batch, outputs, &plain(batch * outputs, 5)));
-        let weights = in_panels(layout, &plain(inputs * outputs, 7));
-        for isa in Isa::available() {
-            let through = |z: &Matrix, listed| {
-                let mut next = Matrix::zeros(batch, outputs);
-                let stride = next.stride();
-                let out = RowsMut { values: next.values_mut(), stride };
-                let weights = Weights { values: &weights, layout, listed };
-                forward(isa, Activation::Tanh, z.head(batch), weights, out);
-                bits(next.values())
-            };
-            assert_eq!(through(&narrow, Some(&listed)), through(&wide, None), "{}", isa.name());
+        wide.iter_mut().enumerate().for_each(|(i, z)| {
+            *z = if i % inputs + 1 == inputs { 1.0 } else { *z * f32::from(u8::from(live(&i))) };
+        });
+        let narrow: Vec<f32> = wide.chunks(inputs).flat_map(|row| columns.iter().map(|&k| row[k])).collect();
+        let places: Vec<usize> = (0..batch * inputs).filter(|i| live(i) && i % inputs + 1 < inputs).collect();
+        let starts = (0..=batch).map(|row| places.iter().filter(|&&i| i < row * inputs).count()).collect();
+        let csr_columns = places.iter().map(|i| (i % inputs) as u32).collect();
+        let csr = Csr::new(inputs - 1, starts, csr_columns, places.iter().map(|&i| wide[i]).collect()).unwrap();
+        let rows: Vec<u32> = (0..batch as u32).collect();
+        let mut by_column = Csr::with_capacity(inputs, 0);
+        by_column.set_transpose(&csr, &rows);
 
-            for panel in layout.iter() {
-                let gradient = |z: &Matrix, rows, listed| {
-                    let block = WeightBlock { panel, row: 0, rows, listed };
-                    let mut p = vec![0.0; inputs * panel.width];
-                    weight_gradient(isa, z.head(batch), delta.head(batch), block, &mut p[block.stretch()]);
-                    bits(&p)
-                };
-                let left_out = gradient(&narrow, columns.len(), Some(&listed));
-                assert_eq!(left_out, gradient(&wide, inputs, None), "{}", isa.name());
+        let (wide, narrow) = (matrix(batch, inputs, &wide), matrix(batch, columns.len(), &narrow));
+        let dense = |z: &'static str, skip_zeros| match z {
+            "narrow" => Input::Dense { rows: narrow.head(batch), listed: Some(&listed), skip_zeros },
+            _ => Input::Dense { rows: wide.head(batch), listed: None, skip_zeros },
+        };
+        for isa in Isa::available() {
+            let want = through(isa, dense("wide", false), dense("wide", false), None);
+            assert_eq!(through(isa, dense("wide", true), dense("wide", true), None), want, "{}", isa.name());
+            for skip_zeros in [false, true] {
+                let narrow = dense("narrow", skip_zeros);
+                assert_eq!(through(isa, narrow, narrow, Some(&listed)), want, "{}, {skip_zeros}", isa.name());
             }
+            let [by_rows, by_columns] = [Entries::of(&csr, &rows), Entries::all(&by_column)].map(Input::Sparse);
+            assert_eq!(through(isa, by_rows, by_columns, None), want, "{}", isa.name());
         }
     }
 
@@ -449,7 +495,7 @@ mod tests {
             let mut next = matrix(5, 11, &[1.0; 55]);
             let stride = next.stride();
             let out = RowsMut { values: next.values_mut(), stride };
-            forward(isa, Activation::Sigmoid, z.head(5), all(&weights, Panels::new(3, 10)), out);
+            forward(isa, Activation::Sigmoid, z.head(5).into(), all(&weights, Panels::new(3, 10)), out);
             assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
         }
     }

@@ -1,9 +1,8 @@
 //! The rows of a batch, gathered into consecutive memory; bytes are widened on the way.
 
-use std::ops::Range;
-
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::RowsMut;
+use crate::sparse::Csr;
 
 /// How many rows ahead the memory is asked for.
 const AHEAD: usize = 4;
@@ -11,87 +10,211 @@ const AHEAD: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Which columns of a source are gathered.
-#[derive(Debug, Clone, Copy)]
-pub struct Columns<'a> {
-    /// Values of a row of the source.
-    pub width: usize,
-    /// The columns that are wanted, as runs of neighbours; they are put side by side.
-    pub runs: &'a [Range<usize>],
+/// Some columns of a source, to be put side by side: a table of moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    width: usize,
+    count: usize,
+    /// Sixteen neighbours each. What one writes past the end of its run, the next ones overwrite.
+    vectors: Vec<Move>,
+    /// One column each, after the vectors.
+    singles: Vec<Move>,
 }
 
-impl Columns<'_> {
-    fn count(&self) -> usize {
-        self.runs.iter().map(Range::len).sum()
-    }
+/// From a column of the source to a column of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Move {
+    from: usize,
+    to: usize,
 }
 
-/// Row r of `out` becomes `scale` times row `rows[r]` of `source`, bytes widened; the rows of `next` will be wanted
-/// after these.
-///
-/// # Panics
-/// If a row is not there, or `out` has fewer rows or columns.
-pub fn bytes(isa: Isa, source: &[u8], columns: Columns, scale: f32, [rows, next]: [&[u32]; 2], out: RowsMut) {
-    struct Gather<'a> {
-        source: &'a [u8],
-        columns: Columns<'a>,
-        scale: f32,
-        rows: &'a [u32],
-        next: &'a [u32],
-        out: RowsMut<'a>,
-    }
-    impl Kernel for Gather<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let Columns { width, runs } = self.columns;
-            let start = |&row: &u32| row as usize * width;
-            let ahead = self.rows.iter().chain(self.next).skip(AHEAD).map(start).map(Some);
-            let ahead = ahead.chain(std::iter::repeat(None));
-            for ((start, ahead), to) in
-                self.rows.iter().map(start).zip(ahead).zip(self.out.values.chunks_exact_mut(self.out.stride))
-            {
-                for line in ahead.into_iter().flat_map(|ahead| (ahead..ahead + width).step_by(LINE)) {
-                    simd.prefetch(self.source.as_ptr().wrapping_add(line));
-                }
-                let (from, mut at) = (&self.source[start..][..width], 0);
-                for run in runs {
-                    widen(simd, &from[run.clone()], &mut to[at..at + run.len()], self.scale);
-                    at += run.len();
+impl Columns {
+    /// The columns `wanted` of rows of `width` values.
+    ///
+    /// # Panics
+    /// If they do not ascend, or one is not below `width`.
+    #[must_use]
+    pub fn new(width: usize, wanted: &[usize]) -> Self {
+        assert!(wanted.is_sorted_by(|a, b| a < b), "columns ascend");
+        assert!(wanted.last().is_none_or(|&last| last < width), "columns are below {width}");
+        let count = wanted.len();
+        let mut columns = Self { width, count, vectors: Vec::new(), singles: Vec::new() };
+        let mut to = 0;
+        for run in wanted.chunk_by(|a, b| a + 1 == *b) {
+            let (first, end) = (to, to + run.len());
+            while to < end {
+                let from = run[to - first];
+                if from + LANES <= width && to + LANES <= count {
+                    columns.vectors.push(Move { from, to });
+                    to = end.min(to + LANES);
+                } else if run.len() >= LANES {
+                    columns.vectors.push(Move { from: run[run.len() - LANES], to: end - LANES });
+                    to = end;
+                } else {
+                    columns.singles.push(Move { from, to });
+                    to += 1;
                 }
             }
         }
+        columns
     }
-    assert!(rows.len() <= out.count() && columns.count() <= out.stride, "{} rows of {columns:?}", rows.len());
-    isa.run(Gather { source, columns, scale, rows, next, out });
+
+    /// All columns of rows of `width` values.
+    #[must_use]
+    pub fn all(width: usize) -> Self {
+        Self::new(width, &Vec::from_iter(0..width))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
 }
 
-/// `to` becomes `scale` times `from`: whole vectors, the last of which may overlap the one before it.
-#[inline(always)]
-fn widen<S: Simd>(simd: S, from: &[u8], to: &mut [f32], scale: f32) {
-    let len = to.len().min(from.len());
-    if len < LANES {
-        return to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from) * scale);
+/// Rows of values, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Bytes, widened and multiplied by a factor.
+    Bytes(&'a [u8], f32),
+    /// Numbers, taken as they are.
+    Floats(&'a [f32]),
+    /// The entries that are not 0.
+    Entries(&'a Csr),
+}
+
+/// What a source is made of.
+trait Value: Copy {
+    /// Sixteen values, widened.
+    ///
+    /// # Safety
+    /// `from` is valid for reading sixteen values.
+    unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::F32s;
+    /// One value, widened.
+    fn widen(self) -> f32;
+}
+
+impl Value for u8 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::F32s {
+        // SAFETY: the caller vouches for sixteen bytes.
+        unsafe { simd.load_bytes(from) }
     }
-    let scale = simd.splat(scale);
-    for at in (0..len - LANES).step_by(LANES).chain([len - LANES]) {
-        // SAFETY: at + 16 is at most the length of both.
-        unsafe {
-            let bytes = simd.load_bytes(from.as_ptr().add(at));
-            simd.store(to.as_mut_ptr().add(at), simd.mul(bytes, scale));
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self.into()
+    }
+}
+
+impl Value for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::F32s {
+        // SAFETY: the caller vouches for sixteen f32.
+        unsafe { simd.load(from) }
+    }
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+}
+
+/// Row r of `out` becomes the columns of row `rows[0][r]` of `source`; `rows[1]` will be wanted after these. Of entries,
+/// all columns are taken.
+///
+/// # Panics
+/// If a row is not there, or `out` has fewer rows or columns.
+pub fn rows(isa: Isa, source: Source, columns: &Columns, rows: [&[u32]; 2], out: RowsMut) {
+    let [count, width] = [rows[0].len(), columns.count];
+    assert!(count <= out.count() && width <= out.stride, "{count} rows of {width} columns");
+    match source {
+        Source::Bytes(values, scale) => isa.run(Gather { values, columns, scale, rows, out }),
+        Source::Floats(values) => isa.run(Gather { values, columns, scale: 1.0, rows, out }),
+        Source::Entries(matrix) => entries(matrix, rows[0], out),
+    }
+}
+
+struct Gather<'a, T> {
+    values: &'a [T],
+    columns: &'a Columns,
+    scale: f32,
+    rows: [&'a [u32]; 2],
+    out: RowsMut<'a>,
+}
+
+impl<T: Value> Kernel for Gather<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { values, columns: Columns { width, count, vectors, singles }, scale, rows: [rows, next], out } = self;
+        let scales = simd.splat(scale);
+        let ahead = rows.iter().chain(next).skip(AHEAD).map(Some).chain(std::iter::repeat(None));
+        for ((&row, ahead), to) in rows.iter().zip(ahead).zip(out.values.chunks_exact_mut(out.stride)) {
+            if let Some(&ahead) = ahead {
+                let row = values.as_ptr().wrapping_add(ahead as usize * width).cast::<u8>();
+                for line in (0..size_of::<T>() * width).step_by(LINE) {
+                    simd.prefetch(row.wrapping_add(line));
+                }
+            }
+            let (from, to) = (&values[row as usize * width..][..*width], &mut to[..*count]);
+            for at in vectors {
+                // SAFETY: `Columns::new` made sure that sixteen values are there, in a row of each.
+                unsafe {
+                    let values = T::load(simd, from.as_ptr().add(at.from));
+                    simd.store(to.as_mut_ptr().add(at.to), simd.mul(values, scales));
+                }
+            }
+            for at in singles {
+                to[at.to] = from[at.from].widen() * scale;
+            }
         }
     }
 }
 
-/// Row r of `out` becomes row `rows[r]` of `source`.
-///
-/// # Panics
-/// If a row is not there, or `out` has fewer rows or columns.
-pub fn floats(source: &[f32], Columns { width, runs }: Columns, rows: &[u32], mut out: RowsMut) {
+/// Row r of `out` becomes row `rows[r]` of `matrix`, zeros included.
+fn entries(matrix: &Csr, rows: &[u32], mut out: RowsMut) {
     for (r, &row) in rows.iter().enumerate() {
-        let (from, mut at) = (&source[row as usize * width..][..width], 0);
-        for run in runs {
-            out.row(r, at + run.len())[at..].copy_from_slice(&from[run.clone()]);
-            at += run.len();
+        let to = out.row(r, matrix.width());
+        to.fill(0.0);
+        let (columns, values) = matrix.row(row as usize);
+        columns.iter().zip(values).for_each(|(&column, &value)| to[column as usize] = value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Matrix;
+
+    #[test]
+    fn wanted_columns_stand_side_by_side_and_nothing_else_changes() {
+        let sets: [fn(usize) -> bool; 5] =
+            [|_| true, |c| c % 3 != 1, |c| !(20..23).contains(&c), |c| c % 40 > 18, |c| c == 5];
+        for (width, set) in [0, 1, 7, 15, 16, 17, 33, 100].into_iter().flat_map(|w| sets.map(|set| (w, set))) {
+            let wanted: Vec<usize> = (0..width).filter(|&column| set(column)).collect();
+            let columns = Columns::new(width, &wanted);
+            let bytes: Vec<u8> = (0..9 * width).map(|i| (i * 37 + 11) as u8).collect();
+            let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) * 0.5).collect();
+            let chosen = [8, 0, 3, 3, 7];
+            for isa in Isa::available() {
+                let gathered = |floats: Option<&[f32]>| {
+                    let mut out = Matrix::zeros(6, wanted.len() + 1);
+                    out.values_mut().fill(-1.0);
+                    let stride = out.stride();
+                    let to = RowsMut { values: out.values_mut(), stride };
+                    match floats {
+                        None => rows(isa, Source::Bytes(&bytes, 0.5), &columns, [&chosen, &[1, 2]], to),
+                        Some(floats) => rows(isa, Source::Floats(floats), &columns, [&chosen, &[]], to),
+                    }
+                    out
+                };
+                let out = gathered(None);
+                for (r, row) in out.values().chunks(out.stride()).enumerate() {
+                    let want = |c: &usize| chosen.get(r).map(|&row| f32::from(bytes[row as usize * width + c]) * 0.5);
+                    let want: Vec<f32> = wanted.iter().map_while(want).collect();
+                    assert_eq!(row[..want.len()], want, "{} of {width}, {}", wanted.len(), isa.name());
+                    assert!(row[want.len()..].iter().all(|&rest| rest == -1.0));
+                }
+                assert_eq!(gathered(Some(&floats)).values(), out.values());
+            }
         }
     }
 }

@@ -4,10 +4,26 @@
 //! vectors. Every C(r, c) is one chain of fused multiply-adds in the order of k, so neither the number of threads nor
 //! the width of the vectors can change a bit of it. What becomes of a finished tile is the [`Epilogue`].
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
-use crate::matrix::Rows;
+use crate::matrix::{Line, Rows};
+use crate::sparse::Entries;
+
+/// The body for h = 0, 1, ... below a constant of at most 16, written out: a loop that the compiler may leave rolled up
+/// would keep the tile in memory.
+macro_rules! unrolled {
+    ($h:ident < $end:ident => $body:block) => {
+        unrolled!($h < $end => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    ($h:ident < $end:ident => $body:block; $($i:literal)*) => {
+        $(if $i < $end {
+            let $h = $i;
+            $body
+        })*
+    };
+}
 
 /// The left operand, read one element at a time.
 pub(crate) trait Left: Copy {
@@ -17,6 +33,12 @@ pub(crate) trait Left: Copy {
     fn index(self, row: usize, k: usize) -> usize;
     /// All its values.
     fn values(&self) -> &[f32];
+    /// Writes the steps k below `inner` in which some element of the rows `row..row + H` is not 0, ascending, and gives
+    /// their number.
+    ///
+    /// # Safety
+    /// The rows and steps are there; `steps` is valid for writing `inner` values and fifteen more.
+    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize;
 }
 
 /// A matrix as it lies: element (r, k) is `values[r * stride + k]`.
@@ -37,6 +59,24 @@ impl Left for AsIs<'_> {
     fn values(&self) -> &[f32] {
         self.0.values
     }
+    #[inline(always)]
+    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize {
+        let mut count = 0;
+        for k in (0..inner).step_by(LANES) {
+            // SAFETY: rows are padded to whole vectors; `count` grows by no more than the steps that were looked at.
+            unsafe {
+                let at = |h| simd.load(self.0.values.as_ptr().add(self.index(row + h, k)));
+                let mut any = at(0);
+                unrolled!(h < H => {
+                    any = simd.or(any, at(h));
+                });
+                let lanes = LANES.min(inner - k);
+                let mask = simd.nonzero(any) & ((1_u32 << lanes) - 1);
+                count += simd.store_places(mask, k as u32, steps.add(count));
+            }
+        }
+        count
+    }
 }
 
 impl Left for Transposed<'_> {
@@ -48,6 +88,19 @@ impl Left for Transposed<'_> {
     #[inline(always)]
     fn values(&self) -> &[f32] {
         self.0.values
+    }
+    #[inline(always)]
+    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize {
+        let mut count = 0;
+        for k in 0..inner {
+            // SAFETY: the caller vouches for rows and steps; `count` is at most k.
+            unsafe {
+                let values = simd.load_partial(self.0.values.as_ptr().add(self.index(row, k)), H, simd.splat(0.0));
+                steps.add(count).write(k as u32);
+                count += usize::from(simd.nonzero(values) != 0);
+            }
+        }
+        count
     }
 }
 
@@ -129,18 +182,28 @@ impl<O: Order> Columns<'_, O> {
 }
 
 /// A finished tile: `H` rows by `V` vectors of C, from its first row and column on.
-///
-/// Its users loop over it themselves: a closure for each vector is not always inlined, and then costs a third.
-pub(crate) struct Tile<'a, S: Simd, const H: usize, const V: usize> {
+pub(crate) struct Tile<'a, const H: usize, const V: usize> {
     pub(crate) row: usize,
     pub(crate) column: usize,
-    pub(crate) sums: &'a [[S::F32s; V]; H],
+    sums: &'a [[Line; V]; H],
+}
+
+impl<const H: usize, const V: usize> Tile<'_, H, V> {
+    /// Row and column of every vector, and the vector.
+    ///
+    /// Users loop over it themselves: a closure for each vector is not always inlined, and then costs a third.
+    #[inline(always)]
+    pub(crate) fn vectors<S: Simd>(&self, simd: S) -> impl Iterator<Item = (usize, usize, S::F32s)> {
+        self.sums.iter().enumerate().flat_map(move |(h, sums)| {
+            sums.iter().enumerate().map(move |(v, sum)| (self.row + h, self.column + v * LANES, sum.load(simd)))
+        })
+    }
 }
 
 /// What becomes of a finished tile.
 pub(crate) trait Epilogue {
     /// Takes a tile.
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<S, H, V>);
+    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>);
 }
 
 /// A product that can be cut into tiles of rows by vectors.
@@ -157,6 +220,7 @@ pub(crate) fn product(
     inner: usize,
     a: impl Left,
     b: Columns<impl Order>,
+    skip_zeros: bool,
     epilogue: impl Epilogue,
 ) {
     if rows.is_empty() || b.columns == 0 {
@@ -167,29 +231,26 @@ pub(crate) fn product(
         assert!(last_a < len_a, "A has {len_a} values, its last is {last_a}");
         b.check(inner);
     }
-    isa.run(Product { rows, inner, a, b, epilogue });
+    let operands = Operands { inner, a, b, skip_zeros: skip_zeros && inner <= LONGEST };
+    isa.run(Product { rows, operands, epilogue });
 }
 
-/// The body for h = 0, 1, ... below a constant of at most 16, written out: a loop that the compiler may leave rolled up
-/// would keep the tile in memory.
-macro_rules! unrolled {
-    ($h:ident < $end:ident => $body:block) => {
-        unrolled!($h < $end => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-    };
-    ($h:ident < $end:ident => $body:block; $($i:literal)*) => {
-        $(if $i < $end {
-            let $h = $i;
-            $body
-        })*
-    };
-}
+/// The longest inner dimension whose zeros are looked for.
+const LONGEST: usize = 4096;
 
 struct Product<'a, A, O, E> {
     rows: Range<usize>,
+    operands: Operands<'a, A, O>,
+    epilogue: E,
+}
+
+#[derive(Clone, Copy)]
+struct Operands<'a, A, O> {
     inner: usize,
     a: A,
     b: Columns<'a, O>,
-    epilogue: E,
+    /// Whether steps in which a tile's part of A is all zeros are looked for and left out: no bit depends on it.
+    skip_zeros: bool,
 }
 
 impl<A: Left, O: Order, E: Epilogue> Kernel for Product<'_, A, O, E> {
@@ -202,7 +263,7 @@ impl<A: Left, O: Order, E: Epilogue> Kernel for Product<'_, A, O, E> {
 impl<A: Left, O: Order, E: Epilogue> TiledProduct for Product<'_, A, O, E> {
     #[inline(always)]
     fn run<S: Simd, const H: usize, const T: usize, const V: usize>(mut self, simd: S) {
-        let vectors = self.b.columns.div_ceil(LANES);
+        let vectors = self.operands.b.columns.div_ceil(LANES);
         let mut vector = 0;
         while vector + V <= vectors {
             self.column_of_tiles::<S, H, T, V>(simd, vector * LANES);
@@ -241,25 +302,155 @@ impl<A: Left, O: Order, E: Epilogue> Product<'_, A, O, E> {
         }
     }
 
-    /// C(row.., column..) = sum_k A(row.., k) B(k, column..), held in registers throughout.
     #[inline(always)]
     fn tile<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, row: usize, column: usize) {
+        let mut sums = MaybeUninit::uninit();
+        simd.run_apart(Sums::<A, O, H, V> { operands: self.operands, row, column, to: &mut sums });
+        // SAFETY: `Sums` writes all of it.
+        let sums = unsafe { sums.assume_init_ref() };
+        self.epilogue.put(simd, Tile { row, column, sums });
+    }
+}
+
+/// C(row.., column..) = sum_k A(row.., k) B(k, column..) for one tile.
+///
+/// A function of its own: what is done with the sums afterwards must not tempt the compiler to keep them in memory while
+/// they grow, which costs two thirds.
+struct Sums<'a, A, O, const H: usize, const V: usize> {
+    operands: Operands<'a, A, O>,
+    row: usize,
+    column: usize,
+    to: &'a mut MaybeUninit<[[Line; V]; H]>,
+}
+
+impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Sums<'_, A, O, H, V> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Operands { inner, a, .. } = self.operands;
+        if !self.operands.skip_zeros {
+            return self.over(simd, 0..inner);
+        }
+        let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
+        // SAFETY: `product` checked the rows and `inner`; `nonzero` has written as many steps as it counted.
+        let steps = unsafe {
+            let count = a.nonzero::<S, H>(simd, self.row, inner, steps.as_mut_ptr().cast());
+            std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count)
+        };
+        self.over(simd, steps.iter().map(|&k| k as usize));
+    }
+}
+
+impl<A: Left, O: Order, const H: usize, const V: usize> Sums<'_, A, O, H, V> {
+    /// The sums over some steps below `inner`.
+    #[inline(always)]
+    fn over<S: Simd>(self, simd: S, steps: impl Iterator<Item = usize>) {
+        let Self { operands: Operands { a, b, .. }, row, column, to } = self;
+        let (a_values, b_values) = (a.values().as_ptr(), b.values.as_ptr().wrapping_add(column));
         let mut sums = [[simd.splat(0.0); V]; H];
-        let (a, b) = (self.a.values().as_ptr(), self.b.values.as_ptr().wrapping_add(column));
-        for k in 0..self.inner {
+        for k in steps {
             // SAFETY: `product` checked that A's last element and B's last vector lie inside their slices; row + H is
             // at most the end of `rows`, column + 16 V at most the columns rounded up to whole vectors.
             unsafe {
-                let b = b.add(self.b.order.row(k) * self.b.row);
+                let b = b_values.add(b.order.row(k) * b.row);
                 let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
                 unrolled!(h < H => {
-                    let a = simd.splat(*a.add(self.a.index(row + h, k)));
-                    for (sum, b) in sums[h].iter_mut().zip(b) {
-                        *sum = simd.mul_add(a, b, *sum);
-                    }
+                    let a = simd.splat(*a_values.add(a.index(row + h, k)));
+                    unrolled!(v < V => {
+                        sums[h][v] = simd.mul_add(a, b[v], sums[h][v]);
+                    });
                 });
             }
         }
-        self.epilogue.put(simd, Tile { row, column, sums: &sums });
+        let to = to.as_mut_ptr().cast::<f32>();
+        unrolled!(h < H => {
+            unrolled!(v < V => {
+                // SAFETY: `to` has H V lines of sixteen f32.
+                unsafe { simd.store(to.add((h * V + v) * LANES), sums[h][v]) }
+            });
+        });
+    }
+}
+
+/// C = A B for the rows `rows` of A, of which only the entries are there, and `b.columns` columns.
+pub(crate) fn sparse_product(isa: Isa, rows: Range<usize>, a: Entries, b: Columns<InOrder>, epilogue: impl Epilogue) {
+    if rows.is_empty() || b.columns == 0 {
+        return;
+    }
+    b.check(a.inner());
+    isa.run(SparseProduct { rows, operands: SparseOperands { a, b }, epilogue });
+}
+
+struct SparseProduct<'a, E> {
+    rows: Range<usize>,
+    operands: SparseOperands<'a>,
+    epilogue: E,
+}
+
+#[derive(Clone, Copy)]
+struct SparseOperands<'a> {
+    a: Entries<'a>,
+    b: Columns<'a, InOrder>,
+}
+
+impl<E: Epilogue> Kernel for SparseProduct<'_, E> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let vectors = self.operands.b.columns.div_ceil(LANES);
+        for row in self.rows.clone() {
+            for vector in (0..vectors / 2 * 2).step_by(2) {
+                self.tile::<S, 2>(simd, row, vector * LANES);
+            }
+            if vectors % 2 == 1 {
+                self.tile::<S, 1>(simd, row, (vectors - 1) * LANES);
+            }
+        }
+    }
+}
+
+impl<E: Epilogue> SparseProduct<'_, E> {
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(&mut self, simd: S, row: usize, column: usize) {
+        let mut sums = MaybeUninit::uninit();
+        simd.run_apart(SparseSums::<V> { operands: self.operands, row, column, to: &mut sums });
+        // SAFETY: `SparseSums` writes all of it.
+        let sums = unsafe { sums.assume_init_ref() };
+        self.epilogue.put(simd, Tile { row, column, sums });
+    }
+}
+
+/// As [`Sums`], for one row of entries.
+struct SparseSums<'a, const V: usize> {
+    operands: SparseOperands<'a>,
+    row: usize,
+    column: usize,
+    to: &'a mut MaybeUninit<[[Line; V]; 1]>,
+}
+
+impl<const V: usize> Kernel for SparseSums<'_, V> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { operands: SparseOperands { a, b }, row, column, to } = self;
+        let b_values = b.values.as_ptr().wrapping_add(column);
+        let mut sums = [simd.splat(0.0); V];
+        let mut step = |k: usize, a: f32| {
+            // SAFETY: `sparse_product` checked that B has a row for every column of A, of which k is one by what `Csr`
+            // promises; column + 16 V is at most the columns rounded up to whole vectors.
+            unsafe {
+                let b = b_values.add(k * b.row);
+                unrolled!(v < V => {
+                    sums[v] = simd.mul_add(simd.splat(a), simd.load(b.add(v * LANES)), sums[v]);
+                });
+            }
+        };
+        let (columns, values) = a.row(row);
+        columns.iter().zip(values).for_each(|(&k, &a)| step(k as usize, a));
+        if let Some(k) = a.one() {
+            step(k, 1.0);
+        }
+        let to = to.as_mut_ptr().cast::<f32>();
+        unrolled!(v < V => {
+            // SAFETY: `to` has V lines of sixteen f32.
+            unsafe { simd.store(to.add(v * LANES), sums[v]) }
+        });
     }
 }

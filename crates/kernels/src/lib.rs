@@ -20,6 +20,7 @@ mod panels;
 mod pointwise;
 pub mod reference;
 pub mod softmax;
+mod sparse;
 mod team;
 mod update;
 
@@ -29,5 +30,6 @@ pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::Activation;
+pub use sparse::{Csr, Entries};
 pub use team::{Block, Cuts, Team};
 pub use update::{Part, Update, update};

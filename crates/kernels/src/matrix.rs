@@ -1,11 +1,20 @@
 //! Aligned memory for rows of values.
 
-use crate::isa::LANES;
+use crate::isa::{LANES, Simd};
 
 /// Sixteen values on a cache line of their own.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; LANES]);
+pub(crate) struct Line([f32; LANES]);
+
+impl Line {
+    /// Its values as a vector.
+    #[inline(always)]
+    pub(crate) fn load<S: Simd>(&self, simd: S) -> S::F32s {
+        // SAFETY: a line has sixteen values.
+        unsafe { simd.load(self.0.as_ptr()) }
+    }
+}
 
 /// A row-major matrix of f32 whose rows start on cache lines.
 #[derive(Debug, Clone)]

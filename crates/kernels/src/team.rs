@@ -61,9 +61,14 @@ struct Stretch {
     sleeps: AtomicBool,
 }
 
+/// What a region does: it is called with a member of the team and a task, once for each task. A member runs one task at
+/// a time.
+trait Task: Fn(usize, usize) + Sync {}
+impl<F: Fn(usize, usize) + Sync> Task for F {}
+
 /// A borrowed task function, its lifetime erased.
 #[derive(Clone, Copy)]
-struct Job(*const (dyn Fn(usize) + Sync));
+struct Job(*const dyn Task);
 
 // SAFETY: the function behind the pointer is Sync, and `Team::run` does not return before every member is done with it.
 unsafe impl Send for Job {}
@@ -113,13 +118,13 @@ impl Team {
         self.isa
     }
 
-    /// Runs `task(0)`, ..., `task(tasks - 1)`, each once, on all members.
+    /// Runs tasks 0..`tasks`, each once, on all members.
     ///
     /// # Panics
     /// If a task does, once all members have stopped.
-    pub fn run(&mut self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+    fn run(&mut self, tasks: usize, task: &dyn Task) {
         if self.workers.is_empty() || tasks < 2 {
-            return (0..tasks).for_each(task);
+            return (0..tasks).for_each(|next| task(0, next));
         }
         self.shared.open(tasks, task, &self.workers);
         let own = catch_unwind(AssertUnwindSafe(|| self.shared.take_tasks(0, task)));
@@ -145,9 +150,49 @@ impl Team {
             assert!(rows * matrix.stride() <= matrix.values().len(), "a matrix has fewer than {rows} rows");
         }
         let matrices = SharedMatrices::new(matrices);
-        self.run(rows.div_ceil(step), &|task| {
+        self.run(rows.div_ceil(step), &|_, task| {
             let first = task * step;
             f(&mut Block { matrices: &matrices, rows: first..rows.min(first + step), own: PhantomData });
+        });
+    }
+
+    /// Runs `f(rows, block, parts)` for stretches of `step` of the rows 0..`rows`, the last maybe shorter: `block` is as
+    /// many rows of all `matrices`, for the time of the call, and `parts` the stretch's rows of each of `outs`, which are
+    /// slices with the length of their rows.
+    ///
+    /// # Shapes
+    /// `matrices`: `step` rows for each member; `outs`: `rows` rows each.
+    ///
+    /// # Panics
+    /// If a matrix or a slice has fewer rows, or a task panics.
+    pub fn for_each_stretch<const N: usize>(
+        &mut self,
+        matrices: &mut [Matrix],
+        rows: usize,
+        step: usize,
+        outs: [(&mut [f32], usize); N],
+        f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
+    ) {
+        let held = self.threads() * step;
+        for matrix in matrices.iter() {
+            assert!(held * matrix.stride() <= matrix.values().len(), "a matrix has fewer than {held} rows");
+        }
+        for (values, width) in &outs {
+            assert_eq!(values.len(), rows * width, "values of {rows} rows of {width}");
+        }
+        let matrices = SharedMatrices::new(matrices);
+        let outs = outs.map(|(values, width)| (SharedPointer(values.as_mut_ptr()), width));
+        self.run(rows.div_ceil(step), &|member, task| {
+            let stretch = task * step..rows.min((task + 1) * step);
+            let own = member * step..member * step + stretch.len();
+            let part = |(values, width): &(SharedPointer<f32>, usize)| {
+                // SAFETY: stretches do not overlap and lie inside the slices, as was checked; `run` runs each task
+                // once; the slices stay borrowed until it returns.
+                unsafe { std::slice::from_raw_parts_mut(values.0.add(stretch.start * width), stretch.len() * width) }
+            };
+            // A member runs one task at a time, so its rows of the matrices are its own.
+            let mut block = Block { matrices: &matrices, rows: own, own: PhantomData };
+            f(stretch.clone(), &mut block, outs.each_ref().map(part));
         });
     }
 
@@ -165,7 +210,7 @@ impl Team {
             assert!(cuts.stretches.len() == tasks && cuts.end <= values.len(), "{tasks} stretches of {}", values.len());
         }
         let arrays = arrays.map(|(values, cuts)| (SharedPointer(values.as_mut_ptr()), cuts));
-        self.run(tasks, &|task| {
+        self.run(tasks, &|_, task| {
             let part = |(values, cuts): &(SharedPointer<f32>, &Cuts)| {
                 let stretch = &cuts.stretches[task];
                 // SAFETY: `Cuts::new` made sure that stretches do not overlap, the check above that they lie inside
@@ -190,17 +235,15 @@ impl Drop for Team {
 
 impl Shared {
     /// Publishes a region and wakes who sleeps.
-    fn open(&self, tasks: usize, task: &(dyn Fn(usize) + Sync), workers: &[JoinHandle<()>]) {
+    fn open(&self, tasks: usize, task: &dyn Task, workers: &[JoinHandle<()>]) {
         let members = self.stretches.len();
         for (member, stretch) in self.stretches.iter().enumerate() {
             stretch.next.store(tasks * member / members, Relaxed);
             stretch.end.store(tasks * (member + 1) / members, Relaxed);
         }
-        let job: *const (dyn Fn(usize) + Sync + '_) = task;
+        let job: *const (dyn Task + '_) = task;
         // SAFETY: only the lifetime changes; `run` waits for every member before the borrow of `task` ends.
-        let job = Job(unsafe {
-            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(job)
-        });
+        let job = Job(unsafe { std::mem::transmute::<*const (dyn Task + '_), *const dyn Task>(job) });
         *lock(&self.job) = Some(job);
         self.state.fetch_add(NEXT | OPEN, SeqCst);
         for (worker, stretch) in workers.iter().zip(&self.stretches[1..]) {
@@ -211,14 +254,14 @@ impl Shared {
     }
 
     /// Runs tasks until none is left: the member's own stretch first, then the next member's, and so on.
-    fn take_tasks(&self, member: usize, task: &(dyn Fn(usize) + Sync)) {
+    fn take_tasks(&self, member: usize, task: &dyn Task) {
         let members = self.stretches.len();
         for stretch in (0..members).map(|i| &self.stretches[(member + i) % members]) {
             let end = stretch.end.load(Relaxed);
             while stretch.next.load(Relaxed) < end {
                 let next = stretch.next.fetch_add(1, Relaxed);
                 if next < end {
-                    task(next);
+                    task(member, next);
                 }
             }
         }
@@ -424,7 +467,7 @@ mod tests {
             for tasks in [0, 1, 2, 5, 100] {
                 for _ in 0..200 {
                     let runs: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-                    team.run(tasks, &|task| {
+                    team.run(tasks, &|_, task| {
                         runs[task].fetch_add(1, Relaxed);
                     });
                     assert!(runs.iter().all(|r| r.load(Relaxed) == 1), "{threads} threads, {tasks} tasks");
@@ -439,7 +482,7 @@ mod tests {
         let sum = AtomicUsize::new(0);
         for _ in 0..3 {
             thread::sleep(std::time::Duration::from_millis(20));
-            team.run(50, &|task| {
+            team.run(50, &|_, task| {
                 sum.fetch_add(task, Relaxed);
             });
         }
@@ -487,11 +530,11 @@ mod tests {
     fn a_panic_in_a_task_reaches_the_caller_and_the_team_lives_on() {
         let mut team = Team::new(2, Isa::best());
         for bad in [0, 99] {
-            let run = catch_unwind(AssertUnwindSafe(|| team.run(100, &|task| assert!(task != bad, "task {task}"))));
+            let run = catch_unwind(AssertUnwindSafe(|| team.run(100, &|_, task| assert!(task != bad, "task {task}"))));
             assert!(run.is_err());
         }
         let count = AtomicUsize::new(0);
-        team.run(100, &|_| {
+        team.run(100, &|_, _| {
             count.fetch_add(1, Relaxed);
         });
         assert_eq!(count.into_inner(), 100);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-pub use layerloop_kernels::zeroed_bytes;
+use layerloop_kernels::gather::Source;
+pub use layerloop_kernels::{Csr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
 use crate::train::rng::Stream;
@@ -21,6 +22,9 @@ pub enum Inputs {
     },
     /// Numbers that the network sees as they are.
     Floats(Arc<[f32]>),
+    /// Rows that are almost all zeros, by the entries that are not: the bits of [`Inputs::Floats`], in less memory and,
+    /// below some 6 % of entries, less time.
+    Sparse(Arc<Csr>),
 }
 
 impl Inputs {
@@ -29,6 +33,29 @@ impl Inputs {
         match self {
             Self::Bytes { values, .. } => values.len(),
             Self::Floats(values) => values.len(),
+            Self::Sparse(matrix) => matrix.rows() * matrix.width(),
+        }
+    }
+
+    /// The values, as the kernels read them.
+    pub(crate) fn source(&self) -> Source<'_> {
+        match self {
+            Self::Bytes { values, scale } => Source::Bytes(values, *scale),
+            Self::Floats(values) => Source::Floats(values),
+            Self::Sparse(matrix) => Source::Entries(matrix),
+        }
+    }
+
+    /// Row, column and value of the first input that is no finite number.
+    fn first_not_finite(&self, width: usize) -> Option<(usize, usize, f32)> {
+        let position = |values: &[f32]| values.iter().position(|v| !v.is_finite());
+        match self {
+            Self::Bytes { .. } => None,
+            Self::Floats(values) => position(values).map(|at| (at / width, at % width, values[at])),
+            Self::Sparse(matrix) => (0..matrix.rows()).find_map(|row| {
+                let (columns, values) = matrix.row(row);
+                position(values).map(|at| (row, columns[at] as usize, values[at]))
+            }),
         }
     }
 
@@ -39,6 +66,7 @@ impl Inputs {
         match self {
             Self::Bytes { values, scale } => Self::Bytes { values: gather(values, rows, width), scale: *scale },
             Self::Floats(values) => Self::Floats(gather(values, rows, width)),
+            Self::Sparse(matrix) => Self::Sparse(matrix.select(rows).into()),
         }
     }
 }
@@ -75,6 +103,11 @@ impl Dataset {
         if width == 0 {
             return Err(Error::shape(format!("{name}: inputs per row"), "at least 1", 0));
         }
+        if let Inputs::Sparse(matrix) = &inputs
+            && matrix.width() != width
+        {
+            return Err(Error::shape(format!("{name}: columns of the sparse inputs"), width, matrix.width()));
+        }
         if Some(inputs.len()) != labels.len().checked_mul(width) {
             let expected = format!("{} rows x {width}", labels.len());
             return Err(Error::shape(format!("{name}: input values"), expected, inputs.len()));
@@ -83,11 +116,8 @@ impl Dataset {
             let reason = format!("label {} is out of range: the classes are 0..{}", labels[row], classes.len());
             return Err(Error::row(name, row, reason));
         }
-        if let Inputs::Floats(values) = &inputs
-            && let Some(at) = values.iter().position(|v| !v.is_finite())
-        {
-            let reason = format!("input {} is {}, not a finite number", at % width, values[at]);
-            return Err(Error::row(name, at / width, reason));
+        if let Some((row, column, value)) = inputs.first_not_finite(width) {
+            return Err(Error::row(name, row, format!("input {column} is {value}, not a finite number")));
         }
         Ok(Self { name, inputs, width, labels, classes, image: None })
     }
@@ -121,6 +151,11 @@ impl Dataset {
         match &self.inputs {
             Inputs::Bytes { values, .. } => hash.update(values),
             Inputs::Floats(values) => values.iter().for_each(|value| hash.update(value.to_le_bytes())),
+            Inputs::Sparse(matrix) => {
+                (0..matrix.rows())
+                    .flat_map(|row| matrix.dense_row(row))
+                    .for_each(|value| hash.update(value.to_le_bytes()));
+            }
         }
         self.labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
         hexadecimal(&hash.finalize())
@@ -173,7 +208,7 @@ impl Dataset {
     pub fn scale(&self) -> f32 {
         match self.inputs {
             Inputs::Bytes { scale, .. } => scale,
-            Inputs::Floats(_) => 1.0,
+            Inputs::Floats(_) | Inputs::Sparse(_) => 1.0,
         }
     }
 
@@ -187,6 +222,7 @@ impl Dataset {
         match &self.inputs {
             Inputs::Bytes { values, scale } => values[range].iter().map(|&b| f32::from(b) * scale).collect(),
             Inputs::Floats(values) => values[range].to_vec(),
+            Inputs::Sparse(matrix) => matrix.dense_row(row),
         }
     }
 

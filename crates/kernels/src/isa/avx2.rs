@@ -77,6 +77,16 @@ impl Simd for Avx2 {
         product.run::<Self, 6, 6, 1>(self);
     }
     #[inline(always)]
+    fn run_apart(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx2,fma")]
+        #[inline(never)]
+        fn apart(kernel: impl Kernel, simd: Avx2) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists only where `detect` found these features.
+        unsafe { apart(kernel, self) }
+    }
+    #[inline(always)]
     fn splat(self, x: f32) -> F32s {
         halves!(_h => _mm256_set1_ps(x))
     }
@@ -160,6 +170,16 @@ impl Simd for Avx2 {
     fn copysign(self, a: F32s, sign: F32s) -> F32s {
         let a = self.abs(a);
         halves!(h => _mm256_or_ps(a[h], _mm256_and_ps(sign[h], _mm256_set1_ps(-0.0))))
+    }
+    #[inline(always)]
+    fn or(self, a: F32s, b: F32s) -> F32s {
+        halves!(h => _mm256_or_ps(a[h], b[h]))
+    }
+    #[inline(always)]
+    fn nonzero(self, a: F32s) -> u32 {
+        let [low, high] =
+            halves!(h => _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(a[h], _mm256_setzero_ps())) as u32);
+        low | high << 8
     }
     #[inline(always)]
     fn round(self, a: F32s) -> F32s {

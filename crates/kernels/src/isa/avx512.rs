@@ -24,7 +24,7 @@ impl Avx512 {
     /// Runs `kernel` compiled for AVX-512.
     #[inline(always)]
     pub(super) fn run(self, kernel: impl Kernel) {
-        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma")]
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma,popcnt,bmi1,bmi2,lzcnt")]
         fn compiled(kernel: impl Kernel, simd: Avx512) {
             kernel.run(simd);
         }
@@ -63,6 +63,16 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn product<P: TiledProduct>(self, product: P) {
         product.run::<Self, 8, 14, 2>(self);
+    }
+    #[inline(always)]
+    fn run_apart(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma,popcnt,bmi1,bmi2,lzcnt")]
+        #[inline(never)]
+        fn apart(kernel: impl Kernel, simd: Avx512) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists only where `detect` found these features.
+        unsafe { apart(kernel, self) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -140,6 +150,24 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn copysign(self, a: __m512, sign: __m512) -> __m512 {
         op!(_mm512_or_ps(_mm512_abs_ps(a), _mm512_and_ps(sign, _mm512_set1_ps(-0.0))))
+    }
+    #[inline(always)]
+    fn or(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_or_ps(a, b))
+    }
+    #[inline(always)]
+    fn nonzero(self, a: __m512) -> u32 {
+        op!(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, _mm512_setzero_ps())).into()
+    }
+    #[inline(always)]
+    unsafe fn store_places(self, mask: u32, first: u32, to: *mut u32) -> usize {
+        // SAFETY: the caller vouches for sixteen values.
+        unsafe {
+            let places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let places = _mm512_add_epi32(places, _mm512_set1_epi32(first as i32));
+            _mm512_storeu_si512(to.cast(), _mm512_maskz_compress_epi32(mask as __mmask16, places));
+        }
+        mask.count_ones() as usize
     }
     #[inline(always)]
     fn round(self, a: __m512) -> __m512 {

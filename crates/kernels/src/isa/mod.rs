@@ -22,6 +22,9 @@ pub(crate) trait Simd: Copy {
     /// Runs a product with tiles of the size that suits the number of registers.
     fn product<P: crate::gemm::TiledProduct>(self, product: P);
 
+    /// Runs `kernel`, compiled as a function of its own.
+    fn run_apart(self, kernel: impl Kernel);
+
     /// All lanes equal to `x`.
     fn splat(self, x: f32) -> Self::F32s;
     /// Sixteen values from `from`.
@@ -74,6 +77,24 @@ pub(crate) trait Simd: Copy {
     fn abs(self, a: Self::F32s) -> Self::F32s;
     /// The magnitude of `a` with the sign of `sign`.
     fn copysign(self, a: Self::F32s, sign: Self::F32s) -> Self::F32s;
+    /// The bits of a or those of b.
+    fn or(self, a: Self::F32s, b: Self::F32s) -> Self::F32s;
+    /// Bit i is set where lane i has a bit set, its sign aside.
+    fn nonzero(self, a: Self::F32s) -> u32;
+    /// Writes `first` + i for every bit i that is set in `mask`, ascending, and gives their number.
+    ///
+    /// # Safety
+    /// `to` is valid for writing sixteen values.
+    #[inline(always)]
+    unsafe fn store_places(self, mut mask: u32, first: u32, to: *mut u32) -> usize {
+        let count = mask.count_ones() as usize;
+        for i in 0..count {
+            // SAFETY: i is below sixteen.
+            unsafe { to.add(i).write(first + mask.trailing_zeros()) }
+            mask &= mask - 1;
+        }
+        count
+    }
     /// The nearest whole number, ties to even.
     fn round(self, a: Self::F32s) -> Self::F32s;
     /// a * 2^n rounded once, for whole n in -252..=254 and a in [1/2, 2].

@@ -1,6 +1,6 @@
 //! The scalar path: sixteen lanes in an array, `mul_add` rounded once as everywhere.
 
-use super::{LANES, Simd};
+use super::{Kernel, LANES, Simd};
 use crate::gemm::TiledProduct;
 
 /// Proof of nothing: every processor can do this.
@@ -42,6 +42,10 @@ impl Simd for Scalar {
     #[inline(always)]
     fn product<P: TiledProduct>(self, product: P) {
         product.run::<Self, 2, 2, 1>(self);
+    }
+    #[inline(never)]
+    fn run_apart(self, kernel: impl Kernel) {
+        kernel.run(self);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> F32s {
@@ -119,6 +123,14 @@ impl Simd for Scalar {
     #[inline(always)]
     fn copysign(self, a: F32s, sign: F32s) -> F32s {
         zip(a, sign, f32::copysign)
+    }
+    #[inline(always)]
+    fn or(self, a: F32s, b: F32s) -> F32s {
+        zip(a, b, |a, b| f32::from_bits(a.to_bits() | b.to_bits()))
+    }
+    #[inline(always)]
+    fn nonzero(self, a: F32s) -> u32 {
+        (0..LANES).fold(0, |mask, i| mask | u32::from(a[i] != 0.0) << i)
     }
     #[inline(always)]
     fn round(self, a: F32s) -> F32s {

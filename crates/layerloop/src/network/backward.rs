@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use layerloop_kernels::dense::{self, WeightBlock, Weights};
-use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Team, Update};
+use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
+use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, Team, Update};
 
 use super::Network;
-use super::live::Live;
+use super::intake::Intake;
 use super::workspace::{Places, Workspace};
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
@@ -50,20 +50,21 @@ pub(crate) struct Moments {
 }
 
 impl Plan {
-    pub(crate) fn new(network: &Network, live: &Live) -> Self {
+    pub(crate) fn new(network: &Network, intake: &Intake) -> Self {
         let mut tasks = Vec::new();
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
         for (layer, view) in network.parameters.layers.iter().enumerate() {
             let (columns, step) = if layer == 0 { (0, FIRST_LAYER_ROWS) } else { (view.inputs(), PANEL) };
-            let taking_part = if layer == 0 { live.columns() + 1 } else { view.layout.rows() };
+            let taking_part =
+                intake.listed.as_ref().filter(|_| layer == 0).map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             for panel in view.layout.iter() {
                 for row in (0..taking_part).step_by(step) {
                     let mut task = Task { layer, panel, row, rows: step.min(taking_part - row), transposed_width: 0 };
-                    let Range { start, end } = task.block(live).stretch();
+                    let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
-                    let (stretch, width) = transposed.stretch(task.block(live));
+                    let (stretch, width) = transposed.stretch(task.block(intake));
                     transposed_cuts.push(stretch);
                     task.transposed_width = width;
                     tasks.push(task);
@@ -85,7 +86,7 @@ impl Plan {
     /// W_i^T without the bias, in panels; empty for the first layer.
     fn transposed(&self, layer: usize) -> Weights<'_> {
         let TransposedView { start, layout } = self.transposed_views[layer];
-        Weights { values: &self.transposed.values()[start..][..layout.len()], layout, listed: None }
+        Weights { values: &self.transposed.values()[start..][..layout.len()], layout }
     }
 
     /// Copies the network's weights into their transposes.
@@ -102,8 +103,8 @@ impl Plan {
         let isa = team.isa();
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
             let task = self.tasks[task];
-            let [z, delta] = operands(workspace, task.layer, rows);
-            dense::weight_gradient(isa, z, delta, task.block(&workspace.live), gradient);
+            let (z, delta) = operands(workspace, task.layer, rows);
+            dense::weight_gradient(isa, z, delta, task.block(&workspace.intake), gradient);
         });
     }
 
@@ -127,9 +128,9 @@ impl Plan {
         ];
         team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, transposed]| {
             let task = &self.tasks[task];
-            let [z, delta] = operands(workspace, task.layer, rows);
+            let (z, delta) = operands(workspace, task.layer, rows);
             let part = Part { weights: &mut *weights, first, second };
-            dense::weight_update(isa, z, delta, task.block(&workspace.live), rule, part);
+            dense::weight_update(isa, z, delta, task.block(&workspace.intake), rule, part);
             task.transpose(weights, transposed);
         });
     }
@@ -149,8 +150,8 @@ impl TransposedView {
 }
 
 impl Task {
-    fn block(self, live: &Live) -> WeightBlock<'_> {
-        let listed = live.listed.as_ref().filter(|_| self.layer == 0);
+    fn block(self, intake: &Intake) -> WeightBlock<'_> {
+        let listed = intake.listed.as_ref().filter(|_| self.layer == 0);
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
     }
 
@@ -171,9 +172,10 @@ impl Moments {
 }
 
 /// z_i^{;1} and delta_i of the first `rows` rows.
-fn operands(workspace: &Workspace, layer: usize, rows: usize) -> [layerloop_kernels::Rows<'_>; 2] {
-    let Workspace { matrices, places, .. } = workspace;
-    [places.z(layer), places.delta(layer)].map(|i| matrices[i].head(rows))
+fn operands(workspace: &Workspace, layer: usize, rows: usize) -> (Input<'_>, Rows<'_>) {
+    let Workspace { matrices, places, intake, .. } = workspace;
+    let [z, delta] = [places.z(layer), places.delta(layer)].map(|i| matrices[i].head(rows));
+    (if layer == 0 { intake.by_columns(z) } else { z.into() }, delta)
 }
 
 /// delta_L = sigma'(t_L) * q_{L+1}; then for i = L..2: delta_{i-1} = sigma'(t_{i-1}) * (W_i[:, :n_i]^T delta_i).

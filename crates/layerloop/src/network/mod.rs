@@ -1,10 +1,10 @@
-//! The fast road: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `live`,
+//! The fast road: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `intake`,
 //! `workspace`, `forward`, `backward`, `predict`, `summary`.
 
 pub(crate) mod backward;
 pub(crate) mod forward;
 mod init;
-pub(crate) mod live;
+pub(crate) mod intake;
 mod names;
 mod parameters;
 mod predict;

@@ -1,17 +1,15 @@
 //! Probabilities, losses and classes from a network that is trained.
 
+use layerloop_kernels::gather::Source;
 use layerloop_kernels::softmax::{self, Logits};
 use layerloop_kernels::{Isa, Team};
 
 use super::Network;
 use super::forward::{self, Batch};
-use super::live::Live;
-use super::workspace::{Reach, Workspace};
+use super::intake::{Intake, Road};
+use super::workspace::{Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs};
 use crate::{Error, Result};
-
-/// Rows that are predicted at a time.
-const BATCH: usize = 512;
 
 /// What a network needs for predictions: built once, used for any number of data sets.
 ///
@@ -27,16 +25,51 @@ const BATCH: usize = 512;
 #[derive(Debug)]
 pub struct Predictor<'a> {
     network: &'a Network,
+    /// A block of rows for each member of the team.
     workspace: Workspace,
     team: Team,
+    /// 0, 1, 2, ...
+    order: Vec<u32>,
+    /// The probabilities of a single row.
+    row: Vec<f32>,
 }
+
+/// Rows below which zeros are skipped without a look at how many there are.
+const FEW: usize = 8;
 
 impl<'a> Predictor<'a> {
     /// A predictor that works with `threads` threads, at least 1.
     #[must_use]
     pub fn new(network: &'a Network, threads: usize) -> Self {
-        let workspace = Workspace::new(network.spec(), BATCH, Reach::Loss, Live::all(network.spec().inputs));
-        Self { network, workspace, team: Team::new(threads.max(1), Isa::best()) }
+        let (spec, threads) = (network.spec(), threads.max(1));
+        let workspace = Workspace::new(spec, threads * block_rows(spec), Reach::Loss, Intake::all(spec.inputs));
+        let team = Team::new(threads, Isa::best());
+        Self { network, workspace, team, order: vec![0], row: vec![0.0; spec.classes()] }
+    }
+
+    /// The probabilities of every class for one row: the same bits as among others.
+    ///
+    /// Nothing is allocated and no other thread is woken.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the row does not have the network's number of inputs.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Activation, Network, Predictor, Spec};
+    /// let network = Network::new(&Spec::new(2).layer(2, Activation::Identity), 0)?;
+    /// let mut predictor = Predictor::new(&network, 1);
+    /// assert_eq!(predictor.row(&[0.0, 0.0])?, [0.5, 0.5]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn row(&mut self, row: &[f32]) -> Result<&[f32]> {
+        if row.len() != self.network.spec().inputs {
+            return Err(Error::shape("inputs of a row", self.network.spec().inputs, row.len()));
+        }
+        let mut probabilities = std::mem::take(&mut self.row);
+        self.pass(Source::Floats(row), &[], 1, &mut probabilities, &mut []);
+        self.row = probabilities;
+        Ok(&self.row)
     }
 
     /// The probabilities of every class for every row: rows x classes.
@@ -48,11 +81,14 @@ impl<'a> Predictor<'a> {
         if !inputs.len().is_multiple_of(width) {
             return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
         }
-        let rows: Vec<u32> = (0..(inputs.len() / width) as u32).collect();
-        let mut probabilities = vec![0.0; rows.len() * classes];
-        for (rows, out) in rows.chunks(BATCH).zip(probabilities.chunks_mut(BATCH * classes)) {
-            self.pass(Batch { inputs, rows, labels: &[] }, out);
+        if let Inputs::Sparse(matrix) = inputs
+            && matrix.width() != width
+        {
+            return Err(Error::shape("columns of the sparse inputs", width, matrix.width()));
         }
+        let rows = inputs.len() / width;
+        let mut probabilities = vec![0.0; rows * classes];
+        self.pass(inputs.source(), &[], rows, &mut probabilities, &mut []);
         Ok(probabilities)
     }
 
@@ -62,28 +98,38 @@ impl<'a> Predictor<'a> {
     /// [`Error::Shape`] if the data does not fit the network.
     pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
-        let classes = self.network.spec().classes();
-        let rows: Vec<u32> = (0..data.rows() as u32).collect();
-        let (mut probabilities, mut losses) = (vec![0.0; rows.len() * classes], Vec::with_capacity(rows.len()));
-        for (rows, out) in rows.chunks(BATCH).zip(probabilities.chunks_mut(BATCH * classes)) {
-            self.pass(Batch { inputs: data.inputs(), rows, labels: data.labels() }, out);
-            let loss = self.workspace.matrices[self.workspace.places.loss()].head(rows.len());
-            losses.extend(loss.values.chunks_exact(loss.stride).map(|row| row[0]));
-        }
+        let rows = data.rows();
+        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.spec().classes()], vec![0.0; rows]);
+        self.pass(data.inputs().source(), data.labels(), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
     }
 
-    /// One batch: its losses, where there are labels, stay in the workspace.
-    fn pass(&mut self, batch: Batch, out: &mut [f32]) {
-        let Self { network, workspace: Workspace { matrices, places, live, block }, team } = self;
+    /// Rows 0..`rows` of `source`: their probabilities and, where there are labels, their losses.
+    fn pass(&mut self, source: Source, labels: &[u32], rows: usize, probabilities: &mut [f32], losses: &mut [f32]) {
+        let Self { network, workspace: Workspace { matrices, places, intake, block }, team, order, .. } = self;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
-        team.for_each_block(matrices, batch.rows.len(), *block, |block| {
-            forward::forward(isa, network, batch, live, places, block);
-            if !batch.labels.is_empty() {
+        intake.road = match source {
+            Source::Bytes(..) | Source::Floats(_) if rows < FEW => Road::RowsWithoutZeros,
+            _ => Road::of(source, spec.inputs),
+        };
+        let intake = &*intake;
+        order.extend(order.len() as u32..rows as u32);
+        let batch = Batch { source, rows: &order[..rows], next: &[], labels };
+        let outs = [(probabilities, spec.classes()), (losses, usize::from(!labels.is_empty()))];
+        team.for_each_stretch(matrices, rows, *block, outs, |stretch, block, [probabilities, losses]| {
+            let batch = batch.part(stretch);
+            forward::forward(isa, network, batch, intake, places, block);
+            if !labels.is_empty() {
                 forward::loss(isa, network, batch, 1.0, places, block);
+                let loss = block.read(places.loss());
+                losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
             }
+            let logits = block.read(places.z(spec.layers.len()));
+            softmax::probabilities(
+                isa,
+                Logits { rows: logits, width: spec.logits(), output: spec.output },
+                probabilities,
+            );
         });
-        let logits = matrices[places.z(spec.layers.len())].head(batch.rows.len());
-        softmax::probabilities(isa, Logits { rows: logits, width: spec.logits(), output: spec.output }, out);
     }
 }

@@ -3,7 +3,7 @@
 use layerloop_kernels::Matrix;
 
 use super::Spec;
-use super::live::Live;
+use super::intake::Intake;
 
 /// Row-matrices of one batch, in the order in which the passes fill them: z_1 ... z_{L+1}, the losses, and the
 /// deltas from the last layer to the first.
@@ -11,8 +11,7 @@ use super::live::Live;
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
     pub(crate) places: Places,
-    /// The input columns that take part.
-    pub(crate) live: Live,
+    pub(crate) intake: Intake,
     /// Rows of a task: cut by the network's shape, never by the number of threads.
     pub(crate) block: usize,
 }
@@ -50,7 +49,7 @@ pub(crate) enum Reach {
 }
 
 impl Workspace {
-    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach, live: Live) -> Self {
+    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach, intake: Intake) -> Self {
         let layers = spec.layers.len();
         let with_one = |width: usize| {
             let mut z = Matrix::zeros(batch, width + 1);
@@ -63,17 +62,17 @@ impl Workspace {
             Reach::Loss => 1,
             Reach::Gradient => layers,
         };
-        let z = std::iter::once(live.columns()).chain(widths()).map(with_one);
+        let z = std::iter::once(intake.columns.count()).chain(widths()).map(with_one);
         let loss = std::iter::once(Matrix::zeros(batch, 1));
         let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
         let matrices = z.chain(loss).chain(delta).collect();
-        Self { matrices, places: Places { layers }, live, block: block_rows(spec) }
+        Self { matrices, places: Places { layers }, intake, block: block_rows(spec) }
     }
 }
 
 /// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache,
 /// since every task reads all of them.
-fn block_rows(spec: &Spec) -> usize {
+pub(crate) fn block_rows(spec: &Spec) -> usize {
     let largest = spec.shapes().map(|(inputs, outputs)| inputs * outputs * 4).max().unwrap_or(0);
     if largest > 512 * 1024 { 64 } else { 16 }
 }

@@ -10,7 +10,7 @@ use super::optimizer::Optimizer;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::Batch;
-use crate::network::live::Live;
+use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
@@ -129,8 +129,8 @@ pub fn fit_with(
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
-    let live = Live::of(train.inputs(), train.width());
-    let stepper = Stepper::new(Team::new(threads, isa), network, live, batch, states);
+    let intake = Intake::of(train.inputs().source(), train.width(), batch);
+    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
         steps: 0,
@@ -185,7 +185,7 @@ impl Run<'_> {
 
     /// One step on `rows`; the sum of their losses before it.
     fn step(&mut self, rows: &[u32]) -> Result<f64> {
-        let batch = Batch { inputs: self.train.inputs(), rows, labels: self.train.labels() };
+        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
         let loss = self.stepper.backpropagate(self.network, batch);
         let step = self.report.steps + 1;
         if !loss.is_finite() {

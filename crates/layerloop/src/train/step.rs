@@ -6,7 +6,7 @@ use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
 use crate::network::forward::{self, Batch};
-use crate::network::live::Live;
+use crate::network::intake::Intake;
 use crate::network::workspace::{Reach, Workspace};
 use crate::{Error, Result};
 
@@ -20,21 +20,24 @@ pub(crate) struct Stepper {
 }
 
 impl Stepper {
-    /// For batches of at most `batch` rows of data with these `live` columns, and an optimiser that keeps `states` values a weight.
-    pub(crate) fn new(mut team: Team, network: &mut Network, live: Live, batch: usize, states: usize) -> Self {
-        let mut plan = Plan::new(network, &live);
-        let workspace = Workspace::new(network.spec(), batch, Reach::Gradient, live);
+    /// For batches of at most `batch` rows of data that comes in by `intake`, and an optimiser that keeps `states` values a weight.
+    pub(crate) fn new(mut team: Team, network: &mut Network, intake: Intake, batch: usize, states: usize) -> Self {
+        let mut plan = Plan::new(network, &intake);
+        let workspace = Workspace::new(network.spec(), batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
         Self { team, workspace, plan, moments: Moments::zeros(network, states) }
     }
 
     /// Fills every z, loss and delta of the batch; gives the sum of its losses.
     pub(crate) fn backpropagate(&mut self, network: &Network, batch: Batch) -> f64 {
-        let Self { team, workspace: Workspace { matrices, places, live, block }, plan, .. } = self;
+        let Self { team, workspace: Workspace { matrices, places, intake, block }, plan, .. } = self;
         let (isa, rows, places) = (team.isa(), batch.rows.len(), *places);
         let weight = 1.0 / rows as f32;
+        intake.turn(batch);
+        let intake = &*intake;
         team.for_each_block(matrices, rows, *block, |block| {
-            forward::forward(isa, network, batch, live, places, block);
+            let batch = batch.part(block.rows());
+            forward::forward(isa, network, batch, intake, places, block);
             forward::loss(isa, network, batch, weight, places, block);
             backward::backward(isa, network, plan, places, block);
         });
@@ -50,7 +53,8 @@ impl Stepper {
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
         let spec = network.spec();
-        let widths = std::iter::once(self.workspace.live.columns()).chain(spec.layers.iter().map(|layer| layer.width));
+        let widths =
+            std::iter::once(self.workspace.intake.columns.count()).chain(spec.layers.iter().map(|layer| layer.width));
         widths.enumerate().find_map(|(i, width)| {
             let z = self.workspace.matrices[self.workspace.places.z(i)].head(rows);
             let bad = |row: &[f32]| row[..width].iter().any(|z| !z.is_finite());
@@ -98,8 +102,12 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
         return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
-    let (team, live) = (Team::new(threads.max(1), layerloop_kernels::Isa::best()), Live::all(data.width()));
-    let mut stepper = Stepper::new(team, &mut network.clone(), live, rows.len(), 0);
-    let loss = stepper.backpropagate(network, Batch { inputs: data.inputs(), rows: &rows, labels: data.labels() });
+    let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
+    let intake = Intake::of(data.inputs().source(), data.width(), rows.len());
+    let mut stepper = Stepper::new(team, &mut network.clone(), intake, rows.len(), 0);
+    let loss = stepper.backpropagate(
+        network,
+        Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() },
+    );
     Ok((loss / rows.len() as f64, stepper.gradient(network, rows.len())))
 }

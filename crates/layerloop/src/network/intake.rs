@@ -1,0 +1,186 @@
+//! How the inputs of some data enter the first layer. Every road gives the same bits, since a fused multiply-add of 0
+//! changes no sum; which one is taken is a question of time alone.
+//!
+//! A column that is 0 in every row of the data is left out: its weights have the gradient 0. 67 of MNIST's 784 pixels
+//! are such columns.
+
+use layerloop_kernels::dense::Input;
+use layerloop_kernels::gather::{Columns, Source};
+use layerloop_kernels::{Csr, Entries, Listed, Rows};
+
+use super::forward::Batch;
+
+/// Rows after which it is looked whether all columns are live already.
+const LOOK_EVERY: usize = 256;
+
+/// Rows that a tile of the product shares: a zero can be skipped where all of them have it.
+const TILE: usize = 8;
+
+/// Tiles from which the share of zeros is estimated.
+const SAMPLE: usize = 16;
+
+/// Share of the columns of a tile below which it pays to look for the others.
+const SKIPPING_PAYS: f64 = 0.75;
+
+/// Share of entries below which it pays to keep nothing else: one row at a time is slower by the step than a tile.
+const ENTRIES_PAY: f64 = 1.0 / 16.0;
+
+/// What becomes of the rows of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Road {
+    /// They are gathered and multiplied as they are.
+    Rows,
+    /// They are gathered; columns in which a whole tile is 0 are left out of its products.
+    RowsWithoutZeros,
+    /// Only their entries are looked at.
+    Entries,
+}
+
+/// How inputs enter the first layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    /// The columns that are gathered: none on the road of entries.
+    pub(crate) columns: Columns,
+    /// The rows of the first layer's weights that belong to them, the bias last; `None` for all.
+    pub(crate) listed: Option<Listed>,
+    pub(crate) road: Road,
+    /// The batch by columns, for the gradient of the weights on the road of entries.
+    by_column: Csr,
+}
+
+impl Intake {
+    /// All columns of rows of `width` values.
+    pub(crate) fn all(width: usize) -> Self {
+        let by_column = Csr::with_capacity(0, 0);
+        Self { columns: Columns::all(width), listed: None, road: Road::Rows, by_column }
+    }
+
+    /// For a run on `source`, rows of `width` values, in batches of at most `batch`.
+    pub(crate) fn of(source: Source, width: usize, batch: usize) -> Self {
+        let all = Self { road: Road::of(source, width), ..Self::all(width) };
+        let live = match source {
+            Source::Entries(csr) if all.road == Road::Entries => {
+                let by_column = Csr::with_capacity(width + 1, largest_batch(csr, batch));
+                return Self { columns: Columns::new(width, &[]), by_column, ..all };
+            }
+            Source::Entries(_) => return all,
+            Source::Bytes(values, _) => seen(values, width),
+            Source::Floats(values) => seen(values, width),
+        };
+        if live.iter().all(|&live| live) {
+            return all;
+        }
+        let columns: Vec<usize> = (0..width).filter(|&column| live[column]).collect();
+        let rows = columns.iter().copied().chain([width]).map(|row| row as u32).collect();
+        Self { columns: Columns::new(width, &columns), listed: Some(Listed::new(rows)), ..all }
+    }
+
+    /// The operand of the first layer's forward product: `z` are the rows that were gathered.
+    pub(crate) fn by_rows<'a>(&'a self, batch: Batch<'a>, z: Rows<'a>) -> Input<'a> {
+        match (self.road, batch.source) {
+            (Road::Entries, Source::Entries(csr)) => Input::Sparse(Entries::of(csr, batch.rows)),
+            _ => self.dense(z),
+        }
+    }
+
+    /// The operand of the gradient of the first layer's weights, for the batch that was turned last.
+    pub(crate) fn by_columns<'a>(&'a self, z: Rows<'a>) -> Input<'a> {
+        if self.road == Road::Entries { Input::Sparse(Entries::all(&self.by_column)) } else { self.dense(z) }
+    }
+
+    fn dense<'a>(&'a self, rows: Rows<'a>) -> Input<'a> {
+        Input::Dense { rows, listed: self.listed.as_ref(), skip_zeros: self.road == Road::RowsWithoutZeros }
+    }
+
+    /// Prepares [`Self::by_columns`] for a batch.
+    pub(crate) fn turn(&mut self, batch: Batch) {
+        if let (Road::Entries, Source::Entries(csr)) = (self.road, batch.source) {
+            self.by_column.set_transpose(csr, batch.rows);
+        }
+    }
+}
+
+impl Road {
+    /// The fastest for rows of `width` values from `source`.
+    pub(crate) fn of(source: Source, width: usize) -> Self {
+        let share = match source {
+            Source::Bytes(values, _) => share_of_columns(values, width),
+            Source::Floats(values) => share_of_columns(values, width),
+            Source::Entries(csr) => {
+                let share = csr.entries() as f64 / (csr.rows() * width).max(1) as f64;
+                if share < ENTRIES_PAY {
+                    return Self::Entries;
+                }
+                1.0 - libm::pow(1.0 - share, TILE as f64)
+            }
+        };
+        if share < SKIPPING_PAYS { Self::RowsWithoutZeros } else { Self::Rows }
+    }
+}
+
+/// Entries of the largest batch that rows of `csr` can make, its ones included.
+fn largest_batch(csr: &Csr, batch: usize) -> usize {
+    let mut entries: Vec<usize> = (0..csr.rows()).map(|row| csr.row(row).0.len()).collect();
+    entries.sort_unstable_by(|a, b| b.cmp(a));
+    entries.iter().take(batch).sum::<usize>() + batch
+}
+
+/// The share of columns in which some of a tile's rows are not 0, estimated from a few tiles.
+fn share_of_columns<T: Copy + Default + PartialEq>(values: &[T], width: usize) -> f64 {
+    let tile = TILE * width;
+    let step = (values.len() / tile / SAMPLE).max(1);
+    let (mut taken, mut all) = (0, 0);
+    for rows in values.chunks(tile).step_by(step).take(SAMPLE) {
+        let live = seen(rows, width);
+        taken += live.iter().filter(|&&live| live).count();
+        all += width;
+    }
+    f64::from(taken as u32) / f64::from(all.max(1) as u32)
+}
+
+/// Whether each column has a value other than 0.
+fn seen<T: Copy + Default + PartialEq>(values: &[T], width: usize) -> Vec<bool> {
+    let mut seen = vec![false; width];
+    for some in values.chunks(width * LOOK_EVERY) {
+        for row in some.chunks_exact(width) {
+            seen.iter_mut().zip(row).for_each(|(seen, &value)| *seen |= value != T::default());
+        }
+        if seen.iter().all(|&seen| seen) {
+            break;
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_zeros_are_left_out() {
+        let rows = [[0.0, 1.0, 0.0, 0.0, -0.0, 2.0], [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]].concat();
+        let intake = Intake::of(Source::Floats(&rows), 6, 2);
+        assert_eq!(intake.columns, Columns::new(6, &[1, 2, 5]));
+        assert_eq!(intake.listed.unwrap().rows(), [1, 2, 5, 6]);
+        let all = Intake::of(Source::Bytes(&[1, 2], 1.0), 2, 1);
+        assert!(all.listed.is_none() && all.columns.count() == 2);
+    }
+
+    #[test]
+    fn the_road_follows_the_share_of_zeros() {
+        let rows = |every: usize| Vec::from_iter((0..64 * 100).map(|i| f32::from(u8::from(i * 31 % every == 0))));
+        let road = |every| Road::of(Source::Floats(&rows(every)), 100);
+        assert_eq!([1, 3, 64].map(road), [Road::Rows, Road::Rows, Road::RowsWithoutZeros]);
+        let csr = |entries: u32| {
+            Csr::new(100, vec![0, entries as usize], (0..entries).collect(), vec![1.0; entries as usize])
+        };
+        let road = |entries| Road::of(Source::Entries(&csr(entries).unwrap()), 100);
+        assert_eq!([0, 5, 10, 50].map(road), [Road::Entries, Road::Entries, Road::RowsWithoutZeros, Road::Rows]);
+    }
+
+    #[test]
+    fn there_is_room_for_the_largest_batch() {
+        let csr = Csr::new(3, vec![0, 2, 2, 5, 6], vec![0, 2, 0, 1, 2, 1], vec![1.0; 6]).unwrap();
+        assert_eq!([1, 2, 9].map(|batch| largest_batch(&csr, batch)), [4, 7, 15]);
+    }
+}
