@@ -248,6 +248,9 @@ pub(crate) fn product(
 /// The longest inner dimension whose zeros are looked for.
 const LONGEST: usize = 4096;
 
+/// Steps ahead of the one at work for which B is asked for where steps are left out, since no prefetcher can guess them.
+const AHEAD: usize = 8;
+
 struct Product<'a, A, O, E> {
     rows: Range<usize>,
     operands: Operands<'a, A, O>,
@@ -341,12 +344,24 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Sums<'_, A, O
             return self.over(simd, 0..inner);
         }
         let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
-        // SAFETY: `product` checked the rows and `inner`; `nonzero` has written as many steps as it counted.
+        // SAFETY: `product` checked the rows and `inner`; `nonzero` has written as many steps as it counted, and there is
+        // room for some more.
         let steps = unsafe {
             let count = a.nonzero::<S, H>(simd, self.row, inner, steps.as_mut_ptr().cast());
-            std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count)
+            steps[count..count + AHEAD].fill(MaybeUninit::new(0));
+            std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count + AHEAD)
         };
-        self.over(simd, steps.iter().map(|&k| k as usize));
+        let Columns { values, row, order, .. } = self.operands.b;
+        let from = values.as_ptr().wrapping_add(self.column);
+        let steps = steps.windows(AHEAD + 1).map(|steps| {
+            // SAFETY: every step is below `inner`, and 0 if there is any.
+            let ahead = from.wrapping_add(unsafe { order.row(steps[AHEAD] as usize) } * row);
+            for v in 0..V {
+                simd.prefetch(ahead.wrapping_add(v * LANES).cast());
+            }
+            steps[0] as usize
+        });
+        self.over(simd, steps);
     }
 }
 
