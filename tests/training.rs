@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use layerloop::data::{Dataset, Inputs};
-use layerloop::network::{Activation, Network, Spec};
+use layerloop::data::{Csr, Dataset, Inputs};
+use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, StepEnd, fit, fit_with};
 use layerloop::{Error, Result};
@@ -41,6 +41,65 @@ fn equal_seeds_give_equal_bits_whatever_the_threads() {
         }
         assert_ne!(trained(&FitOptions { seed: 1, ..options }).unwrap(), once);
     }
+}
+
+/// 300 rows of 400 inputs, `per_row` of them not 0, as numbers and as entries.
+fn sparse_data(per_row: usize) -> Result<[Dataset; 2]> {
+    let (rows, width) = (300, 400);
+    let mut stream = Stream::new(2, "test", 0);
+    let mut dense = vec![0.0; rows * width];
+    for row in dense.chunks_mut(width) {
+        // Column 7 is 0 in every row.
+        (0..per_row).for_each(|_| row[8 + stream.below(width - 8)] = stream.uniform() - 0.5);
+    }
+    let entries: Vec<usize> = (0..dense.len()).filter(|&i| dense[i] != 0.0).collect();
+    let starts = (0..=rows).map(|row| entries.partition_point(|&i| i < row * width)).collect();
+    let columns = entries.iter().map(|i| (i % width) as u32).collect();
+    let csr = Csr::new(width, starts, columns, entries.iter().map(|&i| dense[i]).collect()).expect("ascending columns");
+    let labels: Vec<u32> =
+        (0..rows).map(|row| u32::from(dense[row * width..][..200].iter().sum::<f32>() > 0.0)).collect();
+    let data = |inputs| Dataset::new("sparse", inputs, width, labels.clone(), ["a", "b"]);
+    Ok([data(Inputs::Floats(dense.into()))?, data(Inputs::Sparse(csr.into()))?])
+}
+
+#[test]
+fn entries_and_numbers_give_the_same_bits() -> Result<()> {
+    // 3 a row take the road of entries, 40 are gathered with their zeros skipped, 400 as they are.
+    for (per_row, optimizer) in
+        [(3, Optimizer::ADAM), (3, Optimizer::Sgd), (40, Optimizer::ADAM), (400, Optimizer::Sgd)]
+    {
+        let [dense, sparse] = sparse_data(per_row)?;
+        assert_eq!(dense.sha256(), sparse.sha256());
+        assert_eq!(dense.select(&[5, 2]).row(1), sparse.select(&[5, 2]).row(1));
+        let mut all = Vec::new();
+        for (data, threads) in [&dense, &sparse].into_iter().flat_map(|data| [1, 2, 3].map(|threads| (data, threads))) {
+            let spec = Spec::new(400).layer(46, Activation::Relu).layer(2, Activation::Identity);
+            let mut network = Network::new(&spec, 0)?;
+            fit(&mut network, data, &FitOptions { optimizer, batch: 64, threads: Some(threads), ..options() })?;
+            let (probabilities, losses) = Predictor::new(&network, threads).judge(data)?;
+            assert_eq!(Predictor::new(&network, 2).probabilities(data.inputs())?, probabilities);
+            let (loss, gradient) = layerloop::train::loss_and_gradient(&network, data, threads)?;
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            all.push((network.sha256(), bits(probabilities), bits(losses), loss.to_bits(), bits(gradient)));
+        }
+        assert!(all.iter().all(|one| *one == all[0]), "{per_row} a row, {optimizer:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_row_alone_has_the_bits_that_it_has_among_others() -> Result<()> {
+    for data in [data()?, sparse_data(40)?[0].clone()] {
+        let spec = Spec::new(data.width()).layer(33, Activation::Sigmoid).layer(3, Activation::Identity);
+        let network = Network::new(&spec, 0)?;
+        let mut predictor = Predictor::new(&network, 2);
+        let together = predictor.probabilities(data.inputs())?;
+        for (row, among_others) in together.chunks(3).enumerate() {
+            assert_eq!(predictor.row(&data.row(row))?, among_others, "row {row}");
+        }
+        assert!(predictor.row(&[0.0]).unwrap_err().to_string().starts_with("inputs of a row: expected"));
+    }
+    Ok(())
 }
 
 /// Counts, and stops the run after a given step.
@@ -107,6 +166,16 @@ fn a_step_allocates_nothing() {
     };
     assert!(allocations(1) > 0, "the counter counts");
     assert_eq!(allocations(1), allocations(30), "330 steps allocate as often as 11");
+    let [_, sparse] = sparse_data(3).unwrap();
+    let allocations = |epochs| {
+        let mut network = Network::new(&Spec::new(400).layer(2, Activation::Identity), 0).unwrap();
+        let options = FitOptions { epochs, ..options() };
+        allocation_counter::measure(|| drop(fit(&mut network, &sparse, &options))).count_total
+    };
+    assert_eq!(allocations(1), allocations(30), "entries too");
+    let network = network(Activation::Sigmoid).unwrap();
+    let mut predictor = Predictor::new(&network, 1);
+    assert_eq!(allocation_counter::measure(|| drop(predictor.row(&[0.5; 5]).map(<[f32]>::len))).count_total, 0);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #[path = "../data_dir.rs"]
 mod data_dir;
+
+mod bench;
 mod disks;
 mod downloads;
 mod faults;

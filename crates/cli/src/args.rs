@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use layerloop::network::{Activation, Named, Output};
 use layerloop::train::Optimizer;
 
+use crate::commands::bench;
+
 /// Feedforward neural networks: train, judge, use and check them.
 #[derive(Debug, Parser)]
 #[command(name = "layerloop", version, arg_required_else_help = true)]
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Summary(Summary),
     /// Compare the gradient of the fast road, of the derivation and of central differences
     CheckGradients(CheckGradients),
+    /// Measure this machine, and how near to its floor training and predicting come
+    Bench(Bench),
 }
 
 #[derive(Debug, Parser)]
@@ -128,6 +132,25 @@ pub(crate) struct CheckGradients {
     /// A model that `train` saved [default: a small random network with every activation]
     pub(crate) model: Option<PathBuf>,
     /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Bench {
+    /// Folder that has MNIST's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What to measure, several times if wanted [default: floor, notebook, wide, large, tiny, predict]
+    #[arg(long, value_name = "JOB", value_parser = PossibleValuesParser::new(bench::NAMES))]
+    pub(crate) job: Vec<String>,
+    /// Threads [default: what a job keeps busy; for the floor, the processor's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Runs of a job, of which the median counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) repeats: u16,
+    /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> layerloop::Result<Outcome> {
     match command {
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),

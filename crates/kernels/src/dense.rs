@@ -456,7 +456,8 @@ mod tests {
         let listed = Listed::new((0..inputs as u32).filter(|k| k % 3 == 1 || *k > 25).collect());
         let columns: Vec<usize> = listed.rows().iter().map(|&k| k as usize).collect();
         // Few entries, some of them in whole rows and tiles of zeros; the last column is the ones of the bias.
-        let entry = |row: usize, column: usize| column + 1 == inputs || (row % 9 < 4 && (row * 7 + column) % 5 == 0);
+        let entry =
+            |row: usize, column: usize| column + 1 == inputs || (row % 9 < 4 && (row * 7 + column).is_multiple_of(5));
         let live = |i: &usize| columns.contains(&(i % inputs)) && entry(i / inputs, i % inputs);
         let mut wide = plain(batch * inputs, 3);
         wide.iter_mut().enumerate().for_each(|(i, z)| {

@@ -6,10 +6,12 @@
 //! - [`softmax`]: both output maps, fused with cross-entropy.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
+//! - [`floor`]: what the processor can do at best.
 //! - [`mod@reference`]: the slow, obvious versions that judge the fast ones.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod dense;
+pub mod floor;
 mod function;
 pub mod gather;
 mod gemm;

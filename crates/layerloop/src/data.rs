@@ -24,6 +24,16 @@ pub enum Inputs {
     Floats(Arc<[f32]>),
     /// Rows that are almost all zeros, by the entries that are not: the bits of [`Inputs::Floats`], in less memory and,
     /// below some 6 % of entries, less time.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{Csr, Dataset, Inputs};
+    /// // Row 0 has a 1 in column 2, row 1 a 1 in column 0.
+    /// let rows = Csr::new(1000, vec![0, 1, 2], vec![2, 0], vec![1.0, 1.0]).expect("columns that ascend");
+    /// let data = Dataset::new("words", Inputs::Sparse(rows.into()), 1000, vec![0, 1], ["no", "yes"])?;
+    /// assert_eq!(data.row(0)[..3], [0.0, 0.0, 1.0]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     Sparse(Arc<Csr>),
 }
 
@@ -410,6 +420,16 @@ mod tests {
         );
         let nan = refused(floats(&[0.0, 0.0, 0.0, f32::NAN]), 2, vec![0, 1]);
         assert_eq!(nan, "d, row 1: input 1 is NaN, not a finite number");
+    }
+
+    #[test]
+    fn wrong_entries_are_refused_with_value_and_place() {
+        let refused = |width, values: Vec<f32>| {
+            let csr = Csr::new(3, vec![0, 1, 2], vec![2, 1], values).unwrap();
+            Dataset::new("d", Inputs::Sparse(csr.into()), width, vec![0, 1], ["a", "b"]).unwrap_err().to_string()
+        };
+        assert_eq!(refused(4, vec![1.0, 2.0]), "d: columns of the sparse inputs: expected 4, got 3");
+        assert_eq!(refused(3, vec![1.0, f32::INFINITY]), "d, row 1: input 1 is inf, not a finite number");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One file a command: what was typed becomes what is done.
 
+pub(crate) mod bench;
 pub(crate) mod check_gradients;
 pub(crate) mod eval;
 pub(crate) mod predict;

@@ -1,0 +1,27 @@
+//! What this machine can do at best.
+
+use layerloop_kernels::{Team, floor};
+use serde_json::json;
+
+use super::{Measured, Setting};
+
+pub(super) fn measure(setting: &mut Setting) -> Measured {
+    let Setting { threads, isa, .. } = *setting;
+    let rates = |threads| {
+        let mut team = Team::new(threads, isa);
+        [floor::fma_rate(&mut team), floor::read_rate(&mut team)]
+    };
+    let ([fma_1, read_1], [fma, read]) = (rates(1), rates(threads));
+    setting.peak = Some(fma);
+    Measured {
+        object: json!({
+            "job": "floor", "threads": threads, "isa": isa.name(), "fma_gflops": fma, "read_gbps": read,
+            "fma_gflops_1_thread": fma_1, "read_gbps_1_thread": read_1,
+        }),
+        text: format!(
+            "floor     {isa}: {fma:.0} Gflop/s of f32 fused multiply-adds on {threads} threads ({fma_1:.0} on one), \
+             {read:.0} GB/s read from memory ({read_1:.0})",
+            isa = isa.name()
+        ),
+    }
+}

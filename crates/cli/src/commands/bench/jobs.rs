@@ -1,0 +1,154 @@
+//! The training jobs, as a table.
+
+use std::path::Path;
+
+use layerloop::Result;
+use layerloop::data::{Dataset, Inputs};
+use layerloop::metrics::evaluate;
+use layerloop::network::{Activation, Network, Output, Predictor, Spec};
+use layerloop::train::rng::Stream;
+use layerloop::train::{FitOptions, Optimizer, fit};
+use serde_json::json;
+
+use super::{Measured, Setting, median};
+use crate::data;
+
+/// A network, its data, and how it is trained: Adam or SGD at 1e-3, cross-entropy.
+pub(super) struct Job {
+    pub(super) name: &'static str,
+    data: Data,
+    hidden: &'static [usize],
+    activation: Activation,
+    optimizer: Optimizer,
+    batch: usize,
+    epochs: usize,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Copy)]
+enum Data {
+    Mnist,
+    /// Rows of 20 random numbers, whose class is what a small random network says of them.
+    Table {
+        rows: usize,
+        classes: usize,
+    },
+}
+
+const TINY: Data = Data::Table { rows: 10_000, classes: 2 };
+const ODD: Data = Data::Table { rows: 1_010, classes: 3 };
+
+const fn adam(name: &'static str, data: Data, hidden: &'static [usize], activation: Activation) -> Job {
+    Job { name, data, hidden, activation, optimizer: Optimizer::ADAM, batch: 128, epochs: 20 }
+}
+
+const fn odd(name: &'static str, activation: Activation, optimizer: Optimizer) -> Job {
+    Job { batch: 50, optimizer, ..adam(name, ODD, &[33, 17], activation) }
+}
+
+pub(super) const JOBS: [Job; 8] = [
+    adam("notebook", Data::Mnist, &[32], Activation::Sigmoid),
+    Job { epochs: 5, ..adam("wide", Data::Mnist, &[256, 128], Activation::Relu) },
+    Job { batch: 512, epochs: 2, ..adam("large", Data::Mnist, &[1024, 1024], Activation::Relu) },
+    Job { batch: 64, ..adam("tiny", TINY, &[64, 64], Activation::Relu) },
+    odd("odd-relu-adam", Activation::Relu, Optimizer::ADAM),
+    odd("odd-relu-sgd", Activation::Relu, Optimizer::Sgd),
+    odd("odd-tanh-adam", Activation::Tanh, Optimizer::ADAM),
+    odd("odd-tanh-sgd", Activation::Tanh, Optimizer::Sgd),
+];
+
+impl Job {
+    /// Trains it a few times.
+    pub(super) fn measure(&self, setting: &Setting) -> Result<Measured> {
+        let (train, test) = self.data.load(setting.args.data_dir.as_deref())?;
+        let classes = train.classes().len();
+        let spec = Spec::classifier(train.width(), self.hidden, self.activation, classes, Output::Softmax);
+        let options = FitOptions {
+            epochs: self.epochs,
+            batch: self.batch,
+            optimizer: self.optimizer,
+            threads: setting.args.threads.map(usize::from),
+            ..FitOptions::default()
+        };
+        let mut network = Network::new(&spec, 0)?;
+        let (mut seconds, mut threads) = (Vec::new(), 0);
+        for _ in 0..setting.args.repeats {
+            network = Network::new(&spec, 0)?;
+            let report = fit(&mut network, &train, &options)?;
+            seconds.push(report.seconds);
+            threads = report.threads;
+        }
+        let accuracy = evaluate(&network, &test, setting.threads)?.accuracy;
+        let gflop = gflop_of_a_row(&spec) * (train.rows() * self.epochs) as f64;
+        let (middle, rate) = (median(&seconds), gflop / median(&seconds));
+        let [fastest, slowest] = [f64::min, f64::max].map(|f| seconds.iter().copied().fold(middle, f));
+        let of_floor = setting.peak.map(|peak| rate / peak);
+        let hash = network.sha256();
+        Ok(Measured {
+            object: json!({
+                "job": self.name, "network": spec.to_string(), "batch": self.batch, "epochs": self.epochs,
+                "threads": threads, "isa": setting.isa.name(), "train_s": middle, "all_s": seconds,
+                "accuracy": accuracy, "gflop": gflop, "gflops": rate, "of_floor": of_floor, "weights_sha256": hash,
+            }),
+            text: format!(
+                "{:9} {spec}, batch {}, {} epochs, {threads} threads\n          {middle:.4} s ({fastest:.4} to {slowest:.4}), accuracy \
+                 {accuracy:.4}, {rate:.0} Gflop/s of {gflop:.0} dense Gflop{}, weights {}",
+                self.name,
+                self.batch,
+                self.epochs,
+                of_floor.map(|share| format!(", {:.0} % of the floor", 100.0 * share)).unwrap_or_default(),
+                &hash[..8],
+            ),
+        })
+    }
+}
+
+/// Dense arithmetic of a row's step, in 10^9 operations: forward, gradient of the weights, and gradient of the input but
+/// for the first layer, 2 n_in n_out each.
+pub(super) fn gflop_of_a_row(spec: &Spec) -> f64 {
+    let product = |(inputs, outputs)| 2.0 * inputs as f64 * outputs as f64;
+    let first = spec.shapes().next().map_or(0.0, product);
+    (3.0 * spec.shapes().map(product).sum::<f64>() - first) * 1e-9
+}
+
+impl Data {
+    /// Rows to train on, and rows to judge by.
+    fn load(self, data_dir: Option<&Path>) -> Result<(Dataset, Dataset)> {
+        match self {
+            Self::Mnist => mnist(data_dir),
+            Self::Table { rows, classes } => {
+                let table = table(rows + rows / 10, classes)?;
+                Ok((table.head(rows), table.select(&Vec::from_iter(rows..table.rows()))))
+            }
+        }
+    }
+}
+
+/// MNIST's two parts.
+pub(super) fn mnist(data_dir: Option<&Path>) -> Result<(Dataset, Dataset)> {
+    let loaded = data::load(Path::new("mnist"), data_dir)?;
+    Ok((loaded.train, loaded.test))
+}
+
+fn table(rows: usize, classes: usize) -> Result<Dataset> {
+    const WIDTH: usize = 20;
+    let mut stream = Stream::new(0, "bench", 0);
+    let values: Vec<f32> = (0..rows * WIDTH).map(|_| 2.0 * stream.uniform() - 1.0).collect();
+    let inputs = Inputs::Floats(values.into());
+    let teacher = Network::new(&Spec::new(WIDTH).layer(8, Activation::Tanh).layer(classes, Activation::Identity), 1)?;
+    let answers = Predictor::new(&teacher, 1).probabilities(&inputs)?;
+    let labels: Vec<u32> = answers.chunks(classes).map(|row| layerloop::data::onecold(row) as u32).collect();
+    Dataset::new("table", inputs, WIDTH, labels, (0..classes).map(|class| class.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notebook_job_is_122_gflop() {
+        let spec = Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::Softmax);
+        let gflop = gflop_of_a_row(&spec) * 60_000.0 * 20.0;
+        assert!((gflop - 122.7).abs() < 0.1, "{gflop}");
+    }
+}

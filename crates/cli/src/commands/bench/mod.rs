@@ -1,0 +1,104 @@
+//! `layerloop bench`
+
+mod floor;
+mod jobs;
+mod predict;
+mod same_bits;
+mod sweep;
+
+use std::thread::available_parallelism;
+
+use layerloop::Result;
+use layerloop_kernels::{Isa, Team};
+use serde_json::Value;
+
+use self::jobs::JOBS;
+use crate::Outcome;
+use crate::args::Bench;
+use crate::output::line;
+
+/// Everything that can be measured.
+pub(crate) const NAMES: [&str; 12] = [
+    "floor",
+    "notebook",
+    "wide",
+    "large",
+    "tiny",
+    "predict",
+    "sweep",
+    "same-bits", //
+    "odd-relu-adam",
+    "odd-relu-sgd",
+    "odd-tanh-adam",
+    "odd-tanh-sgd",
+];
+
+/// What is measured where nothing is named.
+const DEFAULT: [&str; 6] = ["floor", "notebook", "wide", "large", "tiny", "predict"];
+
+/// One measurement: an object for programs, a text for people.
+struct Measured {
+    object: Value,
+    text: String,
+}
+
+/// What a measurement needs to know.
+struct Setting<'a> {
+    args: &'a Bench,
+    threads: usize,
+    isa: Isa,
+    /// Peak rate of fused multiply-adds in Gflop/s, where it was measured.
+    peak: Option<f64>,
+}
+
+pub(crate) fn run(args: &Bench) -> Result<Outcome> {
+    let isa = Isa::chosen().map_err(|reason| layerloop::Error::config("LAYERLOOP_ISA", reason))?;
+    let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let named: Vec<&str> = args.job.iter().map(String::as_str).collect();
+    let names = if named.is_empty() { DEFAULT.to_vec() } else { named };
+    let mut setting = Setting { args, threads, isa, peak: None };
+    // The sweep has no other measure than the floor; people want to see how near a job comes to it.
+    if names.contains(&"sweep") || !args.json {
+        setting.peak = Some(layerloop_kernels::floor::fma_rate(&mut Team::new(threads, isa)));
+    }
+    let mut outcome = Outcome::Done;
+    for name in names {
+        let show = |measured: Measured| line(if args.json { measured.object.to_string() } else { measured.text });
+        match name {
+            "floor" => show(floor::measure(&mut setting))?,
+            "predict" => show(predict::measure(&setting)?)?,
+            "sweep" => sweep::measure(&setting, show)?,
+            "same-bits" => outcome = same_bits::measure(&setting, show)?,
+            _ => {
+                for job in JOBS.iter().filter(|job| job.name == name) {
+                    show(job.measure(&setting)?)?;
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// The middle one of some figures.
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_something_that_can_be_measured() {
+        let others = ["floor", "predict", "sweep", "same-bits"];
+        assert!(NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
+        assert!(JOBS.iter().all(|job| NAMES.contains(&job.name)) && DEFAULT.iter().all(|name| NAMES.contains(name)));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert_eq!([median(&[3.0]), median(&[9.0, 1.0, 2.0])], [3.0, 2.0]);
+    }
+}

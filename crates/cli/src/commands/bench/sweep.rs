@@ -1,0 +1,124 @@
+//! Networks of many shapes, so that nobody tunes to four jobs: a step's rate as a share of the floor.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use layerloop::Result;
+use layerloop::data::{Dataset, Inputs};
+use layerloop::network::{Activation, Network, Spec};
+use layerloop::train::rng::Stream;
+use layerloop::train::{Callback, FitOptions, StepEnd, fit_with};
+use serde_json::json;
+
+use super::jobs::gflop_of_a_row;
+use super::{Measured, Setting, median};
+
+/// Widths of all layers, of the inputs too; each odd one stands before its padded size.
+const WIDTHS: [usize; 17] = [8, 16, 32, 33, 46, 48, 64, 100, 112, 128, 256, 257, 272, 512, 1024, 2048, 4096];
+const BATCHES: [usize; 3] = [16, 128, 1024];
+const LAYERS: [usize; 4] = [1, 2, 3, 6];
+
+/// The time that a point takes, more or less.
+const TIME: Duration = Duration::from_millis(100);
+
+/// Points with more parameters are left out: they take a gigabyte each.
+const MOST_PARAMETERS: usize = 20_000_000;
+
+/// One shape and its share of the peak rate.
+struct Point {
+    width: usize,
+    batch: usize,
+    layers: usize,
+    of_floor: f64,
+}
+
+pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) -> Result<()> {
+    let peak = setting.peak.unwrap_or(f64::NAN);
+    let mut points: Vec<Point> = Vec::new();
+    for width in WIDTHS {
+        let mut cells = Vec::new();
+        for (layers, batch) in LAYERS.iter().flat_map(|&layers| BATCHES.map(|batch| (layers, batch))) {
+            let spec = (0..layers).fold(Spec::new(width), |spec, _| spec.layer(width, Activation::Relu));
+            if spec.parameters() > MOST_PARAMETERS {
+                cells.push("-".into());
+                continue;
+            }
+            let rate = gflop_of_a_row(&spec) * batch as f64 / seconds_of_a_step(&spec, batch, setting.threads)?;
+            let point = Point { width, batch, layers, of_floor: rate / peak };
+            cells.push(format!("{:.0} %", 100.0 * point.of_floor));
+            if setting.args.json {
+                show(Measured { object: point.object("sweep", setting), text: String::new() })?;
+            }
+            points.push(point);
+        }
+        if !setting.args.json {
+            let cells: String = cells.iter().map(|cell| format!("{cell:>7}")).collect();
+            let head = if width == WIDTHS[0] { header() } else { String::new() };
+            show(Measured { object: json!(null), text: format!("{head}{width:5}{cells}") })?;
+        }
+    }
+    let worst = points.iter().min_by(|a, b| a.of_floor.total_cmp(&b.of_floor));
+    worst.map_or(Ok(()), |worst| {
+        let Point { width, batch, layers, of_floor } = worst;
+        show(Measured {
+            object: worst.object("sweep-worst", setting),
+            text: format!(
+                "worst: width {width}, batch {batch}, layers {layers}: {:.1} % of {peak:.0} Gflop/s",
+                100.0 * of_floor
+            ),
+        })
+    })
+}
+
+impl Point {
+    fn object(&self, job: &str, setting: &Setting) -> serde_json::Value {
+        json!({
+            "job": job, "width": self.width, "batch": self.batch, "layers": self.layers, "threads": setting.threads,
+            "isa": setting.isa.name(), "of_floor": self.of_floor,
+        })
+    }
+}
+
+/// Two lines over the columns.
+fn header() -> String {
+    let columns = || LAYERS.iter().flat_map(|layers| BATCHES.map(|batch| (layers, batch)));
+    let layers: String = columns().map(|(layers, _)| format!("{layers:>7}")).collect();
+    let batches: String = columns().map(|(_, batch)| format!("{batch:>7}")).collect();
+    format!(
+        "sweep: a training step (Adam, relu, all layers `width` wide), as a share of the fused multiply-add peak\n\
+             layers {}\nbatch  {}\nwidth\n",
+        &layers[2..],
+        &batches[2..]
+    )
+}
+
+/// The median time of a training step, after a first one.
+fn seconds_of_a_step(spec: &Spec, batch: usize, threads: usize) -> Result<f64> {
+    struct Watch {
+        start: Instant,
+        last: Instant,
+        steps: Vec<f64>,
+    }
+    impl Callback for Watch {
+        fn on_step(&mut self, end: &StepEnd, _: &Network) -> ControlFlow<()> {
+            let now = Instant::now();
+            if end.step == 1 {
+                self.start = now;
+            } else {
+                self.steps.push((now - self.last).as_secs_f64());
+            }
+            self.last = now;
+            if end.step > 2 && now - self.start > TIME { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    let (rows, classes) = (4 * batch, spec.classes());
+    let mut stream = Stream::new(0, "bench", 1);
+    let inputs = Inputs::Floats((0..rows * spec.inputs).map(|_| stream.uniform() - 0.5).collect());
+    let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
+    let data = Dataset::new("sweep", inputs, spec.inputs, labels, (0..classes).map(|class| class.to_string()))?;
+    let now = Instant::now();
+    let mut watch = Watch { start: now, last: now, steps: Vec::with_capacity(1 << 20) };
+    let options = FitOptions { epochs: 1 << 20, batch, threads: Some(threads), ..FitOptions::default() };
+    fit_with(&mut Network::new(spec, 0)?, &data, &options, &mut watch)?;
+    Ok(median(&watch.steps))
+}

@@ -1,0 +1,123 @@
+//! What the processor can do at best: the floor under every time.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::gemm::TiledProduct;
+use crate::isa::{Kernel, LANES, Simd};
+use crate::matrix::Matrix;
+use crate::team::Team;
+
+/// How long each figure is measured for; the best stretch counts.
+const TIME: Duration = Duration::from_millis(300);
+
+/// Fused multiply-adds that depend on each other, in each of a tile's chains.
+const CHAIN: usize = 20_000;
+
+/// Floating-point operations a second of independent fused multiply-adds, two each, on every member of the team.
+///
+/// # Units
+/// Gflop/s.
+#[must_use]
+pub fn fma_rate(team: &mut Team) -> f64 {
+    // More tasks than members, so that one who is late holds nobody up.
+    let tasks = 16 * team.threads();
+    let mut flops = vec![Matrix::zeros(tasks, 1)];
+    best_rate(|| {
+        let isa = team.isa();
+        team.for_each_block(&mut flops, tasks, 1, |block| {
+            let ([out], []) = block.write([0], []);
+            isa.run(Chains { flops: &mut out.values[0] });
+        });
+        flops[0].values().iter().map(|&flops| f64::from(flops)).sum()
+    })
+}
+
+/// Bytes a second that the team reads from memory, from an array larger than any cache.
+///
+/// # Units
+/// GB/s, 10^9 bytes.
+#[must_use]
+pub fn read_rate(team: &mut Team) -> f64 {
+    const ROWS: usize = 4096;
+    const ROW: usize = 16 * 1024;
+    let isa = team.isa();
+    let mut array = vec![Matrix::zeros(ROWS, ROW)];
+    array[0].values_mut().fill(1.0); // untouched pages would all be the same one
+    best_rate(|| {
+        team.for_each_block(&mut array, ROWS, 4, |block| isa.run(Sum { values: block.read(0).values }));
+        (ROWS * ROW * size_of::<f32>()) as f64
+    })
+}
+
+/// The largest rate, in 10^9 a second, of some repetitions of `work`, which says how much it did.
+fn best_rate(mut work: impl FnMut() -> f64) -> f64 {
+    let (start, mut best) = (Instant::now(), 0.0_f64);
+    while start.elapsed() < TIME {
+        let once = Instant::now();
+        let amount = work();
+        best = best.max(amount / once.elapsed().as_secs_f64() * 1e-9);
+    }
+    best
+}
+
+/// As many chains of fused multiply-adds as a tile of the product has.
+struct Chains<'a> {
+    flops: &'a mut f32,
+}
+
+impl Kernel for Chains<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        simd.product(self);
+    }
+}
+
+impl TiledProduct for Chains<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const H: usize, const T: usize, const V: usize>(self, simd: S) {
+        let (a, b) = (simd.splat(black_box(0.5)), simd.splat(black_box(1.0)));
+        let mut chains = [[simd.splat(0.0); V]; H];
+        for _ in 0..CHAIN {
+            for chain in chains.as_flattened_mut() {
+                *chain = simd.mul_add(*chain, a, b);
+            }
+        }
+        let ends: f32 = chains.as_flattened().iter().map(|&chain| simd.sum_lanes(chain)).sum();
+        *self.flops = (2 * CHAIN * H * V * LANES) as f32 + 0.0 * black_box(ends);
+    }
+}
+
+/// The sum of an array, for the sake of reading it.
+struct Sum<'a> {
+    values: &'a [f32],
+}
+
+impl Kernel for Sum<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut sums = [simd.splat(0.0); 4];
+        for values in self.values.chunks_exact(4 * LANES) {
+            for (sum, values) in sums.iter_mut().zip(values.chunks_exact(LANES)) {
+                // SAFETY: the chunk has sixteen values.
+                *sum = simd.add(*sum, unsafe { simd.load(values.as_ptr()) });
+            }
+        }
+        black_box(sums.map(|sum| simd.sum_lanes(sum)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+
+    #[test]
+    fn the_floor_is_finite_and_above_zero_on_every_isa() {
+        for isa in Isa::available() {
+            let mut team = Team::new(2, isa);
+            let rates = [fma_rate(&mut team), read_rate(&mut team)];
+            assert!(rates.iter().all(|rate| rate.is_finite() && *rate > 0.0), "{}: {rates:?}", isa.name());
+        }
+    }
+}
