@@ -1,13 +1,15 @@
 //! Instruction sets: a value that proves what the processor can do, and sixteen lanes written once for all of them.
 //!
 //! A kernel is written against [`Simd`], whose vector has sixteen f32 lanes on every instruction set: one AVX-512
-//! register, two of AVX2, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
+//! register, two of AVX2, four of NEON, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
 //! gives the same bits by construction; [`Isa::run`] compiles the kernel for each set and picks one.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// Number of lanes of a vector, on every instruction set.
@@ -126,6 +128,8 @@ enum Set {
     Avx2(avx2::Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
 }
 
 impl Isa {
@@ -138,6 +142,8 @@ impl Isa {
             avx2::Avx2::detect().map(Set::Avx2),
             #[cfg(target_arch = "x86_64")]
             avx512::Avx512::detect().map(Set::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            neon::Neon::detect().map(Set::Neon),
         ]
         .into_iter()
         .flatten()
@@ -170,7 +176,7 @@ impl Isa {
         all.last().copied().unwrap_or(Self(Set::Scalar(scalar::Scalar)))
     }
 
-    /// `scalar`, `avx2` or `avx512`.
+    /// `scalar`, `avx2`, `avx512` or `neon`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -179,6 +185,8 @@ impl Isa {
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(_) => "neon",
         }
     }
 
@@ -191,6 +199,8 @@ impl Isa {
             Set::Avx2(simd) => simd.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(simd) => simd.run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(simd) => simd.run(kernel),
         }
     }
 }
