@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transposed};
+use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transposed, for_each_vector};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
@@ -253,9 +253,9 @@ struct Activate<'a> {
 impl Epilogue for Activate<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, value, |sigma| for (row, column, t) in tile.vectors(simd) {
+        map!(self.activation, value, |sigma| for_each_vector!(simd, tile, |row, column, t| {
             self.out.put(simd, row, column, sigma(simd, t));
-        });
+        }));
     }
 }
 
@@ -268,13 +268,13 @@ struct Derivative<'a> {
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, derivative, |derivative| for (row, column, q) in tile.vectors(simd) {
+        map!(self.activation, derivative, |derivative| for_each_vector!(simd, tile, |row, column, q| {
             let at = row * self.z.stride + self.out.panel.column + column;
             let z = &self.z.values[at..at + LANES];
             // SAFETY: `z` has sixteen values.
             let z = unsafe { simd.load(z.as_ptr()) };
             self.out.put(simd, row, column, simd.mul(derivative(simd, z), q));
-        });
+        }));
     }
 }
 
@@ -286,12 +286,12 @@ struct Store<'a> {
 impl Epilogue for Store<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        for (row, column, sum) in tile.vectors(simd) {
+        for_each_vector!(simd, tile, |row, column, sum| {
             let at = self.block.place(row, column);
             let to = &mut self.out[at..at + LANES];
             // SAFETY: `to` has sixteen values.
             unsafe { simd.store(to.as_mut_ptr(), sum) }
-        }
+        });
     }
 }
 
@@ -304,9 +304,9 @@ struct Step<'a> {
 impl Epilogue for Step<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        step!(simd, self.rule, self.part, |update| for (row, column, gradient) in tile.vectors(simd) {
+        step!(simd, self.rule, self.part, |update| for_each_vector!(simd, tile, |row, column, gradient| {
             update(self.block.place(row, column), gradient);
-        });
+        }));
     }
 }
 

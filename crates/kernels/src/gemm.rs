@@ -189,16 +189,26 @@ pub(crate) struct Tile<'a, const H: usize, const V: usize> {
 }
 
 impl<const H: usize, const V: usize> Tile<'_, H, V> {
-    /// Row and column of every vector, and the vector.
-    ///
-    /// Users loop over it themselves: a closure for each vector is not always inlined, and then costs a third.
+    /// Vector `v` of row `h` of the tile, and its row and column in C.
     #[inline(always)]
-    pub(crate) fn vectors<S: Simd>(&self, simd: S) -> impl Iterator<Item = (usize, usize, S::F32s)> {
-        self.sums.iter().enumerate().flat_map(move |(h, sums)| {
-            sums.iter().enumerate().map(move |(v, sum)| (self.row + h, self.column + v * LANES, sum.load(simd)))
-        })
+    pub(crate) fn vector<S: Simd>(&self, simd: S, h: usize, v: usize) -> (usize, usize, S::F32s) {
+        (self.row + h, self.column + v * LANES, self.sums[h][v].load(simd))
     }
 }
+
+/// Runs `body` for every vector of a tile, with its row, its column and itself: two plain loops, since a closure or an
+/// iterator for each vector is not always inlined, and then costs a third.
+macro_rules! for_each_vector {
+    ($simd:ident, $tile:ident, |$row:ident, $column:ident, $vector:ident| $body:block) => {
+        for h in 0..H {
+            for v in 0..V {
+                let ($row, $column, $vector) = $tile.vector($simd, h, v);
+                $body
+            }
+        }
+    };
+}
+pub(crate) use for_each_vector;
 
 /// What becomes of a finished tile.
 pub(crate) trait Epilogue {
