@@ -1,13 +1,15 @@
 //! Instruction sets: a value that proves what the processor can do, and sixteen lanes written once for all of them.
 //!
 //! A kernel is written against [`Simd`], whose vector has sixteen f32 lanes on every instruction set: one AVX-512
-//! register, two of AVX2, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
+//! register, two of AVX2, four of NEON, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
 //! gives the same bits by construction; [`Isa::run`] compiles the kernel for each set and picks one.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 /// Number of lanes of a vector, on every instruction set.
@@ -126,6 +128,8 @@ enum Set {
     Avx2(avx2::Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
 }
 
 impl Isa {
@@ -138,6 +142,8 @@ impl Isa {
             avx2::Avx2::detect().map(Set::Avx2),
             #[cfg(target_arch = "x86_64")]
             avx512::Avx512::detect().map(Set::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            neon::Neon::detect().map(Set::Neon),
         ]
         .into_iter()
         .flatten()
@@ -170,7 +176,7 @@ impl Isa {
         all.last().copied().unwrap_or(Self(Set::Scalar(scalar::Scalar)))
     }
 
-    /// `scalar`, `avx2` or `avx512`.
+    /// `scalar`, `avx2`, `avx512` or `neon`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -179,6 +185,8 @@ impl Isa {
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(_) => "neon",
         }
     }
 
@@ -191,6 +199,105 @@ impl Isa {
             Set::Avx2(simd) => simd.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(simd) => simd.run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(simd) => simd.run(kernel),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Lanes = [f32; LANES];
+
+    const CORNERS: Lanes = {
+        let (nan, infinity, tiny) = (f32::NAN, f32::INFINITY, f32::MIN_POSITIVE);
+        [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 0.1, 4194304.5, 1e-45, -3e-39, tiny, f32::MAX, infinity, -infinity, nan]
+    };
+    const NUMBERS: Lanes =
+        [0.3, -7.1, 1e-3, 4e4, -0.77, 12.9, 1e-9, -3e5, 2.2, 0.019, -6e-4, 81.3, 5e5, -0.5, 3.3e3, -1e-6];
+    /// For `scale`.
+    const HALF_TO_TWO: Lanes =
+        [0.5, 0.50000006, 0.7, 0.99999994, 1.0, 1.0000001, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 1.9999999, 2.0];
+    const EXPONENTS: Lanes = [
+        -252.0, -151.0, -150.0, -149.0, -148.0, -127.0, -126.0, -125.0, -1.0, 0.0, 1.0, 126.0, 127.0, 128.0, 129.0,
+        254.0,
+    ];
+
+    /// What every operation gives for the corners, rotated in turn so that every pair of them meets.
+    struct Operations<'a>(&'a mut Vec<(&'static str, Lanes)>);
+
+    impl Kernel for Operations<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            simd.prefetch(std::ptr::null());
+            for turn in 0..LANES {
+                let rotated = |lanes: Lanes, by| {
+                    let mut lanes = std::hint::black_box(lanes); // not computed by the compiler
+                    lanes.rotate_left(by % LANES);
+                    lanes
+                };
+                // SAFETY: an array has sixteen values.
+                let load = |lanes: Lanes| unsafe { simd.load(lanes.as_ptr()) };
+                let (a, b, c) = (rotated(CORNERS, 0), rotated(CORNERS, turn), rotated(CORNERS, 5 * turn + 3));
+                let (x, y, z) = (load(a), load(b), load(c));
+                let (m, e) = simd.split_exponent(simd.abs(load(rotated(NUMBERS, turn))));
+                let (mut stored, mut places, bytes) = (a, [0; LANES], a.map(|x| x.to_bits().to_le_bytes()[3]));
+                // SAFETY: the arrays have sixteen values, `turn` is at most sixteen.
+                let (partial, bytes, count) = unsafe {
+                    simd.store_partial(stored.as_mut_ptr(), y, turn);
+                    let count = simd.store_places(simd.nonzero(y), 100, places.as_mut_ptr());
+                    (simd.load_partial(b[LANES - turn..].as_ptr(), turn, x), simd.load_bytes(bytes.as_ptr()), count)
+                };
+                assert_eq!(count, simd.nonzero(y).count_ones() as usize);
+                let vectors = [
+                    ("splat", simd.splat(b[0])),
+                    ("load_partial", partial),
+                    ("load_bytes", bytes),
+                    ("add", simd.add(x, y)),
+                    ("sub", simd.sub(x, y)),
+                    ("mul", simd.mul(x, y)),
+                    ("div", simd.div(x, y)),
+                    ("sqrt", simd.sqrt(y)),
+                    ("mul_add", simd.mul_add(x, y, z)),
+                    ("max", simd.max(x, y)),
+                    ("min", simd.min(x, y)),
+                    ("select_gt", simd.select_gt(x, y, z, x)),
+                    ("abs", simd.abs(y)),
+                    ("copysign", simd.copysign(x, y)),
+                    ("or", simd.or(x, y)),
+                    ("round", simd.round(y)),
+                    ("scale", simd.scale(load(rotated(HALF_TO_TWO, turn)), load(EXPONENTS))),
+                    ("split_exponent, m", m),
+                    ("split_exponent, e", e),
+                ];
+                self.0.extend(vectors.map(|(name, lanes)| (name, simd.to_array(lanes))));
+                let scalars = [
+                    ("nonzero", simd.nonzero(y) as f32),
+                    ("sum_lanes", simd.sum_lanes(load(rotated(NUMBERS, turn)))),
+                    ("max_lanes", simd.max_lanes(y)),
+                ];
+                self.0.extend(scalars.map(|(name, value)| (name, [value; LANES])));
+                self.0.extend([("store_partial", stored), ("store_places", places.map(|place| place as f32))]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_gives_the_scalar_bits_at_every_corner() {
+        let results = |isa: Isa| {
+            let mut results = vec![];
+            isa.run(Operations(&mut results));
+            results
+        };
+        // Which NaN comes out of an operation is not promised.
+        let bits = |lanes: Lanes| lanes.map(|x| if x.is_nan() { f32::NAN } else { x }.to_bits());
+        let scalar = results(Isa::available()[0]);
+        for isa in Isa::available() {
+            for (&(name, want), (_, got)) in scalar.iter().zip(results(isa)) {
+                assert_eq!(bits(got), bits(want), "{name} on {}: {got:?}, not {want:?}", isa.name());
+            }
         }
     }
 }
