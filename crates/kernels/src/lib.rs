@@ -3,6 +3,7 @@
 //! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
+//! - [`mod@function`]: exp, ln, sigmoid, tanh, with their bounds.
 //! - [`softmax`]: both output maps, fused with cross-entropy.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
@@ -12,7 +13,7 @@
 
 pub mod dense;
 pub mod floor;
-mod function;
+pub mod function;
 pub mod gather;
 mod gemm;
 mod isa;

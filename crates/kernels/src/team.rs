@@ -18,13 +18,15 @@ use crate::isa::Isa;
 use crate::matrix::{Matrix, Rows, RowsMut};
 
 /// Looks at a flag before a waiting member sleeps: some ten microseconds.
-const SPINS: u32 = 4000;
+const SPINS: u32 = if cfg!(miri) { 5 } else { 4000 };
 
 /// The caller's thread and `threads - 1` others, with the instruction set that their kernels use.
 pub struct Team {
     isa: Isa,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// Kept from region to region, so that a region allocates nothing.
+    views: Vec<View>,
 }
 
 impl fmt::Debug for Team {
@@ -97,7 +99,7 @@ impl Team {
             let builder = thread::Builder::new().name(format!("layerloop {member}"));
             builder.spawn(move || shared.work(member)).expect("the system gives another thread")
         };
-        Self { isa, workers: (1..threads).map(worker).collect(), shared }
+        Self { isa, workers: (1..threads).map(worker).collect(), shared, views: Vec::new() }
     }
 
     /// The caller alone.
@@ -146,14 +148,12 @@ impl Team {
         step: usize,
         f: impl Fn(&mut Block<'_>) + Sync,
     ) {
-        for matrix in matrices.iter() {
-            assert!(rows * matrix.stride() <= matrix.values().len(), "a matrix has fewer than {rows} rows");
-        }
-        let matrices = SharedMatrices::new(matrices);
+        let views = self.views_of(matrices, rows);
         self.run(rows.div_ceil(step), &|_, task| {
             let first = task * step;
-            f(&mut Block { matrices: &matrices, rows: first..rows.min(first + step), own: PhantomData });
+            f(&mut Block { views: &views, rows: first..rows.min(first + step), own: PhantomData });
         });
+        self.views = views;
     }
 
     /// Runs `f(rows, block, parts)` for stretches of `step` of the rows 0..`rows`, the last maybe shorter: `block` is as
@@ -173,14 +173,10 @@ impl Team {
         outs: [(&mut [f32], usize); N],
         f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
     ) {
-        let held = self.threads() * step;
-        for matrix in matrices.iter() {
-            assert!(held * matrix.stride() <= matrix.values().len(), "a matrix has fewer than {held} rows");
-        }
+        let views = self.views_of(matrices, self.threads() * step);
         for (values, width) in &outs {
             assert_eq!(values.len(), rows * width, "values of {rows} rows of {width}");
         }
-        let matrices = SharedMatrices::new(matrices);
         let outs = outs.map(|(values, width)| (SharedPointer(values.as_mut_ptr()), width));
         self.run(rows.div_ceil(step), &|member, task| {
             let stretch = task * step..rows.min((task + 1) * step);
@@ -191,9 +187,18 @@ impl Team {
                 unsafe { std::slice::from_raw_parts_mut(values.0.add(stretch.start * width), stretch.len() * width) }
             };
             // A member runs one task at a time, so its rows of the matrices are its own.
-            let mut block = Block { matrices: &matrices, rows: own, own: PhantomData };
+            let mut block = Block { views: &views, rows: own, own: PhantomData };
             f(stretch.clone(), &mut block, outs.each_ref().map(part));
         });
+        self.views = views;
+    }
+
+    /// Where the first `rows` rows of some matrices lie, in the team's own memory.
+    fn views_of(&mut self, matrices: &mut [Matrix], rows: usize) -> Vec<View> {
+        let mut views = std::mem::take(&mut self.views);
+        views.clear();
+        views.extend(matrices.iter_mut().map(|matrix| View::of_rows(matrix, rows)));
+        views
     }
 
     /// Runs `f(task, parts)` for every task, `parts` being the task's stretches of `arrays` by their cuts.
@@ -347,27 +352,29 @@ fn wait(done: impl Fn() -> bool, sleeps: &AtomicBool) {
 /// A pointer whose users have shown that they do not touch the same values.
 struct SharedPointer<T>(*mut T);
 
-// SAFETY: every use goes through disjoint parts, as its SAFETY comment shows; f32 and Matrix are Send.
+// SAFETY: every use goes through disjoint parts, as its SAFETY comment shows; f32 is Send.
 unsafe impl<T: Send> Sync for SharedPointer<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for SharedPointer<T> {}
 
-/// Start and row length of each of some exclusively borrowed matrices.
-struct SharedMatrices<'a> {
-    matrices: SharedPointer<Matrix>,
-    count: usize,
-    own: PhantomData<&'a mut [Matrix]>,
+/// Where the values of a matrix lie that a region has borrowed exclusively, and the length of its rows.
+struct View {
+    values: SharedPointer<f32>,
+    stride: usize,
 }
 
-impl<'a> SharedMatrices<'a> {
-    fn new(matrices: &'a mut [Matrix]) -> Self {
-        Self { count: matrices.len(), matrices: SharedPointer(matrices.as_mut_ptr()), own: PhantomData }
+impl View {
+    fn of_rows(matrix: &mut Matrix, rows: usize) -> Self {
+        let stride = matrix.stride();
+        let values = matrix.values_mut();
+        assert!(rows * stride <= values.len(), "a matrix has fewer than {rows} rows");
+        Self { values: SharedPointer(values.as_mut_ptr()), stride }
     }
 }
 
 /// The same rows of several matrices: this task's, and no other's.
 pub struct Block<'a> {
-    matrices: &'a SharedMatrices<'a>,
+    views: &'a [View],
     rows: Range<usize>,
     own: PhantomData<&'a mut [f32]>,
 }
@@ -419,13 +426,9 @@ impl Block<'_> {
 
     /// First value, number of values and stride of this block's rows of matrix `i`.
     fn place(&self, i: usize) -> (*mut f32, usize, usize) {
-        assert!(i < self.matrices.count, "matrix {i} of {}", self.matrices.count);
-        // SAFETY: i is in range; the matrices are exclusively borrowed for as long as blocks live, and no block hands
-        // out the Matrix itself, so reading its header races with nothing.
-        let matrix = unsafe { &*self.matrices.matrices.0.add(i) };
-        let stride = matrix.stride();
-        // The rows lie inside, as `for_each_block` checked.
-        (matrix.values().as_ptr().cast_mut().wrapping_add(self.rows.start * stride), self.rows.len() * stride, stride)
+        let View { values, stride } = &self.views[i];
+        // The rows lie inside, as `View::of_rows` checked.
+        (values.0.wrapping_add(self.rows.start * stride), self.rows.len() * stride, *stride)
     }
 }
 
@@ -465,7 +468,7 @@ mod tests {
         for threads in [1, 2, 3, 7] {
             let mut team = Team::new(threads, Isa::best());
             for tasks in [0, 1, 2, 5, 100] {
-                for _ in 0..200 {
+                for _ in 0..if cfg!(miri) { 3 } else { 200 } {
                     let runs: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
                     team.run(tasks, &|_, task| {
                         runs[task].fetch_add(1, Relaxed);

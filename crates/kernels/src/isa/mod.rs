@@ -1,8 +1,8 @@
 //! Instruction sets: a value that proves what the processor can do, and sixteen lanes written once for all of them.
 //!
 //! A kernel is written against [`Simd`], whose vector has sixteen f32 lanes on every instruction set: one AVX-512
-//! register, two of AVX2, four of NEON, an array on the scalar path. Each operation is one IEEE operation per lane, so every path
-//! gives the same bits by construction; [`Isa::run`] compiles the kernel for each set and picks one.
+//! register, two of AVX2, four of NEON, an array on the scalar path. Each operation is one IEEE operation per lane, so
+//! every path gives the same bits by construction; [`Isa::run`] compiles the kernel for each set and picks one.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,0 +1,67 @@
+//! The vector functions at all 2^32 numbers of 32 bits: within their bounds of the true value, equal on every
+//! instruction set of this processor. Softmax and log-sum-exp are made of these and of IEEE operations alone.
+//!
+//! `cargo run --release -p layerloop-kernels --example exhaustive`: `.ci/scheduled` runs it; `./test` takes a sample.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use layerloop_kernels::function::{Function, apply};
+use layerloop_kernels::{Isa, Team, reference};
+
+/// Numbers of a task.
+const STRETCH: u64 = 1 << 14;
+
+/// The largest error of a function, in ULP, and where it is.
+type Worst = (f64, f32);
+
+fn main() -> ExitCode {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut team = Team::new(threads, Isa::best());
+    let isas = Isa::available();
+    println!("on {}", isas.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "));
+    let mut held = true;
+    for function in Function::ALL {
+        let worst = Mutex::new((0.0, 0.0));
+        team.run(((1 << 32) / STRETCH) as usize, &|task| {
+            let first = task as u64 * STRETCH;
+            let found = stretch(function, &isas, (first..first + STRETCH).map(|bits| f32::from_bits(bits as u32)));
+            let mut worst = worst.lock().expect("no task panics while it holds this");
+            *worst = larger(*worst, found);
+        });
+        let (error, at) = worst.into_inner().expect("no task panics while it holds this");
+        let (name, bound, bits) = (function.name(), function.bound(), at.to_bits());
+        println!("{name}: at most {error:.6} ULP, at {at:e} ({bits:#010x}); the bound is {bound}");
+        held &= error <= bound;
+    }
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The largest error among `inputs`; infinite where two instruction sets differ.
+fn stretch(function: Function, isas: &[Isa], inputs: impl Iterator<Item = f32>) -> Worst {
+    let inputs: Vec<f32> = inputs.filter(|&x| function.takes(x)).collect();
+    let [scalar, wider @ ..] = isas else { return (f64::INFINITY, 0.0) };
+    let on = |isa: &Isa| {
+        let mut values = inputs.clone();
+        apply(*isa, function, &mut values);
+        values
+    };
+    let got = on(scalar);
+    let mut worst = (0.0, 0.0);
+    for (&x, &got) in inputs.iter().zip(&got) {
+        worst = larger(worst, (reference::ulps(got, reference::function(function, f64::from(x))), x));
+    }
+    for other in wider.iter().map(on) {
+        let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
+        if let Some(at) = got.iter().zip(&other).position(differs) {
+            worst = (f64::INFINITY, inputs[at]);
+        }
+    }
+    worst
+}
+
+/// The larger error; of two equal ones that at the smaller bit pattern, so that threads change nothing.
+fn larger(a: Worst, b: Worst) -> Worst {
+    let key = |worst: &Worst| (worst.0.to_bits(), u32::MAX - worst.1.to_bits());
+    std::cmp::max_by_key(a, b, key)
+}
