@@ -1,0 +1,78 @@
+"""What the Python peers share: the job from the command line, its data, the result as one JSON line.
+
+Arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA, the sizes as `784-32-10`. Without epochs it only predicts.
+The number of threads is OMP_NUM_THREADS.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+
+@dataclass
+class Job:
+    sizes: list[int]
+    activation: str
+    batch: int
+    epochs: int
+    threads: int
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of every layer."""
+        return list(zip(self.sizes, self.sizes[1:]))
+
+
+def job() -> Job:
+    sizes_text, activation, batch, epochs, data = sys.argv[1:6]
+    sizes = [int(size) for size in sizes_text.split("-")]
+
+    def part(name: str) -> tuple[np.ndarray, np.ndarray]:
+        x = np.fromfile(Path(data) / f"{name}_x.f32", np.float32).reshape(-1, sizes[0])
+        return x, np.fromfile(Path(data) / f"{name}_y.u8", np.uint8).astype(np.int64)
+
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    return Job(sizes, activation, int(batch), int(epochs), threads, *part("train"), *part("test"))
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds that `work` takes, and what it gives."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def median_of(calls: int, call: Callable[[int], Any]) -> float:
+    """The median seconds of some calls, after a tenth as many to warm up."""
+    for i in range(calls // 10 + 1):
+        call(i)
+    return float(np.median([timed(lambda: call(i))[0] for i in range(calls)]))
+
+
+def report_predictions(
+    job: Job,
+    predict: Callable[[Any], np.ndarray],
+    wrap: Callable[[np.ndarray], Any] = lambda x: x,
+    calls: int = 3000,
+) -> None:
+    """Times `predict` for one row and for all rows of the test set; `wrap` makes them the peer's own, untimed."""
+    rows = [wrap(job.test_x[i : i + 1]) for i in range(1000)]
+    everything = wrap(job.test_x)
+    one = median_of(calls, lambda i: predict(rows[i % 1000]))
+    whole = median_of(15, lambda _: predict(everything))
+    print(json.dumps({"one_row_us": 1e6 * one, "all_rows_ms": 1e3 * whole}))
+
+
+def report_training(job: Job, train_s: float, answers: np.ndarray, compile_s: float = 0.0) -> None:
+    accuracy = float((answers == job.test_y).mean())
+    print(json.dumps({"train_s": train_s, "accuracy": accuracy, "compile_s": compile_s}))

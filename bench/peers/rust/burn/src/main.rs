@@ -1,0 +1,73 @@
+//! burn on its flex backend.
+
+use std::hint::black_box;
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, LinearConfig};
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use peer_common::{Job, Plan, report_predictions, report_training, timed};
+
+#[derive(Module, Debug)]
+struct Network {
+    layers: Vec<Linear>,
+    sigmoid: bool,
+}
+
+impl Network {
+    fn new(job: &Job, device: &Device) -> Self {
+        let layer = |pair: &[usize]| LinearConfig::new(pair[0], pair[1]).init(device);
+        Self { layers: job.sizes.windows(2).map(layer).collect(), sigmoid: job.sigmoid }
+    }
+
+    fn logits(&self, x: Tensor<2>) -> Tensor<2> {
+        let (last, hidden) = self.layers.split_last().expect("a layer");
+        let activate = |t| if self.sigmoid { activation::sigmoid(t) } else { activation::relu(t) };
+        last.forward(hidden.iter().fold(x, |x, layer| activate(layer.forward(x))))
+    }
+
+    fn probabilities(&self, x: Tensor<2>) -> TensorData {
+        activation::softmax(self.logits(x), 1).into_data()
+    }
+}
+
+fn train(job: &Job, plan: Plan, device: &Device) -> Network {
+    let mut network = Some(Network::new(job, device));
+    let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
+    let loss = CrossEntropyLossConfig::new().init(device);
+    job.for_each_batch(plan, |x, labels| {
+        let rows = labels.len();
+        let labels: Vec<i64> = labels.iter().map(|&label| label.into()).collect();
+        let x = Tensor::<2>::from_data(TensorData::new(x, [rows, job.train.width]), device);
+        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows]), device);
+        let current = network.take().expect("the last step's");
+        let gradients = loss.forward(current.logits(x), labels).backward();
+        let gradients = GradientsParams::from_grads(gradients, &current);
+        network = Some(adam.step(1e-3, current, gradients)); // by value: it may write in place
+    });
+    device.sync().expect("the work ends");
+    network.expect("the last step's")
+}
+
+fn main() {
+    let job = Job::from_arguments();
+    let plain = Device::flex();
+    let device = plain.clone().autodiff();
+    device.seed(1);
+    train(&job, job.warm_up(), &device);
+    let (seconds, network) = timed(|| train(&job, job.whole(), &device));
+
+    let network = network.valid();
+    let rows = job.test.labels.len();
+    let tensor = |values: &[f32], rows| {
+        Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, job.test.width]), &plain)
+    };
+    let all = tensor(&job.test.inputs, rows);
+    if job.epochs == 0 {
+        let one = |row| drop(black_box(network.probabilities(tensor(job.test.row(row), 1))));
+        return report_predictions(rows, one, || drop(black_box(network.probabilities(all.clone()))));
+    }
+    let answers: Vec<i64> = network.logits(all.clone()).argmax(1).into_data().iter::<i64>().collect();
+    report_training(seconds, job.test.accuracy(answers.into_iter().map(|answer| answer as usize)));
+}

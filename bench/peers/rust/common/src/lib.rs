@@ -1,0 +1,120 @@
+//! What both Rust peers need: the job from the command line, its data, random order, the result as one JSON line.
+
+use std::path::Path;
+use std::time::Instant;
+
+/// The arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA, the sizes as `784-32-10`. Without epochs it only
+/// predicts.
+pub struct Job {
+    pub sizes: Vec<usize>,
+    pub sigmoid: bool,
+    pub batch: usize,
+    pub epochs: usize,
+    pub train: Part,
+    pub test: Part,
+}
+
+/// Rows of f32 and their labels.
+pub struct Part {
+    pub width: usize,
+    pub inputs: Vec<f32>,
+    pub labels: Vec<u8>,
+}
+
+impl Job {
+    pub fn from_arguments() -> Self {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let [sizes, activation, batch, epochs, data] = &arguments[..] else { panic!("SIZES ACTIVATION BATCH EPOCHS DATA") };
+        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
+        let sizes: Vec<usize> = sizes.split('-').map(number).collect();
+        let part = |name| Part::read(Path::new(data), name, sizes[0]);
+        let (train, test) = (part("train"), part("test"));
+        Self { sigmoid: activation == "sigmoid", batch: number(batch), epochs: number(epochs), train, test, sizes }
+    }
+
+    /// Fewer steps of the same kind, to warm up.
+    pub fn warm_up(&self) -> Plan {
+        Plan { epochs: 1, steps: 40 }
+    }
+
+    pub fn whole(&self) -> Plan {
+        Plan { epochs: self.epochs, steps: usize::MAX }
+    }
+
+    /// Calls `step` with the inputs and labels of each batch, in a new order every epoch.
+    pub fn for_each_batch(&self, plan: Plan, mut step: impl FnMut(Vec<f32>, &[u8])) {
+        let Part { width, inputs, labels } = &self.train;
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        let mut state = 1;
+        for _ in 0..plan.epochs {
+            shuffle(&mut order, &mut state);
+            for rows in order.chunks(self.batch).take(plan.steps) {
+                let mut gathered = Vec::with_capacity(rows.len() * width);
+                rows.iter().for_each(|row| gathered.extend_from_slice(&inputs[row * width..][..*width]));
+                step(gathered, &rows.iter().map(|&row| labels[row]).collect::<Vec<u8>>());
+            }
+        }
+    }
+}
+
+/// How much of the job is run.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub epochs: usize,
+    pub steps: usize,
+}
+
+impl Part {
+    fn read(data: &Path, name: &str, width: usize) -> Self {
+        let read = |name: String| std::fs::read(data.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let bytes = read(format!("{name}_x.f32"));
+        let inputs = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))).collect();
+        Self { width, inputs, labels: read(format!("{name}_y.u8")) }
+    }
+
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.inputs[row * self.width..][..self.width]
+    }
+
+    /// The share of the labels that `answers` has.
+    pub fn accuracy(&self, answers: impl Iterator<Item = usize>) -> f64 {
+        let right = answers.zip(&self.labels).filter(|(answer, label)| *answer == usize::from(**label)).count();
+        right as f64 / self.labels.len() as f64
+    }
+}
+
+/// Fisher and Yates, by the numbers of SplitMix64.
+fn shuffle(order: &mut [usize], state: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        order.swap(last, ((mixed ^ mixed >> 31) % (last as u64 + 1)) as usize);
+    }
+}
+
+/// Seconds that `work` takes, and what it gives.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let start = Instant::now();
+    let result = work();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+/// The median seconds of some calls, after a tenth as many to warm up.
+fn median_of(calls: usize, mut call: impl FnMut(usize)) -> f64 {
+    (0..calls / 10 + 1).for_each(&mut call);
+    let mut seconds: Vec<f64> = (0..calls).map(|i| timed(|| call(i)).0).collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[calls / 2]
+}
+
+/// Times predictions: `one` predicts a row of the test set, `all` the whole of it.
+pub fn report_predictions(rows: usize, mut one: impl FnMut(usize), mut all: impl FnMut()) {
+    let one_row_us = 1e6 * median_of(3000, |i| one(i % rows));
+    let all_rows_ms = 1e3 * median_of(15, |_| all());
+    println!("{{\"one_row_us\":{one_row_us},\"all_rows_ms\":{all_rows_ms}}}");
+}
+
+pub fn report_training(train_s: f64, accuracy: f64) {
+    println!("{{\"train_s\":{train_s},\"accuracy\":{accuracy}}}");
+}
