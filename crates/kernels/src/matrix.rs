@@ -24,10 +24,10 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Zeros: `rows` x `columns`, each row padded so that whole vectors can be read.
+    /// Zeros: `rows` x `columns`, each row padded so that whole vectors can be read, even one of no columns.
     #[must_use]
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        let mut stride = columns.next_multiple_of(LANES);
+        let mut stride = columns.max(1).next_multiple_of(LANES);
         // Rows a multiple of 4 KiB apart would all fall into the same few sets of the first cache.
         if rows > 1 && stride.is_multiple_of(1024) {
             stride += LANES;
