@@ -209,17 +209,56 @@ fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue:
 ///
 /// # Shapes
 /// `weights`: the rows, all of which lie in one panel of the transposed layout; `out`: the rows of that panel for the
-/// columns of this one, `out_width` values each.
+/// columns of this one, `out_width` values each, whole vectors.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn transpose(weights: &[f32], panel: Panel, rows: usize, out: &mut [f32], out_width: usize) {
-    for column in 0..panel.columns {
-        let row = &mut out[column * out_width..][..rows];
-        for (k, value) in row.iter_mut().enumerate() {
-            *value = weights[k * panel.width + column];
+pub fn transpose(isa: Isa, weights: &[f32], panel: Panel, rows: usize, out: &mut [f32], out_width: usize) {
+    struct Transpose<'a> {
+        weights: &'a [f32],
+        panel: Panel,
+        rows: usize,
+        out: &'a mut [f32],
+        out_width: usize,
+    }
+    impl Kernel for Transpose<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let Self { weights, panel, rows, out, out_width } = self;
+            for (row, column) in squares(rows, panel.columns) {
+                let mut square = [simd.splat(0.0); LANES];
+                for (k, line) in square.iter_mut().enumerate().take(rows - row) {
+                    let from = &weights[(row + k) * panel.width + column..][..LANES];
+                    // SAFETY: `from` has sixteen values.
+                    *line = unsafe { simd.load(from.as_ptr()) };
+                }
+                let square = transposed(simd, square);
+                for (k, line) in square.iter().enumerate().take(panel.columns - column) {
+                    let to = &mut out[(column + k) * out_width + row..][..LANES];
+                    // SAFETY: `to` has sixteen values.
+                    unsafe { simd.store(to.as_mut_ptr(), *line) }
+                }
+            }
         }
     }
+    isa.run(Transpose { weights, panel, rows, out, out_width });
+}
+
+/// First row and column of the squares of sixteen that cover a matrix.
+fn squares(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(LANES).flat_map(move |row| (0..columns).step_by(LANES).map(move |column| (row, column)))
+}
+
+/// The transpose of sixteen by sixteen values: row r and row r + 8 are dealt out in turn, four times over.
+#[inline(always)]
+fn transposed<S: Simd>(simd: S, mut square: [S::F32s; LANES]) -> [S::F32s; LANES] {
+    for _ in 0..LANES.ilog2() {
+        let dealt = square;
+        for r in 0..LANES / 2 {
+            (square[2 * r], square[2 * r + 1]) = simd.zip(dealt[r], dealt[r + LANES / 2]);
+        }
+    }
+    square
 }
 
 /// The part of some rows that lies in one panel.
@@ -304,8 +343,8 @@ struct Step<'a> {
 impl Epilogue for Step<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        step!(simd, self.rule, self.part, |update| for_each_vector!(simd, tile, |row, column, gradient| {
-            update(self.block.place(row, column), gradient);
+        step!(simd, self.rule, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
+            update(simd, scalars, &mut self.part, self.block.place(row, column), gradient);
         }));
     }
 }

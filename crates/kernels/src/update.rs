@@ -84,10 +84,9 @@ pub fn update(isa: Isa, rule: Update, part: Part, gradient: &[f32]) {
     }
     impl Kernel for Flat<'_> {
         #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            step!(simd, self.rule, self.part, |update| for (i, g) in self.gradient.chunks_exact(LANES).enumerate() {
-                // SAFETY: the chunk has sixteen values.
-                update(i * LANES, unsafe { simd.load(g.as_ptr()) });
+        fn run<S: Simd>(mut self, simd: S) {
+            step!(simd, self.rule, |update, scalars| for at in (0..self.gradient.len()).step_by(LANES) {
+                update(simd, scalars, &mut self.part, at, get(simd, self.gradient, at));
             });
         }
     }
@@ -97,60 +96,106 @@ pub fn update(isa: Isa, rule: Update, part: Part, gradient: &[f32]) {
     isa.run(Flat { rule, part, gradient });
 }
 
-/// Sixteen weights or states at `at`, loaded, changed and stored.
+/// Sixteen values from `at` on.
 #[inline(always)]
-pub(crate) fn change<S: Simd>(simd: S, values: &mut [f32], at: usize, f: impl FnOnce(S::F32s) -> S::F32s) -> S::F32s {
+fn get<S: Simd>(simd: S, values: &[f32], at: usize) -> S::F32s {
+    let lanes = &values[at..at + LANES];
+    // SAFETY: `lanes` has sixteen values.
+    unsafe { simd.load(lanes.as_ptr()) }
+}
+
+/// Replaces sixteen values from `at` on.
+#[inline(always)]
+fn set<S: Simd>(simd: S, values: &mut [f32], at: usize, new: S::F32s) {
     let lanes = &mut values[at..at + LANES];
     // SAFETY: `lanes` has sixteen values.
-    unsafe {
-        let new = f(simd.load(lanes.as_ptr()));
-        simd.store(lanes.as_mut_ptr(), new);
-        new
+    unsafe { simd.store(lanes.as_mut_ptr(), new) }
+}
+
+/// The rules on the sixteen weights of `part` from `at` on, whose gradient is g.
+pub(crate) mod rule {
+    use super::*;
+
+    #[inline(always)]
+    pub(crate) fn sgd<S: Simd>(simd: S, [rate]: [S::F32s; 1], part: &mut Part, at: usize, g: S::F32s) {
+        descend(simd, rate, part, at, g);
+    }
+
+    #[inline(always)]
+    pub(crate) fn momentum<S: Simd>(
+        simd: S,
+        [rate, momentum]: [S::F32s; 2],
+        part: &mut Part,
+        at: usize,
+        g: S::F32s,
+    ) {
+        let v = simd.mul_add(momentum, get(simd, part.first, at), g);
+        set(simd, part.first, at, v);
+        descend(simd, rate, part, at, v);
+    }
+
+    #[inline(always)]
+    pub(crate) fn nesterov<S: Simd>(
+        simd: S,
+        [rate, momentum]: [S::F32s; 2],
+        part: &mut Part,
+        at: usize,
+        g: S::F32s,
+    ) {
+        let v = simd.mul_add(momentum, get(simd, part.first, at), g);
+        set(simd, part.first, at, v);
+        descend(simd, rate, part, at, simd.mul_add(momentum, v, g));
+    }
+
+    #[inline(always)]
+    pub(crate) fn adam<S: Simd>(
+        simd: S,
+        [rate, weight_1, weight_2, epsilon]: [S::F32s; 4],
+        part: &mut Part,
+        at: usize,
+        g: S::F32s,
+    ) {
+        let m = toward(simd, get(simd, part.first, at), g, weight_1);
+        set(simd, part.first, at, m);
+        let v = toward(simd, get(simd, part.second, at), simd.mul(g, g), weight_2);
+        set(simd, part.second, at, v);
+        let change = simd.div(simd.mul(rate, m), simd.add(simd.sqrt(v), epsilon));
+        set(simd, part.weights, at, simd.sub(get(simd, part.weights, at), change));
+    }
+
+    /// w - rate v
+    #[inline(always)]
+    fn descend<S: Simd>(simd: S, rate: S::F32s, part: &mut Part, at: usize, v: S::F32s) {
+        let rate = simd.sub(simd.splat(0.0), rate);
+        set(simd, part.weights, at, simd.mul_add(rate, v, get(simd, part.weights, at)));
+    }
+
+    /// mean + weight (x - mean)
+    #[inline(always)]
+    fn toward<S: Simd>(simd: S, mean: S::F32s, x: S::F32s, weight: S::F32s) -> S::F32s {
+        simd.mul_add(weight, simd.sub(x, mean), mean)
     }
 }
 
-/// Runs `body` with `update(at, gradient)` bound to the rule's step on sixteen weights: one branch for all of them.
+/// Runs `body` with `update` bound to the function of [`rule`] and `scalars` to its scalars: one branch for all lanes.
+/// A closure in its place is not always inlined, and then runs without the instruction set.
 macro_rules! step {
-    ($simd:ident, $rule:expr, $part:expr, |$update:ident| $body:expr) => {{
-        use crate::update::{Update, change};
-        let (weights, first, second) = (&mut *$part.weights, &mut *$part.first, &mut *$part.second);
+    ($simd:ident, $rule:expr, |$update:ident, $scalars:ident| $body:expr) => {
+        step!(match $rule, $simd, $update, $scalars, $body,
+            Sgd sgd [rate], Momentum momentum [rate, momentum], Nesterov nesterov [rate, momentum],
+            Adam adam [rate, weight_1, weight_2, epsilon])
+    };
+    (match $rule:expr, $simd:ident, $update:ident, $scalars:ident, $body:expr,
+     $($variant:ident $function:ident $scalar:tt),*) => {
         match $rule {
-            Update::Sgd { rate } => {
-                let rate = $simd.splat(-rate);
-                let mut $update = |at: usize, g| {
-                    change($simd, weights, at, |w| $simd.mul_add(rate, g, w));
-                };
+            $(step!(pattern $variant $scalar) => {
+                use crate::update::rule::$function as $update;
+                let $scalars = step!(splat $simd $scalar);
                 $body
-            }
-            Update::Momentum { rate, momentum } => {
-                let (rate, momentum) = ($simd.splat(-rate), $simd.splat(momentum));
-                let mut $update = |at: usize, g| {
-                    let v = change($simd, first, at, |v| $simd.mul_add(momentum, v, g));
-                    change($simd, weights, at, |w| $simd.mul_add(rate, v, w));
-                };
-                $body
-            }
-            Update::Nesterov { rate, momentum } => {
-                let (rate, momentum) = ($simd.splat(-rate), $simd.splat(momentum));
-                let mut $update = |at: usize, g| {
-                    let v = change($simd, first, at, |v| $simd.mul_add(momentum, v, g));
-                    change($simd, weights, at, |w| $simd.mul_add(rate, $simd.mul_add(momentum, v, g), w));
-                };
-                $body
-            }
-            Update::Adam { rate, weight_1, weight_2, epsilon } => {
-                let (rate, epsilon) = ($simd.splat(-rate), $simd.splat(epsilon));
-                let (weight_1, weight_2) = ($simd.splat(weight_1), $simd.splat(weight_2));
-                let mut $update = |at: usize, g| {
-                    let toward = |mean, x, weight| $simd.mul_add(weight, $simd.sub(x, mean), mean);
-                    let m = change($simd, first, at, |m| toward(m, g, weight_1));
-                    let v = change($simd, second, at, |v| toward(v, $simd.mul(g, g), weight_2));
-                    let size = $simd.add($simd.sqrt(v), epsilon);
-                    change($simd, weights, at, |w| $simd.add(w, $simd.div($simd.mul(rate, m), size)));
-                };
-                $body
-            }
+            })*
         }
-    }};
+    };
+    (pattern $variant:ident [$($name:ident),*]) => { crate::update::Update::$variant { $($name),* } };
+    (splat $simd:ident [$($name:ident),*]) => { [$($simd.splat($name)),*] };
 }
 pub(crate) use step;

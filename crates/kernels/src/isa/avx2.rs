@@ -182,6 +182,14 @@ impl Simd for Avx2 {
         low | high << 8
     }
     #[inline(always)]
+    fn zip(self, a: F32s, b: F32s) -> (F32s, F32s) {
+        let [first, second] = halves!(h => {
+            let (low, high) = (_mm256_unpacklo_ps(a[h], b[h]), _mm256_unpackhi_ps(a[h], b[h]));
+            [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
+        });
+        (first, second)
+    }
+    #[inline(always)]
     fn round(self, a: F32s) -> F32s {
         halves!(h => _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a[h]))
     }

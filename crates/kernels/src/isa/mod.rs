@@ -97,6 +97,8 @@ pub(crate) trait Simd: Copy {
         }
         count
     }
+    /// The lanes of a and b in turn, from the first on: a_0, b_0, a_1, ... to b_7, and a_8 to b_15.
+    fn zip(self, a: Self::F32s, b: Self::F32s) -> (Self::F32s, Self::F32s);
     /// The nearest whole number, ties to even.
     fn round(self, a: Self::F32s) -> Self::F32s;
     /// a * 2^n rounded once, for whole n in -252..=254 and a in [1/2, 2].
@@ -242,6 +244,7 @@ mod tests {
                 let load = |lanes: Lanes| unsafe { simd.load(lanes.as_ptr()) };
                 let (a, b, c) = (rotated(CORNERS, 0), rotated(CORNERS, turn), rotated(CORNERS, 5 * turn + 3));
                 let (x, y, z) = (load(a), load(b), load(c));
+                let (first, second) = simd.zip(x, y);
                 let (m, e) = simd.split_exponent(simd.abs(load(rotated(NUMBERS, turn))));
                 let (mut stored, mut places, bytes) = (a, [0; LANES], a.map(|x| x.to_bits().to_le_bytes()[3]));
                 // SAFETY: the arrays have sixteen values, `turn` is at most sixteen.
@@ -267,6 +270,8 @@ mod tests {
                     ("abs", simd.abs(y)),
                     ("copysign", simd.copysign(x, y)),
                     ("or", simd.or(x, y)),
+                    ("zip, first", first),
+                    ("zip, second", second),
                     ("round", simd.round(y)),
                     ("scale", simd.scale(load(rotated(HALF_TO_TWO, turn)), load(EXPONENTS))),
                     ("split_exponent, m", m),

@@ -186,6 +186,12 @@ impl Simd for Neon {
         op!(vaddvq_u32(vorrq_u32(vorrq_u32(set[0], set[1]), vorrq_u32(set[2], set[3]))))
     }
     #[inline(always)]
+    fn zip(self, a: F32s, b: F32s) -> (F32s, F32s) {
+        let pairs = quarters!(q => [vzip1q_f32(a[q], b[q]), vzip2q_f32(a[q], b[q])]);
+        let [[p, q], [r, s], [t, u], [v, w]] = pairs;
+        ([p, q, r, s], [t, u, v, w])
+    }
+    #[inline(always)]
     fn round(self, a: F32s) -> F32s {
         quarters!(q => vrndnq_f32(a[q]))
     }

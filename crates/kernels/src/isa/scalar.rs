@@ -133,6 +133,11 @@ impl Simd for Scalar {
         (0..LANES).fold(0, |mask, i| mask | u32::from(a[i] != 0.0) << i)
     }
     #[inline(always)]
+    fn zip(self, a: F32s, b: F32s) -> (F32s, F32s) {
+        let lane = |i: usize| if i.is_multiple_of(2) { a[i / 2] } else { b[i / 2] };
+        (std::array::from_fn(lane), std::array::from_fn(|i| lane(i + LANES)))
+    }
+    #[inline(always)]
     fn round(self, a: F32s) -> F32s {
         map(a, f32::round_ties_even)
     }

@@ -93,8 +93,9 @@ impl Plan {
     pub(crate) fn refresh(&mut self, team: &mut Team, network: &mut Network) {
         let weights = (network.parameters.values.values_mut(), &self.weight_cuts);
         let transposed = (self.transposed.values_mut(), &self.transposed_cuts);
+        let isa = team.isa();
         team.for_each_part(self.tasks.len(), [weights, transposed], |task, [weights, transposed]| {
-            self.tasks[task].transpose(weights, transposed);
+            self.tasks[task].transpose(isa, weights, transposed);
         });
     }
 
@@ -131,7 +132,7 @@ impl Plan {
             let (z, delta) = operands(workspace, task.layer, rows);
             let part = Part { weights: &mut *weights, first, second };
             dense::weight_update(isa, z, delta, task.block(&workspace.intake), rule, part);
-            task.transpose(weights, transposed);
+            task.transpose(isa, weights, transposed);
         });
     }
 }
@@ -155,10 +156,10 @@ impl Task {
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
     }
 
-    fn transpose(&self, weights: &[f32], transposed: &mut [f32]) {
+    fn transpose(&self, isa: Isa, weights: &[f32], transposed: &mut [f32]) {
         if !transposed.is_empty() {
             let rows = self.rows.min(self.transposed_width);
-            dense::transpose(weights, self.panel, rows, transposed, self.transposed_width);
+            dense::transpose(isa, weights, self.panel, rows, transposed, self.transposed_width);
         }
     }
 }
