@@ -119,10 +119,12 @@ impl<L: Iterator<Item = u32>> Kernel for CrossEntropy<'_, L> {
             let (mut sums, mut rests) = ([1.0; LANES], [0.0; LANES]);
             for (lane, label) in labels.by_ref().take(LANES.min(rows - first)).enumerate() {
                 let (z, delta) = (logits.row(first + lane), delta.row(first + lane, logits.width));
-                let (max, sum) = exponentials(simd, logits.output, z, delta);
-                scale(simd, delta, [1.0 / sum, weight]);
-                let true_class = delta.get_mut(label as usize);
-                true_class.into_iter().for_each(|p| *p -= weight);
+                let (max, sum) = max_and_sum(simd, logits.output, z);
+                for at in (0..z.len()).step_by(LANES) {
+                    let p = scaled_exp(simd, &z[at..], max, [1.0 / sum, weight]);
+                    let truth = simd.mul(onehot(simd, (label as usize).wrapping_sub(at)), simd.splat(weight));
+                    put(simd, &mut delta[at..], simd.sub(p, truth));
+                }
                 (sums[lane], rests[lane]) = (sum, max - z.get(label as usize).copied().unwrap_or(0.0));
             }
             // SAFETY: both arrays have sixteen values.
@@ -144,10 +146,15 @@ impl Kernel for Probabilities<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { logits, mut out } = self;
         for row in 0..logits.rows.count() {
-            let (p, reference) = out.row(row, out.stride).split_at_mut(logits.width);
-            let (max, sum) = exponentials(simd, logits.output, logits.row(row), p);
-            scale(simd, p, [1.0 / sum, 1.0]);
-            reference.fill(exp_of(simd, -max) / sum);
+            let z = logits.row(row);
+            let (p, reference) = out.row(row, out.stride).split_at_mut(z.len());
+            let (max, sum) = max_and_sum(simd, logits.output, z);
+            for at in (0..z.len()).step_by(LANES) {
+                put(simd, &mut p[at..], scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]));
+            }
+            if let [p] = reference {
+                *p = exp_of(simd, -max) / sum;
+            }
         }
     }
 }
@@ -159,33 +166,34 @@ impl Logits<'_> {
     }
 }
 
-/// Writes e^{z - m} of every logit of a row; gives its maximum m and the sum of the exponentials.
+/// The maximum m of a row, and the sum of e^{z - m}: one chain a lane over every sixteenth class, then the tree over the
+/// lanes.
 ///
-/// The sum is one chain a lane over every sixteenth class, then the tree over the lanes.
+/// The exponentials are not kept: to compute them twice takes less than to wait for their memory.
 #[inline(always)]
-fn exponentials<S: Simd>(simd: S, output: Output, z: &[f32], out: &mut [f32]) -> (f32, f32) {
+fn max_and_sum<S: Simd>(simd: S, output: Output, z: &[f32]) -> (f32, f32) {
     let (lowest, reference) = match output {
         Output::Softmax => (simd.splat(f32::NEG_INFINITY), false),
         Output::ReferenceSoftmax => (simd.splat(0.0), true),
     };
-    let nothing = simd.splat(f32::NEG_INFINITY);
     let mut max = lowest;
-    for z in z.chunks(LANES) {
-        // SAFETY: `z` has that many values.
-        max = simd.max(max, unsafe { simd.load_partial(z.as_ptr(), z.len(), nothing) });
+    for at in (0..z.len()).step_by(LANES) {
+        max = simd.max(max, get(simd, &z[at..]));
     }
     let max = simd.max_lanes(max);
     let mut sum = simd.splat(0.0);
-    for (z, out) in z.chunks(LANES).zip(out.chunks_mut(LANES)) {
-        // SAFETY: both have that many values.
-        unsafe {
-            let e = exp(simd, simd.sub(simd.load_partial(z.as_ptr(), z.len(), nothing), simd.splat(max)));
-            sum = simd.add(sum, e);
-            simd.store_partial(out.as_mut_ptr(), e, out.len());
-        }
+    for at in (0..z.len()).step_by(LANES) {
+        sum = simd.add(sum, exp(simd, simd.sub(get(simd, &z[at..]), simd.splat(max))));
     }
     let rest = if reference { exp_of(simd, -max) } else { 0.0 };
     (max, simd.sum_lanes(sum) + rest)
+}
+
+/// e^{z - max} of the first sixteen logits of `z`, times one factor and then the other.
+#[inline(always)]
+fn scaled_exp<S: Simd>(simd: S, z: &[f32], max: f32, [first, second]: [f32; 2]) -> S::F32s {
+    let e = exp(simd, simd.sub(get(simd, z), simd.splat(max)));
+    simd.mul(simd.mul(e, simd.splat(first)), simd.splat(second))
 }
 
 /// e^x of one number.
@@ -194,17 +202,30 @@ fn exp_of<S: Simd>(simd: S, x: f32) -> f32 {
     simd.to_array(exp(simd, simd.splat(x)))[0]
 }
 
-/// Multiplies a row by one factor and then by the other.
+/// 1 in lane `lane`, where there is one, and 0 elsewhere.
 #[inline(always)]
-fn scale<S: Simd>(simd: S, row: &mut [f32], factors: [f32; 2]) {
-    let [first, second] = factors.map(|factor| simd.splat(factor));
-    for x in row.chunks_mut(LANES) {
-        // SAFETY: `x` has that many values.
-        unsafe {
-            let scaled = simd.mul(simd.mul(simd.load_partial(x.as_ptr(), x.len(), first), first), second);
-            simd.store_partial(x.as_mut_ptr(), scaled, x.len());
-        }
-    }
+fn onehot<S: Simd>(simd: S, lane: usize) -> S::F32s {
+    const ONE: [f32; 2 * LANES] = {
+        let mut one = [0.0; 2 * LANES];
+        one[LANES] = 1.0;
+        one
+    };
+    // SAFETY: at least sixteen values follow.
+    unsafe { simd.load(ONE[LANES - lane.min(LANES)..].as_ptr()) }
+}
+
+/// The first sixteen logits, minus infinity for those that are not there: their exponential is 0.
+#[inline(always)]
+fn get<S: Simd>(simd: S, z: &[f32]) -> S::F32s {
+    // SAFETY: `z` has that many values.
+    unsafe { simd.load_partial(z.as_ptr(), z.len().min(LANES), simd.splat(f32::NEG_INFINITY)) }
+}
+
+/// Writes as many of sixteen values as there is room for.
+#[inline(always)]
+fn put<S: Simd>(simd: S, to: &mut [f32], values: S::F32s) {
+    // SAFETY: `to` has that many values.
+    unsafe { simd.store_partial(to.as_mut_ptr(), values, to.len().min(LANES)) }
 }
 
 #[cfg(test)]
