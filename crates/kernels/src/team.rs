@@ -6,6 +6,7 @@
 //! then sleep.
 
 use std::any::Any;
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -37,15 +38,21 @@ impl fmt::Debug for Team {
 
 /// What the members see of each other.
 struct Shared {
-    /// The region: its number, whether it is [`OPEN`], and how many workers are in it.
-    state: AtomicU64,
-    /// The open region's job.
-    job: Mutex<Option<Job>>,
+    gate: Gate,
     quit: AtomicBool,
     stretches: Vec<Stretch>,
     caller: Mutex<Option<Thread>>,
     caller_sleeps: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// Where workers enter a region. State and job share a cache line: who has entered has read both.
+#[repr(align(128))]
+struct Gate {
+    /// The region: its number, whether it is [`OPEN`], and how many workers are in it.
+    state: AtomicU64,
+    /// Written while the region is closed and empty, read by workers inside.
+    job: UnsafeCell<Option<Job>>,
 }
 
 /// Set in the state while workers may enter the region.
@@ -75,6 +82,10 @@ struct Job(*const dyn Task);
 // SAFETY: the function behind the pointer is Sync, and `Team::run` does not return before every member is done with it.
 unsafe impl Send for Job {}
 
+// SAFETY: the job is written by the caller alone, between `close`, which waits until no worker is inside, and the change
+// of the state that lets them in; it is read by workers inside alone. Both sides meet in the state.
+unsafe impl Sync for Gate {}
+
 impl Team {
     /// A team of `threads` members, the caller being one of them.
     ///
@@ -86,8 +97,7 @@ impl Team {
         let stretch =
             || Stretch { next: AtomicUsize::new(0), end: AtomicUsize::new(0), sleeps: AtomicBool::new(false) };
         let shared = Arc::new(Shared {
-            state: AtomicU64::new(0),
-            job: Mutex::new(None),
+            gate: Gate { state: AtomicU64::new(0), job: UnsafeCell::new(None) },
             quit: AtomicBool::new(false),
             stretches: (0..threads).map(|_| stretch()).collect(),
             caller: Mutex::new(None),
@@ -230,7 +240,7 @@ impl Team {
 impl Drop for Team {
     fn drop(&mut self) {
         self.shared.quit.store(true, Release);
-        self.shared.state.fetch_add(NEXT | OPEN, SeqCst);
+        self.shared.gate.state.fetch_add(NEXT | OPEN, SeqCst);
         for worker in self.workers.drain(..) {
             worker.thread().unpark();
             let _ = worker.join(); // a worker's panic was handed on by `run`
@@ -249,8 +259,9 @@ impl Shared {
         let job: *const (dyn Task + '_) = task;
         // SAFETY: only the lifetime changes; `run` waits for every member before the borrow of `task` ends.
         let job = Job(unsafe { std::mem::transmute::<*const (dyn Task + '_), *const dyn Task>(job) });
-        *lock(&self.job) = Some(job);
-        self.state.fetch_add(NEXT | OPEN, SeqCst);
+        // SAFETY: the region is closed and empty: `close` waited for the last one, and `run` borrows the team exclusively.
+        unsafe { *self.gate.job.get() = Some(job) };
+        self.gate.state.fetch_add(NEXT | OPEN, SeqCst);
         for (worker, stretch) in workers.iter().zip(&self.stretches[1..]) {
             if stretch.sleeps.load(SeqCst) {
                 worker.thread().unpark();
@@ -276,10 +287,10 @@ impl Shared {
     fn work(&self, member: usize) {
         let mut last = 0;
         loop {
-            wait(
-                || open_region(self.state.load(SeqCst)).is_some_and(|region| region != last),
-                &self.stretches[member].sleeps,
-            );
+            let opens = || open_region(self.gate.state.load(SeqCst)).is_some_and(|region| region != last);
+            if !spin(opens) {
+                sleep(opens, &self.stretches[member].sleeps);
+            }
             if self.quit.load(SeqCst) {
                 return;
             }
@@ -294,11 +305,12 @@ impl Shared {
     /// Counts the worker in, unless the region has closed meanwhile; gives the region's number.
     fn enter(&self) -> Option<u64> {
         let enter = |state| open_region(state).map(|_| state + 1);
-        self.state.fetch_update(SeqCst, SeqCst, enter).ok().and_then(open_region)
+        self.gate.state.fetch_update(SeqCst, SeqCst, enter).ok().and_then(open_region)
     }
 
     fn work_inside(&self, member: usize) {
-        let job = *lock(&self.job);
+        // SAFETY: this worker is inside, so nobody writes the job.
+        let job = unsafe { *self.gate.job.get() };
         // SAFETY: `open` stored the job of this region, and `close` keeps it alive until every worker has left.
         let task = job.map(|job| unsafe { &*job.0 });
         let taken = catch_unwind(AssertUnwindSafe(|| task.into_iter().for_each(|task| self.take_tasks(member, task))));
@@ -308,7 +320,7 @@ impl Shared {
     }
 
     fn leave(&self) {
-        let before = self.state.fetch_sub(1, SeqCst);
+        let before = self.gate.state.fetch_sub(1, SeqCst);
         if before & INSIDE == 1 && self.caller_sleeps.load(SeqCst) {
             lock(&self.caller).iter().for_each(Thread::unpark);
         }
@@ -316,10 +328,11 @@ impl Shared {
 
     /// Lets no worker in any more and waits for those inside. One that slept through the region is not waited for.
     fn close(&self) {
-        let state = self.state.fetch_and(!OPEN, SeqCst);
-        if state & INSIDE > 0 {
+        let state = self.gate.state.fetch_and(!OPEN, SeqCst);
+        let empty = || self.gate.state.load(SeqCst) & INSIDE == 0;
+        if state & INSIDE > 0 && !spin(empty) {
             *lock(&self.caller) = Some(thread::current());
-            wait(|| self.state.load(SeqCst) & INSIDE == 0, &self.caller_sleeps);
+            sleep(empty, &self.caller_sleeps);
         }
     }
 }
@@ -334,14 +347,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Spins for a moment, then sleeps, until `done`. Whoever makes it true afterwards looks at `sleeps` and unparks.
-fn wait(done: impl Fn() -> bool, sleeps: &AtomicBool) {
-    for _ in 0..SPINS {
-        if done() {
-            return;
-        }
+/// Looks for a moment whether it is `done`.
+fn spin(done: impl Fn() -> bool) -> bool {
+    (0..SPINS).any(|_| {
         std::hint::spin_loop();
-    }
+        done()
+    })
+}
+
+/// Sleeps until `done`. Whoever makes it true looks at `sleeps` afterwards and unparks.
+fn sleep(done: impl Fn() -> bool, sleeps: &AtomicBool) {
     sleeps.store(true, SeqCst);
     while !done() {
         thread::park();
