@@ -122,26 +122,14 @@ pub(crate) mod rule {
     }
 
     #[inline(always)]
-    pub(crate) fn momentum<S: Simd>(
-        simd: S,
-        [rate, momentum]: [S::F32s; 2],
-        part: &mut Part,
-        at: usize,
-        g: S::F32s,
-    ) {
+    pub(crate) fn momentum<S: Simd>(simd: S, [rate, momentum]: [S::F32s; 2], part: &mut Part, at: usize, g: S::F32s) {
         let v = simd.mul_add(momentum, get(simd, part.first, at), g);
         set(simd, part.first, at, v);
         descend(simd, rate, part, at, v);
     }
 
     #[inline(always)]
-    pub(crate) fn nesterov<S: Simd>(
-        simd: S,
-        [rate, momentum]: [S::F32s; 2],
-        part: &mut Part,
-        at: usize,
-        g: S::F32s,
-    ) {
+    pub(crate) fn nesterov<S: Simd>(simd: S, [rate, momentum]: [S::F32s; 2], part: &mut Part, at: usize, g: S::F32s) {
         let v = simd.mul_add(momentum, get(simd, part.first, at), g);
         set(simd, part.first, at, v);
         descend(simd, rate, part, at, simd.mul_add(momentum, v, g));
