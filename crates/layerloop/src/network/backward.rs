@@ -60,8 +60,8 @@ impl Plan {
                 intake.listed.as_ref().filter(|_| layer == 0).map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             for panel in view.layout.iter() {
-                for row in (0..taking_part).step_by(step) {
-                    let mut task = Task { layer, panel, row, rows: step.min(taking_part - row), transposed_width: 0 };
+                for (row, rows) in cut(taking_part, step) {
+                    let mut task = Task { layer, panel, row, rows, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -137,13 +137,19 @@ impl Plan {
     }
 }
 
+/// First row and number of rows of blocks of `step` of `rows` rows; the bias, if it alone is left, goes with the last.
+fn cut(rows: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.saturating_sub(1).div_ceil(step).max(1);
+    (0..count).map(move |block| (block * step, if block + 1 == count { rows - block * step } else { step }))
+}
+
 impl TransposedView {
     /// Where the transpose of `block`, the bias left out, lies, and the width of its rows there.
     ///
-    /// Blocks are 32 rows high, as wide as a panel here, so that each lies in one panel, in consecutive rows.
+    /// Blocks start at multiples of 32 rows, as wide as a panel here, so that each lies in one panel, in consecutive rows.
     fn stretch(self, block: WeightBlock) -> (Range<usize>, usize) {
         let Some(panel) = self.layout.iter().find(|panel| panel.column == block.row) else {
-            return (0..0, 0); // only a bias, or the first layer
+            return (0..0, 0); // the first layer
         };
         let start = self.start + panel.start + block.panel.column * panel.width;
         (start..start + block.panel.columns * panel.width, panel.width)

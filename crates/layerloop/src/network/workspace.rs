@@ -74,5 +74,5 @@ impl Workspace {
 /// since every task reads all of them.
 pub(crate) fn block_rows(spec: &Spec) -> usize {
     let largest = spec.shapes().map(|(inputs, outputs)| inputs * outputs * 4).max().unwrap_or(0);
-    if largest > 512 * 1024 { 64 } else { 16 }
+    if largest > 512 * 1024 { 64 } else { 32 }
 }
