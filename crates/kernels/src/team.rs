@@ -26,6 +26,7 @@ pub struct Team {
     isa: Isa,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    alone: bool,
     /// Kept from region to region, so that a region allocates nothing.
     views: Vec<View>,
 }
@@ -109,7 +110,7 @@ impl Team {
             let builder = thread::Builder::new().name(format!("layerloop {member}"));
             builder.spawn(move || shared.work(member)).expect("the system gives another thread")
         };
-        Self { isa, workers: (1..threads).map(worker).collect(), shared, views: Vec::new() }
+        Self { isa, workers: (1..threads).map(worker).collect(), shared, alone: false, views: Vec::new() }
     }
 
     /// The caller alone.
@@ -124,6 +125,11 @@ impl Team {
         self.workers.len() + 1
     }
 
+    /// Whether the caller does everything from now on, while the others sleep.
+    pub fn work_alone(&mut self, alone: bool) {
+        self.alone = alone;
+    }
+
     /// The instruction set of the team's kernels.
     #[must_use]
     pub fn isa(&self) -> Isa {
@@ -135,7 +141,7 @@ impl Team {
     /// # Panics
     /// If a task does, once all members have stopped.
     fn run(&mut self, tasks: usize, task: &dyn Task) {
-        if self.workers.is_empty() || tasks < 2 {
+        if self.workers.is_empty() || self.alone || tasks < 2 {
             return (0..tasks).for_each(|next| task(0, next));
         }
         self.shared.open(tasks, task, &self.workers);

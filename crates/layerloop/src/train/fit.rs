@@ -7,6 +7,7 @@ use layerloop_kernels::{Isa, Team};
 
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::optimizer::Optimizer;
+use super::pace::Pace;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::Batch;
@@ -27,7 +28,8 @@ pub struct FitOptions {
     pub learning_rate: f64,
     /// Seed of the shuffles.
     pub seed: u64,
-    /// Threads, or as many as [`default_threads`] finds useful.
+    /// Threads; if nothing is said, as many as [`default_threads`] finds useful, or one where the clock says that one is
+    /// faster.
     pub threads: Option<usize>,
 }
 
@@ -80,11 +82,20 @@ pub struct Report {
 
 /// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
 ///
-/// A step is 6 floating-point operations a parameter and row; a thread is worth its wake-up from some 4 million on.
+/// A thread may be worth its while from a million floating-point operations on; where a step has few of them, [`fit`] looks
+/// now and then whether it is.
 #[must_use]
 pub fn default_threads(spec: &Spec, batch: usize) -> usize {
-    let useful = spec.parameters().saturating_mul(6).saturating_mul(batch) / 4_000_000;
+    let useful = operations(spec, batch) / 1_000_000;
     useful.clamp(1, available_parallelism().map_or(1, usize::from))
+}
+
+/// Floating-point operations of a step, below which one looks whether a team is worth its while.
+const SMALL: usize = 32_000_000;
+
+/// Floating-point operations of a step: 6 a parameter and row.
+fn operations(spec: &Spec, batch: usize) -> usize {
+    spec.parameters().saturating_mul(6).saturating_mul(batch)
 }
 
 /// Trains `network` on `train`: shuffled batches, forward and backward layer loop, a step of the optimiser.
@@ -138,7 +149,9 @@ pub fn fit_with(
         stopped: false,
         threads,
     };
-    let mut run = Run { network, train, options, callback, stepper, report, clock };
+    let small = options.threads.is_none() && threads > 1 && operations(network.spec(), batch) < SMALL;
+    let pace = small.then(Pace::new);
+    let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
         run.epoch(epoch, batches.epoch(epoch as u64))?;
@@ -157,6 +170,8 @@ struct Run<'a> {
     options: &'a FitOptions,
     callback: &'a mut dyn Callback,
     stepper: Stepper,
+    /// Where it is not certain that a team is worth its while.
+    pace: Option<Pace>,
     report: Report,
     clock: Clock,
 }
@@ -165,7 +180,7 @@ impl Run<'_> {
     fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
         let mut total = 0.0;
         for rows in batches {
-            let sum = self.step(rows)?;
+            let sum = self.paced_step(rows)?;
             total += sum;
             let end =
                 StepEnd { step: self.report.steps, epoch, rows: rows.len(), loss: (sum / rows.len() as f64) as f32 };
@@ -181,6 +196,18 @@ impl Run<'_> {
         self.report.epochs.push(end);
         self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
         Ok(())
+    }
+
+    /// One step on `rows`, alone or together.
+    fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
+        let Some(pace) = &self.pace else { return self.step(rows) };
+        self.stepper.team.work_alone(!pace.together());
+        let start = pace.on_trial().then(Instant::now);
+        let loss = self.step(rows);
+        if let Some(pace) = &mut self.pace {
+            pace.took(start.map_or(0.0, |start| start.elapsed().as_secs_f64()));
+        }
+        loss
     }
 
     /// One step on `rows`; the sum of their losses before it.

@@ -3,6 +3,7 @@
 mod callback;
 mod fit;
 mod optimizer;
+mod pace;
 pub mod rng;
 mod step;
 

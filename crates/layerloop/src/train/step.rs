@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// Everything a step needs, built once; after that a step allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Stepper {
-    team: Team,
+    pub(super) team: Team,
     workspace: Workspace,
     plan: Plan,
     moments: Moments,
