@@ -4,6 +4,7 @@ mod floor;
 mod jobs;
 mod predict;
 mod same_bits;
+mod sparse;
 mod sweep;
 
 use std::thread::available_parallelism;
@@ -18,13 +19,14 @@ use crate::args::Bench;
 use crate::output::line;
 
 /// Everything that can be measured.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "floor",
     "notebook",
     "wide",
     "large",
     "tiny",
     "predict",
+    "sparse",
     "sweep",
     "same-bits", //
     "odd-relu-adam",
@@ -67,6 +69,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
         match name {
             "floor" => show(floor::measure(&mut setting))?,
             "predict" => show(predict::measure(&setting)?)?,
+            "sparse" => show(sparse::measure(&setting)?)?,
             "sweep" => sweep::measure(&setting, show)?,
             "same-bits" => outcome = same_bits::measure(&setting, show)?,
             _ => {
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["floor", "predict", "sweep", "same-bits"];
+        let others = ["floor", "predict", "sparse", "sweep", "same-bits"];
         assert!(NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(JOBS.iter().all(|job| NAMES.contains(&job.name)) && DEFAULT.iter().all(|name| NAMES.contains(name)));
     }

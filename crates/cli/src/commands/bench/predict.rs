@@ -9,8 +9,9 @@ use serde_json::json;
 use super::jobs::mnist;
 use super::{Measured, Setting, median};
 
-/// Calls with one row.
+/// Calls with one row, over a thousand different ones.
 const CALLS: usize = 3_000;
+const ROWS: usize = 1_000;
 
 /// Passes over all test rows.
 const PASSES: usize = 15;
@@ -21,22 +22,20 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     let network = Network::new(&spec, 0)?;
 
     let mut predictor = Predictor::new(&network, 1);
-    let rows: Vec<Vec<f32>> = (0..CALLS).map(|i| test.row(i % test.rows())).collect();
-    let mut calls = Vec::with_capacity(CALLS);
-    for row in &rows {
-        let start = Instant::now();
-        std::hint::black_box(predictor.row(row)?);
-        calls.push(start.elapsed().as_secs_f64() * 1e6);
-    }
+    let rows: Vec<Vec<f32>> = (0..ROWS.min(test.rows())).map(|i| test.row(i)).collect();
+    let one = 1e6
+        * median_seconds(CALLS, |call| {
+            std::hint::black_box(predictor.row(&rows[call % rows.len()])?);
+            Ok(())
+        })?;
 
     let mut predictor = Predictor::new(&network, setting.threads);
-    let mut passes = Vec::with_capacity(PASSES);
-    for _ in 0..PASSES {
-        let start = Instant::now();
-        std::hint::black_box(predictor.probabilities(test.inputs())?);
-        passes.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    let (one, all, count) = (median(&calls), median(&passes), test.rows());
+    let all = 1e3
+        * median_seconds(PASSES, |_| {
+            std::hint::black_box(predictor.probabilities(test.inputs())?);
+            Ok(())
+        })?;
+    let count = test.rows();
     Ok(Measured {
         object: json!({
             "job": "predict", "network": spec.to_string(), "threads": setting.threads, "isa": setting.isa.name(),
@@ -44,4 +43,18 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
         }),
         text: format!("predict   {spec}: one row {one:.2} us, {count} rows {all:.2} ms"),
     })
+}
+
+/// The median time of some calls, after a tenth as many to warm up.
+pub(super) fn median_seconds(calls: usize, mut call: impl FnMut(usize) -> Result<()>) -> Result<f64> {
+    for i in 0..calls / 10 + 1 {
+        call(i)?;
+    }
+    let mut seconds = Vec::with_capacity(calls);
+    for i in 0..calls {
+        let start = Instant::now();
+        call(i)?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(median(&seconds))
 }

@@ -43,7 +43,9 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
                 cells.push("-".into());
                 continue;
             }
-            let rate = gflop_of_a_row(&spec) * batch as f64 / seconds_of_a_step(&spec, batch, setting.threads)?;
+            let options = FitOptions { batch, threads: Some(setting.threads), ..FitOptions::default() };
+            let seconds = seconds_of_a_step(&spec, &rows_for(&spec, 4 * batch)?, options)?;
+            let rate = gflop_of_a_row(&spec) * batch as f64 / seconds;
             let point = Point { width, batch, layers, of_floor: rate / peak };
             cells.push(format!("{:.0} %", 100.0 * point.of_floor));
             if setting.args.json {
@@ -92,8 +94,17 @@ fn header() -> String {
     )
 }
 
+/// Random rows for a network.
+fn rows_for(spec: &Spec, rows: usize) -> Result<Dataset> {
+    let classes = spec.classes();
+    let mut stream = Stream::new(0, "bench", 1);
+    let inputs = Inputs::Floats((0..rows * spec.inputs).map(|_| stream.uniform() - 0.5).collect());
+    let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
+    Dataset::new("sweep", inputs, spec.inputs, labels, (0..classes).map(|class| class.to_string()))
+}
+
 /// The median time of a training step, after a first one.
-fn seconds_of_a_step(spec: &Spec, batch: usize, threads: usize) -> Result<f64> {
+pub(super) fn seconds_of_a_step(spec: &Spec, data: &Dataset, options: FitOptions) -> Result<f64> {
     struct Watch {
         start: Instant,
         last: Instant,
@@ -111,14 +122,9 @@ fn seconds_of_a_step(spec: &Spec, batch: usize, threads: usize) -> Result<f64> {
             if end.step > 2 && now - self.start > TIME { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
-    let (rows, classes) = (4 * batch, spec.classes());
-    let mut stream = Stream::new(0, "bench", 1);
-    let inputs = Inputs::Floats((0..rows * spec.inputs).map(|_| stream.uniform() - 0.5).collect());
-    let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
-    let data = Dataset::new("sweep", inputs, spec.inputs, labels, (0..classes).map(|class| class.to_string()))?;
     let now = Instant::now();
     let mut watch = Watch { start: now, last: now, steps: Vec::with_capacity(1 << 20) };
-    let options = FitOptions { epochs: 1 << 20, batch, threads: Some(threads), ..FitOptions::default() };
-    fit_with(&mut Network::new(spec, 0)?, &data, &options, &mut watch)?;
+    let options = FitOptions { epochs: 1 << 20, ..options };
+    fit_with(&mut Network::new(spec, 0)?, data, &options, &mut watch)?;
     Ok(median(&watch.steps))
 }
