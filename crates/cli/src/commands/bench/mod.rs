@@ -59,8 +59,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
     let named: Vec<&str> = args.job.iter().map(String::as_str).collect();
     let names = if named.is_empty() { DEFAULT.to_vec() } else { named };
     let mut setting = Setting { args, threads, isa, peak: None };
-    // The sweep has no other measure than the floor; people want to see how near a job comes to it.
-    if names.contains(&"sweep") || !args.json {
+    if names.iter().any(|name| DEFAULT.contains(name) || *name == "sweep") {
         setting.peak = Some(layerloop_kernels::floor::fma_rate(&mut Team::new(threads, isa)));
     }
     let mut outcome = Outcome::Done;
