@@ -88,10 +88,10 @@ unsafe impl Send for Job {}
 unsafe impl Sync for Gate {}
 
 impl Team {
-    /// A team of `threads` members, the caller being one of them.
+    /// A team of `threads` members, the caller being one of them; of fewer, if the system gives no more threads.
     ///
     /// # Panics
-    /// If `threads` is 0 or the system refuses a thread.
+    /// If `threads` is 0.
     #[must_use]
     pub fn new(threads: usize, isa: Isa) -> Self {
         assert!(threads > 0, "a team has at least its caller");
@@ -108,9 +108,9 @@ impl Team {
         let worker = |member| {
             let shared = Arc::clone(&shared);
             let builder = thread::Builder::new().name(format!("layerloop {member}"));
-            builder.spawn(move || shared.work(member)).expect("the system gives another thread")
+            builder.spawn(move || shared.work(member)).ok()
         };
-        Self { isa, workers: (1..threads).map(worker).collect(), shared, alone: false, views: Vec::new() }
+        Self { isa, workers: (1..threads).map_while(worker).collect(), shared, alone: false, views: Vec::new() }
     }
 
     /// The caller alone.
@@ -511,6 +511,31 @@ mod tests {
             });
         }
         assert_eq!(sum.into_inner(), 3 * 49 * 50 / 2);
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(miri)))]
+    fn an_idle_team_uses_no_processor_time() {
+        let mut team = Team::new(2, Isa::best());
+        let worker = AtomicUsize::new(0);
+        while worker.load(Relaxed) == 0 {
+            team.run(100, &|member, _| {
+                if member == 1 {
+                    // SAFETY: the call only asks for a number.
+                    worker.store(unsafe { libc::gettid() } as usize, Relaxed);
+                }
+            });
+        }
+        // Nanoseconds that the thread has run.
+        let path = format!("/proc/self/task/{}/schedstat", worker.into_inner());
+        let ran = || -> u64 {
+            let text = std::fs::read_to_string(&path).expect("the thread lives");
+            text.split_whitespace().next().and_then(|ns| ns.parse().ok()).expect("a number first")
+        };
+        thread::sleep(std::time::Duration::from_millis(50)); // it falls asleep
+        let before = ran();
+        thread::sleep(std::time::Duration::from_millis(200));
+        assert!(ran() - before < 1_000_000, "{} ns of 200 ms", ran() - before);
     }
 
     #[test]
