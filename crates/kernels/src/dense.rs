@@ -273,15 +273,20 @@ impl<'a> Window<'a> {
         Self { values: rows.values, stride: rows.stride, panel }
     }
 
-    /// Writes sixteen values from (`row`, `column`) on, but nothing past the last column of the panel.
+    /// The values of `row` from `column` on, `most` of them or up to the last column of the panel.
     #[inline(always)]
-    fn put<S: Simd>(&mut self, simd: S, row: usize, column: usize, value: S::F32s) {
-        let lanes = LANES.min(self.panel.columns - column);
+    fn row(&mut self, row: usize, column: usize, most: usize) -> &mut [f32] {
         let at = row * self.stride + self.panel.column + column;
-        let to = &mut self.values[at..at + lanes];
-        // SAFETY: `to` has `lanes` values.
-        unsafe { simd.store_partial(to.as_mut_ptr(), value, lanes) }
+        &mut self.values[at..at + most.min(self.panel.columns - column)]
     }
+}
+
+/// Writes vector `v` of a row, which may end within its last one.
+#[inline(always)]
+fn put<S: Simd>(simd: S, row: &mut [f32], v: usize, value: S::F32s) {
+    let to = &mut row[v * LANES..];
+    // SAFETY: `to` has that many values.
+    unsafe { simd.store_partial(to.as_mut_ptr(), value, to.len().min(LANES)) }
 }
 
 struct Activate<'a> {
@@ -292,9 +297,13 @@ struct Activate<'a> {
 impl Epilogue for Activate<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, value, |sigma| for_each_vector!(simd, tile, |row, column, t| {
-            self.out.put(simd, row, column, sigma(simd, t));
-        }));
+        map!(self.activation, value, |sigma| for h in 0..H {
+            let to = self.out.row(tile.row + h, tile.column, V * LANES);
+            for v in 0..V {
+                let (.., t) = tile.vector(simd, h, v);
+                put(simd, to, v, sigma(simd, t));
+            }
+        });
     }
 }
 
@@ -307,13 +316,17 @@ struct Derivative<'a> {
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, derivative, |derivative| for_each_vector!(simd, tile, |row, column, q| {
-            let at = row * self.z.stride + self.out.panel.column + column;
-            let z = &self.z.values[at..at + LANES];
-            // SAFETY: `z` has sixteen values.
-            let z = unsafe { simd.load(z.as_ptr()) };
-            self.out.put(simd, row, column, simd.mul(derivative(simd, z), q));
-        }));
+        map!(self.activation, derivative, |derivative| for h in 0..H {
+            let at = (tile.row + h) * self.z.stride + self.out.panel.column + tile.column;
+            let z = &self.z.values[at..at + V * LANES];
+            let to = self.out.row(tile.row + h, tile.column, V * LANES);
+            for v in 0..V {
+                let (.., q) = tile.vector(simd, h, v);
+                // SAFETY: `z` has V vectors.
+                let z = unsafe { simd.load(z.as_ptr().add(v * LANES)) };
+                put(simd, to, v, simd.mul(derivative(simd, z), q));
+            }
+        });
     }
 }
 
