@@ -38,7 +38,7 @@ def write(out: Path) -> None:
     write_csv(out / "medians.csv", medians)
     readme = out / "README.md"
     said = readme.read_text().split(TABLES)[0] if readme.exists() else f"# {out.name}\n\n"
-    readme.write_text(f"{said}{TABLES}\n\n![Training times]({'chart.svg'})\n{tables(medians)}")
+    readme.write_text(f"{said}{TABLES}\n\n{summary(medians)}\n![Training times](chart.svg)\n{tables(medians)}")
     (out / "chart.svg").write_text(chart(medians))
 
 
@@ -66,6 +66,26 @@ def write_csv(path: Path, medians: list[Median]) -> None:
             spread = [f"{value:.6g}" for value in (m.middle, min(m.values), max(m.values))]
             ratio = f"{m.ratio:.4g}" if m.ratio else ""
             rows.writerow([m.job, m.threads, m.peer, m.figure, *spread, len(m.values), ratio])
+
+
+def summary(medians: list[Median]) -> str:
+    """Medians on the most threads, a row for each peer, and how many times ours they are."""
+    most = max(m.threads for m in medians)
+    kinds = [(m.job, m.figure) for m in medians if m.figure in ("train_s", "one_row_us", "all_rows_ms")]
+    columns = {(m.job, m.figure): f"{m.job}, {FIGURES[m.figure][1]}" for m in medians if (m.job, m.figure) in kinds}
+    for figure in ("one_row_us", "all_rows_ms"):
+        columns |= {key: f"{FIGURES[figure][0]}, {FIGURES[figure][1]}" for key in columns if key[1] == figure}
+    text = f"| {most} threads | {' | '.join(columns.values())} |\n|---|{'---|' * len(columns)}\n"
+    for peer in dict.fromkeys(m.peer for m in medians):
+        found = {(m.job, m.figure): m for m in medians if m.peer == peer and m.threads == most}
+        cells = [short(found[key]) if key in found else "" for key in columns]
+        text += f"| {peer} | {' | '.join(cells)} |\n"
+    return text
+
+
+def short(median: Median) -> str:
+    times = "" if median.peer == OURS or median.ratio is None else f" ({median.ratio:.1f}x)"
+    return f"{median.middle:.3g}{times}"
 
 
 def tables(medians: list[Median]) -> str:
