@@ -46,27 +46,17 @@ fn equal_seeds_give_equal_bits_whatever_the_threads() {
 /// On NEON, on a processor without AVX2, by whatever compiler: these are the bits.
 #[test]
 fn the_bits_are_these_on_every_machine() {
-    let hash = |activation, optimizer| {
+    let runs = [
+        (Activation::Relu, Optimizer::ADAM, "42f83216d9593722"),
+        (Activation::Relu, Optimizer::Sgd, "84e70e3bcec5841a"),
+        (Activation::Tanh, Optimizer::ADAM, "1c7116f3e870b1a3"),
+        (Activation::Sigmoid, Optimizer::Sgd, "3a8ecb9534427ef7"),
+    ];
+    for (activation, optimizer, hash) in runs {
         let mut network = network(activation).unwrap();
         fit(&mut network, &data().unwrap(), &FitOptions { optimizer, ..options() }).unwrap();
-        network.sha256()
-    };
-    assert_eq!(
-        hash(Activation::Relu, Optimizer::ADAM),
-        "42f83216d9593722666cb519867d5082122e1ac308e08c406d9ec3ef39a4c11b"
-    );
-    assert_eq!(
-        hash(Activation::Relu, Optimizer::Sgd),
-        "84e70e3bcec5841aec9b3c56e1adcb1a9388960f8e6176e5706633a56997a050"
-    );
-    assert_eq!(
-        hash(Activation::Tanh, Optimizer::ADAM),
-        "1c7116f3e870b1a39fbf234b13723740a88ec80ea046b38eb7f70fa95ad32395"
-    );
-    assert_eq!(
-        hash(Activation::Sigmoid, Optimizer::Sgd),
-        "3a8ecb9534427ef72933d475dbc257ea67835025af7260f857651c7bca5b6d1f"
-    );
+        assert_eq!(network.sha256()[..16], *hash, "{activation:?}, {optimizer:?}");
+    }
 }
 
 /// 300 rows of 400 inputs, `per_row` of them not 0, as numbers and as entries.
