@@ -38,7 +38,10 @@ def write(out: Path) -> None:
     write_csv(out / "medians.csv", medians)
     readme = out / "README.md"
     said = readme.read_text().split(TABLES)[0] if readme.exists() else f"# {out.name}\n\n"
-    readme.write_text(f"{said}{TABLES}\n\n{summary(medians)}\n![Training times](chart.svg)\n{tables(medians)}")
+    shown = "Nothing was measured.\n"
+    if medians:
+        shown = f"{summary(medians)}\n![Training times](chart.svg)\n{tables(medians)}"
+    readme.write_text(f"{said}{TABLES}\n\n{shown}{failures(out / 'raw.csv')}")
     (out / "chart.svg").write_text(chart(medians))
 
 
@@ -56,6 +59,14 @@ def medians_of(raw: Path) -> list[Median]:
         own = ours.get((median.job, median.threads, median.figure))
         median.ratio = median.middle / own if own else None
     return medians
+
+
+def failures(raw: Path) -> str:
+    """What was meant to be measured and was not, and why."""
+    with raw.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("failed")]
+    cell = "- {peer}, {job}, {threads} threads, repeat {repeat}: {failed}\n"
+    return "\n## Failed\n\n" + "".join(cell.format(**row) for row in rows) if rows else ""
 
 
 def write_csv(path: Path, medians: list[Median]) -> None:
@@ -122,13 +133,17 @@ def cell(median: Median | None) -> str:
 
 # The chart: a panel for each job, a bar for each peer, longest last.
 
-WIDTH, LEFT, BAR, GAP, HEAD = 760, 130, 16, 6, 34
+WIDTH, LEFT, BAR, GAP, HEAD, MARGIN = 760, 130, 16, 6, 34, 14
+# The page has a colour of its own: a browser's scheme need not be that of the site which shows the chart.
 STYLE = """
+.page { fill: #ffffff }
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .head { font-weight: 600; font-size: 13px }
-.bar { fill: #8c959f }
+.bar { fill: #818b98 }
 .ours { fill: #0969da }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .bar { fill: #6e7681 } .ours { fill: #4493f8 } }
+@media (prefers-color-scheme: dark) {
+  .page { fill: #0d1117 } text { fill: #e6edf3 } .bar { fill: #6e7681 } .ours { fill: #4493f8 }
+}
 """
 
 
@@ -150,5 +165,9 @@ def chart(medians: list[Median]) -> str:
             body += f'<text x="{LEFT + length + 6:.1f}" y="{middle}">{m.middle:.3g} s{times}</text>\n'
             top += BAR + GAP
         top += 10
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" role="img">'
-    return f"{head}\n<title>Training times of layerloop and its peers</title>\n<style>{STYLE}</style>\n{body}</svg>\n"
+    width, height = WIDTH + 2 * MARGIN, top + 2 * MARGIN
+    box = f'viewBox="{-MARGIN} {-MARGIN} {width} {height}" width="{width}" height="{height}"'
+    page = f'<rect class="page" x="{-MARGIN}" y="{-MARGIN}" width="{width}" height="{height}" rx="6"/>'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">'
+    title = "<title>Training times of layerloop and its peers</title>"
+    return f"{head}\n{title}\n<style>{STYLE}</style>\n{page}\n{body}</svg>\n"

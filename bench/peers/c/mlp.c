@@ -193,7 +193,7 @@ static void lay_out(int most_rows) {
         layer[l].db = gradient + at;
     }
     for (int l = 0; l <= layers; l++) {
-        z[l] = array((size_t)most_rows * sizes[l]);
+        z[l] = array((size_t)(l ? most_rows : batch) * sizes[l]); /* the test set stands in for z[0] */
         delta[l] = array((size_t)batch * sizes[l]);
     }
 }

@@ -63,12 +63,11 @@ def report_predictions(
     job: Job,
     predict: Callable[[Any], np.ndarray],
     wrap: Callable[[np.ndarray], Any] = lambda x: x,
-    calls: int = 3000,
 ) -> None:
     """Times `predict` for one row and for all rows of the test set; `wrap` makes them the peer's own, untimed."""
     rows = [wrap(job.test_x[i : i + 1]) for i in range(1000)]
     everything = wrap(job.test_x)
-    one = median_of(calls, lambda i: predict(rows[i % 1000]))
+    one = median_of(3000, lambda i: predict(rows[i % 1000]))
     whole = median_of(15, lambda _: predict(everything))
     print(json.dumps({"one_row_us": 1e6 * one, "all_rows_ms": 1e3 * whole}))
 

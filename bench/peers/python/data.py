@@ -1,4 +1,4 @@
-"""Writes MNIST and a synthetic table as flat files, so that no peer's time goes into reading others: MNIST OUT WIDTH."""
+"""Writes MNIST and a synthetic table as flat files, so that no peer has to read others: MNIST OUT WIDTH."""
 
 import gzip
 import sys

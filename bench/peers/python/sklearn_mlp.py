@@ -21,7 +21,7 @@ network = MLPClassifier(
 )
 train_s, _ = timed(lambda: network.fit(JOB.x, JOB.y))
 if JOB.epochs == 0:
-    report_predictions(JOB, network.predict_proba, calls=1000)
+    report_predictions(JOB, network.predict_proba)
 else:
     assert network.n_iter_ == JOB.epochs
     report_training(JOB, train_s, network.predict(JOB.test_x))

@@ -60,9 +60,8 @@ fn main() {
 
     let network = network.valid();
     let rows = job.test.labels.len();
-    let tensor = |values: &[f32], rows| {
-        Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, job.test.width]), &plain)
-    };
+    let tensor =
+        |values: &[f32], rows| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, job.test.width]), &plain);
     let all = tensor(&job.test.inputs, rows);
     if job.epochs == 0 {
         let one = |row| drop(black_box(network.probabilities(tensor(job.test.row(row), 1))));

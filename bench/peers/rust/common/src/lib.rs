@@ -1,5 +1,7 @@
 //! What both Rust peers need: the job from the command line, its data, random order, the result as one JSON line.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
@@ -24,7 +26,9 @@ pub struct Part {
 impl Job {
     pub fn from_arguments() -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [sizes, activation, batch, epochs, data] = &arguments[..] else { panic!("SIZES ACTIVATION BATCH EPOCHS DATA") };
+        let [sizes, activation, batch, epochs, data] = &arguments[..] else {
+            panic!("SIZES ACTIVATION BATCH EPOCHS DATA")
+        };
         let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
         let sizes: Vec<usize> = sizes.split('-').map(number).collect();
         let part = |name| Part::read(Path::new(data), name, sizes[0]);
@@ -66,10 +70,11 @@ pub struct Plan {
 
 impl Part {
     fn read(data: &Path, name: &str, width: usize) -> Self {
-        let read = |name: String| std::fs::read(data.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let bytes = read(format!("{name}_x.f32"));
-        let inputs = bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))).collect();
-        Self { width, inputs, labels: read(format!("{name}_y.u8")) }
+        let file = |name: String| File::open(data.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let inputs = floats(file(format!("{name}_x.f32")));
+        let mut labels = Vec::new();
+        file(format!("{name}_y.u8")).read_to_end(&mut labels).expect("labels");
+        Self { width, inputs, labels }
     }
 
     pub fn row(&self, row: usize) -> &[f32] {
@@ -81,6 +86,19 @@ impl Part {
         let right = answers.zip(&self.labels).filter(|(answer, label)| *answer == usize::from(**label)).count();
         right as f64 / self.labels.len() as f64
     }
+}
+
+/// A file's values, piece by piece: its bytes held beside them would count as the peer's memory.
+fn floats(mut file: File) -> Vec<f32> {
+    let bytes = file.metadata().expect("a size").len() as usize;
+    let mut values = Vec::with_capacity(bytes / 4);
+    let mut piece = [0; 1 << 16];
+    for start in (0..bytes).step_by(piece.len()) {
+        let piece = &mut piece[..(bytes - start).min(1 << 16)];
+        file.read_exact(piece).expect("a whole file");
+        values.extend(piece.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))));
+    }
+    values
 }
 
 /// Fisher and Yates, by the numbers of SplitMix64.
