@@ -133,7 +133,7 @@ fn gather_128_rows_of_784_bytes(bencher: Bencher) {
     let mut out = Matrix::zeros(128, 785);
     bencher.counter(BytesCount::new(128_usize * 784)).bench_local(|| {
         let source = Source::Bytes(black_box(&images), 1.0 / 255.0);
-        gather::rows(isa, source, &columns, [&rows, &[]], to_write(&mut out));
+        gather::rows(isa, source, &columns, None, [&rows, &[]], to_write(&mut out));
     });
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transposed, for_each_vector};
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
 use crate::pointwise::{Activation, map};
@@ -31,8 +32,8 @@ pub enum Input<'a> {
         rows: Rows<'a>,
         /// The rows of the weights that its columns meet, where columns that are always 0 are left out.
         listed: Option<&'a Listed>,
-        /// Whether to look for zeros and leave them out of the products.
-        skip_zeros: bool,
+        /// Where it stands which of its values are not 0, if the others are to be left out of the products.
+        marks: Option<Marks>,
     },
     /// The entries that are not 0: by rows for [`forward`], by columns for the gradient of the weights.
     Sparse(Entries<'a>),
@@ -40,7 +41,7 @@ pub enum Input<'a> {
 
 impl<'a> From<Rows<'a>> for Input<'a> {
     fn from(rows: Rows<'a>) -> Self {
-        Self::Dense { rows, listed: None, skip_zeros: false }
+        Self::Dense { rows, listed: None, marks: None }
     }
 }
 
@@ -52,12 +53,12 @@ impl Input<'_> {
         let b = Columns { values, row, columns, order: InOrder };
         match self {
             Self::Sparse(z) => gemm::sparse_product(isa, 0..z.count(), z, b, epilogue),
-            Self::Dense { rows: z, listed: None, skip_zeros } => {
-                gemm::product(isa, 0..z.count(), weights.layout.rows(), AsIs(z), b, skip_zeros, epilogue);
+            Self::Dense { rows: z, listed: None, marks } => {
+                gemm::product(isa, 0..z.count(), weights.layout.rows(), AsIs(z), b, marks, epilogue);
             }
-            Self::Dense { rows: z, listed: Some(order), skip_zeros } => {
+            Self::Dense { rows: z, listed: Some(order), marks } => {
                 let b = Columns { values, row, columns, order };
-                gemm::product(isa, 0..z.count(), order.rows().len(), AsIs(z), b, skip_zeros, epilogue);
+                gemm::product(isa, 0..z.count(), order.rows().len(), AsIs(z), b, marks, epilogue);
             }
         }
     }
@@ -199,8 +200,8 @@ fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue:
     let rows = block.row..block.row + block.rows;
     match z {
         Input::Sparse(z) => gemm::sparse_product(isa, rows, z, b, epilogue),
-        Input::Dense { rows: z, skip_zeros, .. } => {
-            gemm::product(isa, rows, z.count(), Transposed(z), b, skip_zeros, epilogue);
+        Input::Dense { rows: z, marks, .. } => {
+            gemm::product(isa, rows, z.count(), Transposed(z), b, marks, epilogue);
         }
     }
 }
@@ -506,6 +507,17 @@ mod tests {
         (bits(next.values()), bits(&gradient))
     }
 
+    /// Rows of `columns` values, and their marks behind them.
+    fn marked(isa: Isa, columns: usize, plain: &[f32]) -> (Matrix, Marks) {
+        let marks = Marks::of(columns);
+        let mut matrix = Matrix::zeros(plain.len() / columns, marks.columns());
+        let stride = matrix.stride();
+        let rows = matrix.values_mut().chunks_exact_mut(stride);
+        rows.zip(plain.chunks_exact(columns)).for_each(|(to, from)| to[..columns].copy_from_slice(from));
+        marks.set(isa, RowsMut { values: matrix.values_mut(), stride });
+        (matrix, marks)
+    }
+
     #[test]
     fn zeros_that_are_left_out_change_no_bit() {
         let (batch, inputs) = (ROWS, 40);
@@ -528,17 +540,16 @@ mod tests {
         let mut by_column = Csr::with_capacity(inputs, 0);
         by_column.set_transpose(&csr, &rows);
 
-        let (wide, narrow) = (matrix(batch, inputs, &wide), matrix(batch, columns.len(), &narrow));
-        let dense = |z: &'static str, skip_zeros| match z {
-            "narrow" => Input::Dense { rows: narrow.head(batch), listed: Some(&listed), skip_zeros },
-            _ => Input::Dense { rows: wide.head(batch), listed: None, skip_zeros },
-        };
         for isa in Isa::available() {
-            let want = through(isa, dense("wide", false), dense("wide", false), None);
-            assert_eq!(through(isa, dense("wide", true), dense("wide", true), None), want, "{}", isa.name());
-            for skip_zeros in [false, true] {
-                let narrow = dense("narrow", skip_zeros);
-                assert_eq!(through(isa, narrow, narrow, Some(&listed)), want, "{}, {skip_zeros}", isa.name());
+            let (wide, narrow) = (marked(isa, inputs, &wide), marked(isa, columns.len(), &narrow));
+            let through_dense = |(z, marks): &(Matrix, Marks), leave_out: bool, listed| {
+                let z = Input::Dense { rows: z.head(batch), listed, marks: leave_out.then_some(*marks) };
+                through(isa, z, z, listed)
+            };
+            let want = through_dense(&wide, false, None);
+            assert_eq!(through_dense(&wide, true, None), want, "{}", isa.name());
+            for leave_out in [false, true] {
+                assert_eq!(through_dense(&narrow, leave_out, Some(&listed)), want, "{}, {leave_out}", isa.name());
             }
             let [by_rows, by_columns] = [Entries::of(&csr, &rows), Entries::all(&by_column)].map(Input::Sparse);
             assert_eq!(through(isa, by_rows, by_columns, None), want, "{}", isa.name());

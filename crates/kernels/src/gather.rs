@@ -1,11 +1,15 @@
 //! The rows of a batch, gathered into consecutive memory; bytes are widened on the way.
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::marks::Marks;
 use crate::matrix::RowsMut;
 use crate::sparse::Csr;
 
 /// How many rows ahead the memory is asked for.
 const AHEAD: usize = 4;
+
+/// Rows that are marked while they are still in the first cache.
+const TOGETHER: usize = 8;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -118,18 +122,25 @@ impl Value for f32 {
     }
 }
 
-/// Row r of `out` becomes the columns of row `rows[0][r]` of `source`; `rows[1]` will be wanted after these. Of entries,
-/// all columns are taken.
+/// Row r of `out` becomes the columns of row `rows[0][r]` of `source`, with its marks if wanted; `rows[1]` will be wanted
+/// after these. Of entries, all columns are taken.
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
-pub fn rows(isa: Isa, source: Source, columns: &Columns, rows: [&[u32]; 2], out: RowsMut) {
-    let [count, width] = [rows[0].len(), columns.count];
-    assert!(count <= out.count() && width <= out.stride, "{count} rows of {width} columns");
-    match source {
-        Source::Bytes(values, scale) => isa.run(Gather { values, columns, scale, rows, out }),
-        Source::Floats(values) => isa.run(Gather { values, columns, scale: 1.0, rows, out }),
-        Source::Entries(matrix) => entries(matrix, rows[0], out),
+pub fn rows(isa: Isa, source: Source, columns: &Columns, marks: Option<Marks>, rows: [&[u32]; 2], out: RowsMut) {
+    let ([rows, next], width, stride) = (rows, columns.count, out.stride);
+    assert!(rows.len() <= out.count() && width <= stride, "{} rows of {width} columns", rows.len());
+    let after = (TOGETHER..rows.len()).step_by(TOGETHER).map(|at| &rows[at..]).chain([next]);
+    for ((some, next), values) in rows.chunks(TOGETHER).zip(after).zip(out.values.chunks_mut(TOGETHER * stride)) {
+        let (rows, mut out) = ([some, next], RowsMut { values, stride });
+        match source {
+            Source::Bytes(values, scale) => isa.run(Gather { values, columns, scale, rows, out: out.again() }),
+            Source::Floats(values) => isa.run(Gather { values, columns, scale: 1.0, rows, out: out.again() }),
+            Source::Entries(matrix) => entries(matrix, some, out.again()),
+        }
+        if let Some(marks) = marks {
+            marks.set(isa, out);
+        }
     }
 }
 
@@ -201,8 +212,8 @@ mod tests {
                     let stride = out.stride();
                     let to = RowsMut { values: out.values_mut(), stride };
                     match floats {
-                        None => rows(isa, Source::Bytes(&bytes, 0.5), &columns, [&chosen, &[1, 2]], to),
-                        Some(floats) => rows(isa, Source::Floats(floats), &columns, [&chosen, &[]], to),
+                        None => rows(isa, Source::Bytes(&bytes, 0.5), &columns, None, [&chosen, &[1, 2]], to),
+                        Some(floats) => rows(isa, Source::Floats(floats), &columns, None, [&chosen, &[]], to),
                     }
                     out
                 };

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::marks::Marks;
 use crate::matrix::{Line, Rows};
 use crate::sparse::Entries;
 
@@ -33,12 +34,21 @@ pub(crate) trait Left: Copy {
     fn index(self, row: usize, k: usize) -> usize;
     /// All its values.
     fn values(&self) -> &[f32];
+    /// Panics unless `marks` stand behind the rows that hold the elements of the rows below `rows` and `inner` steps.
+    fn check(self, marks: Marks, rows: usize, inner: usize);
     /// Writes the steps k below `inner` in which some element of the rows `row..row + H` is not 0, ascending, and gives
     /// their number.
     ///
     /// # Safety
-    /// The rows and steps are there; `steps` is valid for writing `inner` values and fifteen more.
-    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize;
+    /// `check` held, and `steps` is valid for writing `inner` values and sixteen more.
+    unsafe fn nonzero<S: Simd, const H: usize>(
+        self,
+        simd: S,
+        marks: Marks,
+        row: usize,
+        inner: usize,
+        steps: *mut u32,
+    ) -> usize;
 }
 
 /// A matrix as it lies: element (r, k) is `values[r * stride + k]`.
@@ -59,23 +69,20 @@ impl Left for AsIs<'_> {
     fn values(&self) -> &[f32] {
         self.0.values
     }
+    fn check(self, marks: Marks, rows: usize, inner: usize) {
+        marks.check(self.0, rows, inner);
+    }
     #[inline(always)]
-    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize {
-        let mut count = 0;
-        for k in (0..inner).step_by(LANES) {
-            // SAFETY: rows are padded to whole vectors; `count` grows by no more than the steps that were looked at.
-            unsafe {
-                let at = |h| simd.load(self.0.values.as_ptr().add(self.index(row + h, k)));
-                let mut any = at(0);
-                unrolled!(h < H => {
-                    any = simd.or(any, at(h));
-                });
-                let lanes = LANES.min(inner - k);
-                let mask = simd.nonzero(any) & ((1_u32 << lanes) - 1);
-                count += simd.store_places(mask, k as u32, steps.add(count));
-            }
-        }
-        count
+    unsafe fn nonzero<S: Simd, const H: usize>(
+        self,
+        simd: S,
+        marks: Marks,
+        row: usize,
+        inner: usize,
+        steps: *mut u32,
+    ) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { marks.columns_of::<S, H>(simd, self.0, row, inner, steps) }
     }
 }
 
@@ -89,18 +96,20 @@ impl Left for Transposed<'_> {
     fn values(&self) -> &[f32] {
         self.0.values
     }
+    fn check(self, marks: Marks, rows: usize, inner: usize) {
+        marks.check(self.0, inner, rows);
+    }
     #[inline(always)]
-    unsafe fn nonzero<S: Simd, const H: usize>(self, simd: S, row: usize, inner: usize, steps: *mut u32) -> usize {
-        let mut count = 0;
-        for k in 0..inner {
-            // SAFETY: the caller vouches for rows and steps; `count` is at most k.
-            unsafe {
-                let values = simd.load_partial(self.0.values.as_ptr().add(self.index(row, k)), H, simd.splat(0.0));
-                steps.add(count).write(k as u32);
-                count += usize::from(simd.nonzero(values) != 0);
-            }
-        }
-        count
+    unsafe fn nonzero<S: Simd, const H: usize>(
+        self,
+        _: S,
+        marks: Marks,
+        row: usize,
+        inner: usize,
+        steps: *mut u32,
+    ) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { marks.rows_of::<H>(self.0, row, inner, steps) }
     }
 }
 
@@ -230,7 +239,7 @@ pub(crate) fn product(
     inner: usize,
     a: impl Left,
     b: Columns<impl Order>,
-    skip_zeros: bool,
+    marks: Option<Marks>,
     epilogue: impl Epilogue,
 ) {
     if rows.is_empty() || b.columns == 0 {
@@ -241,7 +250,11 @@ pub(crate) fn product(
         assert!(last_a < len_a, "A has {len_a} values, its last is {last_a}");
         b.check(inner);
     }
-    let operands = Operands { inner, a, b, skip_zeros: skip_zeros && inner <= LONGEST };
+    let marks = marks.filter(|_| inner <= LONGEST);
+    if let Some(marks) = marks {
+        a.check(marks, rows.end, inner);
+    }
+    let operands = Operands { inner, a, b, marks };
     isa.run(Product { rows, operands, epilogue });
 }
 
@@ -262,8 +275,9 @@ struct Operands<'a, A, O> {
     inner: usize,
     a: A,
     b: Columns<'a, O>,
-    /// Whether steps in which a tile's part of A is all zeros are looked for and left out: no bit depends on it.
-    skip_zeros: bool,
+    /// Where it stands which values of A are not 0: steps in which a tile's part of A is all zeros are then left out. No
+    /// bit depends on it.
+    marks: Option<Marks>,
 }
 
 impl<A: Left, O: Order, E: Epilogue> Kernel for Product<'_, A, O, E> {
@@ -340,24 +354,27 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Sums<'_, A, O
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Operands { inner, a, .. } = self.operands;
-        if !self.operands.skip_zeros {
+        let Some(marks) = self.operands.marks else {
             return self.over(simd, 0..inner);
-        }
+        };
         let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
-        // SAFETY: `product` checked the rows and `inner`; `nonzero` has written as many steps as it counted, and there is
+        // SAFETY: `product` checked the marks and `inner`; `nonzero` has written as many steps as it counted, and there is
         // room for some more.
         let steps = unsafe {
-            let count = a.nonzero::<S, H>(simd, self.row, inner, steps.as_mut_ptr().cast());
+            let count = a.nonzero::<S, H>(simd, marks, self.row, inner, steps.as_mut_ptr().cast());
             steps[count..count + AHEAD].fill(MaybeUninit::new(0));
             std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count + AHEAD)
         };
         let Columns { values, row, order, .. } = self.operands.b;
-        let from = values.as_ptr().wrapping_add(self.column);
+        let (first, a_from, from) = (self.row, a.values().as_ptr(), values.as_ptr().wrapping_add(self.column));
         let steps = steps.windows(AHEAD + 1).map(|steps| {
             // SAFETY: every step is below `inner`, and 0 if there is any.
             let ahead = from.wrapping_add(unsafe { order.row(steps[AHEAD] as usize) } * row);
             for v in 0..V {
                 simd.prefetch(ahead.wrapping_add(v * LANES).cast());
+            }
+            if A::TALL {
+                simd.prefetch(a_from.wrapping_add(a.index(first, steps[AHEAD] as usize)).cast());
             }
             steps[0] as usize
         });

@@ -17,6 +17,7 @@ pub mod function;
 pub mod gather;
 mod gemm;
 mod isa;
+mod marks;
 mod matrix;
 mod pages;
 mod panels;
@@ -29,6 +30,7 @@ mod update;
 
 pub use gemm::Listed;
 pub use isa::{Isa, LANES};
+pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};

@@ -98,6 +98,11 @@ impl Rows<'_> {
 }
 
 impl RowsMut<'_> {
+    /// The same rows, for a shorter time.
+    pub(crate) fn again(&mut self) -> RowsMut<'_> {
+        RowsMut { values: self.values, stride: self.stride }
+    }
+
     /// The first `width` values of a row.
     #[inline(always)]
     pub(crate) fn row(&mut self, row: usize, width: usize) -> &mut [f32] {

@@ -34,7 +34,7 @@ impl Batch<'_> {
 pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, intake: &Intake, places: Places, block: &mut Block) {
     if intake.road != Road::Entries {
         let ([x], []) = block.write([places.z(0)], []);
-        gather::rows(isa, batch.source, &intake.columns, [batch.rows, batch.next], x);
+        gather::rows(isa, batch.source, &intake.columns, intake.marks_wanted(), [batch.rows, batch.next], x);
     }
     for (i, layer) in network.spec().layers.iter().enumerate() {
         let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);

@@ -6,7 +6,7 @@
 
 use layerloop_kernels::dense::Input;
 use layerloop_kernels::gather::{Columns, Source};
-use layerloop_kernels::{Csr, Entries, Listed, Rows};
+use layerloop_kernels::{Csr, Entries, Listed, Marks, Rows};
 
 use super::forward::Batch;
 
@@ -89,7 +89,17 @@ impl Intake {
     }
 
     fn dense<'a>(&'a self, rows: Rows<'a>) -> Input<'a> {
-        Input::Dense { rows, listed: self.listed.as_ref(), skip_zeros: self.road == Road::RowsWithoutZeros }
+        Input::Dense { rows, listed: self.listed.as_ref(), marks: self.marks_wanted() }
+    }
+
+    /// The marks of the rows that are gathered, the 1 behind their last value included.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks::of(self.columns.count() + 1)
+    }
+
+    /// Those marks, on the road that reads them.
+    pub(crate) fn marks_wanted(&self) -> Option<Marks> {
+        (self.road == Road::RowsWithoutZeros).then(|| self.marks())
     }
 
     /// Prepares [`Self::by_columns`] for a batch.

@@ -23,7 +23,8 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// z_{i+1}, B x (n + 1), the last column 1: the input of layer i, counted from 0; i = L is the output.
+    /// z_{i+1}, B x (n + 1), the last column 1: the input of layer i, counted from 0; i = L is the output. Behind the rows of
+    /// z_1 is room for their marks.
     pub(crate) fn z(self, i: usize) -> usize {
         i
     }
@@ -51,8 +52,8 @@ pub(crate) enum Reach {
 impl Workspace {
     pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach, intake: Intake) -> Self {
         let layers = spec.layers.len();
-        let with_one = |width: usize| {
-            let mut z = Matrix::zeros(batch, width + 1);
+        let with_one = |width: usize, columns: usize| {
+            let mut z = Matrix::zeros(batch, columns);
             let stride = z.stride();
             z.values_mut().chunks_exact_mut(stride).for_each(|row| row[width] = 1.0);
             z
@@ -62,7 +63,8 @@ impl Workspace {
             Reach::Loss => 1,
             Reach::Gradient => layers,
         };
-        let z = std::iter::once(intake.columns.count()).chain(widths()).map(with_one);
+        let x = with_one(intake.columns.count(), intake.marks().columns());
+        let z = std::iter::once(x).chain(widths().map(|width| with_one(width, width + 1)));
         let loss = std::iter::once(Matrix::zeros(batch, 1));
         let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
         let matrices = z.chain(loss).chain(delta).collect();
