@@ -1,6 +1,7 @@
 //! Aligned memory for rows of values.
 
 use crate::isa::{LANES, Simd};
+use crate::pages::prefer_large_pages;
 
 /// Sixteen values on a cache line of their own.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,11 @@ impl Matrix {
         if rows > 1 && stride.is_multiple_of(1024) {
             stride += LANES;
         }
-        Self { lines: vec![Line([0.0; LANES]); rows * stride / LANES], stride }
+        let len = rows * stride / LANES;
+        let mut lines = Vec::with_capacity(len);
+        prefer_large_pages(lines.spare_capacity_mut()); // a product goes down rows that lie a page apart
+        lines.resize(len, Line([0.0; LANES]));
+        Self { lines, stride }
     }
 
     /// A vector of `len` zeros: a matrix of one row.

@@ -17,7 +17,7 @@ pub fn zeroed_bytes(len: usize) -> Arc<[u8]> {
 
 /// Wishes for large pages under the whole of `values`, from the next first write on.
 #[cfg(all(target_os = "linux", not(miri)))] // Miri knows no madvise
-fn prefer_large_pages<T>(values: &mut [T]) {
+pub(crate) fn prefer_large_pages<T>(values: &mut [T]) {
     /// Size of a large page, in bytes.
     const PAGE: usize = 2 << 20;
     let address = values.as_mut_ptr().addr();
@@ -29,7 +29,7 @@ fn prefer_large_pages<T>(values: &mut [T]) {
 }
 
 #[cfg(any(not(target_os = "linux"), miri))]
-fn prefer_large_pages<T>(_: &mut [T]) {}
+pub(crate) fn prefer_large_pages<T>(_: &mut [T]) {}
 
 #[cfg(test)]
 mod tests {

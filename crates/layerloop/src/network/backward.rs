@@ -12,6 +12,10 @@ use super::workspace::{Places, Workspace};
 /// Rows of a task of the first layer, whose weights need no transposed copy.
 const FIRST_LAYER_ROWS: usize = 28;
 
+/// Panels that take their turns over the same rows, so that few columns of z wait in the second cache while the
+/// columns of delta come from the third.
+const PANELS_TOGETHER: usize = 32;
+
 /// How the work on the weights is cut, and the transposed copies that the input gradients read: built once.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -59,8 +63,10 @@ impl Plan {
             let taking_part =
                 intake.listed.as_ref().filter(|_| layer == 0).map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
-            for panel in view.layout.iter() {
-                for (row, rows) in cut(taking_part, step) {
+            let panels: Vec<Panel> = view.layout.iter().collect();
+            for together in panels.chunks(PANELS_TOGETHER) {
+                let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
+                for ((row, rows), panel) in blocks {
                     let mut task = Task { layer, panel, row, rows, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
