@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use layerloop::Result;
 use layerloop::data::{Batches, Dataset, Inputs};
 use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
-use layerloop::network::{Activation, Named, Network, Output, Predictor, Spec};
+use layerloop::network::{Activation, Network, Output, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{self, Callback, FitOptions, Optimizer, StepEnd, fit_with};
 

@@ -1,10 +1,13 @@
 //! What can be typed. What it means is decided in `commands`.
 
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand};
-use layerloop::network::{Activation, Named, Output};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+use clap::{Arg, Parser, Subcommand};
+use layerloop::choice::{self, Choice};
+use layerloop::network::{Activation, Output};
 use layerloop::train::Optimizer;
 
 use crate::commands::bench;
@@ -45,13 +48,13 @@ pub(crate) struct Train {
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
     pub(crate) hidden: Vec<usize>,
     /// Activation of the hidden layers
-    #[arg(long, value_parser = named::<Activation>(), default_value = "sigmoid")]
+    #[arg(long, value_parser = choice::<Activation>(), default_value = "sigmoid")]
     pub(crate) activation: Activation,
     /// Map from the last layer to probabilities
-    #[arg(long, value_parser = named::<Output>(), default_value = "softmax")]
+    #[arg(long, value_parser = choice::<Output>(), default_value = "softmax")]
     pub(crate) output: Output,
     /// Activation of the last layer
-    #[arg(long, value_parser = named::<Activation>(), default_value = "identity")]
+    #[arg(long, value_parser = choice::<Activation>(), default_value = "identity")]
     pub(crate) last_activation: Activation,
     /// Passes over the data [default: the data set's own]
     #[arg(long, value_name = "N")]
@@ -60,7 +63,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch: Option<usize>,
     /// How a gradient becomes a step
-    #[arg(long, value_parser = named::<Optimizer>(), default_value = "adam")]
+    #[arg(long, value_parser = choice::<Optimizer>(), default_value = "adam")]
     pub(crate) optimizer: Optimizer,
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
@@ -155,7 +158,22 @@ pub(crate) struct Bench {
     pub(crate) json: bool,
 }
 
-/// A parser for a closed set: its names are listed in the help and in the error.
-fn named<T: Named + Send + Sync>() -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(T::ALL.iter().map(|choice| choice.name())).try_map(|name| T::parse(&name))
+/// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
+fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    Chosen(PhantomData)
+}
+
+#[derive(Debug, Clone)]
+struct Chosen<T>(PhantomData<T>);
+
+impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        StringValueParser::new().try_map(|text| choice::parse(&text)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))))
+    }
 }

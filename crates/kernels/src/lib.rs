@@ -11,6 +11,7 @@
 //! - [`mod@reference`]: the slow, obvious versions that judge the fast ones.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod choice;
 pub mod dense;
 pub mod floor;
 pub mod function;
@@ -28,6 +29,7 @@ mod sparse;
 mod team;
 mod update;
 
+pub use choice::Choice;
 pub use gemm::Listed;
 pub use isa::{Isa, LANES};
 pub use marks::Marks;

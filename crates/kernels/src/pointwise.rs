@@ -3,32 +3,17 @@
 use crate::function;
 use crate::isa::Simd;
 
-/// An activation function sigma, applied component by component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// sigma(t) = t
-    Identity,
-    /// sigma(t) = 1 / (1 + e^{-t})
-    Sigmoid,
-    /// sigma(t) = (e^t - e^{-t}) / (e^t + e^{-t})
-    Tanh,
-    /// sigma(t) = max(0, t), with derivative 0 at 0
-    Relu,
-}
-
-impl Activation {
-    /// Every activation.
-    pub const ALL: [Self; 4] = [Self::Identity, Self::Sigmoid, Self::Tanh, Self::Relu];
-
-    /// Its name at every border: command line, model file, messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Sigmoid => "sigmoid",
-            Self::Tanh => "tanh",
-            Self::Relu => "relu",
-        }
+crate::choices! {
+    /// An activation function sigma, applied component by component.
+    pub enum Activation: "activation" {
+        /// sigma(t) = t
+        Identity = "identity",
+        /// sigma(t) = 1 / (1 + e^{-t})
+        Sigmoid = "sigmoid",
+        /// sigma(t) = (e^t - e^{-t}) / (e^t + e^{-t})
+        Tanh = "tanh",
+        /// sigma(t) = max(0, t), with derivative 0 at 0
+        Relu = "relu",
     }
 }
 

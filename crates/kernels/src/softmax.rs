@@ -11,28 +11,17 @@ use crate::function::{exp, ln};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 
-/// The map from logits to probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Output {
-    /// K logits, K classes.
-    Softmax,
-    /// K - 1 logits, K classes: the last class is the reference, its logit is 0.
-    ReferenceSoftmax,
+crate::choices! {
+    /// The map from logits to probabilities.
+    pub enum Output: "output" {
+        /// p_j = e^{z_j} / sum_k e^{z_k}: K logits, K classes
+        Softmax = "softmax",
+        /// p_j = e^{z_j} / (1 + sum_k e^{z_k}): K - 1 logits, K classes; the last class is the reference, its logit is 0
+        ReferenceSoftmax = "reference-softmax",
+    }
 }
 
 impl Output {
-    /// Every output map.
-    pub const ALL: [Self; 2] = [Self::Softmax, Self::ReferenceSoftmax];
-
-    /// Its name at every border.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Softmax => "softmax",
-            Self::ReferenceSoftmax => "reference-softmax",
-        }
-    }
-
     /// Number of logits for `classes` classes.
     #[must_use]
     pub fn logits(self, classes: usize) -> usize {
@@ -252,7 +241,7 @@ mod tests {
 
     #[test]
     fn loss_gradient_and_probabilities_are_the_textbooks() {
-        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.map(|o| (isa, o))) {
+        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.iter().map(move |&o| (isa, o))) {
             for (rows, width) in [(1, 1), (3, 2), (16, 10), (17, 9), (40, 33)] {
                 let logits = rows_of(width, rows, |r, c| ((r * 31 + c * 17) % 23) as f32 * 0.4 - 4.0);
                 let classes = output.classes(width);
@@ -283,7 +272,7 @@ mod tests {
 
     #[test]
     fn extreme_logits_stay_finite_and_a_nan_shows() {
-        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.map(|o| (isa, o))) {
+        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.iter().map(move |&o| (isa, o))) {
             let logits = rows_of(2, 4, |r, c| [[1e4, -1e4], [-3e38, -3e38], [f32::NAN, 0.0], [f32::NAN, 0.0]][r][c]);
             let (mut delta, mut loss) = (Matrix::zeros(4, 2), [0.0; 4]);
             let stride = delta.stride();

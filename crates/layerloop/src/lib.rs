@@ -4,6 +4,7 @@
 //! [`network`] and [`train`] are the fast road, in f32, a batch at a time. The tests hold them together.
 //!
 //! - [`data`]: data sets in memory, splits, seeded batches, one-hot
+//! - [`choice`]: closed sets by name: activations, optimisers, ...
 //! - [`network`]: specification, parameters, predictions
 //! - [`train`]: the training loop and its optimisers
 //! - [`metrics`]: how good a network is
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod choice;
 pub mod data;
 mod error;
 pub mod explain;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::meeting::{in_math, loss_and_gradient, matrices, samples};
+use crate::choice::text;
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, STEP};
 use crate::network::{Activation, Network, Output, Spec};
@@ -153,7 +154,7 @@ pub fn specimen(seed: u64) -> Result<(Network, Dataset)> {
 /// `784 -> 32 sigmoid`
 fn shape(spec: &Spec, i: usize) -> String {
     let (inputs, outputs) = spec.shapes().nth(i).unwrap_or_default();
-    format!("{inputs} -> {outputs} {}", spec.layers[i].activation.name())
+    format!("{inputs} -> {outputs} {}", text(spec.layers[i].activation))
 }
 
 /// Which of the `n` parameters of layer `i` to measure: one of each stretch of n / 64, or all where `all` are few.

@@ -306,7 +306,7 @@ mod tests {
         let name = text("layers.0.bias", "layers.7.bias");
         assert!(name.contains("there is no tensor `layers.0.bias`"), "{name}");
         let activation = text("relu", "rely");
-        assert!(activation.contains("there is no `rely`; choose one of"), "{activation}");
+        assert!(activation.contains("there is no `rely`; did you mean `relu`?"), "{activation}");
         let width = text(r#"\"width\":3"#, r#"\"width\":0"#);
         assert!(width.contains("layer 1 has 0 units"), "{width}");
         let image = text(r#"\"image\":[2,2]"#, r#"\"image\":[2,3]"#);

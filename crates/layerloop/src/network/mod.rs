@@ -5,7 +5,6 @@ pub(crate) mod backward;
 pub(crate) mod forward;
 mod init;
 pub(crate) mod intake;
-mod names;
 mod parameters;
 mod predict;
 mod spec;
@@ -14,7 +13,6 @@ pub(crate) mod workspace;
 
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
-pub use names::Named;
 pub use predict::Predictor;
 pub use spec::{Init, Layer, Spec};
 

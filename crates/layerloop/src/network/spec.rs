@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
+use layerloop_kernels::{Activation, choices};
 use serde::{Deserialize, Serialize};
 
-use super::names::{self, Named};
+use crate::choice::{self, text};
 use crate::{Error, Result};
 
 /// More parameters than this are refused: with Adam's two moments they would take 12 GiB.
@@ -22,47 +22,37 @@ const MOST_PARAMETERS: usize = 1 << 30;
 /// assert_eq!(spec.parameters(), 25_450);
 /// assert_eq!(Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::ReferenceSoftmax).parameters(), 25_417);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Width of the input, n_1.
     pub inputs: usize,
     /// Layers 1 to L.
     pub layers: Vec<Layer>,
     /// The map from the last layer's outputs, the logits, to probabilities.
-    #[serde(with = "names")]
+    #[serde(with = "choice")]
     pub output: Output,
 }
 
 /// A dense layer: z_{i+1} = sigma(W_i z_i^{;1}).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layer {
     /// Number of outputs, n_{i+1}.
     pub width: usize,
     /// The activation sigma.
-    #[serde(with = "names")]
+    #[serde(with = "choice")]
     pub activation: Activation,
     /// How its weights start.
-    #[serde(with = "names")]
+    #[serde(with = "choice")]
     pub init: Init,
 }
 
-/// How the weights of a layer start; biases start at zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Init {
-    /// Uniform on (-r, r), r = sqrt(6 / (n_in + n_out)): Glorot and Bengio 2010.
-    GlorotUniform,
-    /// Uniform on (-r, r), r = sqrt(6 / n_in): He et al. 2015, for relu.
-    KaimingUniform,
-}
-
-impl Named for Init {
-    const FIELD: &'static str = "initialisation";
-    const ALL: &'static [Self] = &[Self::GlorotUniform, Self::KaimingUniform];
-    fn name(self) -> &'static str {
-        match self {
-            Self::GlorotUniform => "glorot-uniform",
-            Self::KaimingUniform => "kaiming-uniform",
-        }
+choices! {
+    /// How the weights of a layer start; biases start at zero.
+    pub enum Init: "initialisation" {
+        /// Uniform on (-r, r), r = sqrt(6 / (n_in + n_out)): Glorot and Bengio 2010
+        GlorotUniform = "glorot-uniform",
+        /// Uniform on (-r, r), r = sqrt(6 / n_in): He et al. 2015, for relu
+        KaimingUniform = "kaiming-uniform",
     }
 }
 
@@ -190,10 +180,10 @@ impl fmt::Display for Spec {
         for layer in &self.layers {
             write!(f, " -> {}", layer.width)?;
             if layer.activation != Activation::Identity {
-                write!(f, " {}", layer.activation.name())?;
+                write!(f, " {}", text(layer.activation))?;
             }
         }
-        write!(f, " -> {}", self.output.name())
+        write!(f, " -> {}", text(self.output))
     }
 }
 
@@ -231,6 +221,9 @@ mod tests {
         assert!(json.contains(r#"{"width":3,"activation":"relu","init":"kaiming-uniform"}"#), "{json}");
         assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
         let error = serde_json::from_str::<Spec>(&json.replace("relu", "rellu")).unwrap_err().to_string();
-        assert!(error.contains("there is no `rellu`; choose one of identity, sigmoid, tanh, relu"), "{error}");
+        assert!(
+            error.contains("there is no `rellu`; did you mean `relu`? choose one of identity, sigmoid, tanh, relu"),
+            "{error}"
+        );
     }
 }

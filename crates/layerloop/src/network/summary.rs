@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Network;
-use super::names::Named as _;
+use crate::choice::text;
 
 /// The text of [`Network::summary`].
 pub(crate) fn summary(network: &Network) -> String {
@@ -13,18 +13,13 @@ pub(crate) fn summary(network: &Network) -> String {
         rows.push([
             format!("{}", i + 1),
             format!("{inputs} -> {outputs}"),
-            layer.activation.name().into(),
-            layer.init.name().into(),
+            text(layer.activation),
+            text(layer.init),
             thousands(outputs * (inputs + 1)),
         ]);
     }
-    let last = [
-        "output".into(),
-        format!("{} -> {}", spec.logits(), spec.classes()),
-        spec.output.name().into(),
-        "".into(),
-        "0".into(),
-    ];
+    let last =
+        ["output".into(), format!("{} -> {}", spec.logits(), spec.classes()), text(spec.output), "".into(), "0".into()];
     rows.push(last);
     rows.push(["total".into(), "".into(), "".into(), "".into(), thousands(spec.parameters())]);
     table(&rows)

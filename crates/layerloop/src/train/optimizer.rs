@@ -1,34 +1,34 @@
 //! The optimisers, and the scalars of their step t.
 
-use layerloop_kernels::Update;
+use layerloop_kernels::{Update, choices};
 
-use crate::network::Named;
-
-/// How a gradient becomes a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Optimizer {
-    /// w -= lr g
-    Sgd,
-    /// v = momentum v + g; w -= lr v
-    Momentum {
-        /// Share of the velocity that is kept.
-        momentum: f32,
-    },
-    /// v = momentum v + g; w -= lr (g + momentum v)
-    Nesterov {
-        /// Share of the velocity that is kept.
-        momentum: f32,
-    },
-    /// m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2;
-    /// w -= lr m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon): Kingma and Ba 2015.
-    Adam {
-        /// Share of the first moment that is kept.
-        beta_1: f64,
-        /// Share of the second moment that is kept.
-        beta_2: f64,
-        /// Keeps the divisor from 0.
-        epsilon: f64,
-    },
+choices! {
+    /// How a gradient becomes a step.
+    pub enum Optimizer: "optimizer" {
+        /// m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2; w -= lr m / c_1 / (sqrt(v / c_2) + epsilon)
+        ///
+        /// with c_k = 1 - beta_k^t: Kingma and Ba 2015.
+        Adam = "adam" {
+            /// Share of the first moment that is kept.
+            beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
+            /// Share of the second moment that is kept.
+            beta_2: f64 = 0.999, "at least 0 and below 1" if (0.0..1.0).contains(&beta_2),
+            /// Keeps the divisor from 0.
+            epsilon: f64 = 1e-8, "above 0" if epsilon > 0.0,
+        },
+        /// w -= lr g
+        Sgd = "sgd",
+        /// v = momentum v + g; w -= lr v
+        Momentum = "momentum" {
+            /// Share of the velocity that is kept.
+            momentum: f32 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&momentum),
+        },
+        /// v = momentum v + g; w -= lr (g + momentum v)
+        Nesterov = "nesterov" {
+            /// Share of the velocity that is kept.
+            momentum: f32 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&momentum),
+        },
+    }
 }
 
 impl Optimizer {
@@ -51,20 +51,6 @@ impl Optimizer {
                     epsilon: (epsilon * libm::sqrt(c_2)) as f32,
                 }
             }
-        }
-    }
-}
-
-impl Named for Optimizer {
-    const FIELD: &'static str = "optimizer";
-    const ALL: &'static [Self] =
-        &[Self::ADAM, Self::Sgd, Self::Momentum { momentum: 0.9 }, Self::Nesterov { momentum: 0.9 }];
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "sgd",
-            Self::Momentum { .. } => "momentum",
-            Self::Nesterov { .. } => "nesterov",
-            Self::Adam { .. } => "adam",
         }
     }
 }

@@ -6,10 +6,11 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use layerloop::choice::text;
 use layerloop::data::Dataset;
 use layerloop::metrics::Evaluation;
 use layerloop::model_file::{Model, check_writable};
-use layerloop::network::{Named as _, Network, Spec};
+use layerloop::network::{Network, Spec};
 use layerloop::train::{FitOptions, Report, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
@@ -95,7 +96,7 @@ fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report,
         "version": env!("CARGO_PKG_VERSION"),
         "seed": options.seed,
         "options": {
-            "epochs": options.epochs, "batch": options.batch, "optimizer": options.optimizer.name(),
+            "epochs": options.epochs, "batch": options.batch, "optimizer": text(options.optimizer),
             "learning_rate": options.learning_rate, "limit": args.limit,
         },
         "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use layerloop::Result;
+use layerloop::choice::text;
 use layerloop::metrics::Evaluation;
 use layerloop::model_file::Model;
-use layerloop::network::{Named as _, Spec};
+use layerloop::network::Spec;
 use layerloop::train::{EpochEnd, FitOptions, Report, default_threads};
 use layerloop_data::Loaded;
 use serde_json::json;
@@ -24,7 +25,7 @@ pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &Fi
     let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
     let (name, rows, test_rows, classes) = (train.name(), train.rows(), test.rows(), train.classes().len());
     let FitOptions { epochs, batch, optimizer, learning_rate, seed, .. } = options;
-    let (parameters, optimizer) = (spec.parameters(), optimizer.name());
+    let (parameters, optimizer) = (spec.parameters(), text(*optimizer));
     let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
     line(format_args!(
         "{name}{about}\n\

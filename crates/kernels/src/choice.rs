@@ -1,0 +1,103 @@
+//! Closed sets as tables: each choice with its name, its equation, and its numbers with their usual values.
+//!
+//! One line of a table is all that the borders (command line, text form, model file, `layerloop list`) know of a choice.
+
+/// A closed set of choices; [`choices!`](crate::choices) makes one.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// What is chosen, for messages: `activation`.
+    const WHAT: &'static str;
+    /// Every choice, its numbers at their usual values.
+    const ALL: &'static [Self];
+
+    /// Its name at every border.
+    fn name(self) -> &'static str;
+    /// Its equation, the first line of its documentation.
+    fn equation(self) -> &'static str;
+    /// The names and values of its numbers.
+    fn numbers(self) -> Vec<(&'static str, String)>;
+    /// The same choice with another value for a number.
+    ///
+    /// # Errors
+    /// If it has no such number, or it cannot have this value: the reason.
+    fn with(self, number: &str, value: &str) -> Result<Self, String>;
+
+    /// Whether `other` is the same choice, whatever its numbers.
+    fn is(self, other: Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+/// An enum that is a [`Choice`].
+///
+/// ```
+/// layerloop_kernels::choices! {
+///     /// How to bend a line.
+///     pub enum Bend: "bend" {
+///         /// y = x
+///         Not = "not",
+///         /// y = max(x, a x)
+///         Once = "once" {
+///             /// The slope below 0.
+///             a: f32 = 0.01, "at least 0" if a >= 0.0,
+///         },
+///     }
+/// }
+/// use layerloop_kernels::Choice;
+/// assert_eq!(Bend::ALL, [Bend::Not, Bend::Once { a: 0.01 }]);
+/// assert_eq!(Bend::ALL[1].equation(), "y = max(x, a x)");
+/// assert_eq!(Bend::ALL[1].with("a", "0.5"), Ok(Bend::Once { a: 0.5 }));
+/// assert_eq!(Bend::ALL[1].with("a", "-1"), Err("a: -1; it is at least 0".into()));
+/// ```
+#[macro_export]
+macro_rules! choices {
+    ($(#[$meta:meta])* pub enum $set:ident: $what:literal { $(
+        #[doc = $equation:literal] $(#[doc = $more:literal])* $choice:ident = $name:literal $({ $(
+            $(#[doc = $about:literal])* $number:ident: $type:ty = $usual:expr, $range:literal if $fits:expr
+        ),* $(,)? })?
+    ),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum $set { $(
+            #[doc = $equation] $(#[doc = $more])* $choice $({ $($(#[doc = $about])* $number: $type),* })?
+        ),* }
+
+        impl $set {
+            /// Every choice, its numbers at their usual values.
+            pub const ALL: &'static [Self] = &[$(Self::$choice $({ $($number: $usual),* })?),*];
+        }
+
+        impl $crate::Choice for $set {
+            const WHAT: &'static str = $what;
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$choice { .. } => $name),* }
+            }
+            fn equation(self) -> &'static str {
+                match self { $(Self::$choice { .. } => $equation.trim_ascii()),* }
+            }
+            fn numbers(self) -> ::std::vec::Vec<(&'static str, ::std::string::String)> {
+                match self { $(
+                    Self::$choice { $($($number),*)? } => vec![$($((stringify!($number), $number.to_string())),*)?]
+                ),* }
+            }
+            #[allow(unused_mut, unused_variables, irrefutable_let_patterns, reason = "sets of one choice, or of no numbers")]
+            fn with(mut self, number: &str, value: &str) -> ::std::result::Result<Self, ::std::string::String> {
+                match self { $(
+                    Self::$choice { .. } => { $($(
+                        if number == stringify!($number) {
+                            let fits = |$number: $type| $fits;
+                            let new = value.parse().ok().filter(|new| fits(*new));
+                            let new = new.ok_or_else(|| format!("{number}: {value}; it is {}", $range))?;
+                            if let Self::$choice { $number: old, .. } = &mut self {
+                                *old = new;
+                            }
+                            return Ok(self);
+                        }
+                    )*)? }
+                ),* }
+                Err(format!("`{}` has no `{number}`", self.name()))
+            }
+        }
+    };
+}
