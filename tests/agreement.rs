@@ -222,8 +222,8 @@ fn runs() -> impl Iterator<Item = (Case, FitOptions)> {
     let small = table().filter(|case| case.batch == 7 && case.hidden == case.last && case.output == Output::Softmax);
     small.flat_map(|case| {
         Optimizer::ALL.iter().map(move |&optimizer| {
-            let options = FitOptions { epochs: 3, batch: 4, optimizer, learning_rate: 0.01, seed: 3, threads: Some(1) };
-            (case, options)
+            let options = FitOptions { epochs: 3, batch: 4, optimizer, learning_rate: 0.01, ..FitOptions::default() };
+            (case, FitOptions { seed: 3, threads: Some(1), ..options })
         })
     })
 }

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use layerloop::choice::parse;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, StepEnd, fit, fit_with};
+use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, Schedule, StepEnd, fit, fit_with};
 use layerloop::{Error, Result};
 
 /// 103 rows of 5 inputs in 3 classes: a batch of 10 leaves a last one of 3.
@@ -172,6 +173,34 @@ fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
     assert!(network.is_finite());
 }
 
+/// Notes the learning rates.
+struct Rates(Vec<f64>);
+
+impl Callback for Rates {
+    fn on_step(&mut self, end: &StepEnd, _network: &Network) -> ControlFlow<()> {
+        self.0.push(end.learning_rate);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
+    let rates = |schedule, warmup, epochs| {
+        let options = FitOptions { learning_rate: 0.5, schedule, warmup, epochs, ..options() };
+        let mut rates = Rates(vec![]);
+        fit_with(&mut network(Activation::Relu)?, &data()?, &options, &mut rates).map(|_| rates.0)
+    };
+    let falling = Schedule::Step { every: 2.0, factor: 0.5 };
+    let expected: Vec<f64> = (0..33).map(|step| if step < 22 { 0.5 } else { 0.25 }).collect();
+    assert_eq!(rates(falling, 0.0, 3)?, expected);
+    assert_eq!(rates(falling, 4.0 / 11.0, 3)?[..5], [0.125, 0.25, 0.375, 0.5, 0.5]);
+    // No loss here is a hundredth of the first: the second epoch is the first to wait in vain.
+    let waiting = parse("reduce-on-plateau(factor=0.5, patience=0, threshold=0.99)")?;
+    let waited = rates(waiting, 0.0, 4)?;
+    assert_eq!([0, 11, 22, 33].map(|step| waited[step]), [0.5, 0.5, 0.25, 0.125]);
+    Ok(())
+}
+
 #[test]
 fn a_step_allocates_nothing() {
     let data = data().unwrap();
@@ -200,6 +229,10 @@ fn options_that_make_no_sense_are_refused_with_their_value() {
     let refused = |options: FitOptions| trained(&options).unwrap_err().to_string();
     for (rate, shown) in [(0.0, "lr: 0;"), (-1.0, "lr: -1;"), (f64::NAN, "lr: NaN;"), (f64::INFINITY, "lr: inf;")] {
         let error = refused(FitOptions { learning_rate: rate, ..options() });
+        assert!(error.starts_with(shown), "{error}");
+    }
+    for (warmup, shown) in [(-0.5, "warmup: -0.5;"), (f64::NAN, "warmup: NaN;"), (f64::INFINITY, "warmup: inf;")] {
+        let error = refused(FitOptions { warmup, ..options() });
         assert!(error.starts_with(shown), "{error}");
     }
     assert_eq!(refused(FitOptions { epochs: 0, ..options() }), "epochs: 0; at least 1 is needed");

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, Type
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::network::{Activation, Output};
-use layerloop::train::Optimizer;
+use layerloop::train::{Optimizer, Schedule};
 
 use crate::commands::bench;
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a network on images, judge it, save it
-    Train(Train),
+    Train(Box<Train>),
     /// Judge a model on labelled images
     Eval(Eval),
     /// Say what images show
@@ -68,6 +68,12 @@ pub(crate) struct Train {
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// How the learning rate changes over the run
+    #[arg(long, value_parser = choice::<Schedule>(), default_value = "constant")]
+    pub(crate) schedule: Schedule,
+    /// Epochs, such as 0.5, in which the learning rate rises to what it is by the schedule
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) warmup: f64,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -8,6 +8,8 @@ use layerloop_kernels::{Isa, Team};
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::optimizer::Optimizer;
 use super::pace::Pace;
+use super::plateau::Plateau;
+use super::schedule::{Progress, Schedule, warm_up};
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::Batch;
@@ -26,6 +28,10 @@ pub struct FitOptions {
     pub optimizer: Optimizer,
     /// Length of a step.
     pub learning_rate: f64,
+    /// How the learning rate changes over the run.
+    pub schedule: Schedule,
+    /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
+    pub warmup: f64,
     /// Seed of the shuffles.
     pub seed: u64,
     /// Threads; if nothing is said, as many as [`default_threads`] finds useful, or one where the clock says that one is
@@ -34,9 +40,18 @@ pub struct FitOptions {
 }
 
 impl Default for FitOptions {
-    /// 20 epochs, batches of 128, Adam at 1e-3, seed 0.
+    /// 20 epochs, batches of 128, Adam at a constant 1e-3, seed 0.
     fn default() -> Self {
-        Self { epochs: 20, batch: 128, optimizer: Optimizer::ADAM, learning_rate: 1e-3, seed: 0, threads: None }
+        Self {
+            epochs: 20,
+            batch: 128,
+            optimizer: Optimizer::ADAM,
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            warmup: 0.0,
+            seed: 0,
+            threads: None,
+        }
     }
 }
 
@@ -60,6 +75,10 @@ impl FitOptions {
             let reason =
                 format!("{}; it must be a finite number above 0, customarily 1e-4 to 1e-1", self.learning_rate);
             return Err(Error::config("lr", reason));
+        }
+        if !(self.warmup >= 0.0 && self.warmup.is_finite()) {
+            let reason = format!("{}; it is a number of epochs, 0 or more, such as 0.5", self.warmup);
+            return Err(Error::config("warmup", reason));
         }
         Ok(())
     }
@@ -151,8 +170,11 @@ pub fn fit_with(
     };
     let small = options.threads.is_none() && threads > 1 && operations(network.spec(), batch) < SMALL;
     let pace = small.then(Pace::new);
-    let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
+    let per_epoch = batches.per_epoch() as u64;
+    let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
+    let plateau = Plateau::of(options.schedule);
+    let mut run = Run { network, train, options, callback, stepper, pace, start, plateau, report, clock };
     for epoch in 1..=options.epochs {
         run.epoch(epoch, batches.epoch(epoch as u64))?;
         if run.report.stopped {
@@ -172,6 +194,10 @@ struct Run<'a> {
     stepper: Stepper,
     /// Where it is not certain that a team is worth its while.
     pace: Option<Pace>,
+    /// Before the first step.
+    start: Progress,
+    /// Where the schedule waits for one.
+    plateau: Option<Plateau>,
     report: Report,
     clock: Clock,
 }
@@ -180,10 +206,11 @@ impl Run<'_> {
     fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
         let mut total = 0.0;
         for rows in batches {
+            let learning_rate = self.learning_rate();
             let sum = self.paced_step(rows)?;
             total += sum;
-            let end =
-                StepEnd { step: self.report.steps, epoch, rows: rows.len(), loss: (sum / rows.len() as f64) as f32 };
+            let (step, loss) = (self.report.steps, (sum / rows.len() as f64) as f32);
+            let end = StepEnd { step, epoch, rows: rows.len(), loss, learning_rate };
             let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
             if flow.is_break() {
                 self.report.stopped = true;
@@ -193,6 +220,7 @@ impl Run<'_> {
         self.check_weights()?;
         let seconds = self.clock.seconds();
         let end = EpochEnd { epoch, steps: self.report.steps, train_loss: total / self.train.rows() as f64, seconds };
+        self.plateau.iter_mut().for_each(|plateau| _ = plateau.observe(end.train_loss));
         self.report.epochs.push(end);
         self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
         Ok(())
@@ -221,10 +249,18 @@ impl Run<'_> {
             let layer = place.map_or("the loss".into(), |(layer, _)| layer);
             return Err(Error::Diverged { step, layer, sample });
         }
-        let rule = self.options.optimizer.at(step, self.options.learning_rate);
+        let rule = self.options.optimizer.at(step, self.learning_rate());
         self.stepper.update(self.network, rows.len(), rule);
         self.report.steps = step;
         Ok(loss)
+    }
+
+    /// The learning rate of the coming step.
+    fn learning_rate(&self) -> f64 {
+        let FitOptions { learning_rate, schedule, warmup, .. } = *self.options;
+        let at = Progress { step: self.report.steps, ..self.start };
+        let waited = self.plateau.as_ref().map_or(1.0, Plateau::factor);
+        learning_rate * schedule.factor(at) * warm_up(at, warmup) * waited
     }
 
     /// A weight can overflow in the very last step, whose loss nobody sees.

@@ -62,6 +62,8 @@ fn options(args: &Train, loaded: &Loaded) -> FitOptions {
         batch: args.batch.unwrap_or(loaded.defaults.batch),
         optimizer: args.optimizer,
         learning_rate: args.lr.unwrap_or(loaded.defaults.learning_rate),
+        schedule: args.schedule,
+        warmup: args.warmup,
         seed: args.seed,
         threads: args.threads,
     }
@@ -97,7 +99,8 @@ fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report,
         "seed": options.seed,
         "options": {
             "epochs": options.epochs, "batch": options.batch, "optimizer": text(options.optimizer),
-            "learning_rate": options.learning_rate, "limit": args.limit,
+            "learning_rate": options.learning_rate, "schedule": text(options.schedule), "warmup": options.warmup,
+            "limit": args.limit,
         },
         "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
         "result": {
