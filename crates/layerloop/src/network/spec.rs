@@ -6,6 +6,9 @@ use layerloop_kernels::softmax::Output;
 use layerloop_kernels::{Activation, choices};
 use serde::{Deserialize, Serialize};
 
+use super::layer::{Dense, Layer};
+use super::program::{Parameter, Program};
+use super::text::Chain;
 use crate::choice::{self, text};
 use crate::{Error, Result};
 
@@ -31,19 +34,6 @@ pub struct Spec {
     /// The map from the last layer's outputs, the logits, to probabilities.
     #[serde(with = "choice")]
     pub output: Output,
-}
-
-/// A dense layer: z_{i+1} = sigma(W_i z_i^{;1}).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
-    /// Number of outputs, n_{i+1}.
-    pub width: usize,
-    /// The activation sigma.
-    #[serde(with = "choice")]
-    pub activation: Activation,
-    /// How its weights start.
-    #[serde(with = "choice")]
-    pub init: Init,
 }
 
 choices! {
@@ -76,8 +66,14 @@ impl Spec {
 
     /// One more dense layer, its weights started as is usual for `activation`.
     #[must_use]
-    pub fn layer(mut self, width: usize, activation: Activation) -> Self {
-        self.layers.push(Layer { width, activation, init: Init::usual(activation) });
+    pub fn layer(self, width: usize, activation: Activation) -> Self {
+        self.then(Layer::Dense(Dense::new(width, activation)))
+    }
+
+    /// One more layer of any kind.
+    #[must_use]
+    pub fn then(mut self, layer: Layer) -> Self {
+        self.layers.push(layer);
         self
     }
 
@@ -95,24 +91,26 @@ impl Spec {
         hidden.layer(output.logits(classes.max(1)), Activation::Identity).output(output)
     }
 
-    /// (inputs, outputs) of each layer.
-    pub fn shapes(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
-        let inputs = move |i: usize| if i == 0 { self.inputs } else { self.layers[i - 1].width };
-        self.layers.iter().enumerate().map(move |(i, layer)| (inputs(i), layer.width))
+    /// (inputs, outputs) of each dense layer, inner chains included; of as many as can be built.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<(usize, usize)> {
+        let program = Program::of(self).ok();
+        let dense = |parameter: &Parameter| (parameter.inputs, parameter.outputs);
+        program.iter().flat_map(|program| program.parameters.iter().map(dense)).collect()
     }
 
-    /// Number of parameters: the sum of n_out (n_in + 1).
+    /// Number of parameters: the sum of n_out (n_in + 1) over the dense layers.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        self.shapes()
-            .map(|(inputs, outputs)| outputs.saturating_mul(inputs.saturating_add(1)))
-            .fold(0, usize::saturating_add)
+        let program = Program::of(self).ok();
+        let counts = program.iter().flat_map(|program| program.parameters.iter().map(Parameter::count));
+        counts.fold(0, usize::saturating_add)
     }
 
     /// Number of logits, the width of the last layer.
     #[must_use]
     pub fn logits(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.width)
+        Program::of(self).map_or(0, |program| program.logits().width)
     }
 
     /// Number of classes.
@@ -132,9 +130,7 @@ impl Spec {
         if self.inputs == 0 {
             return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
         }
-        if let Some(i) = self.layers.iter().position(|layer| layer.width == 0) {
-            return Err(Error::config("width", format!("layer {} has 0 units; each layer needs at least 1", i + 1)));
-        }
+        Program::of(self)?;
         if self.classes() < 2 {
             let reason = format!("{} class; a classifier needs at least 2", self.classes());
             return Err(Error::config("classes", reason));
@@ -149,9 +145,12 @@ impl Spec {
     /// What is legal but unwise about this network.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let bounded = |activation| matches!(activation, Activation::Sigmoid);
-        let last = self.layers.last().filter(|layer| bounded(layer.activation));
-        last.map(|_| self.bounded_logits_warning()).into_iter().collect()
+        let last = match self.layers.last() {
+            Some(Layer::Dense(dense)) => dense.activation,
+            Some(Layer::Activation(activation)) => *activation,
+            _ => Activation::Identity,
+        };
+        if last == Activation::Sigmoid { vec![self.bounded_logits_warning()] } else { vec![] }
     }
 
     fn bounded_logits_warning(&self) -> String {
@@ -177,11 +176,8 @@ impl Spec {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inputs)?;
-        for layer in &self.layers {
-            write!(f, " -> {}", layer.width)?;
-            if layer.activation != Activation::Identity {
-                write!(f, " {}", text(layer.activation))?;
-            }
+        if !self.layers.is_empty() {
+            write!(f, " -> {}", Chain(&self.layers))?;
         }
         write!(f, " -> {}", text(self.output))
     }
