@@ -24,6 +24,7 @@ mod pages;
 mod panels;
 mod pointwise;
 pub mod reference;
+pub mod rows;
 pub mod softmax;
 mod sparse;
 mod team;

@@ -7,6 +7,8 @@ use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Pane
 
 use super::Network;
 use super::intake::Intake;
+use super::layers;
+use super::program::{Kind, Value};
 use super::workspace::{Places, Workspace};
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
@@ -31,9 +33,11 @@ pub(crate) struct Plan {
 /// The work on one block of weights.
 #[derive(Debug, Clone, Copy)]
 struct Task {
-    layer: usize,
+    /// What the layer reads and what it gives.
+    from: Value,
+    to: Value,
     panel: Panel,
-    /// First row, and number of rows; in the first layer, of those that take part.
+    /// First row, and number of rows; where the layer reads the input, of those that take part.
     row: usize,
     rows: usize,
     /// Width of the rows of the transposed panel that holds this block.
@@ -59,15 +63,17 @@ impl Plan {
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
         for (layer, view) in network.parameters.layers.iter().enumerate() {
-            let (columns, step) = if layer == 0 { (0, FIRST_LAYER_ROWS) } else { (view.inputs(), PANEL) };
-            let taking_part =
-                intake.listed.as_ref().filter(|_| layer == 0).map_or(view.layout.rows(), |listed| listed.rows().len());
+            let [from, to] = network.program.around(layer);
+            let takes_input = from.z == 0;
+            let (columns, step) = if from.depends { (view.inputs(), PANEL) } else { (0, FIRST_LAYER_ROWS) };
+            let listed = intake.listed.as_ref().filter(|_| takes_input);
+            let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let panels: Vec<Panel> = view.layout.iter().collect();
             for together in panels.chunks(PANELS_TOGETHER) {
                 let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    let mut task = Task { layer, panel, row, rows, transposed_width: 0 };
+                    let mut task = Task { from, to, panel, row, rows, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -109,8 +115,8 @@ impl Plan {
     pub(crate) fn gradient(&self, team: &mut Team, workspace: &Workspace, rows: usize, gradient: &mut Matrix) {
         let isa = team.isa();
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
-            let task = self.tasks[task];
-            let (z, delta) = operands(workspace, task.layer, rows);
+            let task = &self.tasks[task];
+            let (z, delta) = operands(workspace, task, rows);
             dense::weight_gradient(isa, z, delta, task.block(&workspace.intake), gradient);
         });
     }
@@ -135,7 +141,7 @@ impl Plan {
         ];
         team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, transposed]| {
             let task = &self.tasks[task];
-            let (z, delta) = operands(workspace, task.layer, rows);
+            let (z, delta) = operands(workspace, task, rows);
             let part = Part { weights: &mut *weights, first, second };
             dense::weight_update(isa, z, delta, task.block(&workspace.intake), rule, part);
             task.transpose(isa, weights, transposed);
@@ -164,7 +170,7 @@ impl TransposedView {
 
 impl Task {
     fn block(self, intake: &Intake) -> WeightBlock<'_> {
-        let listed = intake.listed.as_ref().filter(|_| self.layer == 0);
+        let listed = intake.listed.as_ref().filter(|_| self.from.z == 0);
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
     }
 
@@ -185,25 +191,38 @@ impl Moments {
 }
 
 /// z_i^{;1} and delta_i of the first `rows` rows.
-fn operands(workspace: &Workspace, layer: usize, rows: usize) -> (Input<'_>, Rows<'_>) {
+fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Input<'a>, Rows<'a>) {
     let Workspace { matrices, places, intake, .. } = workspace;
-    let [z, delta] = [places.z(layer), places.delta(layer)].map(|i| matrices[i].head(rows));
-    (if layer == 0 { intake.by_columns(z) } else { z.into() }, delta)
+    let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
+    (if task.from.z == 0 { intake.by_columns(z) } else { z.into() }, delta)
 }
 
-/// delta_L = sigma'(t_L) * q_{L+1}; then for i = L..2: delta_{i-1} = sigma'(t_{i-1}) * (W_i[:, :n_i]^T delta_i).
+/// The gradient of every value that parameters stand before, from the last to the first; for what a dense layer gives,
+/// delta_i = sigma'(t_i) * q_{i+1}.
 pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places, block: &mut Block) {
-    let layers = &network.spec().layers;
-    let last = layers.len() - 1;
-    // z_{L+1} = sigma(t_L)
-    if layers[last].activation != Activation::Identity {
-        let ([delta], [z]) = block.write([places.delta(last)], [places.z(last + 1)]);
-        dense::through_activation(isa, layers[last].activation, z, layers[last].width, delta);
-    }
-    for i in (1..layers.len()).rev() {
-        // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
-        let transposed = plan.transposed(i);
-        let ([below], [delta, z]) = block.write([places.delta(i - 1)], [places.delta(i), places.z(i)]);
-        dense::input_gradient(isa, layers[i - 1].activation, delta, transposed, z, below);
+    let program = &network.program;
+    for op in program.ops.iter().rev() {
+        let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
+        if !to.depends {
+            continue;
+        }
+        let activation = op.activation_left(&program.values);
+        if activation != Activation::Identity {
+            // z_{i+1} = sigma(t_i)
+            let ([delta], [z]) = block.write([places.delta(to)], [places.z(to)]);
+            dense::through_activation(isa, activation, z, to.width, delta);
+        }
+        match op.kind {
+            Kind::Join(join) => layers::join::backward(isa, join, program, op, places, block),
+            _ if !from.depends => {}
+            Kind::Dense(_) => {
+                // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
+                let transposed = plan.transposed(op.parameter);
+                let ([below], [delta, z]) = block.write([places.delta(from)], [places.delta(to), places.z(from)]);
+                dense::input_gradient(isa, from.through, delta, transposed, z, below);
+            }
+            Kind::Activation(_) => {} // its gradient stands where it was
+            Kind::Fork => layers::join::fork_backward(isa, program, op, places, block),
+        }
     }
 }

@@ -5,10 +5,12 @@ use std::ops::Range;
 use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::gather::{self, Source};
 use layerloop_kernels::softmax::{self, Logits};
-use layerloop_kernels::{Block, Isa};
+use layerloop_kernels::{Block, Isa, rows};
 
 use super::Network;
 use super::intake::{Intake, Road};
+use super::layers;
+use super::program::Kind;
 use super::workspace::Places;
 
 /// Rows of a source, to be gathered as a batch.
@@ -30,26 +32,40 @@ impl Batch<'_> {
     }
 }
 
-/// z_1 = x; z_{i+1} = sigma(W_i z_i^{;1}) for i = 1..L, for the rows of a batch that the block holds.
+/// Every value from the input to the logits, for the rows of a batch that the block holds.
 pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, intake: &Intake, places: Places, block: &mut Block) {
+    let program = &network.program;
     if intake.road != Road::Entries {
-        let ([x], []) = block.write([places.z(0)], []);
+        let ([x], []) = block.write([places.z(program.values[0])], []);
         gather::rows(isa, batch.source, &intake.columns, intake.marks_wanted(), [batch.rows, batch.next], x);
     }
-    for (i, layer) in network.spec().layers.iter().enumerate() {
-        let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);
-        let z = if i == 0 { intake.by_rows(batch, z) } else { z.into() };
-        let weights = Weights { values: network.parameters.layer(i), layout: network.parameters.layers[i].layout };
-        dense::forward(isa, layer.activation, z, weights, next);
+    for op in &program.ops {
+        let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
+        match op.kind {
+            Kind::Dense(dense) => {
+                // z_{i+1} = sigma(W_i z_i^{;1})
+                let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
+                let z = if from.z == 0 { intake.by_rows(batch, z) } else { z.into() };
+                let view = &network.parameters.layers[op.parameter];
+                let weights = Weights { values: network.parameters.layer(op.parameter), layout: view.layout };
+                dense::forward(isa, dense.activation, z, weights, next);
+            }
+            Kind::Activation(activation) => {
+                let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
+                rows::activate(isa, activation, z, to.width, next);
+            }
+            Kind::Fork => {}
+            Kind::Join(join) => layers::join::forward(isa, join, program, op, places, block),
+        }
     }
 }
 
 /// l = log S - z_y for each row, and q_{L+1} = weight (p - onehot(y)) where the last delta will be; `weight` is 1 / B
 /// where the loss is a mean.
 pub(crate) fn loss(isa: Isa, network: &Network, batch: Batch, weight: f32, places: Places, block: &mut Block) {
-    let (spec, last) = (network.spec(), network.spec().layers.len() - 1);
-    let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last + 1)]);
-    let logits = Logits { rows: z, width: spec.logits(), output: spec.output };
+    let (last, output) = (network.program.logits(), network.spec().output);
+    let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last)]);
+    let logits = Logits { rows: z, width: last.width, output };
     let labels = batch.rows.iter().map(|&row| batch.labels[row as usize]);
     softmax::cross_entropy(isa, logits, labels, weight, delta, loss);
 }

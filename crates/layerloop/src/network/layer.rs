@@ -62,7 +62,10 @@ impl Join {
             Self::Add | Self::Multiply if widths.windows(2).all(|pair| pair[0] == pair[1]) => Ok(widths[0]),
             Self::Add | Self::Multiply => {
                 let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
-                let reason = format!("chains that give {} values; to add or multiply they give equally many", widths.join(" and "));
+                let reason = format!(
+                    "chains that give {} values; to add or multiply they give equally many",
+                    widths.join(" and ")
+                );
                 Err(Error::config("join", reason))
             }
         }

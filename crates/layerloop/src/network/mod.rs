@@ -5,20 +5,26 @@ pub(crate) mod backward;
 pub(crate) mod forward;
 mod init;
 pub(crate) mod intake;
+mod layer;
+mod layers;
 mod parameters;
 mod predict;
+pub(crate) mod program;
 mod spec;
 mod summary;
+mod text;
 pub(crate) mod workspace;
 
+pub use layer::{Dense, Join, Layer};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::Predictor;
-pub use spec::{Init, Layer, Spec};
+pub use spec::{Init, Spec};
 
 use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
+use self::program::Program;
 use crate::data::hexadecimal;
 use crate::{Error, Result};
 
@@ -36,6 +42,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Network {
     spec: Spec,
+    pub(crate) program: Program,
     pub(crate) parameters: Parameters,
 }
 
@@ -46,9 +53,10 @@ impl Network {
     /// [`Error::Config`] if [`Spec::check`] refuses the specification.
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
         spec.check()?;
-        let mut parameters = Parameters::zeros(spec);
-        init::initialise(&mut parameters, spec, seed);
-        Ok(Self { spec: spec.clone(), parameters })
+        let program = Program::of(spec)?;
+        let mut parameters = Parameters::zeros(&program);
+        init::initialise(&mut parameters, &program, spec.output, seed);
+        Ok(Self { spec: spec.clone(), program, parameters })
     }
 
     /// A network with given weights and biases, layer by layer.
@@ -60,22 +68,25 @@ impl Network {
     /// [`Error::Config`] if [`Spec::check`] refuses the specification, [`Error::Shape`] if a layer's slices do not fit it.
     pub fn from_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
         spec.check()?;
-        if layers.len() != spec.layers.len() {
-            return Err(Error::shape("layers of weights", spec.layers.len(), layers.len()));
+        let program = Program::of(spec)?;
+        if layers.len() != program.parameters.len() {
+            return Err(Error::shape("layers of weights", program.parameters.len(), layers.len()));
         }
-        let mut parameters = Parameters::zeros(spec);
-        for (i, ((inputs, outputs), (weight, bias))) in spec.shapes().zip(layers).enumerate() {
+        let mut parameters = Parameters::zeros(&program);
+        for (i, (parameter, (weight, bias))) in program.parameters.iter().zip(layers).enumerate() {
+            let (inputs, outputs) = (parameter.inputs, parameter.outputs);
             if weight.len() != inputs * outputs {
                 let expected = format!("{outputs} x {inputs} values");
                 return Err(Error::shape(format!("weight of layer {}", i + 1), expected, weight.len()));
             }
-            if bias.len() != outputs {
-                return Err(Error::shape(format!("bias of layer {}", i + 1), outputs, bias.len()));
+            let biases = if parameter.bias { outputs } else { 0 };
+            if bias.len() != biases {
+                return Err(Error::shape(format!("bias of layer {}", i + 1), biases, bias.len()));
             }
             parameters.set_weight(i, weight.iter().copied());
             parameters.set_bias(i, bias.iter().copied());
         }
-        Ok(Self { spec: spec.clone(), parameters })
+        Ok(Self { spec: spec.clone(), program, parameters })
     }
 
     /// What the network is.

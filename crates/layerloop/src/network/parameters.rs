@@ -84,6 +84,12 @@ impl Parameters {
         self.layers[i].bias_indices().zip(source).for_each(|(at, value)| values[at] = value);
     }
 
+    /// Where the layer's weights and biases lie in the flat vector, in border order.
+    #[cfg(test)]
+    pub(crate) fn border_indices(&self, i: usize) -> Vec<usize> {
+        self.layers[i].weight_indices().chain(self.layers[i].bias_indices()).collect()
+    }
+
     /// All parameters in border order.
     pub(crate) fn in_border_order(&self) -> Vec<f32> {
         (0..self.layers.len()).flat_map(|i| [self.weight(i), self.bias(i)].concat()).collect()

@@ -42,7 +42,8 @@ impl<'a> Predictor<'a> {
     #[must_use]
     pub fn new(network: &'a Network, threads: usize) -> Self {
         let (spec, threads) = (network.spec(), threads.max(1));
-        let workspace = Workspace::new(spec, threads * block_rows(spec), Reach::Loss, Intake::all(spec.inputs));
+        let (program, intake) = (&network.program, Intake::all(spec.inputs));
+        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
         let team = Team::new(threads, Isa::best());
         Self { network, workspace, team, order: vec![0], row: vec![0.0; spec.classes()] }
     }
@@ -110,7 +111,8 @@ impl<'a> Predictor<'a> {
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         intake.road = match source {
             Source::Bytes(..) | Source::Floats(_) if rows < FEW => Road::RowsWithoutZeros,
-            _ => Road::of(source, spec.inputs),
+            _ if network.program.only_multiplies_its_input() => Road::of(source, spec.inputs),
+            _ => Road::Rows,
         };
         let intake = &*intake;
         order.extend(order.len() as u32..rows as u32);
@@ -124,10 +126,10 @@ impl<'a> Predictor<'a> {
                 let loss = block.read(places.loss());
                 losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
             }
-            let logits = block.read(places.z(spec.layers.len()));
+            let logits = block.read(places.z(network.program.logits()));
             softmax::probabilities(
                 isa,
-                Logits { rows: logits, width: spec.logits(), output: spec.output },
+                Logits { rows: logits, width: network.program.logits().width, output: spec.output },
                 probabilities,
             );
         });

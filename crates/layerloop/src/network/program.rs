@@ -22,7 +22,7 @@ pub(crate) struct Program {
 }
 
 /// A row of numbers for each sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Value {
     pub(crate) width: usize,
     /// The matrix that holds it; names of one value share it.
@@ -67,6 +67,18 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
+    /// `layers.1.0.weight` for what stands at 2.1: the name of a tensor.
+    pub(crate) fn tensor(&self, what: &str) -> String {
+        let counted_from_0 = |i: &str| i.parse().map_or(0, |i: usize| i - 1).to_string();
+        let path: Vec<String> = self.path.split('.').map(counted_from_0).collect();
+        format!("layers.{}.{what}", path.join("."))
+    }
+
+    /// n_out x n_in
+    pub(crate) fn weight_shape(&self) -> Vec<usize> {
+        vec![self.outputs, self.inputs]
+    }
+
     pub(crate) fn layout(&self) -> Panels {
         Panels::new(self.inputs.saturating_add(usize::from(self.bias)), self.outputs)
     }
@@ -87,6 +99,24 @@ impl Program {
         program.chain(&spec.layers, "", input)?;
         program.number_gradients();
         Ok(program)
+    }
+
+    /// The operation that the parameters belong to.
+    pub(crate) fn owner(&self, parameter: usize) -> &Op {
+        let owns = |op: &&Op| matches!(op.kind, Kind::Dense(_)) && op.parameter == parameter;
+        self.ops.iter().find(owns).expect("every parameter was added with its operation")
+    }
+
+    /// What the operation that owns the parameters reads, and what it gives.
+    pub(crate) fn around(&self, parameter: usize) -> [Value; 2] {
+        let op = self.owner(parameter);
+        [op.from[0], op.to[0]].map(|value| self.values[value])
+    }
+
+    /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
+    pub(crate) fn only_multiplies_its_input(&self) -> bool {
+        let reads = |op: &&Op| op.from.iter().any(|&from| self.values[from].z == 0);
+        self.ops.iter().filter(reads).all(|op| matches!(op.kind, Kind::Dense(_) | Kind::Fork))
     }
 
     /// The last value.
@@ -120,9 +150,10 @@ impl Program {
 
     /// The value that `layers` make of `from`.
     fn chain(&mut self, layers: &[Layer], path: &str, from: usize) -> Result<usize> {
-        layers.iter().zip(1..).try_fold(from, |from, (layer, i): (_, usize)| {
-            self.layer(layer, &format!("{path}{i}"), from)
-        })
+        layers
+            .iter()
+            .zip(1..)
+            .try_fold(from, |from, (layer, i): (_, usize)| self.layer(layer, &format!("{path}{i}"), from))
     }
 
     fn layer(&mut self, layer: &Layer, path: &str, from: usize) -> Result<usize> {
@@ -146,9 +177,11 @@ impl Program {
             }
             Layer::Parallel(chains, join) => {
                 let names = self.fork(from, chains.len(), path);
-                let ends = chains.iter().zip(&names).zip(1..).map(|((chain, &name), i): (_, usize)| {
-                    self.chain(chain, &format!("{path}.{i}."), name)
-                });
+                let ends = chains
+                    .iter()
+                    .zip(&names)
+                    .zip(1..)
+                    .map(|((chain, &name), i): (_, usize)| self.chain(chain, &format!("{path}.{i}."), name));
                 let ends = ends.collect::<Result<Vec<_>>>()?;
                 self.join(*join, ends, path)
             }

@@ -3,19 +3,21 @@
 use std::fmt::Write as _;
 
 use super::Network;
+use super::program::Kind;
 use crate::choice::text;
 
 /// The text of [`Network::summary`].
 pub(crate) fn summary(network: &Network) -> String {
     let spec = network.spec();
     let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
-    for (i, ((inputs, outputs), layer)) in spec.shapes().zip(&spec.layers).enumerate() {
+    for (i, parameter) in network.program.parameters.iter().enumerate() {
+        let Kind::Dense(dense) = network.program.owner(i).kind else { continue };
         rows.push([
-            format!("{}", i + 1),
-            format!("{inputs} -> {outputs}"),
-            text(layer.activation),
-            text(layer.init),
-            thousands(outputs * (inputs + 1)),
+            parameter.path.clone(),
+            format!("{} -> {}", parameter.inputs, parameter.outputs),
+            text(dense.activation),
+            text(dense.init),
+            thousands(parameter.count()),
         ]);
     }
     let last =

@@ -140,7 +140,7 @@ pub fn fit_with(
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
-    let intake = Intake::of(train.inputs().source(), train.width(), batch);
+    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program);
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
@@ -232,10 +232,10 @@ impl Run<'_> {
         if self.network.is_finite() {
             return Ok(());
         }
-        let layers = 0..self.network.spec().layers.len();
+        let parameters = &self.network.program.parameters;
         let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
-        let layer =
-            layers.clone().find(bad).map_or("the weights".into(), |i| format!("the weights of layer {}", i + 1));
+        let layer = (0..parameters.len()).find(bad);
+        let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
         Err(Error::Diverged { step: self.report.steps, layer, sample: None })
     }
 }

@@ -23,7 +23,7 @@ impl Stepper {
     /// For batches of at most `batch` rows of data that comes in by `intake`, and an optimiser that keeps `states` values a weight.
     pub(crate) fn new(mut team: Team, network: &mut Network, intake: Intake, batch: usize, states: usize) -> Self {
         let mut plan = Plan::new(network, &intake);
-        let workspace = Workspace::new(network.spec(), batch, Reach::Gradient, intake);
+        let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
         Self { team, workspace, plan, moments: Moments::zeros(network, states) }
     }
@@ -52,18 +52,17 @@ impl Stepper {
 
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
-        let spec = network.spec();
-        let widths =
-            std::iter::once(self.workspace.intake.columns.count()).chain(spec.layers.iter().map(|layer| layer.width));
-        widths.enumerate().find_map(|(i, width)| {
-            let z = self.workspace.matrices[self.workspace.places.z(i)].head(rows);
-            let bad = |row: &[f32]| row[..width].iter().any(|z| !z.is_finite());
-            let row = z.values.chunks_exact(z.stride).position(bad)?;
-            let name = |(inputs, outputs)| format!("layer {i} ({inputs} -> {outputs})");
-            Some((
-                i.checked_sub(1).map_or("the inputs".into(), |i| name(spec.shapes().nth(i).unwrap_or_default())),
-                row,
-            ))
+        let program = &network.program;
+        let bad_row = |value: usize, width: usize| {
+            let z = self.workspace.matrices[self.workspace.places.z(program.values[value])].head(rows);
+            z.values.chunks_exact(z.stride).position(|row| row[..width].iter().any(|z| !z.is_finite()))
+        };
+        if let Some(row) = bad_row(0, self.workspace.intake.columns.count()) {
+            return Some(("the inputs".into(), row));
+        }
+        program.ops.iter().find_map(|op| {
+            let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value].width);
+            Some((format!("layer {} ({from} -> {to})", op.path), bad_row(op.to[0], to)?))
         })
     }
 
@@ -103,7 +102,7 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
-    let intake = Intake::of(data.inputs().source(), data.width(), rows.len());
+    let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program);
     let mut stepper = Stepper::new(team, &mut network.clone(), intake, rows.len(), 0);
     let loss = stepper.backpropagate(
         network,

@@ -1,0 +1,3 @@
+//! What the operations do with a block of rows, forward and back: one file a family.
+
+pub(super) mod join;
