@@ -95,6 +95,12 @@ impl Network {
         &self.spec
     }
 
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.spec.output.classes(self.program.logits().width)
+    }
+
     /// The weight of layer `i`, counted from 0: n_out x n_in, row-major.
     ///
     /// # Panics

@@ -45,7 +45,7 @@ impl<'a> Predictor<'a> {
         let (program, intake) = (&network.program, Intake::all(spec.inputs));
         let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
         let team = Team::new(threads, Isa::best());
-        Self { network, workspace, team, order: vec![0], row: vec![0.0; spec.classes()] }
+        Self { network, workspace, team, order: vec![0], row: vec![0.0; network.classes()] }
     }
 
     /// The probabilities of every class for one row: the same bits as among others.
@@ -78,7 +78,7 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
     pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let (width, classes) = (self.network.spec().inputs, self.network.spec().classes());
+        let (width, classes) = (self.network.spec().inputs, self.network.classes());
         if !inputs.len().is_multiple_of(width) {
             return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
         }
@@ -100,7 +100,7 @@ impl<'a> Predictor<'a> {
     pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
         let rows = data.rows();
-        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.spec().classes()], vec![0.0; rows]);
+        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
         self.pass(data.inputs().source(), data.labels(), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
     }
@@ -117,7 +117,7 @@ impl<'a> Predictor<'a> {
         let intake = &*intake;
         order.extend(order.len() as u32..rows as u32);
         let batch = Batch { source, rows: &order[..rows], next: &[], labels };
-        let outs = [(probabilities, spec.classes()), (losses, usize::from(!labels.is_empty()))];
+        let outs = [(probabilities, network.classes()), (losses, usize::from(!labels.is_empty()))];
         team.for_each_stretch(matrices, rows, *block, outs, |stretch, block, [probabilities, losses]| {
             let batch = batch.part(stretch);
             forward::forward(isa, network, batch, intake, places, block);
