@@ -46,15 +46,16 @@ pub fn function(function: Function, x: f64) -> f64 {
 /// Source: Abramowitz and Stegun 1964, 26.2.11 and 26.2.14.
 fn normal_tail(y: f64) -> f64 {
     let phi = (-y * y / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    if y < 3.0 {
-        let (_, sum) = (1..60).fold((y, y), |(term, sum), k| {
-            let term = term * y * y / f64::from(2 * k + 1);
-            (term, sum + term)
-        });
-        0.5 - phi * sum
-    } else {
-        phi / (1..100).rev().fold(y, |rest, k| y + f64::from(k) / rest)
+    if y >= 3.0 {
+        return if phi == 0.0 { 0.0 } else { phi / (1..100).rev().fold(y, |rest, k| y + f64::from(k) / rest) };
     }
+    let (mut term, mut sum, mut k) = (y, y, 1.0);
+    while term > 1e-17 * sum {
+        k += 2.0;
+        term *= y * y / k;
+        sum += term;
+    }
+    0.5 - phi * sum
 }
 
 /// Distance of `got` from `truth` in units of the last place of the f32 nearest to `truth`.

@@ -62,7 +62,8 @@ pub(crate) fn hardswish<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> (S::F
     let gate = simd.div(clamp(simd, zero, six, simd.add(t, three)), six);
     let z = simd.mul(simd.max(minus_three, t), gate);
     let between = simd.mul_add(t, simd.splat(1.0 / 3.0), simd.splat(0.5));
-    (z, simd.select_gt(t, minus_three, simd.select_gt(three, t, between, one), zero))
+    let below = clamp(simd, zero, zero, t); // 0, but for a NaN
+    (z, simd.select_gt(t, minus_three, simd.select_gt(three, t, between, one), below))
 }
 
 /// z = t n/d with tanh(ln(1 + e^t)) = n/d: of p = e^{-|t|}, n = 1 + 2p and d = n + 2p^2 above 0, n = p (p + 2) and
