@@ -29,7 +29,7 @@ pub(crate) fn gelu_tanh<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> (S::F
     let (zero, one) = (simd.splat(0.0), simd.splat(1.0));
     let held = clamp(simd, simd.splat(-FAR), simd.splat(FAR), t);
     let (size, square) = (simd.abs(held), simd.mul(held, held));
-    let (linear, cubic) = (simd.splat(1.595_769_1), simd.splat(0.071_354_814));
+    let (linear, cubic) = (simd.splat(1.595_769), simd.splat(0.071_354_814));
     let minus_s = simd.mul(simd.sub(zero, size), simd.mul_add(square, cubic, linear));
     let power = exp(simd, minus_s);
     let above = simd.div(one, simd.add(one, power)); // sigmoid(|s|)
@@ -54,7 +54,7 @@ pub(crate) fn swish<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> (S::F32s,
     (z, simd.mul_add(held, simd.mul(above, below), sigmoid))
 }
 
-/// z = t min(max(0, t + 3), 6) / 6; dz/dt = 0, t/3 + 1/2, 1 below -3, between, above 3
+/// z = t min(max(0, t + 3), 6) / 6; dz/dt = 0 up to -3, t/3 + 1/2 up to 3, then 1
 #[inline(always)]
 pub(crate) fn hardswish<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> (S::F32s, S::F32s) {
     let (zero, one, three, six) = (simd.splat(0.0), simd.splat(1.0), simd.splat(3.0), simd.splat(6.0));
@@ -63,7 +63,7 @@ pub(crate) fn hardswish<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> (S::F
     let z = simd.mul(simd.max(minus_three, t), gate);
     let between = simd.mul_add(t, simd.splat(1.0 / 3.0), simd.splat(0.5));
     let below = clamp(simd, zero, zero, t); // 0, but for a NaN
-    (z, simd.select_gt(t, minus_three, simd.select_gt(three, t, between, one), below))
+    (z, simd.select_gt(t, minus_three, simd.select_gt(t, three, one, between), below))
 }
 
 /// z = t n/d with tanh(ln(1 + e^t)) = n/d: of p = e^{-|t|}, n = 1 + 2p and d = n + 2p^2 above 0, n = p (p + 2) and
