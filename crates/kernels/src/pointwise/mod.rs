@@ -111,7 +111,8 @@ impl Activation {
     }
 
     /// How far sigma(t) may be from the true value, in units of its last place, and an error that is always allowed:
-    /// where the value underflows, or is the far tail of a formula that is itself an approximation.
+    /// where the value underflows, or is the far tail of a formula that is itself an approximation. Seen to hold for a
+    /// sample of all f32 by `tests/agreement.rs`.
     #[must_use]
     pub fn bound(self) -> (f64, f64) {
         match self {
