@@ -123,7 +123,8 @@ impl Activation {
             Self::Elu { .. } | Self::Celu { .. } | Self::Selu => (2.5, 0.0),
             Self::Lisht => (3.5, 0.0),
             Self::TanhShrink => (6.0, 0.0),
-            Self::Gelu | Self::Swish | Self::Mish => (6.0, 1e-42),
+            Self::Swish | Self::Mish => (6.0, 1e-42),
+            Self::Gelu => (7.0, 1e-42),
             Self::GeluTanh => (6.0, 1e-7),
         }
     }
