@@ -2,7 +2,6 @@
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
-use crate::pointwise::{Activation, map};
 
 /// Copies `width` columns of every row, from the column `first` on, to the column `to` on of `out`.
 ///
@@ -30,22 +29,6 @@ macro_rules! for_each_pair {
             }
         }
     }};
-}
-
-/// out = sigma(z), for `width` columns of every row.
-///
-/// # Panics
-/// If a row is too short.
-pub fn activate(isa: Isa, activation: Activation, z: Rows, width: usize, out: RowsMut) {
-    struct Activate<'a>(Activation, Rows<'a>, usize, RowsMut<'a>);
-    impl Kernel for Activate<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let Self(activation, z, width, out) = self;
-            map!(activation, value, |sigma| for_each_pair!(simd, width, |z of z, _y of out| sigma(simd, z)));
-        }
-    }
-    isa.run(Activate(activation, z, width, out));
 }
 
 /// out += z, for `width` columns of every row.

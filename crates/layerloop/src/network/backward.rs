@@ -209,7 +209,7 @@ pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places,
         let activation = op.activation_left(&program.values);
         if activation != Activation::Identity {
             // z_{i+1} = sigma(t_i)
-            let ([delta], [z]) = block.write([places.delta(to)], [places.z(to)]);
+            let ([delta], [z]) = block.write([places.delta(to)], [places.slopes_or_z(to)]);
             dense::through_activation(isa, activation, z, to.width, delta);
         }
         match op.kind {
@@ -218,7 +218,7 @@ pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places,
             Kind::Dense(_) => {
                 // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
                 let transposed = plan.transposed(op.parameter);
-                let ([below], [delta, z]) = block.write([places.delta(from)], [places.delta(to), places.z(from)]);
+                let ([below], [delta, z]) = block.write([places.delta(from)], [places.delta(to), places.slopes_or_z(from)]);
                 dense::input_gradient(isa, from.through, delta, transposed, z, below);
             }
             Kind::Activation(_) => {} // its gradient stands where it was

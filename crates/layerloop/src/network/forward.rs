@@ -5,12 +5,12 @@ use std::ops::Range;
 use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::gather::{self, Source};
 use layerloop_kernels::softmax::{self, Logits};
-use layerloop_kernels::{Block, Isa, rows};
+use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
 use super::Network;
 use super::intake::{Intake, Road};
 use super::layers;
-use super::program::Kind;
+use super::program::{Kind, Value};
 use super::workspace::Places;
 
 /// Rows of a source, to be gathered as a batch.
@@ -44,18 +44,38 @@ pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, intake: &Intake
         match op.kind {
             Kind::Dense(dense) => {
                 // z_{i+1} = sigma(W_i z_i^{;1})
-                let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
+                let (next, slopes, z) = outputs(block, places, from, to);
                 let z = if from.z == 0 { intake.by_rows(batch, z) } else { z.into() };
                 let view = &network.parameters.layers[op.parameter];
                 let weights = Weights { values: network.parameters.layer(op.parameter), layout: view.layout };
-                dense::forward(isa, dense.activation, z, weights, next);
+                dense::forward(isa, dense.activation, z, weights, next, slopes);
             }
             Kind::Activation(activation) => {
-                let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
-                rows::activate(isa, activation, z, to.width, next);
+                let (mut next, slopes, z) = outputs(block, places, from, to);
+                rows::copy(z, 0, next.again(), 0, to.width);
+                layerloop_kernels::activate(isa, activation, to.width, next, slopes);
             }
             Kind::Fork => {}
             Kind::Join(join) => layers::join::forward(isa, join, program, op, places, block),
+        }
+    }
+}
+
+/// The matrices of what an operation gives, its slopes where they are stored, and of what it reads.
+fn outputs<'a>(
+    block: &'a mut Block,
+    places: Places,
+    from: Value,
+    to: Value,
+) -> (RowsMut<'a>, Option<RowsMut<'a>>, Rows<'a>) {
+    match places.slopes(to) {
+        None => {
+            let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
+            (next, None, z)
+        }
+        Some(slopes) => {
+            let ([next, slopes], [z]) = block.write([places.z(to), slopes], [places.z(from)]);
+            (next, Some(slopes), z)
         }
     }
 }

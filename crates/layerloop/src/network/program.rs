@@ -3,7 +3,7 @@
 //! Every value but the last is read by one operation. Where two need it, a fork gives it two names: going back, its
 //! gradient is the sum of theirs.
 
-use layerloop_kernels::{Activation, Panels};
+use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::layer::{Dense, Join, Layer};
 use super::spec::{Init, Spec};
@@ -17,8 +17,8 @@ pub(crate) struct Program {
     pub(crate) ops: Vec<Op>,
     /// The parameters, in border order.
     pub(crate) parameters: Vec<Parameter>,
-    /// Matrices that hold values, and matrices that hold gradients.
-    pub(crate) matrices: [usize; 2],
+    /// Matrices that hold values, gradients, slopes.
+    pub(crate) matrices: [usize; 3],
 }
 
 /// A row of numbers for each sample.
@@ -33,6 +33,8 @@ pub(crate) struct Value {
     pub(crate) depends: bool,
     /// The activation that the operation which reads it takes the gradient through on the way back.
     pub(crate) through: Activation,
+    /// The matrix that holds sigma'(t), where that is stored.
+    pub(crate) slopes: Option<usize>,
 }
 
 /// One operation.
@@ -94,7 +96,7 @@ impl Program {
     /// # Errors
     /// [`Error::Config`] for a width of 0, or chains that cannot be joined.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
-        let mut program = Self { values: vec![], ops: vec![], parameters: vec![], matrices: [0, 0] };
+        let mut program = Self { values: vec![], ops: vec![], parameters: vec![], matrices: [0; 3] };
         let input = program.value(spec.inputs, false);
         program.chain(&spec.layers, "", input)?;
         program.number_gradients();
@@ -127,13 +129,20 @@ impl Program {
     fn value(&mut self, width: usize, depends: bool) -> usize {
         let z = self.matrices[0];
         self.matrices[0] += 1;
-        self.values.push(Value { width, z, delta: usize::MAX, depends, through: Activation::Identity });
+        self.values.push(Value { width, z, delta: usize::MAX, depends, through: Activation::Identity, slopes: None });
         self.values.len() - 1
     }
 
     fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
         let depends = matches!(kind, Kind::Dense(_)) || from.iter().any(|&from| self.values[from].depends);
         let to = self.value(width, depends);
+        if let Kind::Dense(Dense { activation, .. }) | Kind::Activation(activation) = kind
+            && depends
+            && activation.slope() == Slope::Stored
+        {
+            self.values[to].slopes = Some(self.matrices[2]);
+            self.matrices[2] += 1;
+        }
         self.ops.push(Op { kind, from, to: vec![to], path: path.into(), parameter: self.parameters.len() });
         to
     }

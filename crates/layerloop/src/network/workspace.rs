@@ -5,8 +5,8 @@ use layerloop_kernels::Matrix;
 use super::intake::Intake;
 use super::program::{Program, Value};
 
-/// Row-matrices of one batch: the values in the order in which the passes fill them, the losses, and the gradients from
-/// the last value's to the first's.
+/// Row-matrices of one batch: the values in the order in which the passes fill them, the losses, the gradients from the
+/// last value's to the first's, and the slopes where an activation stores them.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -20,6 +20,8 @@ pub(crate) struct Workspace {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places {
     values: usize,
+    deltas: usize,
+    reach: Reach,
 }
 
 impl Places {
@@ -37,6 +39,16 @@ impl Places {
     pub(crate) fn delta(self, value: Value) -> usize {
         self.values + 1 + value.delta
     }
+
+    /// sigma'(t) of what an activation gave, B x n, where it is stored and a way back will want it.
+    pub(crate) fn slopes(self, value: Value) -> Option<usize> {
+        value.slopes.filter(|_| self.reach == Reach::Gradient).map(|slopes| self.values + 1 + self.deltas + slopes)
+    }
+
+    /// From what the way back takes sigma'(t): its slopes, or the value.
+    pub(crate) fn slopes_or_z(self, value: Value) -> usize {
+        self.slopes(value).unwrap_or(self.z(value))
+    }
 }
 
 /// How far a pass goes.
@@ -50,12 +62,15 @@ pub(crate) enum Reach {
 
 impl Workspace {
     pub(crate) fn new(program: &Program, batch: usize, reach: Reach, intake: Intake) -> Self {
-        let [values, deltas] = program.matrices;
-        let mut widths = [vec![0; values], vec![0; deltas]];
+        let [values, deltas, slopes] = program.matrices;
+        let mut widths = [vec![0; values], vec![0; deltas], vec![0; slopes]];
         for value in &program.values {
             widths[0][value.z] = value.width;
             if value.depends {
                 widths[1][value.delta] = value.width;
+            }
+            if let Some(slopes) = value.slopes {
+                widths[2][slopes] = value.width;
             }
         }
         let with_one = |width: usize, columns: usize| {
@@ -64,15 +79,15 @@ impl Workspace {
             z.values_mut().chunks_exact_mut(stride).for_each(|row| row[width] = 1.0);
             z
         };
-        let deltas = match reach {
-            Reach::Loss => 1,
-            Reach::Gradient => deltas,
+        let (deltas, slopes) = match reach {
+            Reach::Loss => (1, 0),
+            Reach::Gradient => (deltas, slopes),
         };
         let x = with_one(intake.columns.count(), intake.marks().columns());
         let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
-        let delta = widths[1][..deltas].iter().map(|&width| Matrix::zeros(batch, width));
-        let matrices = z.chain([Matrix::zeros(batch, 1)]).chain(delta).collect();
-        Self { matrices, places: Places { values }, intake, block: block_rows(program) }
+        let rest = widths[1][..deltas].iter().chain(&widths[2][..slopes]).map(|&width| Matrix::zeros(batch, width));
+        let matrices = z.chain([Matrix::zeros(batch, 1)]).chain(rest).collect();
+        Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
     }
 }
 
