@@ -5,6 +5,8 @@
 //!   derivative, the optimiser's step.
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
 //! - [`softmax`]: both output maps, fused with cross-entropy.
+//! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
+//!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`floor`]: what the processor can do at best.
@@ -12,6 +14,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod choice;
+pub mod columns;
 pub mod dense;
 pub mod floor;
 pub mod function;
@@ -24,9 +27,11 @@ mod pages;
 mod panels;
 mod pointwise;
 pub mod reference;
+pub mod norm;
 pub mod rows;
 pub mod softmax;
 mod sparse;
+pub mod table;
 mod team;
 mod update;
 

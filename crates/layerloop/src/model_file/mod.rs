@@ -84,8 +84,9 @@ impl Model {
         let parameters = self.network.program.parameters.iter().enumerate();
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = parameters
             .flat_map(|(i, parameter)| {
-                let weight = (parameter.tensor("weight"), parameter.weight_shape(), le(self.network.weight(i)));
-                let bias = || (parameter.tensor("bias"), vec![parameter.outputs], le(self.network.bias(i)));
+                let [weight, bias] = parameter.tensors();
+                let weight = (weight, parameter.weight_shape(), le(self.network.weight(i)));
+                let bias = || (bias, vec![parameter.outputs], le(self.network.bias(i)));
                 std::iter::once(weight).chain(parameter.bias.then(bias))
             })
             .collect();
@@ -155,8 +156,9 @@ fn read_network(path: &Path, spec: &Spec, tensors: &SafeTensors) -> Result<Netwo
         return Err(Error::format(path, format!("{} tensors, but `{spec}` has {count}", tensors.len())));
     }
     let layers = program.parameters.iter().map(|parameter| {
-        let weight = read_tensor(path, tensors, &parameter.tensor("weight"), &parameter.weight_shape())?;
-        let bias = || read_tensor(path, tensors, &parameter.tensor("bias"), &[parameter.outputs]);
+        let names = parameter.tensors();
+        let weight = read_tensor(path, tensors, &names[0], &parameter.weight_shape())?;
+        let bias = || read_tensor(path, tensors, &names[1], &[parameter.outputs]);
         Ok((weight, if parameter.bias { bias()? } else { vec![] }))
     });
     Network::from_weights(spec, &layers.collect::<Result<Vec<_>>>()?)

@@ -3,13 +3,16 @@
 use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
-use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, Team, Update};
+use layerloop_kernels::{
+    Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, Team, Update, columns, table,
+};
 
 use super::Network;
+use super::forward::Pass;
 use super::intake::Intake;
 use super::layers;
-use super::program::{Kind, Value};
-use super::workspace::{Places, Workspace};
+use super::program::{Kind, Role, Value};
+use super::workspace::Workspace;
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
 const FIRST_LAYER_ROWS: usize = 28;
@@ -33,6 +36,7 @@ pub(crate) struct Plan {
 /// The work on one block of weights.
 #[derive(Debug, Clone, Copy)]
 struct Task {
+    role: Role,
     /// What the layer reads and what it gives.
     from: Value,
     to: Value,
@@ -64,16 +68,22 @@ impl Plan {
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
         for (layer, view) in network.parameters.layers.iter().enumerate() {
             let [from, to] = network.program.around(layer);
-            let takes_input = from.z == 0;
-            let (columns, step) = if from.depends { (view.inputs(), PANEL) } else { (0, FIRST_LAYER_ROWS) };
-            let listed = intake.listed.as_ref().filter(|_| takes_input);
+            let role = network.program.parameters[layer].role;
+            let (columns, step) = match role {
+                Role::Product if from.depends => (view.inputs(), PANEL),
+                Role::Product => (0, FIRST_LAYER_ROWS),
+                Role::PerColumn(_) => (0, PANEL),
+                Role::Table => (0, table::TABLE_ROWS),
+                Role::Statistics => (0, 0),
+            };
+            let listed = intake.listed.as_ref().filter(|_| from.z == 0);
             let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let panels: Vec<Panel> = view.layout.iter().collect();
-            for together in panels.chunks(PANELS_TOGETHER) {
+            for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
                 let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    let mut task = Task { from, to, panel, row, rows, transposed_width: 0 };
+                    let mut task = Task { role, from, to, panel, row, rows, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -117,7 +127,13 @@ impl Plan {
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
             let task = &self.tasks[task];
             let (z, delta) = operands(workspace, task, rows);
-            dense::weight_gradient(isa, z, delta, task.block(&workspace.intake), gradient);
+            let block = task.block(&workspace.intake);
+            match task.role {
+                Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
+                Role::PerColumn(layer) => columns::weight_gradient(isa, layer, [z, delta], task.panel, gradient),
+                Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
+                Role::Statistics => {}
+            }
         });
     }
 
@@ -142,8 +158,16 @@ impl Plan {
         team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, transposed]| {
             let task = &self.tasks[task];
             let (z, delta) = operands(workspace, task, rows);
+            let block = task.block(&workspace.intake);
             let part = Part { weights: &mut *weights, first, second };
-            dense::weight_update(isa, z, delta, task.block(&workspace.intake), rule, part);
+            match task.role {
+                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, rule, part),
+                Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, rule, part),
+                Role::Table => {
+                    table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, rule, part);
+                }
+                Role::Statistics => {}
+            }
             task.transpose(isa, weights, transposed);
         });
     }
@@ -174,6 +198,16 @@ impl Task {
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
     }
 
+    /// The operand of the product that is the gradient.
+    fn input<'a>(&self, workspace: &'a Workspace, z: Rows<'a>) -> Input<'a> {
+        if self.from.z == 0 { workspace.intake.by_columns(z) } else { z.into() }
+    }
+
+    /// Numbers in a row of the table, each of which is looked up once for each number that is read.
+    fn table_width(&self) -> usize {
+        self.to.width / self.from.width
+    }
+
     fn transpose(&self, isa: Isa, weights: &[f32], transposed: &mut [f32]) {
         if !transposed.is_empty() {
             let rows = self.rows.min(self.transposed_width);
@@ -191,17 +225,25 @@ impl Moments {
 }
 
 /// z_i^{;1} and delta_i of the first `rows` rows.
-fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Input<'a>, Rows<'a>) {
-    let Workspace { matrices, places, intake, .. } = workspace;
+fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Rows<'a>, Rows<'a>) {
+    let Workspace { matrices, places, .. } = workspace;
     let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
-    (if task.from.z == 0 { intake.by_columns(z) } else { z.into() }, delta)
+    (z, delta)
 }
 
-/// The gradient of every value that parameters stand before, from the last to the first; for what a dense layer gives,
-/// delta_i = sigma'(t_i) * q_{i+1}.
-pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places, block: &mut Block) {
+/// The gradient of every value that parameters stand before, from the last to the first of a stage; for what a dense layer
+/// gives, delta_i = sigma'(t_i) * q_{i+1}.
+pub(crate) fn backward(pass: Pass, plan: &Plan, stage: usize, block: &mut Block) {
+    let Pass { isa, network, places, .. } = pass;
     let program = &network.program;
-    for op in program.ops.iter().rev() {
+    let ops = program.stages[stage].clone();
+    // The batch norm after this stage has all sums now.
+    if let Some(op) = program.ops.get(ops.end)
+        && program.values[op.from[0]].depends
+    {
+        layers::unit::backward(pass, op, ops.end, block);
+    }
+    for (i, op) in ops.clone().zip(&program.ops[ops]).rev() {
         let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
         if !to.depends {
             continue;
@@ -217,12 +259,15 @@ pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places,
             _ if !from.depends => {}
             Kind::Dense(_) => {
                 // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
-                let transposed = plan.transposed(op.parameter);
-                let ([below], [delta, z]) = block.write([places.delta(from)], [places.delta(to), places.slopes_or_z(from)]);
+                let transposed = plan.transposed(op.parameter.unwrap_or_default());
+                let reads = [places.delta(to), places.slopes_or_z(from)];
+                let ([below], [delta, z]) = block.write([places.delta(from)], reads);
                 dense::input_gradient(isa, from.through, delta, transposed, z, below);
             }
             Kind::Activation(_) => {} // its gradient stands where it was
             Kind::Fork => layers::join::fork_backward(isa, program, op, places, block),
+            Kind::BatchStandardise { .. } => layers::batch_norm::gradient_sums(pass, op, block),
+            _ => layers::unit::backward(pass, op, i, block),
         }
     }
 }

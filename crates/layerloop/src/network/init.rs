@@ -3,7 +3,7 @@
 use layerloop_kernels::softmax::Output;
 
 use super::parameters::Parameters;
-use super::program::{Parameter, Program};
+use super::program::{Parameter, Program, Start};
 use super::spec::Init;
 use crate::train::rng::Stream;
 
@@ -13,7 +13,15 @@ use crate::train::rng::Stream;
 /// row is then taken from the others: the network starts as the same function of its inputs as the softmax one.
 pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output: Output, seed: u64) {
     let logits = program.logits();
-    for (i, &Parameter { inputs, outputs, init, .. }) in program.parameters.iter().enumerate() {
+    for (i, &Parameter { inputs, outputs, start, .. }) in program.parameters.iter().enumerate() {
+        let init = match start {
+            Start::Drawn(init) => init,
+            Start::Constant(weight, bias) => {
+                parameters.set_weight(i, std::iter::repeat(weight));
+                parameters.set_bias(i, std::iter::repeat(bias));
+                continue;
+            }
+        };
         let gives_logits = program.around(i)[1] == logits;
         let rows = if gives_logits { output.classes(outputs) } else { outputs };
         let mut weight = draw(init, inputs, rows, &mut Stream::new(seed, "init", i as u64));

@@ -6,7 +6,7 @@ pub(crate) mod forward;
 mod init;
 pub(crate) mod intake;
 mod layer;
-mod layers;
+pub(crate) mod layers;
 mod parameters;
 mod predict;
 pub(crate) mod program;
@@ -15,7 +15,7 @@ mod summary;
 mod text;
 pub(crate) mod workspace;
 
-pub use layer::{Dense, Join, Layer};
+pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::Predictor;
@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
 use self::program::Program;
-use crate::data::hexadecimal;
+use crate::data::{Inputs, hexadecimal};
 use crate::{Error, Result};
 
 /// A feedforward network: a [`Spec`] and its parameters.
@@ -153,6 +153,30 @@ impl Network {
         if data.classes().len() > spec.classes() {
             return Err(Error::shape(format!("{name}: classes"), spec.classes(), data.classes().len()));
         }
-        Ok(())
+        self.check_names_rows(name, data.inputs())
+    }
+
+    /// Refuses inputs that name no row of the table which the network looks them up in.
+    pub(crate) fn check_names_rows(&self, name: &str, inputs: &Inputs) -> Result<()> {
+        match inputs {
+            _ if self.program.table().is_none() => Ok(()),
+            Inputs::Bytes { values, scale } => self.check_names(name, values.iter().map(|&v| f32::from(v) * scale)),
+            Inputs::Floats(values) => self.check_names(name, values.iter().copied()),
+            Inputs::Sparse(matrix) => {
+                self.check_names(name, (0..matrix.rows()).flat_map(|row| matrix.dense_row(row)))
+            }
+        }
+    }
+
+    /// As [`Self::check_names_rows`], for values row after row.
+    pub(crate) fn check_names(&self, name: &str, mut values: impl Iterator<Item = f32>) -> Result<()> {
+        let Some(count) = self.program.table() else { return Ok(()) };
+        let wrong = |value: f32| !(value.fract() == 0.0 && value >= 0.0 && value < count as f32);
+        let mut seen = 0;
+        let found = values.by_ref().inspect(|_| seen += 1).find(|&value| wrong(value));
+        let Some(value) = found else { return Ok(()) };
+        let (row, column) = ((seen - 1) / self.spec.inputs, (seen - 1) % self.spec.inputs);
+        let reason = format!("input {column} is {value}; embedding reads whole numbers from 0 to {}", count - 1);
+        Err(Error::row(name, row, reason))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Network;
-use super::program::Kind;
+use super::program::{Kind, Role, Start};
 use crate::choice::text;
 
 /// The text of [`Network::summary`].
@@ -11,14 +11,17 @@ pub(crate) fn summary(network: &Network) -> String {
     let spec = network.spec();
     let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
     for (i, parameter) in network.program.parameters.iter().enumerate() {
-        let Kind::Dense(dense) = network.program.owner(i).kind else { continue };
-        rows.push([
-            parameter.path.clone(),
-            format!("{} -> {}", parameter.inputs, parameter.outputs),
-            text(dense.activation),
-            text(dense.init),
-            thousands(parameter.count()),
-        ]);
+        let [activation, start] = match (network.program.owner(i).kind, parameter.start) {
+            (Kind::Dense(dense), _) => [text(dense.activation), text(dense.init)],
+            (_, Start::Drawn(init)) => [String::new(), text(init)],
+            (_, Start::Constant(weight, _)) => [String::new(), weight.to_string()],
+        };
+        let shape = match parameter.role {
+            Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),
+            Role::PerColumn(_) => format!("{} each", parameter.outputs),
+            Role::Statistics => continue,
+        };
+        rows.push([parameter.path.clone(), shape, activation, start, thousands(parameter.count())]);
     }
     let last =
         ["output".into(), format!("{} -> {}", spec.logits(), spec.classes()), text(spec.output), "".into(), "0".into()];

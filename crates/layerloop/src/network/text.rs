@@ -6,9 +6,9 @@ use std::str::FromStr;
 use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
 
-use super::layer::{Dense, Join, Layer};
+use super::layer::{Dense, Join, Layer, Unit};
 use super::spec::{Init, Spec};
-use crate::choice::{Choice as _, parse, text};
+use crate::choice::{Choice as _, nearest, parse, text};
 use crate::{Error, Result};
 
 /// A chain, to be shown.
@@ -18,12 +18,18 @@ impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, layer) in self.0.iter().enumerate() {
             if i > 0 {
-                // What has no units of its own stands beside the layer before it.
-                f.write_str(if let Layer::Activation(_) = layer { " " } else { " -> " })?;
+                // What has no width of its own stands beside the layer before it.
+                let beside = match layer {
+                    Layer::Activation(_) => true,
+                    Layer::Unit(unit) => !unit.has_width(),
+                    _ => false,
+                };
+                f.write_str(if beside { " " } else { " -> " })?;
             }
             match layer {
                 Layer::Dense(dense) => self.dense(f, dense, self.0.get(i + 1))?,
                 Layer::Activation(activation) => f.write_str(&text(*activation))?,
+                Layer::Unit(unit) => f.write_str(&text(*unit))?,
                 Layer::Skip(layers, join) => write!(f, "skip({}{})", Chain(layers), Joined(*join))?,
                 Layer::Parallel(chains, join) => {
                     f.write_str("parallel(")?;
@@ -205,6 +211,10 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
+                _ if is_unit(word) => {
+                    layers.push(Layer::Unit(parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?));
+                    open = None;
+                }
                 _ => {
                     let activation = parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?;
                     match open.take().map(|i: usize| &mut layers[i]) {
@@ -249,6 +259,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a word is the name of a unit, or nearer to one than to any activation.
+fn is_unit(word: &str) -> bool {
+    let units = Unit::ALL.iter().map(|unit| unit.name());
+    let names: Vec<&str> = Activation::ALL.iter().map(|activation| activation.name()).chain(units.clone()).collect();
+    nearest(word, &names).is_some_and(|name| units.clone().any(|unit| unit == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +277,8 @@ mod tests {
             "4 -> 3 relu init=glorot-uniform -> 2 no-bias -> reference-softmax",
             "4 -> 8 identity tanh -> skip(8 relu -> 8) relu -> 3 -> softmax",
             "4 -> parallel(8 relu | 4 tanh -> 8, join=multiply) -> skip(5, join=concatenate) -> 3 -> softmax",
+            "4 -> 8 relu dropout=0.1 -> 8 batch-norm relu -> 6 layer-norm(epsilon=0.001) prelu -> 3 -> softmax",
+            "4 -> embedding(count=100, width=8) -> 8 maxout=4 scale -> bilinear=3 rrelu -> softmax",
         ] {
             let spec: Spec = text.parse().unwrap();
             assert_eq!(spec.to_string(), text);
@@ -280,6 +299,8 @@ mod tests {
         assert!(refused("4 -> skip(3 relu").contains("character 10: this `(` is never closed"));
         assert!(refused("4 -> skip(3, join=sum) -> 2").contains("character 14: join: there is no `sum`"));
         assert!(refused("4 -> 3 ? -> 2").contains("character 8: expected ` -> `"));
+        assert!(refused("4 -> 3 dropuot=0.1 -> 2").contains("character 8: layer: there is no `dropuot`; did you mean"));
+        assert!(refused("4 -> 3 dropout=1.5 -> 2").contains("character 8: layer: `dropout=1.5`: rate: 1.5; it is at least"));
         assert!(refused("4 -> no-bias").contains("character 6: `no-bias` belongs behind"));
     }
 }

@@ -6,7 +6,7 @@ use super::intake::Intake;
 use super::program::{Program, Value};
 
 /// Row-matrices of one batch: the values in the order in which the passes fill them, the losses, the gradients from the
-/// last value's to the first's, and the slopes where an activation stores them.
+/// last value's to the first's, and what is kept for the way back.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -42,7 +42,16 @@ impl Places {
 
     /// sigma'(t) of what an activation gave, B x n, where it is stored and a way back will want it.
     pub(crate) fn slopes(self, value: Value) -> Option<usize> {
-        value.slopes.filter(|_| self.reach == Reach::Gradient).map(|slopes| self.values + 1 + self.deltas + slopes)
+        self.place_of_kept(value.slopes)
+    }
+
+    /// What else an operation keeps beside its value, if a way back will want it; the first of several.
+    pub(crate) fn kept(self, value: Value) -> Option<usize> {
+        self.place_of_kept(value.kept)
+    }
+
+    fn place_of_kept(self, kept: Option<usize>) -> Option<usize> {
+        kept.filter(|_| self.reach == Reach::Gradient).map(|kept| self.values + 1 + self.deltas + kept)
     }
 
     /// From what the way back takes sigma'(t): its slopes, or the value.
@@ -62,15 +71,12 @@ pub(crate) enum Reach {
 
 impl Workspace {
     pub(crate) fn new(program: &Program, batch: usize, reach: Reach, intake: Intake) -> Self {
-        let [values, deltas, slopes] = program.matrices;
-        let mut widths = [vec![0; values], vec![0; deltas], vec![0; slopes]];
+        let [values, deltas] = program.matrices;
+        let mut widths = [vec![0; values], vec![0; deltas]];
         for value in &program.values {
             widths[0][value.z] = value.width;
             if value.depends {
                 widths[1][value.delta] = value.width;
-            }
-            if let Some(slopes) = value.slopes {
-                widths[2][slopes] = value.width;
             }
         }
         let with_one = |width: usize, columns: usize| {
@@ -79,13 +85,13 @@ impl Workspace {
             z.values_mut().chunks_exact_mut(stride).for_each(|row| row[width] = 1.0);
             z
         };
-        let (deltas, slopes) = match reach {
+        let (deltas, kept) = match reach {
             Reach::Loss => (1, 0),
-            Reach::Gradient => (deltas, slopes),
+            Reach::Gradient => (deltas, program.kept.len()),
         };
         let x = with_one(intake.columns.count(), intake.marks().columns());
         let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
-        let rest = widths[1][..deltas].iter().chain(&widths[2][..slopes]).map(|&width| Matrix::zeros(batch, width));
+        let rest = widths[1][..deltas].iter().chain(&program.kept[..kept]).map(|&width| Matrix::zeros(batch, width));
         let matrices = z.chain([Matrix::zeros(batch, 1)]).chain(rest).collect();
         Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
     }

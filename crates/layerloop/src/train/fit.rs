@@ -10,7 +10,7 @@ use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
-use crate::network::forward::Batch;
+use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -213,8 +213,9 @@ impl Run<'_> {
     /// One step on `rows`; the sum of their losses before it.
     fn step(&mut self, rows: &[u32]) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
-        let loss = self.stepper.backpropagate(self.network, batch);
         let step = self.report.steps + 1;
+        let mode = Mode::Training { seed: self.options.seed, step };
+        let loss = self.stepper.backpropagate(self.network, batch, mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);

@@ -1,12 +1,14 @@
 //! One step: forward and backward layer loop over the batch's rows, then the update of every block of weights.
 
+use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Team, Update};
 
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
-use crate::network::forward::{self, Batch};
+use crate::network::forward::{self, Batch, Mode, Pass};
 use crate::network::intake::Intake;
+use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
 use crate::{Error, Result};
 
@@ -17,6 +19,8 @@ pub(crate) struct Stepper {
     workspace: Workspace,
     plan: Plan,
     moments: Moments,
+    /// Of each batch norm, for the batch.
+    statistics: Vec<Statistics>,
 }
 
 impl Stepper {
@@ -25,22 +29,40 @@ impl Stepper {
         let mut plan = Plan::new(network, &intake);
         let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
-        Self { team, workspace, plan, moments: Moments::zeros(network, states) }
+        let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
+        Self { team, workspace, plan, moments, statistics }
     }
 
-    /// Fills every z, loss and delta of the batch; gives the sum of its losses.
-    pub(crate) fn backpropagate(&mut self, network: &Network, batch: Batch) -> f64 {
-        let Self { team, workspace: Workspace { matrices, places, intake, block }, plan, .. } = self;
-        let (isa, rows, places) = (team.isa(), batch.rows.len(), *places);
+    /// Fills every z, loss and delta of the batch; gives the sum of its losses. Batch norms take note of the batch.
+    ///
+    /// Between two batch norms is one region in which every block of rows goes its way alone.
+    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, mode: Mode) -> f64 {
+        let Self { team, workspace, plan, statistics, .. } = self;
+        let Workspace { matrices, places, intake, block } = workspace;
+        let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
         let weight = 1.0 / rows as f32;
         intake.turn(batch);
         let intake = &*intake;
-        team.for_each_block(matrices, rows, *block, |block| {
-            let batch = batch.part(block.rows());
-            forward::forward(isa, network, batch, intake, places, block);
-            forward::loss(isa, network, batch, weight, places, block);
-            backward::backward(isa, network, plan, places, block);
-        });
+        let last = network.program.stages.len() - 1;
+        for stage in 0..=last {
+            if stage > 0 {
+                batch_norm::gather(network, stage - 1, statistics, matrices, places, [rows, step]);
+            }
+            let pass = Pass { isa, network, intake, places, mode, statistics };
+            team.for_each_block(matrices, rows, step, |block| {
+                let batch = batch.part(block.rows());
+                forward::forward(pass, batch, stage, block);
+                if stage == last {
+                    forward::loss(pass, batch, weight, block);
+                    backward::backward(pass, plan, stage, block);
+                }
+            });
+        }
+        for stage in (0..last).rev() {
+            batch_norm::gather_gradient(network, stage, statistics, matrices, places, [rows, step]);
+            let pass = Pass { isa, network, intake, places, mode, statistics };
+            team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
+        }
         let loss = matrices[places.loss()].head(rows);
         loss.values.chunks_exact(loss.stride).map(|row| f64::from(row[0])).sum()
     }
@@ -76,7 +98,8 @@ impl Stepper {
     }
 }
 
-/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road.
+/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road: of the first step of a run
+/// with seed 0, where layers differ between training and use.
 ///
 /// # Shapes
 /// The gradient is in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
@@ -103,10 +126,9 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
     let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program);
-    let mut stepper = Stepper::new(team, &mut network.clone(), intake, rows.len(), 0);
-    let loss = stepper.backpropagate(
-        network,
-        Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() },
-    );
-    Ok((loss / rows.len() as f64, stepper.gradient(network, rows.len())))
+    let mut network = network.clone(); // batch norms take note of what they see
+    let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
+    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() };
+    let loss = stepper.backpropagate(&mut network, batch, Mode::Training { seed: 0, step: 1 });
+    Ok((loss / rows.len() as f64, stepper.gradient(&network, rows.len())))
 }
