@@ -28,8 +28,8 @@ pub struct FitOptions {
     pub learning_rate: f64,
     /// Seed of the shuffles.
     pub seed: u64,
-    /// Threads; if nothing is said, as many as [`default_threads`] finds useful, or one where the clock says that one is
-    /// faster.
+    /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
+    /// is faster, it works alone.
     pub threads: Option<usize>,
 }
 
@@ -82,16 +82,19 @@ pub struct Report {
 
 /// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
 ///
-/// A thread may be worth its while from a million floating-point operations on; where a step has few of them, [`fit`] looks
-/// now and then whether it is.
+/// A thread may be worth its while from a million floating-point operations on; [`fit`] looks now and then whether it is.
 #[must_use]
 pub fn default_threads(spec: &Spec, batch: usize) -> usize {
     let useful = operations(spec, batch) / 1_000_000;
-    useful.clamp(1, available_parallelism().map_or(1, usize::from))
+    useful.clamp(1, processors())
 }
 
-/// Floating-point operations of a step, below which one looks whether a team is worth its while.
-const SMALL: usize = 32_000_000;
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// Floating-point operations of a step, from which on a team is worth its while whatever else the processors do.
+const LARGE: usize = 256_000_000;
 
 /// Floating-point operations of a step: 6 a parameter and row.
 fn operations(spec: &Spec, batch: usize) -> usize {
@@ -149,8 +152,9 @@ pub fn fit_with(
         stopped: false,
         threads,
     };
-    let small = options.threads.is_none() && threads > 1 && operations(network.spec(), batch) < SMALL;
-    let pace = small.then(Pace::new);
+    // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
+    let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
+    let pace = in_doubt.then(Pace::new);
     let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
@@ -202,10 +206,10 @@ impl Run<'_> {
     fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
         let Some(pace) = &self.pace else { return self.step(rows) };
         self.stepper.team.work_alone(!pace.together());
-        let start = pace.on_trial().then(Instant::now);
+        let start = Instant::now();
         let loss = self.step(rows);
         if let Some(pace) = &mut self.pace {
-            pace.took(start.map_or(0.0, |start| start.elapsed().as_secs_f64()));
+            pace.took(start.elapsed().as_secs_f64());
         }
         loss
     }
