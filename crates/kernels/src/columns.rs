@@ -202,14 +202,7 @@ pub fn weight_gradient(isa: Isa, per_column: PerColumn, [z, q]: [Rows; 2], panel
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn weight_update(
-    isa: Isa,
-    per_column: PerColumn,
-    [z, q]: [Rows; 2],
-    panel: Panel,
-    rule: Update,
-    part: Part,
-) {
+pub fn weight_update(isa: Isa, per_column: PerColumn, [z, q]: [Rows; 2], panel: Panel, rule: Update, part: Part) {
     struct Updated<'a>(PerColumn, [Rows<'a>; 2], Panel, Update, Part<'a>);
     impl Kernel for Updated<'_> {
         #[inline(always)]

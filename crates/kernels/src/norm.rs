@@ -113,7 +113,6 @@ impl Statistics {
         Self { values: Matrix::zeros(4, width), width }
     }
 
-
     fn row(&self, row: usize) -> &[f32] {
         &self.values.values()[row * self.values.stride()..][..self.width]
     }
@@ -382,7 +381,8 @@ mod tests {
                 let mut statistics = Statistics::new(n);
                 let [mut a, mut b] = [(); 2].map(|()| Matrix::zeros(batch, n));
                 let blocks = || (0..batch).step_by(4).map(|first| (first, 4.min(batch - first)));
-                let part = |m: &Matrix, (first, rows): (usize, usize)| m.values()[first * stride..][..rows * stride].to_vec();
+                let part =
+                    |m: &Matrix, (first, rows): (usize, usize)| m.values()[first * stride..][..rows * stride].to_vec();
                 for at in blocks() {
                     let values = part(&z, at);
                     let [mut m, mut s] = [part(&a, at), part(&b, at)];

@@ -278,7 +278,10 @@ mod tests {
                     ("scale", simd.scale(load(rotated(HALF_TO_TWO, turn)), load(EXPONENTS))),
                     ("split_exponent, m", m),
                     ("split_exponent, e", e),
-                    ("uniform", simd.uniform(turn as u32 * 0x1234_5677, [b[0].to_bits(), c[1].to_bits()])),
+                    (
+                        "uniform",
+                        simd.uniform((turn as u32).wrapping_mul(0x1234_5677), [b[0].to_bits(), c[1].to_bits()]),
+                    ),
                 ];
                 self.0.extend(vectors.map(|(name, lanes)| (name, simd.to_array(lanes))));
                 let scalars = [

@@ -162,9 +162,7 @@ impl Network {
             _ if self.program.table().is_none() => Ok(()),
             Inputs::Bytes { values, scale } => self.check_names(name, values.iter().map(|&v| f32::from(v) * scale)),
             Inputs::Floats(values) => self.check_names(name, values.iter().copied()),
-            Inputs::Sparse(matrix) => {
-                self.check_names(name, (0..matrix.rows()).flat_map(|row| matrix.dense_row(row)))
-            }
+            Inputs::Sparse(matrix) => self.check_names(name, (0..matrix.rows()).flat_map(|row| matrix.dense_row(row))),
         }
     }
 

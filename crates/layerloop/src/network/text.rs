@@ -300,7 +300,9 @@ mod tests {
         assert!(refused("4 -> skip(3, join=sum) -> 2").contains("character 14: join: there is no `sum`"));
         assert!(refused("4 -> 3 ? -> 2").contains("character 8: expected ` -> `"));
         assert!(refused("4 -> 3 dropuot=0.1 -> 2").contains("character 8: layer: there is no `dropuot`; did you mean"));
-        assert!(refused("4 -> 3 dropout=1.5 -> 2").contains("character 8: layer: `dropout=1.5`: rate: 1.5; it is at least"));
+        assert!(
+            refused("4 -> 3 dropout=1.5 -> 2").contains("character 8: layer: `dropout=1.5`: rate: 1.5; it is at least")
+        );
         assert!(refused("4 -> no-bias").contains("character 6: `no-bias` belongs behind"));
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::network) fn gradient_sums(pass: Pass, op: &Op, block: &mut Block) 
 }
 
 /// One for each batch norm of a network, as its running mean and variance say.
-pub(in crate::network) fn running(network: &Network) -> Vec<Statistics> {
+pub(crate) fn running(network: &Network) -> Vec<Statistics> {
     let of = |op: &Op| {
         let (width, i) = (network.program.values[op.to[0]].width, op.parameter.unwrap_or_default());
         let mut statistics = Statistics::new(width);

@@ -80,8 +80,13 @@ mod tests {
             let data = fitting(text);
             let train = |threads| {
                 let mut network = Network::new(&text.parse().unwrap(), 3).unwrap();
-                let options =
-                    FitOptions { epochs: 30, batch: 33, learning_rate: 0.01, threads: Some(threads), ..FitOptions::default() };
+                let options = FitOptions {
+                    epochs: 30,
+                    batch: 33,
+                    learning_rate: 0.01,
+                    threads: Some(threads),
+                    ..FitOptions::default()
+                };
                 let report = fit(&mut network, &data, &options).unwrap();
                 assert!(report.epochs[29].train_loss < report.epochs[0].train_loss, "{text}");
                 network
