@@ -277,7 +277,7 @@ mod tests {
             "4 -> 3 relu init=glorot-uniform -> 2 no-bias -> reference-softmax",
             "4 -> 8 identity tanh -> skip(8 relu -> 8) relu -> 3 -> softmax",
             "4 -> parallel(8 relu | 4 tanh -> 8, join=multiply) -> skip(5, join=concatenate) -> 3 -> softmax",
-            "4 -> 8 relu dropout=0.1 -> 8 batch-norm relu -> 6 layer-norm(epsilon=0.001) prelu -> 3 -> softmax",
+            "4 -> 8 relu dropout=0.1 -> 8 batch-norm relu -> 6 layer-norm=0.001 prelu -> 3 -> softmax",
             "4 -> embedding(count=100, width=8) -> 8 maxout=4 scale -> bilinear=3 rrelu -> softmax",
         ] {
             let spec: Spec = text.parse().unwrap();
