@@ -38,7 +38,7 @@ mod tests {
         "5 -> batch-norm skip(9 tanh batch-norm -> 5) -> 3",
         "5 -> 18 scale swish -> 3 scale",
         "5 -> scale 18 prelu=0.98 -> 3",
-        "5 -> 18 rrelu -> 3 prelu=0.98",
+        "5 -> 18 rrelu(lower=0.96, upper=1) -> 3 prelu=0.98",
         "5 -> 18 maxout=3 -> 12 maxout -> 3",
         "5 -> bilinear=7 tanh -> bilinear=3",
         "5 -> embedding(count=11, width=3) tanh -> 3",
@@ -49,7 +49,7 @@ mod tests {
         if text.contains("embedding") { names() } else { numbers() }
     }
 
-    /// f32 differences see slopes to 2e-3 of the largest derivative.
+    /// f32 differences see slopes to 2e-3 of the largest derivative; of the kinks they are kept away by slopes near 1.
     #[test]
     fn gradients_are_the_slopes_of_the_loss_whatever_the_threads() {
         for text in NETWORKS {
