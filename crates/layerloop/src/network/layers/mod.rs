@@ -42,7 +42,7 @@ mod tests {
         "5 -> 18 maxout=3 -> 12 maxout -> 3",
         "5 -> bilinear=7 tanh -> bilinear=3",
         "5 -> embedding(count=11, width=3) tanh -> 3",
-        "5 -> embedding(count=11, width=34) dropout=0.1 -> 8 layer-norm relu -> 3",
+        "5 -> embedding(count=11, width=34) dropout=0.1 -> 8 layer-norm gelu -> 3",
     ];
 
     fn fitting(text: &str) -> Dataset {
