@@ -207,7 +207,7 @@ fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
         (edited("[10,4]", "[4,10]"), "`layers.1.weight` is F32 [4, 10], but the specification needs F32 [10, 4]"),
         (edited("\"F32\"", "\"I32\""), "is I32 ["),
         (edited("layers.1.bias", "layers.9.bias"), "there is no tensor `layers.1.bias`"),
-        (edited("\\\"inputs\\\":64", "\\\"inputs\\\":63"), "images of 8 x 8 pixels for 63 inputs"),
+        (edited("64 -> 4", "63 -> 4"), "images of 8 x 8 pixels for 63 inputs"),
         (edited("\\\"9\\\"]", "]"), "the `layerloop` entry of the metadata: "),
         (edited("sigmoid", "sigmoit"), "sigmoit"),
         (foreign(None), "another program made it"),
