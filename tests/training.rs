@@ -198,7 +198,12 @@ fn a_step_allocates_nothing() {
 #[test]
 fn options_that_make_no_sense_are_refused_with_their_value() {
     let refused = |options: FitOptions| trained(&options).unwrap_err().to_string();
-    for (rate, shown) in [(0.0, "lr: 0;"), (-1.0, "lr: -1;"), (f64::NAN, "lr: NaN;"), (f64::INFINITY, "lr: inf;")] {
+    for (rate, shown) in [
+        (0.0, "learning_rate: 0;"),
+        (-1.0, "learning_rate: -1;"),
+        (f64::NAN, "learning_rate: NaN;"),
+        (f64::INFINITY, "learning_rate: inf;"),
+    ] {
         let error = refused(FitOptions { learning_rate: rate, ..options() });
         assert!(error.starts_with(shown), "{error}");
     }

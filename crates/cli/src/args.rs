@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
-use layerloop::network::{Activation, Output};
+use layerloop::network::{Activation, Output, Spec};
 use layerloop::train::Optimizer;
 
 use crate::commands::bench;
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a network on images, judge it, save it
-    Train(Train),
+    Train(Box<Train>),
     /// Judge a model on labelled images
     Eval(Eval),
     /// Say what images show
@@ -44,6 +44,9 @@ pub(crate) struct Train {
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// The whole network, such as "784 -> 256 relu dropout=0.1 -> 10"
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation"])]
+    pub(crate) network: Option<Spec>,
     /// Units of the hidden layers, such as 32 or 256,128
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
     pub(crate) hidden: Vec<usize>,

@@ -44,24 +44,22 @@ impl FitOptions {
     /// Whether one can train like this.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first option that makes no sense, with its value.
+    /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
-        if self.epochs == 0 {
-            return Err(Error::config("epochs", "0; at least 1 is needed"));
-        }
-        if self.batch == 0 {
-            return Err(Error::config("batch", "0; a step needs at least 1 row"));
-        }
-        if self.threads.is_some_and(|threads| threads == 0 || threads > 1024) {
-            let reason = format!("{}; between 1 and 1024 are possible", self.threads.unwrap_or(0));
-            return Err(Error::config("threads", reason));
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            let reason =
-                format!("{}; it must be a finite number above 0, customarily 1e-4 to 1e-1", self.learning_rate);
-            return Err(Error::config("lr", reason));
-        }
-        Ok(())
+        let Self { epochs, batch, learning_rate: rate, threads, .. } = *self;
+        let faults = [
+            (epochs == 0).then(|| Error::config("epochs", "0; at least 1 is needed")),
+            (batch == 0).then(|| Error::config("batch", "0; a step needs at least 1 row")),
+            (!(rate > 0.0 && rate.is_finite())).then(|| {
+                let reason = format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1");
+                Error::config("learning_rate", reason)
+            }),
+            threads.filter(|threads| !(1..=1024).contains(threads)).map(|threads| {
+                let reason = format!("{threads}; between 1 and 1024 are possible");
+                Error::config("threads", reason)
+            }),
+        ];
+        Error::of_several(faults.into_iter().flatten().collect()).map_or(Ok(()), Err)
     }
 }
 
