@@ -115,8 +115,14 @@ impl Model {
                 "a safetensors file without a `layerloop` entry in its metadata: another program made it",
             )
         })?;
-        let card: Card = serde_json::from_str(card)
-            .map_err(|e| Error::format(path, format!("the `layerloop` entry of the metadata: {e}")))?;
+        let card: Card = serde_json::from_str(card).map_err(|e| {
+            let own = if e.to_string().contains("there is no `") {
+                "; a name of somebody's own is registered (layerloop::custom) before the model is read"
+            } else {
+                ""
+            };
+            Error::format(path, format!("the `layerloop` entry of the metadata: {e}{own}"))
+        })?;
         card.check(path)?;
         let network = read_network(path, &card.specification, &tensors)?;
         if !network.is_finite() {

@@ -37,6 +37,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy)]
 struct Task {
     role: Role,
+    parameter: usize,
     /// What the layer reads and what it gives.
     from: Value,
     to: Value,
@@ -74,16 +75,22 @@ impl Plan {
                 Role::Product => (0, FIRST_LAYER_ROWS),
                 Role::PerColumn(_) => (0, PANEL),
                 Role::Table => (0, table::TABLE_ROWS),
+                Role::Custom(_) => (0, 1),
                 Role::Statistics => (0, 0),
             };
             let listed = intake.listed.as_ref().filter(|_| from.z == 0);
             let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
-            let panels: Vec<Panel> = view.layout.iter().collect();
+            let mut panels: Vec<Panel> = view.layout.iter().collect();
+            if let Role::Custom(_) = role {
+                // All of them at once: only their layer knows which of its parameters go together.
+                let (columns, width) = (view.outputs(), view.layout.len());
+                panels = vec![Panel { column: 0, columns, width, start: 0 }];
+            }
             for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
                 let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    let mut task = Task { role, from, to, panel, row, rows, transposed_width: 0 };
+                    let mut task = Task { role, parameter: layer, from, to, panel, row, rows, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -122,7 +129,14 @@ impl Plan {
     }
 
     /// p_i = delta_i (z_i^{;1})^T of every layer, in the order of the flat vector.
-    pub(crate) fn gradient(&self, team: &mut Team, workspace: &Workspace, rows: usize, gradient: &mut Matrix) {
+    pub(crate) fn gradient(
+        &self,
+        team: &mut Team,
+        network: &Network,
+        workspace: &Workspace,
+        rows: usize,
+        gradient: &mut Matrix,
+    ) {
         let isa = team.isa();
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
             let task = &self.tasks[task];
@@ -132,6 +146,10 @@ impl Plan {
                 Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
                 Role::PerColumn(layer) => columns::weight_gradient(isa, layer, [z, delta], task.panel, gradient),
                 Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
+                Role::Custom(layer) => {
+                    let w = network.parameters.layer(task.parameter);
+                    layers::custom::weight_gradient(layer, w, [(z, task.from), (delta, task.to)], gradient);
+                }
                 Role::Statistics => {}
             }
         });
@@ -165,6 +183,12 @@ impl Plan {
                 Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, rule, part),
                 Role::Table => {
                     table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, rule, part);
+                }
+                Role::Custom(layer) => {
+                    let mut gradient = vec![0.0; part.weights.len()];
+                    let operands = [(z, task.from), (delta, task.to)];
+                    layers::custom::weight_gradient(layer, part.weights, operands, &mut gradient);
+                    layerloop_kernels::update(isa, rule, part, &gradient);
                 }
                 Role::Statistics => {}
             }
@@ -267,6 +291,7 @@ pub(crate) fn backward(pass: Pass, plan: &Plan, stage: usize, block: &mut Block)
             Kind::Activation(_) => {} // its gradient stands where it was
             Kind::Fork => layers::join::fork_backward(isa, program, op, places, block),
             Kind::BatchStandardise { .. } => layers::batch_norm::gradient_sums(pass, op, block),
+            Kind::Custom(layer) => layers::custom::backward(pass, op, layer, block),
             _ => layers::unit::backward(pass, op, i, block),
         }
     }

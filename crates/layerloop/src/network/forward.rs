@@ -81,6 +81,7 @@ pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block)
             }
             Kind::Fork => {}
             Kind::Join(join) => layers::join::forward(isa, join, program, op, places, block),
+            Kind::Custom(layer) => layers::custom::forward(pass, op, layer, block),
             _ => layers::unit::forward(pass, op, i, block),
         }
     }

@@ -21,6 +21,11 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
                 parameters.set_bias(i, std::iter::repeat(bias));
                 continue;
             }
+            Start::Custom(layer, inputs) => {
+                let mut stream = Stream::new(seed, "init", i as u64);
+                parameters.set_weight(i, layer.start(inputs, &mut || stream.uniform()));
+                continue;
+            }
         };
         let gives_logits = program.around(i)[1] == logits;
         let rows = if gives_logits { output.classes(outputs) } else { outputs };

@@ -3,6 +3,7 @@
 use layerloop_kernels::{Activation, choices};
 
 use super::spec::Init;
+use crate::custom::{self, Custom};
 use crate::{Error, Result};
 
 /// One layer of a chain.
@@ -18,6 +19,8 @@ pub enum Layer {
     Parallel(Vec<Vec<Layer>>, Join),
     /// Any other layer.
     Unit(Unit),
+    /// A stranger's own layer or activation.
+    Custom(Custom<dyn custom::Layer>),
 }
 
 /// A dense layer.

@@ -10,6 +10,7 @@ use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::layer::{Dense, Join, Layer, Unit};
 use super::spec::{Init, Spec};
+use crate::custom::{self, Custom};
 use crate::{Error, Result};
 
 /// The operations of a network.
@@ -89,6 +90,7 @@ pub(crate) enum Kind {
     },
     Outer,
     Table,
+    Custom(Custom<dyn custom::Layer>),
 }
 
 /// Some parameters that lie together: (n_in + 1) x n_out, or without the bias.
@@ -104,7 +106,7 @@ pub(crate) struct Parameter {
 }
 
 /// What parameters do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     /// They are multiplied by the inputs.
     Product,
@@ -113,6 +115,8 @@ pub(crate) enum Role {
     Table,
     /// Running mean and variance of a batch norm: no gradient moves them.
     Statistics,
+    /// They are a stranger's own, side by side.
+    Custom(Custom<dyn custom::Layer>),
 }
 
 /// How parameters start.
@@ -122,6 +126,8 @@ pub(crate) enum Start {
     Drawn(Init),
     /// Every weight, and every bias.
     Constant(f32, f32),
+    /// As a custom layer of so many inputs says.
+    Custom(Custom<dyn custom::Layer>, usize),
 }
 
 impl Parameter {
@@ -142,7 +148,7 @@ impl Parameter {
     pub(crate) fn weight_shape(&self) -> Vec<usize> {
         match self.role {
             Role::Product | Role::Table => vec![self.outputs, self.inputs],
-            Role::PerColumn(_) | Role::Statistics => vec![self.outputs],
+            Role::PerColumn(_) | Role::Statistics | Role::Custom(_) => vec![self.outputs],
         }
     }
 
@@ -218,7 +224,11 @@ impl Program {
 
     /// An operation that reads `from` and gives `width` values; its parameters are those that were added last.
     fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
-        let learns = matches!(kind, Kind::Dense(_) | Kind::PerColumn(_) | Kind::Table);
+        let learns = match kind {
+            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Table => true,
+            Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,
+            _ => false,
+        };
         let depends = learns || from.iter().any(|&from| self.values[from].depends);
         let to = self.value(width, depends);
         match kind {
@@ -276,6 +286,7 @@ impl Program {
                 Ok(self.dense(*dense, from, path))
             }
             Layer::Unit(unit) => self.unit(*unit, from, path),
+            Layer::Custom(layer) => self.custom(*layer, from, path),
             Layer::Activation(activation) => Ok(self.op(Kind::Activation(*activation), vec![from], inputs, path)),
             Layer::Skip(layers, join) => {
                 let names = self.fork(from, 2, path);
@@ -350,6 +361,18 @@ impl Program {
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
         })
+    }
+
+    fn custom(&mut self, layer: Custom<dyn custom::Layer>, from: usize, path: &str) -> Result<usize> {
+        let inputs = self.values[from].width;
+        let outputs = layer.outputs(inputs).ok_or_else(|| {
+            Error::config(format!("layer {path}"), format!("`{}` cannot read {inputs} values", layer.name()))
+        })?;
+        let count = layer.parameters(inputs);
+        if count > 0 {
+            self.parameter(path, [1, count], false, Role::Custom(layer), Start::Custom(layer, inputs));
+        }
+        Ok(self.op(Kind::Custom(layer), vec![from], outputs, path))
     }
 
     fn join(&mut self, join: Join, from: Vec<usize>, path: &str) -> Result<usize> {

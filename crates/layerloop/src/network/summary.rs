@@ -15,10 +15,11 @@ pub(crate) fn summary(network: &Network) -> String {
             (Kind::Dense(dense), _) => [text(dense.activation), text(dense.init)],
             (_, Start::Drawn(init)) => [String::new(), text(init)],
             (_, Start::Constant(weight, _)) => [String::new(), weight.to_string()],
+            (_, Start::Custom(layer, _)) => [layer.name().into(), String::new()],
         };
         let shape = match parameter.role {
             Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),
-            Role::PerColumn(_) => format!("{} each", parameter.outputs),
+            Role::PerColumn(_) | Role::Custom(_) => format!("{} each", parameter.outputs),
             Role::Statistics => continue,
         };
         rows.push([parameter.path.clone(), shape, activation, start, thousands(parameter.count())]);

@@ -9,6 +9,7 @@ use layerloop_kernels::softmax::Output;
 use super::layer::{Dense, Join, Layer, Unit};
 use super::spec::{Init, Spec};
 use crate::choice::{Choice as _, nearest, parse, text};
+use crate::custom;
 use crate::{Error, Result};
 
 /// A chain, to be shown.
@@ -22,6 +23,7 @@ impl fmt::Display for Chain<'_> {
                 let beside = match layer {
                     Layer::Activation(_) => true,
                     Layer::Unit(unit) => !unit.has_width(),
+                    Layer::Custom(_) => true,
                     _ => false,
                 };
                 f.write_str(if beside { " " } else { " -> " })?;
@@ -30,6 +32,7 @@ impl fmt::Display for Chain<'_> {
                 Layer::Dense(dense) => self.dense(f, dense, self.0.get(i + 1))?,
                 Layer::Activation(activation) => f.write_str(&text(*activation))?,
                 Layer::Unit(unit) => f.write_str(&text(*unit))?,
+                Layer::Custom(layer) => f.write_str(layer.name())?,
                 Layer::Skip(layers, join) => write!(f, "skip({}{})", Chain(layers), Joined(*join))?,
                 Layer::Parallel(chains, join) => {
                     f.write_str("parallel(")?;
@@ -210,6 +213,11 @@ impl<'a> Reader<'a> {
                             dense.init = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?;
                         }
                     }
+                }
+                _ if custom::find(word).is_some() => {
+                    self.at += word.len();
+                    layers.extend(custom::find(word).map(Layer::Custom));
+                    open = None;
                 }
                 _ if is_unit(word) => {
                     layers.push(Layer::Unit(parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?));

@@ -92,7 +92,7 @@ impl Stepper {
     fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
         let mut parameters = network.parameters.clone();
         let mut gradient = Matrix::vector(parameters.values.values().len());
-        self.plan.gradient(&mut self.team, &self.workspace, rows, &mut gradient);
+        self.plan.gradient(&mut self.team, network, &self.workspace, rows, &mut gradient);
         parameters.values = gradient;
         parameters.in_border_order()
     }

@@ -31,7 +31,7 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::Max { pieces } => rows::max(isa, z, pieces, to.width, out),
         Kind::Outer => rows::outer(isa, z, from.width, out),
         Kind::Table => table::look_up(z, from.width, weights(network, op), out),
-        Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) => unreachable!("no unit"),
+        Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => unreachable!("no unit"),
     }
 }
 
@@ -56,7 +56,9 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
         Kind::BatchStandardise { index, .. } => pass.statistics[index].gradient(isa, next, q, out),
         Kind::Max { pieces } => rows::max_gradient(isa, z, next, q, pieces, to.width, out),
         Kind::Outer => rows::outer_gradient(isa, z, q, from.width, out),
-        Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) => unreachable!("no unit"),
+        Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => {
+            unreachable!("no unit")
+        }
     }
 }
 
