@@ -64,6 +64,7 @@ fn options(args: &Train, loaded: &Loaded) -> FitOptions {
         learning_rate: args.lr.unwrap_or(loaded.defaults.learning_rate),
         seed: args.seed,
         threads: args.threads,
+        ..FitOptions::default()
     }
 }
 
