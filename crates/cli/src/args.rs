@@ -71,6 +71,21 @@ pub(crate) struct Train {
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// Decay of the weights: apart from the gradient for adamw and lion, else added to --l2 [default: 0.01 for adamw, else 0]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+    /// Weight of the sum of |w| in the loss
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) l1: f64,
+    /// Weight of the sum of w^2 / 2 in the loss
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) l2: f64,
+    /// Biases, norms and scales decay too
+    #[arg(long)]
+    pub(crate) decay_all: bool,
+    /// The largest component of a gradient: what is larger is cut to it
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
+    pub(crate) clip_value: Option<f64>,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -5,11 +5,11 @@
 //!
 //! [`Panels`]: crate::Panels
 
-use crate::dense::Weights;
+use crate::dense::{WeightBlock, Weights};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
-use crate::panels::Panel;
-use crate::update::{Part, Update, step};
+use crate::panels::{PANEL, Panel};
+use crate::update::{Part, Update, update};
 
 /// A layer that treats each column by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,27 +198,16 @@ pub fn weight_gradient(isa: Isa, per_column: PerColumn, [z, q]: [Rows; 2], panel
     isa.run(Gradient(per_column, [z, q], panel, gradient));
 }
 
-/// As [`weight_gradient`], but each value goes straight into the optimiser's step.
+/// As [`weight_gradient`], and the optimiser's step.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn weight_update(isa: Isa, per_column: PerColumn, [z, q]: [Rows; 2], panel: Panel, rule: Update, part: Part) {
-    struct Updated<'a>(PerColumn, [Rows<'a>; 2], Panel, Update, Part<'a>);
-    impl Kernel for Updated<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let Self(per_column, rows, panel, rule, mut part) = self;
-            step!(simd, rule, |update, scalars| for column in (0..panel.width).step_by(LANES) {
-                let sums = column_sums(simd, per_column, rows, panel, column);
-                for (row, sum) in sums.into_iter().enumerate().take(per_column.parameters()) {
-                    update(simd, scalars, &mut part, row * panel.width + column, sum);
-                }
-            });
-        }
-    }
-    assert_eq!(part.weights.len(), per_column.parameters() * panel.width, "the panel's parameters");
-    part.check(rule);
-    isa.run(Updated(per_column, [z, q], panel, rule, part));
+pub fn weight_update(isa: Isa, per_column: PerColumn, rows: [Rows; 2], panel: Panel, by: Update, part: Part) {
+    let block = WeightBlock { panel, row: 0, rows: per_column.parameters(), listed: None, bias: false };
+    let mut gradient = [0.0; 2 * PANEL];
+    let gradient = &mut gradient[..block.rows * panel.width];
+    weight_gradient(isa, per_column, rows, panel, gradient);
+    update(isa, by.of_biases(), block, part, gradient);
 }
 
 /// The gradient of the parameters of sixteen columns; columns past the last have none.

@@ -45,4 +45,4 @@ pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{Csr, Entries};
 pub use team::{Block, Cuts, Team};
-pub use update::{Part, Update, update};
+pub use update::{Before, Part, Rule, STATES, Update, update};

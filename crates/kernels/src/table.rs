@@ -1,10 +1,10 @@
 //! Embedding: rows of a table, by the whole numbers that name them.
 
 use crate::dense::{WeightBlock, Weights};
-use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::isa::Isa;
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::PANEL;
-use crate::update::{Part, Update, step};
+use crate::update::{Part, Update, update};
 
 /// Rows of the table that are updated together.
 pub const TABLE_ROWS: usize = 128;
@@ -59,27 +59,13 @@ pub fn weight_update(
     columns: usize,
     width: usize,
     block: WeightBlock,
-    rule: Update,
+    by: Update,
     part: Part,
 ) {
-    struct Updated<'a>(&'a [f32], Update, Part<'a>);
-    impl Kernel for Updated<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let Self(gradient, rule, mut part) = self;
-            step!(simd, rule, |update, scalars| for at in (0..gradient.len()).step_by(LANES) {
-                // SAFETY: the gradient is whole vectors long.
-                let g = unsafe { simd.load(gradient[at..at + LANES].as_ptr()) };
-                update(simd, scalars, &mut part, at, g);
-            });
-        }
-    }
     let mut gradient = [0.0; TABLE_ROWS * PANEL];
     let gradient = &mut gradient[..block.rows * block.panel.width];
     weight_gradient(rows, columns, width, block, gradient);
-    assert_eq!(part.weights.len(), gradient.len(), "the block's weights");
-    part.check(rule);
-    isa.run(Updated(gradient, rule, part));
+    update(isa, by, block, part, gradient);
 }
 
 #[cfg(test)]
@@ -103,7 +89,7 @@ mod tests {
         let mut q = Matrix::zeros(3, columns * 34);
         q.values_mut().fill(1.0);
         for panel in layout.iter() {
-            let block = WeightBlock { panel, row: 1, rows: 4, listed: None };
+            let block = WeightBlock { panel, row: 1, rows: 4, listed: None, bias: false };
             let mut gradient = vec![7.0; 4 * panel.width];
             weight_gradient([z.head(3), q.head(3)], columns, 34, block, &mut gradient);
             let sums = [0, 1, 2, 3].map(|row| gradient[row * panel.width]);

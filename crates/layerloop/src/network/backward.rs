@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
 use layerloop_kernels::{
-    Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, Team, Update, columns, table,
+    Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, STATES, Team, Update, columns, table,
 };
 
 use super::Network;
@@ -45,6 +45,8 @@ struct Task {
     /// First row, and number of rows; where the layer reads the input, of those that take part.
     row: usize,
     rows: usize,
+    /// Whether the last row is the bias.
+    bias: bool,
     /// Width of the rows of the transposed panel that holds this block.
     transposed_width: usize,
 }
@@ -58,8 +60,7 @@ struct TransposedView {
 /// The optimiser's memory for every weight, in the order of the flat vector; what a rule does not use is empty.
 #[derive(Debug)]
 pub(crate) struct Moments {
-    pub(crate) first: Matrix,
-    pub(crate) second: Matrix,
+    states: [Matrix; STATES],
 }
 
 impl Plan {
@@ -90,7 +91,11 @@ impl Plan {
             for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
                 let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    let mut task = Task { role, parameter: layer, from, to, panel, row, rows, transposed_width: 0 };
+                    // A stranger's own parameters decay as little as biases do.
+                    let own = matches!(role, Role::Custom(_));
+                    let bias = own || view.bias && row + rows == taking_part;
+                    let parameter = layer;
+                    let mut task = Task { role, parameter, from, to, panel, row, rows, bias, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -163,32 +168,34 @@ impl Plan {
         moments: &mut Moments,
         workspace: &Workspace,
         rows: usize,
-        rule: Update,
+        by: Update,
     ) {
         let isa = team.isa();
         let cuts_if = |used: bool| if used { &self.weight_cuts } else { &self.no_cuts };
+        let [first, second, third] = &mut moments.states;
         let arrays = [
             (network.parameters.values.values_mut(), &self.weight_cuts),
-            (moments.first.values_mut(), cuts_if(rule.states() > 0)),
-            (moments.second.values_mut(), cuts_if(rule.states() > 1)),
+            (first.values_mut(), cuts_if(by.rule.states() > 0)),
+            (second.values_mut(), cuts_if(by.rule.states() > 1)),
+            (third.values_mut(), cuts_if(by.rule.states() > 2)),
             (self.transposed.values_mut(), &self.transposed_cuts),
         ];
-        team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, transposed]| {
+        team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, third, transposed]| {
             let task = &self.tasks[task];
             let (z, delta) = operands(workspace, task, rows);
             let block = task.block(&workspace.intake);
-            let part = Part { weights: &mut *weights, first, second };
+            let part = Part { weights: &mut *weights, states: [first, second, third] };
             match task.role {
-                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, rule, part),
-                Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, rule, part),
+                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
+                Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
                 Role::Table => {
-                    table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, rule, part);
+                    table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);
                 }
                 Role::Custom(layer) => {
                     let mut gradient = vec![0.0; part.weights.len()];
                     let operands = [(z, task.from), (delta, task.to)];
                     layers::custom::weight_gradient(layer, part.weights, operands, &mut gradient);
-                    layerloop_kernels::update(isa, rule, part, &gradient);
+                    layerloop_kernels::update(isa, by, block, part, &mut gradient);
                 }
                 Role::Statistics => {}
             }
@@ -219,7 +226,7 @@ impl TransposedView {
 impl Task {
     fn block(self, intake: &Intake) -> WeightBlock<'_> {
         let listed = intake.listed.as_ref().filter(|_| self.from.z == 0);
-        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
+        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
     }
 
     /// The operand of the product that is the gradient.
@@ -244,7 +251,7 @@ impl Moments {
     pub(crate) fn zeros(network: &Network, states: usize) -> Self {
         let len = network.parameters.values.values().len();
         let vector = |used| Matrix::vector(if used { len } else { 0 });
-        Self { first: vector(states > 0), second: vector(states > 1) }
+        Self { states: [0, 1, 2].map(|state| vector(state < states)) }
     }
 }
 

@@ -26,6 +26,18 @@ pub struct FitOptions {
     pub optimizer: Optimizer,
     /// Length of a step.
     pub learning_rate: f64,
+    /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
+    /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
+    pub weight_decay: Option<f64>,
+    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
+    pub l1: f64,
+    /// Weight of the penalty sum w^2 / 2: g += l2 w.
+    pub l2: f64,
+    /// Whether decay and penalties apply to all parameters: otherwise it is to the weights of dense layers and embeddings,
+    /// and not to biases, the parameters of norms, scales and prelu.
+    pub decay_all: bool,
+    /// The largest component of a gradient, before penalties: what is larger is cut to it.
+    pub clip_value: Option<f64>,
     /// Seed of the shuffles.
     pub seed: u64,
     /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
@@ -36,7 +48,19 @@ pub struct FitOptions {
 impl Default for FitOptions {
     /// 20 epochs, batches of 128, Adam at 1e-3, seed 0.
     fn default() -> Self {
-        Self { epochs: 20, batch: 128, optimizer: Optimizer::ADAM, learning_rate: 1e-3, seed: 0, threads: None }
+        Self {
+            epochs: 20,
+            batch: 128,
+            optimizer: Optimizer::ADAM,
+            learning_rate: 1e-3,
+            weight_decay: None,
+            l1: 0.0,
+            l2: 0.0,
+            decay_all: false,
+            clip_value: None,
+            seed: 0,
+            threads: None,
+        }
     }
 }
 
@@ -47,7 +71,7 @@ impl FitOptions {
     /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
         let Self { epochs, batch, learning_rate: rate, threads, .. } = *self;
-        let faults = [
+        let mut faults: Vec<Error> = [
             (epochs == 0).then(|| Error::config("epochs", "0; at least 1 is needed")),
             (batch == 0).then(|| Error::config("batch", "0; a step needs at least 1 row")),
             (!(rate > 0.0 && rate.is_finite())).then(|| {
@@ -58,8 +82,12 @@ impl FitOptions {
                 let reason = format!("{threads}; between 1 and 1024 are possible");
                 Error::config("threads", reason)
             }),
-        ];
-        Error::of_several(faults.into_iter().flatten().collect()).map_or(Ok(()), Err)
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        faults.extend(self.faults_of_decay());
+        Error::of_several(faults).map_or(Ok(()), Err)
     }
 }
 
@@ -139,9 +167,9 @@ pub fn fit_with(
     }
     let batch = options.batch.min(train.rows());
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
-    let states = options.optimizer.at(1, options.learning_rate).states();
+    let states = options.step(1).rule.states();
     let clock = Clock::start();
-    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program);
+    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
@@ -224,8 +252,7 @@ impl Run<'_> {
             let layer = place.map_or("the loss".into(), |(layer, _)| layer);
             return Err(Error::Diverged { step, layer, sample });
         }
-        let rule = self.options.optimizer.at(step, self.options.learning_rate);
-        self.stepper.update(self.network, rows.len(), rule);
+        self.stepper.update(self.network, rows.len(), self.options.step(step));
         self.report.steps = step;
         Ok(loss)
     }

@@ -68,8 +68,8 @@ impl Stepper {
     }
 
     /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left.
-    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, rule: Update) {
-        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, rule);
+    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Update) {
+        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, by);
     }
 
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
@@ -125,7 +125,7 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
-    let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program);
+    let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
     let mut network = network.clone(); // batch norms take note of what they see
     let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
     let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() };

@@ -58,6 +58,11 @@ impl Train {
             batch: self.batch.unwrap_or(usual.batch),
             optimizer: self.optimizer,
             learning_rate: self.lr.unwrap_or(usual.learning_rate),
+            weight_decay: self.weight_decay,
+            l1: self.l1,
+            l2: self.l2,
+            decay_all: self.decay_all,
+            clip_value: self.clip_value,
             seed: self.seed,
             threads: self.threads,
         }
