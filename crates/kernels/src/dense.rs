@@ -9,10 +9,10 @@ use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transpos
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
-use crate::panels::{Panel, Panels};
-use crate::pointwise::{Activation, map};
+use crate::panels::{PANEL, Panel, Panels};
+use crate::pointwise::{self, Activation, Slope, map};
 use crate::sparse::Entries;
-use crate::update::{Part, Update, step};
+use crate::update::{Part, Rule, Update, step, update};
 
 /// The weights of a layer, or their transpose.
 #[derive(Debug, Clone, Copy)]
@@ -64,72 +64,61 @@ impl Input<'_> {
     }
 }
 
-/// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`.
+/// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`, and sigma'(t_i) in `slopes` where its [`Slope`] is stored.
 ///
 /// # Shapes
-/// `z`: B x (n_in + 1), the last column 1; `weights`: (n_in + 1) x n_out in panels; `next`: B x n_out.
+/// `z`: B x (n_in + 1), the last column 1; `weights`: (n_in + 1) x n_out in panels; `next` and `slopes`: B x n_out, rows
+/// padded to whole vectors.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, activation: Activation, z: Input, weights: Weights, mut next: RowsMut) {
+///
+/// [`Slope`]: crate::Slope
+pub fn forward(
+    isa: Isa,
+    activation: Activation,
+    z: Input,
+    weights: Weights,
+    mut next: RowsMut,
+    slopes: Option<RowsMut>,
+) {
     for panel in weights.layout.iter() {
         z.times(isa, weights, panel, Activate { activation, out: Window::new(&mut next, panel) });
+    }
+    if !activation.in_tiles() {
+        pointwise::activate(isa, activation, weights.layout.columns(), next, slopes);
     }
 }
 
 /// delta_i = sigma'(t_i) * q_{i+1} with q_{i+1} = W_{i+1}[:, :n]^T delta_{i+1}, for every row of `delta`.
 ///
 /// # Shapes
-/// `delta`: B x n_out of layer i+1; `transposed`: n_out x n in panels; `z` and `out`: B x n, the layer's outputs and
-/// the result.
+/// `delta`: B x n_out of layer i+1; `transposed`: n_out x n in panels; `z` and `out`: B x n, the layer's outputs or, where
+/// they are stored, its slopes, and the result.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed: Weights, z: Rows, mut out: RowsMut) {
+    let in_tiles = activation.in_tiles() || activation.slope() == Slope::Stored;
+    let of_tile = if in_tiles { activation } else { Activation::Identity };
     for panel in transposed.layout.iter() {
-        Input::from(delta).times(
-            isa,
-            transposed,
-            panel,
-            Derivative { activation, z, out: Window::new(&mut out, panel) },
-        );
+        let out = Window::new(&mut out, panel);
+        Input::from(delta).times(isa, transposed, panel, Derivative { activation: of_tile, z, out });
+    }
+    if !in_tiles {
+        pointwise::through(isa, activation, z, transposed.layout.columns(), out);
     }
 }
 
 /// delta_L = sigma'(t_L) * q_{L+1}, in place, for every row: what the last layer's activation does to the loss's gradient.
 ///
 /// # Shapes
-/// `z` and `q`: B x `width`, rows padded to whole vectors.
+/// `z`, the outputs or, where they are stored, the slopes, and `q`: B x `width`, rows padded to whole vectors.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
-    struct Through<'a> {
-        activation: Activation,
-        z: Rows<'a>,
-        width: usize,
-        q: RowsMut<'a>,
-    }
-    impl Kernel for Through<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let rows = self.z.values.chunks_exact(self.z.stride).zip(self.q.values.chunks_exact_mut(self.q.stride));
-            map!(self.activation, derivative, |derivative| for (z, q) in rows {
-                for at in (0..self.width).step_by(LANES) {
-                    let lanes = LANES.min(self.width - at);
-                    let (z, q) = (&z[at..at + LANES], &mut q[at..at + LANES]);
-                    // SAFETY: both have sixteen values.
-                    unsafe {
-                        let delta = simd.mul(derivative(simd, simd.load(z.as_ptr())), simd.load(q.as_ptr()));
-                        simd.store_partial(q.as_mut_ptr(), delta, lanes);
-                    }
-                }
-            });
-        }
-    }
-    assert_eq!(z.count(), q.count(), "rows of outputs and gradients");
-    assert!(width.next_multiple_of(LANES) <= z.stride.min(q.stride), "{width} outputs");
-    isa.run(Through { activation, z, width, q });
+    pointwise::through(isa, activation, z, width, q);
 }
 
 /// Some rows of one panel of a weight matrix: a stretch of memory.
@@ -143,6 +132,8 @@ pub struct WeightBlock<'a> {
     pub rows: usize,
     /// The rows that take part, where not all do.
     pub listed: Option<&'a Listed>,
+    /// Whether its last row is the bias.
+    pub bias: bool,
 }
 
 impl WeightBlock<'_> {
@@ -164,7 +155,7 @@ impl WeightBlock<'_> {
 
     /// Where the value at a row (or place in the list) and a column of the panel lies in the block.
     #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> usize {
+    pub(crate) fn place(&self, row: usize, column: usize) -> usize {
         let rows = match self.listed {
             None => row - self.row,
             Some(listed) => (listed.rows()[row] - listed.rows()[self.row]) as usize,
@@ -184,14 +175,24 @@ pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, grad
     weight_product(isa, z, delta, block, Store { block, out: gradient });
 }
 
-/// As [`weight_gradient`], but each value goes straight into the optimiser's step, so that no gradient is ever stored.
+/// The most rows of a block that is updated: those of a panel of the transpose, and the bias.
+pub const BLOCK_ROWS: usize = PANEL + 1;
+
+/// As [`weight_gradient`], and the optimiser's step: each value goes straight into it, or a block of the gradient waits in
+/// the first cache.
 ///
 /// # Panics
-/// If the slices do not have these shapes.
-pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
-    assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
-    part.check(rule);
-    weight_product(isa, z, delta, block, Step { block, rule, part });
+/// If the slices do not have these shapes, or the block has more than [`BLOCK_ROWS`] rows.
+pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+    if by.in_tiles() {
+        assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
+        part.check(by.rule);
+        return weight_product(isa, z, delta, block, Step { block, rule: by.rule, part });
+    }
+    let mut gradient = [0.0; BLOCK_ROWS * PANEL];
+    let gradient = &mut gradient[..block.rows * block.panel.width];
+    weight_gradient(isa, z, delta, WeightBlock { listed: None, ..block }, gradient);
+    update(isa, by, block, part, gradient);
 }
 
 fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
@@ -298,11 +299,11 @@ struct Activate<'a> {
 impl Epilogue for Activate<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, value, |sigma| for h in 0..H {
+        map!(simd, self.activation, value, |sigma, numbers| for h in 0..H {
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
                 let (.., t) = tile.vector(simd, h, v);
-                put(simd, to, v, sigma(simd, t));
+                put(simd, to, v, sigma(simd, numbers, t));
             }
         });
     }
@@ -317,7 +318,7 @@ struct Derivative<'a> {
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, derivative, |derivative| for h in 0..H {
+        map!(simd, self.activation, derivative, |derivative, numbers| for h in 0..H {
             let at = (tile.row + h) * self.z.stride + self.out.panel.column + tile.column;
             let z = &self.z.values[at..at + V * LANES];
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
@@ -325,7 +326,7 @@ impl Epilogue for Derivative<'_> {
                 let (.., q) = tile.vector(simd, h, v);
                 // SAFETY: `z` has V vectors.
                 let z = unsafe { simd.load(z.as_ptr().add(v * LANES)) };
-                put(simd, to, v, simd.mul(derivative(simd, z), q));
+                put(simd, to, v, simd.mul(derivative(simd, numbers, z), q));
             }
         });
     }
@@ -350,14 +351,14 @@ impl Epilogue for Store<'_> {
 
 struct Step<'a> {
     block: WeightBlock<'a>,
-    rule: Update,
+    rule: Rule,
     part: Part<'a>,
 }
 
 impl Epilogue for Step<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        step!(simd, self.rule, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
+        step!(simd, self.rule, tiles, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
             update(simd, scalars, &mut self.part, self.block.place(row, column), gradient);
         }));
     }
@@ -369,6 +370,7 @@ mod tests {
     use crate::matrix::Matrix;
     use crate::reference;
     use crate::sparse::Csr;
+    use crate::update::Before;
 
     /// Nothing, one, and what lies around the lanes; Miri, which is slow, leaves the larger ones out.
     const SHAPES: &[usize] = if cfg!(miri) { &[0, 1, 15, 16, 17] } else { &[0, 1, 3, 15, 16, 17, 33, 100] };
@@ -426,7 +428,7 @@ mod tests {
                 let mut next = Matrix::zeros(batch, outputs);
                 let stride = next.stride();
                 let out = RowsMut { values: next.values_mut(), stride };
-                forward(isa, Activation::Identity, z_rows.head(batch).into(), all(&weights, layout), out);
+                forward(isa, Activation::Identity, z_rows.head(batch).into(), all(&weights, layout), out, None);
                 let want = reference::product(batch, inputs, outputs, &z, &w);
                 assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
 
@@ -443,7 +445,7 @@ mod tests {
 
                 let mut p = vec![0.0; layout.len()];
                 for panel in layout.iter() {
-                    let block = WeightBlock { panel, row: 0, rows: inputs, listed: None };
+                    let block = WeightBlock { panel, row: 0, rows: inputs, listed: None, bias: false };
                     let part = &mut p[panel.start..][..inputs * panel.width];
                     weight_gradient(isa, z_rows.head(batch).into(), d_rows.head(batch), block, part);
                 }
@@ -454,32 +456,33 @@ mod tests {
     }
 
     #[test]
-    fn the_fused_update_equals_gradient_then_update_to_the_bit() {
-        let adam = Update::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
-        let momentum = Update::Momentum { rate: 0.1, momentum: 0.9 };
-        let rules = [Update::Sgd { rate: 0.1 }, momentum, Update::Nesterov { rate: 0.1, momentum: 0.9 }, adam];
+    fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
+        let adam = Rule::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
+        let momentum = Rule::Momentum { rate: 0.1, momentum: 0.9 };
+        let lion = Rule::Lion { rate: 0.1, weight_1: 0.1, weight_2: 0.01 };
+        let rules = [Rule::Sgd { rate: 0.1 }, momentum, Rule::Nesterov { rate: 0.1, momentum: 0.9 }, adam, lion];
+        let decay = Before { clip: 0.5, l1: 0.01, l2: 0.1, decay: 0.01, ..Before::NOTHING };
+        let decayed = Update { rule: adam, before: Some(decay) };
+        let updates: Vec<Update> = rules.map(Update::from).into_iter().chain([decayed]).collect();
         let (batch, inputs, outputs) = if cfg!(miri) { (5, 33, 17) } else { (29, 33, 46) };
         let layout = Panels::new(inputs, outputs);
         let z = matrix(batch, inputs, &plain(batch * inputs, 1));
         let d = matrix(batch, outputs, &plain(batch * outputs, 2));
-        for (isa, rule) in Isa::available().into_iter().flat_map(|isa| rules.map(|rule| (isa, rule))) {
+        for (isa, &by) in Isa::available().into_iter().flat_map(|isa| updates.iter().map(move |by| (isa, by))) {
             for panel in layout.iter() {
-                let block = WeightBlock { panel, row: 3, rows: 21, listed: None };
-                let start = || {
-                    let weights = plain(block.rows * panel.width, 3);
-                    let states = [0, 1].map(|s| if s < rule.states() { vec![0.25; weights.len()] } else { vec![] });
-                    (weights, states)
-                };
-                let (mut fused, [mut first, mut second]) = start();
-                let part = Part { weights: &mut fused, first: &mut first, second: &mut second };
-                weight_update(isa, z.head(batch).into(), d.head(batch), block, rule, part);
+                let block = WeightBlock { panel, row: 3, rows: 21, listed: None, bias: true };
+                let len = block.rows * panel.width;
+                let states = || [0, 1, 2].map(|s| vec![0.25; if s < by.rule.states() { len } else { 0 }]);
+                let (mut at_once, mut kept) = (plain(len, 3), states());
+                let part = Part { weights: &mut at_once, states: kept.each_mut().map(|state| &mut state[..]) };
+                weight_update(isa, z.head(batch).into(), d.head(batch), block, by, part);
 
-                let (mut twice, [mut first, mut second]) = start();
-                let mut gradient = vec![0.0; twice.len()];
+                let (mut twice, mut kept) = (plain(len, 3), states());
+                let mut gradient = vec![0.0; len];
                 weight_gradient(isa, z.head(batch).into(), d.head(batch), block, &mut gradient);
-                let part = Part { weights: &mut twice, first: &mut first, second: &mut second };
-                crate::update(isa, rule, part, &gradient);
-                assert_eq!(bits(&fused), bits(&twice), "{rule:?} on {}", isa.name());
+                let part = Part { weights: &mut twice, states: kept.each_mut().map(|state| &mut state[..]) };
+                update(isa, by, block, part, &mut gradient);
+                assert_eq!(bits(&at_once), bits(&twice), "{by:?} on {}", isa.name());
             }
         }
     }
@@ -495,12 +498,18 @@ mod tests {
         let mut next = Matrix::zeros(batch, outputs);
         let stride = next.stride();
         let out = RowsMut { values: next.values_mut(), stride };
-        forward(isa, Activation::Tanh, z, all(&weights, layout), out);
+        forward(isa, Activation::Tanh, z, all(&weights, layout), out, None);
 
         let delta = matrix(batch, outputs, &plain(batch * outputs, 5));
         let mut gradient = vec![0.0; layout.len()];
         for panel in layout.iter() {
-            let block = WeightBlock { panel, row: 0, rows: listed.map_or(inputs, |list| list.rows().len()), listed };
+            let block = WeightBlock {
+                panel,
+                row: 0,
+                rows: listed.map_or(inputs, |list| list.rows().len()),
+                listed,
+                bias: true,
+            };
             let part = &mut gradient[panel.start..][block.stretch()];
             weight_gradient(isa, z_by_column, delta.head(batch), block, part);
         }
@@ -563,7 +572,7 @@ mod tests {
             let mut next = matrix(5, 11, &[1.0; 55]);
             let stride = next.stride();
             let out = RowsMut { values: next.values_mut(), stride };
-            forward(isa, Activation::Sigmoid, z.head(5).into(), all(&weights, Panels::new(3, 10)), out);
+            forward(isa, Activation::Sigmoid, z.head(5).into(), all(&weights, Panels::new(3, 10)), out, None);
             assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
         }
     }

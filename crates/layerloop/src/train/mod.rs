@@ -1,7 +1,8 @@
-//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `schedule`, `callback`,
-//! `rng`.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `decay`, `schedule`,
+//! `callback`, `rng`.
 
 mod callback;
+mod decay;
 mod fit;
 mod optimizer;
 mod pace;
