@@ -54,14 +54,14 @@ impl FitOptions {
             );
             return Err(Error::config("weight_decay", reason));
         }
-        match self.clip_value {
-            Some(clip) if !(fits(clip) && clip as f32 > 0.0) => {
-                let reason =
-                    format!("{clip}; it must be a finite number above 0: the largest component of the gradient");
-                Err(Error::config("clip_value", reason))
+        let clips = [("clip_value", self.clip_value, "component"), ("clip_norm", self.clip_norm, "norm")];
+        for (field, clip, largest) in clips {
+            if let Some(clip) = clip.filter(|&clip| !fits(clip) || clip as f32 == 0.0) {
+                let reason = format!("{clip}; it must be a finite number above 0, the largest {largest} of a gradient");
+                return Err(Error::config(field, reason));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

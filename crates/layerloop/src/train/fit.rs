@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use layerloop_kernels::{Isa, Team};
 
+use super::average::Average;
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::step::Stepper;
+use super::whole::Whole;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
@@ -38,6 +40,19 @@ pub struct FitOptions {
     pub decay_all: bool,
     /// The largest component of a gradient, before penalties: what is larger is cut to it.
     pub clip_value: Option<f64>,
+    /// The largest Euclidean norm of the whole gradient, before penalties and before `clip_value`: a longer one becomes as
+    /// long as this.
+    pub clip_norm: Option<f64>,
+    /// Batches of a step: their gradients are added up to that of one batch of all their rows.
+    pub accumulate: usize,
+    /// Share of the average of the weights that each step keeps: after the run, the network has the average
+    /// a = ema a + (1 - ema) w, begun with the weights after the first step.
+    ///
+    /// Callbacks see the weights themselves. The running statistics of batch norms are averaged with them.
+    pub ema: Option<f64>,
+    /// The epoch, counted from 1, after which stochastic weight averaging begins: after the run, the network has the mean of
+    /// the weights at the end of this epoch and of all after it. Source: Izmailov et al. 2018.
+    pub swa_from_epoch: Option<usize>,
     /// Seed of the shuffles.
     pub seed: u64,
     /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
@@ -58,6 +73,10 @@ impl Default for FitOptions {
             l2: 0.0,
             decay_all: false,
             clip_value: None,
+            clip_norm: None,
+            accumulate: 1,
+            ema: None,
+            swa_from_epoch: None,
             seed: 0,
             threads: None,
         }
@@ -85,7 +104,8 @@ impl FitOptions {
                 format!("{}; it must be a finite number above 0, customarily 1e-4 to 1e-1", self.learning_rate);
             return Err(Error::config("lr", reason));
         }
-        self.check_decay()
+        self.check_decay()?;
+        self.check_average()
     }
 }
 
@@ -168,7 +188,9 @@ pub fn fit_with(
     let states = options.step(1).rule.states();
     let clock = Clock::start();
     let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
-    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
+    let whole = Whole::wanted(options, network);
+    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states).with_whole(whole);
+    let average = Average::wanted(options, network);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
         steps: 0,
@@ -179,13 +201,17 @@ pub fn fit_with(
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
     let pace = in_doubt.then(Pace::new);
-    let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
+    let rows = batch.saturating_mul(options.accumulate);
+    let mut run = Run { network, train, options, callback, stepper, pace, average, rows, batches: 0, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
         run.epoch(epoch, batches.epoch(epoch as u64))?;
         if run.report.stopped {
             break;
         }
+    }
+    if let Some(average) = run.average {
+        average.hand_over(run.network);
     }
     run.report.seconds = run.clock.seconds();
     Ok(run.report)
@@ -200,18 +226,30 @@ struct Run<'a> {
     stepper: Stepper,
     /// Where it is not certain that a team is worth its while.
     pace: Option<Pace>,
+    average: Option<Average>,
+    /// Rows of a step, at most.
+    rows: usize,
+    /// Batches so far.
+    batches: u64,
     report: Report,
     clock: Clock,
 }
 
 impl Run<'_> {
     fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
-        let mut total = 0.0;
+        let (mut total, mut left) = (0.0, self.train.rows());
+        let (mut sum, mut taken) = (0.0, 0);
         for rows in batches {
-            let sum = self.paced_step(rows)?;
+            let of = left.min(self.rows);
+            taken += rows.len();
+            sum += self.paced_batch(rows, of, taken == of)?;
+            if taken < of {
+                continue;
+            }
             total += sum;
-            let end =
-                StepEnd { step: self.report.steps, epoch, rows: rows.len(), loss: (sum / rows.len() as f64) as f32 };
+            let end = StepEnd { step: self.report.steps, epoch, rows: taken, loss: (sum / taken as f64) as f32 };
+            left -= taken;
+            (sum, taken) = (0.0, 0);
             let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
             if flow.is_break() {
                 self.report.stopped = true;
@@ -219,6 +257,9 @@ impl Run<'_> {
             }
         }
         self.check_weights()?;
+        if let Some(average) = &mut self.average {
+            average.epoch(epoch, self.network);
+        }
         let seconds = self.clock.seconds();
         let end = EpochEnd { epoch, steps: self.report.steps, train_loss: total / self.train.rows() as f64, seconds };
         self.report.epochs.push(end);
@@ -226,32 +267,38 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One step on `rows`, alone or together.
-    fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
-        let Some(pace) = &self.pace else { return self.step(rows) };
+    /// One batch, alone or together.
+    fn paced_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
+        let Some(pace) = &self.pace else { return self.batch(rows, of, last) };
         self.stepper.team.work_alone(!pace.together());
         let start = Instant::now();
-        let loss = self.step(rows);
+        let loss = self.batch(rows, of, last);
         if let Some(pace) = &mut self.pace {
             pace.took(start.elapsed().as_secs_f64());
         }
         loss
     }
 
-    /// One step on `rows`; the sum of their losses before it.
-    fn step(&mut self, rows: &[u32]) -> Result<f64> {
+    /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
+    fn batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
         let step = self.report.steps + 1;
-        let mode = Mode::Training { seed: self.options.seed, step };
-        let loss = self.stepper.backpropagate(self.network, batch, mode);
+        self.batches += 1;
+        let mode = Mode::Training { seed: self.options.seed, step: self.batches };
+        let loss = self.stepper.backpropagate(self.network, batch, of, mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
             let layer = place.map_or("the loss".into(), |(layer, _)| layer);
             return Err(Error::Diverged { step, layer, sample });
         }
-        self.stepper.update(self.network, rows.len(), self.options.step(step));
-        self.report.steps = step;
+        self.stepper.update(self.network, rows.len(), last.then(|| self.options.step(step)));
+        if last {
+            self.report.steps = step;
+            if let Some(average) = &mut self.average {
+                average.step(self.network);
+            }
+        }
         Ok(loss)
     }
 

@@ -1,5 +1,7 @@
-//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `decay`, `callback`, `rng`.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `decay`,
+//! `whole`, `average`, `callback`, `rng`.
 
+mod average;
 mod callback;
 mod decay;
 mod fit;
@@ -7,6 +9,7 @@ mod optimizer;
 mod pace;
 pub mod rng;
 mod step;
+mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd};
 pub use fit::{FitOptions, Report, default_threads, fit, fit_with};
