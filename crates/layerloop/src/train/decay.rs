@@ -3,6 +3,7 @@
 use layerloop_kernels::{Before, Update};
 
 use super::fit::FitOptions;
+use super::optimizer::Optimizer;
 use crate::{Error, Result};
 
 impl FitOptions {
@@ -37,8 +38,14 @@ impl FitOptions {
         Before { everywhere: self.decay_all && before != Before::NOTHING, ..before }
     }
 
-    /// Whether clipping and decay make sense.
+    /// Whether clipping and decay make sense, and numbers of the optimiser together.
     pub(super) fn check_decay(&self) -> Result<()> {
+        if let Optimizer::Rprop { least, most, .. } = self.optimizer
+            && least > most
+        {
+            let reason = format!("rprop with steps between {least} and {most}; least is at most most");
+            return Err(Error::config("optimizer", reason));
+        }
         let fits = |value: f64| value >= 0.0 && (value as f32).is_finite();
         for (field, value) in [("weight_decay", self.weight_decay()), ("l1", self.l1), ("l2", self.l2)] {
             if !fits(value) {
@@ -73,7 +80,6 @@ mod tests {
 
     use super::*;
     use crate::choice::parse;
-    use crate::train::Optimizer;
 
     /// Four weights and four biases.
     type Pair = [[f64; 4]; 2];
@@ -177,6 +183,8 @@ mod tests {
         assert!(refused(FitOptions { l2: f64::NAN, ..usual() }).starts_with("l2: NaN;"));
         assert!(refused(FitOptions { weight_decay: Some(1e300), ..usual() }).starts_with("weight_decay: 1000"));
         assert!(refused(FitOptions { clip_value: Some(0.0), ..usual() }).starts_with("clip_value: 0;"));
+        let rprop = FitOptions { optimizer: parse("rprop(least=60)").unwrap(), ..usual() };
+        assert_eq!(refused(rprop), "optimizer: rprop with steps between 60 and 50; least is at most most");
         let lion = FitOptions { optimizer: parse("lion").unwrap(), learning_rate: 0.5, ..usual() };
         assert!(refused(FitOptions { weight_decay: Some(3.0), ..lion }).contains("it is 1.5, the share"));
     }

@@ -35,8 +35,8 @@ pub struct FitOptions {
     pub l1: f64,
     /// Weight of the penalty sum w^2 / 2: g += l2 w.
     pub l2: f64,
-    /// Whether decay and penalties apply to all parameters: otherwise it is to the weights of dense layers and embeddings,
-    /// and not to biases, the parameters of norms, scales and prelu.
+    /// Whether decay and penalties are for all parameters. If not, they are for the weights of dense layers and embeddings
+    /// alone: not for biases, nor for what norms, scales and prelu learn.
     pub decay_all: bool,
     /// The largest component of a gradient, before penalties: what is larger is cut to it.
     pub clip_value: Option<f64>,
