@@ -92,6 +92,24 @@ pub(crate) struct Train {
     /// The largest component of a gradient: what is larger is cut to it
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub(crate) clip_value: Option<f64>,
+    /// The largest norm of the whole gradient: a longer one is shortened to it
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) clip_norm: Option<f64>,
+    /// Batches of a step, whose gradients are added up
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) accumulate: usize,
+    /// Save the exponential moving average of the weights, of which each step keeps this share, such as 0.999
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) ema: Option<f64>,
+    /// Save the mean of the weights after this epoch and all later ones: stochastic weight averaging
+    #[arg(long, value_name = "EPOCH")]
+    pub(crate) swa_from_epoch: Option<usize>,
+    /// How the decay of weights changes over the run
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    pub(crate) decay_schedule: Schedule,
+    /// How the rates of all dropouts change over the run
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    pub(crate) dropout_schedule: Schedule,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -65,6 +65,12 @@ impl Train {
             l2: self.l2,
             decay_all: self.decay_all,
             clip_value: self.clip_value,
+            clip_norm: self.clip_norm,
+            accumulate: self.accumulate,
+            ema: self.ema,
+            swa_from_epoch: self.swa_from_epoch,
+            decay_schedule: self.decay_schedule,
+            dropout_schedule: self.dropout_schedule,
             seed: self.seed,
             threads: self.threads,
         }
