@@ -1,10 +1,14 @@
-//! How good a network is.
+//! How good a network is: [`evaluate`] for the whole picture, [`Metric`] for any one number.
 
+mod calibration;
 mod classification;
+mod confusion;
+mod judged;
+mod metric;
+mod ranking;
 mod regression;
 
 pub use classification::{ClassScores, Evaluation, evaluate};
-pub use regression::{
-    Regressed, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, pinball,
-    root_mean_squared_error,
-};
+pub use confusion::Average;
+pub use judged::{Judged, Truth};
+pub use metric::Metric;
