@@ -1,6 +1,8 @@
 //! What the processor can do at best: the floor under every time.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::gemm::TiledProduct;
@@ -47,6 +49,39 @@ pub fn read_rate(team: &mut Team) -> f64 {
     best_rate(|| {
         team.for_each_block(&mut array, ROWS, 4, |block| isa.run(Sum { values: block.read(0).values }));
         (ROWS * ROW * size_of::<f32>()) as f64
+    })
+}
+
+/// How long a word takes from one thread to another and back, by the cache that they share or between caches that they do
+/// not: what two threads pay for each line that the other wrote. A virtual machine may be moved from one to the other.
+///
+/// # Units
+/// Nanoseconds.
+#[must_use]
+pub fn round_trip() -> f64 {
+    const TRIPS: u32 = 20_000;
+    const LOOKS: u32 = 10_000; // before the processor is offered to the other thread
+    fn wait(word: &AtomicU32, wanted: u32) {
+        while !(0..LOOKS).any(|_| word.load(Ordering::Acquire) == wanted) {
+            thread::yield_now();
+        }
+    }
+    let word = AtomicU32::new(0);
+    let there_and_back = |trip: u32| {
+        word.store(2 * trip + 1, Ordering::Release);
+        wait(&word, 2 * trip + 2);
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for trip in 0..=TRIPS {
+                wait(&word, 2 * trip + 1);
+                word.store(2 * trip + 2, Ordering::Release);
+            }
+        });
+        there_and_back(0); // the other thread has started
+        let start = Instant::now();
+        (1..=TRIPS).for_each(there_and_back);
+        start.elapsed().as_secs_f64() / f64::from(TRIPS) * 1e9
     })
 }
 
@@ -119,5 +154,10 @@ mod tests {
             let rates = [fma_rate(&mut team), read_rate(&mut team)];
             assert!(rates.iter().all(|rate| rate.is_finite() && *rate > 0.0), "{}: {rates:?}", isa.name());
         }
+    }
+
+    #[test]
+    fn a_word_comes_back() {
+        assert!((1.0..1e9).contains(&round_trip()));
     }
 }

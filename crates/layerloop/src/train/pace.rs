@@ -1,5 +1,5 @@
-//! Whether a team is worth its while for a small step. Only a clock knows who else is using the processors, so from time to
-//! time some steps are taken alone and some together. No bit depends on who takes them.
+//! Whether a team is worth its while for a small step. Only a clock knows who else is using the processors and whether they
+//! share a cache, so from time to time some steps are taken alone and some together. No bit depends on who takes them.
 
 /// Steps from one trial to the next.
 const PERIOD: u64 = 2048;
