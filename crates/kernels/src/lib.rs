@@ -3,8 +3,10 @@
 //! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
-//! - [`mod@function`]: exp, ln, sigmoid, tanh, with their bounds.
+//! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
 //! - [`softmax`]: both output maps, fused with cross-entropy.
+//! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
+//!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`floor`]: what the processor can do at best.
@@ -12,6 +14,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod choice;
+pub mod columns;
 pub mod dense;
 pub mod floor;
 pub mod function;
@@ -20,12 +23,15 @@ mod gemm;
 mod isa;
 mod marks;
 mod matrix;
+pub mod norm;
 mod pages;
 mod panels;
 mod pointwise;
 pub mod reference;
+pub mod rows;
 pub mod softmax;
 mod sparse;
+pub mod table;
 mod team;
 mod update;
 
@@ -36,7 +42,7 @@ pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
-pub use pointwise::Activation;
+pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{Csr, Entries};
 pub use team::{Block, Cuts, Team};
 pub use update::{Part, Update, update};

@@ -3,8 +3,6 @@
 //! `relu`, `elu=0.5`, `adam(beta_1=0.8, epsilon=1e-6)`: a name, and the numbers that are not at their usual values; one
 //! number alone needs no name of its own if the choice has no other.
 
-use serde::{Deserialize, Deserializer, Serializer};
-
 pub use layerloop_kernels::Choice;
 
 use crate::{Error, Result};
@@ -88,16 +86,6 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     let near = names.iter().copied().min_by_key(|other| distance(other))?;
     (distance(near) <= 1 + near.len() / 4).then_some(near)
-}
-
-/// For `#[serde(with = "choice")]`: a choice is written as its text.
-pub(crate) fn serialize<T: Choice, S: Serializer>(choice: &T, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(&text(*choice))
-}
-
-/// For `#[serde(with = "choice")]`: a choice is read from its text.
-pub(crate) fn deserialize<'de, T: Choice, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<T, D::Error> {
-    parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use layerloop_kernels::gather::{Columns, Source};
 use layerloop_kernels::{Csr, Entries, Listed, Marks, Rows};
 
 use super::forward::Batch;
+use super::program::Program;
 
 /// Rows after which it is looked whether all columns are live already.
 const LOOK_EVERY: usize = 256;
@@ -55,8 +56,13 @@ impl Intake {
         Self { columns: Columns::all(width), listed: None, road: Road::Rows, by_column }
     }
 
-    /// For a run on `source`, rows of `width` values, in batches of at most `batch`.
-    pub(crate) fn of(source: Source, width: usize, batch: usize) -> Self {
+    /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`.
+    pub(crate) fn of(source: Source, width: usize, batch: usize, program: &Program) -> Self {
+        if program.only_multiplies_its_input() { Self::of_products(source, width, batch) } else { Self::all(width) }
+    }
+
+    /// Where the rows are multiplied by weights and used for nothing else.
+    fn of_products(source: Source, width: usize, batch: usize) -> Self {
         let all = Self { road: Road::of(source, width), ..Self::all(width) };
         let live = match source {
             Source::Entries(csr) if all.road == Road::Entries => {
@@ -169,10 +175,10 @@ mod tests {
     #[test]
     fn columns_of_zeros_are_left_out() {
         let rows = [[0.0, 1.0, 0.0, 0.0, -0.0, 2.0], [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]].concat();
-        let intake = Intake::of(Source::Floats(&rows), 6, 2);
+        let intake = Intake::of_products(Source::Floats(&rows), 6, 2);
         assert_eq!(intake.columns, Columns::new(6, &[1, 2, 5]));
         assert_eq!(intake.listed.unwrap().rows(), [1, 2, 5, 6]);
-        let all = Intake::of(Source::Bytes(&[1, 2], 1.0), 2, 1);
+        let all = Intake::of_products(Source::Bytes(&[1, 2], 1.0), 2, 1);
         assert!(all.listed.is_none() && all.columns.count() == 2);
     }
 

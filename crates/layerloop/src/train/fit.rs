@@ -10,7 +10,7 @@ use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
-use crate::network::forward::Batch;
+use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -28,8 +28,8 @@ pub struct FitOptions {
     pub learning_rate: f64,
     /// Seed of the shuffles.
     pub seed: u64,
-    /// Threads; if nothing is said, as many as [`default_threads`] finds useful, or one where the clock says that one is
-    /// faster.
+    /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
+    /// is faster, it works alone.
     pub threads: Option<usize>,
 }
 
@@ -82,16 +82,19 @@ pub struct Report {
 
 /// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
 ///
-/// A thread may be worth its while from a million floating-point operations on; where a step has few of them, [`fit`] looks
-/// now and then whether it is.
+/// A thread may be worth its while from a million floating-point operations on; [`fit`] looks now and then whether it is.
 #[must_use]
 pub fn default_threads(spec: &Spec, batch: usize) -> usize {
     let useful = operations(spec, batch) / 1_000_000;
-    useful.clamp(1, available_parallelism().map_or(1, usize::from))
+    useful.clamp(1, processors())
 }
 
-/// Floating-point operations of a step, below which one looks whether a team is worth its while.
-const SMALL: usize = 32_000_000;
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// Floating-point operations of a step, from which on a team is worth its while whatever else the processors do.
+const LARGE: usize = 256_000_000;
 
 /// Floating-point operations of a step: 6 a parameter and row.
 fn operations(spec: &Spec, batch: usize) -> usize {
@@ -140,7 +143,7 @@ pub fn fit_with(
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
-    let intake = Intake::of(train.inputs().source(), train.width(), batch);
+    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program);
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
@@ -149,8 +152,9 @@ pub fn fit_with(
         stopped: false,
         threads,
     };
-    let small = options.threads.is_none() && threads > 1 && operations(network.spec(), batch) < SMALL;
-    let pace = small.then(Pace::new);
+    // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
+    let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
+    let pace = in_doubt.then(Pace::new);
     let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
@@ -202,10 +206,10 @@ impl Run<'_> {
     fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
         let Some(pace) = &self.pace else { return self.step(rows) };
         self.stepper.team.work_alone(!pace.together());
-        let start = pace.on_trial().then(Instant::now);
+        let start = Instant::now();
         let loss = self.step(rows);
         if let Some(pace) = &mut self.pace {
-            pace.took(start.map_or(0.0, |start| start.elapsed().as_secs_f64()));
+            pace.took(start.elapsed().as_secs_f64());
         }
         loss
     }
@@ -213,8 +217,9 @@ impl Run<'_> {
     /// One step on `rows`; the sum of their losses before it.
     fn step(&mut self, rows: &[u32]) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
-        let loss = self.stepper.backpropagate(self.network, batch);
         let step = self.report.steps + 1;
+        let mode = Mode::Training { seed: self.options.seed, step };
+        let loss = self.stepper.backpropagate(self.network, batch, mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
@@ -232,10 +237,10 @@ impl Run<'_> {
         if self.network.is_finite() {
             return Ok(());
         }
-        let layers = 0..self.network.spec().layers.len();
+        let parameters = &self.network.program.parameters;
         let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
-        let layer =
-            layers.clone().find(bad).map_or("the weights".into(), |i| format!("the weights of layer {}", i + 1));
+        let layer = (0..parameters.len()).find(bad);
+        let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
         Err(Error::Diverged { step: self.report.steps, layer, sample: None })
     }
 }

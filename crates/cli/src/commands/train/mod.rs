@@ -72,11 +72,8 @@ fn spec(args: &Train, loaded: &Loaded) -> Result<Spec> {
         return Err(Error::config("--hidden", format!("a layer of {width} units; each layer needs at least 1")));
     }
     let classes = loaded.train.classes().len();
-    let mut spec = Spec::classifier(loaded.train.width(), &args.hidden, args.activation, classes, args.output);
-    if let Some(last) = spec.layers.pop() {
-        spec = spec.layer(last.width, args.last_activation);
-    }
-    Ok(spec)
+    let hidden = args.hidden.iter().fold(Spec::new(loaded.train.width()), |spec, &n| spec.layer(n, args.activation));
+    Ok(hidden.layer(args.output.logits(classes), args.last_activation).output(args.output))
 }
 
 /// The named file, or the first free one called after the data: no earlier model is ever overwritten unasked.
