@@ -2,6 +2,7 @@
 
 use super::judged::Judged;
 use crate::data::onecold;
+use crate::{Error, Result};
 
 /// How the scores of several classes become one, as scikit-learn's `average`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl std::fmt::Display for Average {
 
 impl std::str::FromStr for Average {
     type Err = ();
-    fn from_str(name: &str) -> Result<Self, ()> {
+    fn from_str(name: &str) -> std::result::Result<Self, ()> {
         [Self::Macro, Self::Micro, Self::Weighted].into_iter().find(|average| average.to_string() == name).ok_or(())
     }
 }
@@ -123,12 +124,16 @@ impl Confusion {
         share(covariance, spreads.sqrt())
     }
 
-    /// 1 - observed / expected disagreement: Cohen 1960.
-    pub(super) fn kappa(&self) -> f64 {
+    /// 1 - observed / expected disagreement: Cohen 1960; refused where no disagreement is to be expected.
+    pub(super) fn kappa(&self) -> Result<f64> {
         let classes = self.classes();
         let all: f64 = classes.iter().map(|c| c.support).sum();
         let observed = all - classes.iter().map(|c| c.right).sum::<f64>();
         let expected = all - classes.iter().map(|c| c.support * c.taken).sum::<f64>() / all;
-        1.0 - observed / expected
+        if expected == 0.0 {
+            let reason = "`kappa` is 0 / 0: every row is of one class and was taken for it";
+            return Err(Error::config("metric", reason));
+        }
+        Ok(1.0 - observed / expected)
     }
 }

@@ -74,6 +74,11 @@ impl<'a> Judged<'a> {
         if let Some(at) = self.predicted.iter().position(|p| !p.is_finite()) {
             return refuse(format!("row {}: a prediction of {}", at / width, self.predicted[at]));
         }
+        if let Truth::Numbers { targets, .. } = self.truth
+            && let Some(at) = targets.iter().position(|y| !y.is_finite())
+        {
+            return refuse(format!("row {}: a target of {}", at / width, targets[at]));
+        }
         match self.weights {
             Some(weights) if weights.len() != rows => refuse(format!("{} weights for {rows} rows", weights.len())),
             Some(weights) if !weights.iter().all(|w| w.is_finite() && *w >= 0.0) => {

@@ -53,7 +53,7 @@ choices! {
         /// mean sum_k (p_k - y_k)^2, of two classes half of it
         Brier = "brier",
         /// sum_b W_b / W |accuracy_b - confidence_b|
-        Calibration = "calibration-error" {
+        Ece = "ece" {
             /// Number of bins of equal width.
             bins: usize = 15, "between 1 and 1000" if (1..=1000).contains(&bins),
         },
@@ -82,7 +82,8 @@ impl Metric {
     ///
     /// # Errors
     /// [`Error::Config`] for a metric of classes on numbers or the other way round, no rows, sizes or weights that make no
-    /// sense, predictions that are not finite, a ranking of a class that is never or always true.
+    /// sense, predictions that are not finite, a ranking of a class that is never or always true,
+    /// a value that is 0 / 0.
     ///
     /// # Numerics
     /// Sums are f64, in row order.
@@ -99,7 +100,7 @@ impl Metric {
         judged.check()?;
         match judged.truth {
             Truth::Classes { classes, .. } => self.of_classes(judged, classes)?,
-            Truth::Numbers { .. } => self.of_numbers(judged),
+            Truth::Numbers { .. } => self.of_numbers(judged)?,
         }
         .ok_or_else(|| {
             let (of, on) = match judged.truth {
@@ -124,24 +125,24 @@ impl Metric {
             Self::RocAucWeighted => ranking::auc(judged, classes, true)?,
             Self::AveragePrecision => ranking::average_precision(judged, classes)?,
             Self::Mcc => confusion().matthews(),
-            Self::Kappa => confusion().kappa(),
+            Self::Kappa => confusion().kappa()?,
             Self::Brier => calibration::brier(judged, classes),
-            Self::Calibration { bins } => calibration::expected_calibration_error(judged, bins),
+            Self::Ece { bins } => calibration::expected_calibration_error(judged, bins),
             _ => return Ok(None),
         }))
     }
 
-    fn of_numbers(self, judged: &Judged) -> Option<f64> {
-        Some(match self {
+    fn of_numbers(self, judged: &Judged) -> Result<Option<f64>> {
+        Ok(Some(match self {
             Self::Mse => regression::mse(judged),
             Self::Rmse => regression::rmse(judged),
             Self::Mae => regression::mae(judged),
             Self::Mape => regression::mape(judged),
-            Self::R2 => regression::r2(judged),
+            Self::R2 => regression::r2(judged)?,
             Self::ExplainedVariance => regression::explained_variance(judged),
             Self::Pinball { tau } => regression::pinball(judged, tau),
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
     }
 
     /// Whether a larger value is a better one.
@@ -151,7 +152,7 @@ impl Metric {
             self,
             Self::LogLoss
                 | Self::Brier
-                | Self::Calibration { .. }
+                | Self::Ece { .. }
                 | Self::Mse
                 | Self::Rmse
                 | Self::Mae

@@ -5,19 +5,23 @@ use crate::{Error, Result};
 
 /// Weights of the rows of a class, and of the others, for every probability that occurs, the largest first.
 fn thresholds(judged: &Judged, class: usize) -> Vec<[f64; 2]> {
-    let mut rows: Vec<(f32, bool, f64)> = judged.class_rows().map(|(p, label, w)| (p[class], label == class, w)).collect();
+    let mut rows: Vec<(f32, bool, f64)> =
+        judged.class_rows().map(|(p, label, w)| (p[class], label == class, w)).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let ties = rows.chunk_by(|a, b| a.0 == b.0);
     let sum = |tie: &[(f32, bool, f64)], of: bool| tie.iter().filter(|row| row.1 == of).map(|row| row.2).sum();
     ties.map(|tie| [sum(tie, true), sum(tie, false)]).collect()
 }
 
-/// Weights of the rows of a class and of the others; refuses a class that is never or always true.
-fn both(thresholds: &[[f64; 2]], class: usize) -> Result<[f64; 2]> {
-    let total = [0, 1].map(|of| thresholds.iter().map(|t| t[of]).sum::<f64>());
-    if total.contains(&0.0) {
-        let which = if total[0] == 0.0 { "no" } else { "every" };
-        return Err(Error::config("metric", format!("{which} row is of class {class}: its ranking needs rows of both kinds")));
+/// Weight of all rows of a class (0) or of all others (1); refused where there are none, as nothing can be ranked then.
+fn total(thresholds: &[[f64; 2]], of: usize, class: usize) -> Result<f64> {
+    let total: f64 = thresholds.iter().map(|t| t[of]).sum();
+    if total == 0.0 {
+        let which = ["no", "every"][of];
+        return Err(Error::config(
+            "metric",
+            format!("{which} row is of class {class}: there is nothing to rank it against"),
+        ));
     }
     Ok(total)
 }
@@ -25,7 +29,7 @@ fn both(thresholds: &[[f64; 2]], class: usize) -> Result<[f64; 2]> {
 /// The area under the curve of true positives over false ones, by trapezoids: a tie counts half.
 fn auc_of(judged: &Judged, class: usize) -> Result<f64> {
     let thresholds = thresholds(judged, class);
-    let [positives, negatives] = both(&thresholds, class)?;
+    let (positives, negatives) = (total(&thresholds, 0, class)?, total(&thresholds, 1, class)?);
     let (mut area, mut above) = (0.0, 0.0);
     for [right, wrong] in thresholds {
         area += wrong * (above + right / 2.0);
@@ -37,7 +41,7 @@ fn auc_of(judged: &Judged, class: usize) -> Result<f64> {
 /// sum_n (R_n - R_{n-1}) P_n over the probabilities that occur, the largest first.
 fn average_precision_of(judged: &Judged, class: usize) -> Result<f64> {
     let thresholds = thresholds(judged, class);
-    let [positives, _] = both(&thresholds, class)?;
+    let positives = total(&thresholds, 0, class)?;
     let (mut sum, mut taken, mut found) = (0.0, 0.0, 0.0);
     for [right, wrong] in thresholds {
         taken += right + wrong;

@@ -2,6 +2,7 @@
 //! outputs; w is the weight of a row.
 
 use super::judged::{Judged, Truth};
+use crate::{Error, Result};
 
 /// A predicted number, the true one, and the weight of their row.
 type Pair = (f64, f64, f64);
@@ -51,11 +52,15 @@ fn share_explained(rest: f64, spread: f64) -> f64 {
     }
 }
 
-pub(super) fn r2(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| {
+/// 1 - residual / total sum of squares; one row has no total.
+pub(super) fn r2(judged: &Judged) -> Result<f64> {
+    if matches!(judged.truth, Truth::Numbers { targets, outputs } if targets.len() == outputs) {
+        return Err(Error::config("metric", "`r2` needs at least 2 rows: one row has no variance to explain"));
+    }
+    Ok(over_outputs(judged, |pairs| {
         let centre = mean(pairs, |_, y| y);
         share_explained(mean(pairs, |p, y| (y - p) * (y - p)), mean(pairs, |_, y| (y - centre) * (y - centre)))
-    })
+    }))
 }
 
 pub(super) fn explained_variance(judged: &Judged) -> f64 {
