@@ -62,7 +62,9 @@ impl Standardisation {
         let good = |(m, s): (&f64, &f64)| m.is_finite() && s.is_finite() && *s > 0.0;
         if let Some(column) = means.iter().zip(&deviations).position(|pair| !good(pair)) {
             let (mean, deviation) = (means[column], deviations[column]);
-            let reason = format!("input {column} has mean {mean} and deviation {deviation}; both are finite, the second above 0");
+            let reason = format!(
+                "input {column} has mean {mean} and deviation {deviation}; both are finite, the second above 0"
+            );
             return Err(Error::config("standardisation", reason));
         }
         Ok(Self { means, deviations })
