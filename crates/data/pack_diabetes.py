@@ -15,6 +15,7 @@ with open(source, newline="") as file:
     rows = [[Decimal(cell) for cell in row] for row in list(csv.reader(file))[1:]]
 assert len(rows) == 442 and all(len(row) == 11 for row in rows), "expected 442 rows of 11 numbers"
 whole = [[cell.scaleb(decimals) for cell, decimals in zip(row, DECIMALS)] for row in rows]
-assert all(cell == int(cell) and 0 <= cell < 2**16 for row in whole for cell in row), "a cell has more decimals, or is too large"
+fits = [cell == int(cell) and 0 <= cell < 2**16 for row in whole for cell in row]
+assert all(fits), "a cell has more decimals than its column, or is too large"
 with open(target, "wb") as file:
     file.write(b"".join(int(cell).to_bytes(2, "little") for row in whole for cell in row))

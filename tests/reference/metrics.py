@@ -104,7 +104,8 @@ def floats(scores):
 
 def of_one_class(label):
     """Every row is of one class, and sure of it or of the other one: what is 0 / 0 shows here."""
-    p, y = np.array([[1, 0], [0.75, 0.25], [0, 1]] if label else [[1, 0], [0.75, 0.25]], dtype=np.float32), np.full(3 if label else 2, label)
+    p = np.array([[1, 0], [0.75, 0.25]] + [[0, 1]] * label, dtype=np.float32)
+    y = np.full(len(p), label)
     d, best = p.astype(np.float64), p.argmax(axis=1)
     out = {
         "accuracy": sk.accuracy_score(y, best),
@@ -122,7 +123,8 @@ def of_one_class(label):
     return {"predicted": shortest(p), "labels": y.tolist(), "classes": 2, "weights": None, "scores": floats(out)}
 
 
-cases = [of_classes(rows, k, weighted, rough) for rows, k in [(12, 2), (40, 3), (60, 12)] for weighted in [False, True] for rough in [False, True]]
+sizes, both = [(12, 2), (40, 3), (60, 12)], [False, True]
+cases = [of_classes(rows, k, weighted, rough) for rows, k in sizes for weighted in both for rough in both]
 cases += [of_classes(20, 4, weighted, False, missing=True) for weighted in [False, True]]
 cases += [of_numbers(rows, outputs, weighted) for rows, outputs in [(2, 1), (15, 1), (15, 3)] for weighted in [False, True]]
 cases += [of_numbers(9, 2, True, constant=True)]
