@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
+use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Output, Spec};
 use layerloop::train::{Optimizer, Schedule};
 
@@ -143,6 +144,9 @@ pub(crate) struct Eval {
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// What else to measure, such as f1,roc-auc,top-k=5
+    #[arg(long, value_name = "METRICS", value_parser = several::<Metric>())]
+    pub(crate) metrics: Option<Several<Metric>>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -202,8 +206,17 @@ pub(crate) struct Bench {
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
 fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
-    Chosen(PhantomData)
+    Chosen::<T>(PhantomData)
 }
+
+/// As [`choice()`], for several with commas between them.
+fn several<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = Several<T>> {
+    Chosen::<Several<T>>(PhantomData)
+}
+
+/// What was chosen, in the order in which it was named.
+#[derive(Debug, Clone)]
+pub(crate) struct Several<T>(pub(crate) Vec<T>);
 
 #[derive(Debug, Clone)]
 struct Chosen<T>(PhantomData<T>);
@@ -216,6 +229,23 @@ impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))))
+        Some(Box::new(names::<T>()))
     }
+}
+
+impl<T: Choice + Send + Sync> TypedValueParser for Chosen<Several<T>> {
+    type Value = Several<T>;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Several<T>, clap::Error> {
+        StringValueParser::new().try_map(|text| choice::parse_all(&text).map(Several)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names::<T>()))
+    }
+}
+
+/// Each name with its equation, for the help.
+fn names<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+    T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))
 }
