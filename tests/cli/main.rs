@@ -9,6 +9,7 @@ mod downloads;
 mod faults;
 mod interrupt;
 mod judge;
+mod list;
 mod predict;
 mod train;
 

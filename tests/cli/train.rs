@@ -272,3 +272,18 @@ fn a_terminal_gets_a_bar_with_epoch_step_speed_loss_and_time_left() {
         assert!(said.out.contains(part), "{part} is missing in {}", said.out);
     }
 }
+
+#[test]
+fn a_learning_rate_is_found_drawn_and_proposed_and_nothing_is_saved() {
+    let folder = Folder::new();
+    let said = folder.run(&["train", "--find-lr", "--hidden", "16"]).well();
+    assert!(said.out.contains("layerloop train --hidden 16 --lr ") && said.out.contains("1e-7"), "{}", said.out);
+    assert!(said.out.lines().all(|line| line.chars().count() <= 100), "{}", said.out);
+    let numbers = |threads| folder.run(&["train", "--find-lr", "--json", "--threads", threads]).well().last();
+    let found = numbers("1");
+    assert_eq!(found, numbers("2"));
+    assert!(found["proposed"].as_f64().is_some_and(|rate| (1e-3..1.0).contains(&rate)), "{}", found["proposed"]);
+    assert_eq!(found["rates"].as_array().map(Vec::len), found["losses"].as_array().map(Vec::len));
+    assert_eq!(folder.files(), [""; 0]);
+    folder.run(&["train", "--find-lr", "--save", "m.safetensors"]).refusal(2);
+}

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Summary(Summary),
     /// Compare the gradient of the fast road, of the derivation and of central differences
     CheckGradients(CheckGradients),
+    /// Print what there is to choose from: layers, activations, optimizers, ...
+    List(List),
     /// Measure this machine, and how near to its floor training and predicting come
     Bench(Bench),
 }
@@ -51,14 +53,14 @@ pub(crate) struct Train {
     /// Units of the hidden layers, such as 32 or 256,128
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
     pub(crate) hidden: Vec<usize>,
-    /// Activation of the hidden layers
-    #[arg(long, value_parser = choice::<Activation>(), default_value = "sigmoid")]
+    /// Activation of the hidden layers; `layerloop list activations` has them all
+    #[arg(long, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "sigmoid")]
     pub(crate) activation: Activation,
     /// Map from the last layer to probabilities
     #[arg(long, value_parser = choice::<Output>(), default_value = "softmax")]
     pub(crate) output: Output,
-    /// Activation of the last layer
-    #[arg(long, value_parser = choice::<Activation>(), default_value = "identity")]
+    /// Activation of the last layer; `layerloop list activations` has them all
+    #[arg(long, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "identity")]
     pub(crate) last_activation: Activation,
     /// Passes over the data [default: the data set's own]
     #[arg(long, value_name = "N")]
@@ -66,14 +68,14 @@ pub(crate) struct Train {
     /// Rows of a step [default: the data set's own]
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch: Option<usize>,
-    /// How a gradient becomes a step
-    #[arg(long, value_parser = choice::<Optimizer>(), default_value = "adam")]
+    /// How a gradient becomes a step; `layerloop list optimizers` has them all
+    #[arg(long, value_parser = choice::<Optimizer>(), hide_possible_values = true, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: Optimizer,
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
-    /// How the learning rate changes over the run
-    #[arg(long, value_parser = choice::<Schedule>(), default_value = "constant")]
+    /// How the learning rate changes over the run; `layerloop list schedules` has them all
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) schedule: Schedule,
     /// Epochs, such as 0.5, in which the learning rate rises to what it is by the schedule
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, allow_negative_numbers = true)]
@@ -106,10 +108,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "EPOCH")]
     pub(crate) swa_from_epoch: Option<usize>,
     /// How the decay of weights changes over the run
-    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) decay_schedule: Schedule,
     /// How the rates of all dropouts change over the run
-    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -126,6 +128,9 @@ pub(crate) struct Train {
     /// Save no model
     #[arg(long)]
     pub(crate) no_save: bool,
+    /// Look for a learning rate on a copy of the weights: draw its curve, train and save nothing
+    #[arg(long, conflicts_with_all = ["save", "lr", "quiet"])]
+    pub(crate) find_lr: bool,
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
@@ -144,8 +149,8 @@ pub(crate) struct Eval {
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// What else to measure, such as f1,roc-auc,top-k=5
-    #[arg(long, value_name = "METRICS", value_parser = several::<Metric>())]
+    /// What else to measure, such as f1,roc-auc,top-k=5; `layerloop list metrics` has them all
+    #[arg(long, value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
     /// Print one JSON object
     #[arg(long)]
@@ -174,6 +179,16 @@ pub(crate) struct Predict {
 pub(crate) struct Summary {
     /// A model that `train` saved
     pub(crate) model: PathBuf,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct List {
+    /// layers, activations, joins, outputs, initializers, optimizers, schedules or metrics [default: what can be listed]
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Parser)]

@@ -42,6 +42,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
+        Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),
     }
 }

@@ -15,9 +15,34 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     all().map(line).collect()
 }
 
+/// A paragraph in lines of at most `width` characters, where its words allow it; all but the first as far to the right as
+/// the first, and two characters further.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let indent = text.len() - text.trim_start().len();
+    let mut lines = vec![String::new()];
+    let mut words = text.trim_start().split(' ');
+    lines[0] = format!("{:indent$}{}", "", words.next().unwrap_or_default());
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{:further$}{word}", "", further = indent + 2)),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_paragraph_is_broken_between_words() {
+        assert_eq!(wrapped("  one two  three", 9), ["  one two", "     three"]);
+        assert_eq!(wrapped("endless", 3), ["endless"]);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_longest_cell() {

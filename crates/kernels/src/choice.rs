@@ -13,13 +13,22 @@ pub trait Choice: Copy + PartialEq + 'static {
     fn name(self) -> &'static str;
     /// Its equation, the first line of its documentation.
     fn equation(self) -> &'static str;
+    /// The rest of its documentation, in one line; empty if there is none.
+    fn notes(self) -> &'static str;
     /// The names and values of its numbers.
     fn numbers(self) -> Vec<(&'static str, String)>;
+    /// What each of its numbers is, and which values it can have: in the order of [`Choice::numbers`].
+    fn ranges(self) -> &'static [[&'static str; 2]];
     /// The same choice with another value for a number.
     ///
     /// # Errors
     /// If it has no such number, or it cannot have this value: the reason.
     fn with(self, number: &str, value: &str) -> Result<Self, String>;
+
+    /// Who says so: what stands in its documentation after `Source:`.
+    fn source(self) -> Option<&'static str> {
+        self.notes().split_once("Source:").map(|(_, source)| source.trim_ascii())
+    }
 
     /// Whether `other` is the same choice, whatever its numbers.
     fn is(self, other: Self) -> bool {
@@ -36,6 +45,8 @@ pub trait Choice: Copy + PartialEq + 'static {
 ///         /// y = x
 ///         Not = "not",
 ///         /// y = max(x, a x)
+///         ///
+///         /// Source: Somebody 2001.
 ///         Once = "once" {
 ///             /// The slope below 0.
 ///             a: f32 = 0.01, "at least 0" if a >= 0.0,
@@ -45,6 +56,8 @@ pub trait Choice: Copy + PartialEq + 'static {
 /// use layerloop_kernels::Choice;
 /// assert_eq!(Bend::ALL, [Bend::Not, Bend::Once { a: 0.01 }]);
 /// assert_eq!(Bend::ALL[1].equation(), "y = max(x, a x)");
+/// assert_eq!(Bend::ALL[1].source(), Some("Somebody 2001."));
+/// assert_eq!(Bend::ALL[1].ranges(), [["The slope below 0.", "at least 0"]]);
 /// assert_eq!(Bend::ALL[1].with("a", "0.5"), Ok(Bend::Once { a: 0.5 }));
 /// assert_eq!(Bend::ALL[1].with("a", "-1"), Err("a: -1; it is at least 0".into()));
 /// ```
@@ -75,6 +88,16 @@ macro_rules! choices {
             }
             fn equation(self) -> &'static str {
                 match self { $(Self::$choice { .. } => $equation.trim_ascii()),* }
+            }
+            fn notes(self) -> &'static str {
+                match self { $(Self::$choice { .. } => concat!($($more),*).trim_ascii()),* }
+            }
+            fn ranges(self) -> &'static [[&'static str; 2]] {
+                match self { $(
+                    Self::$choice { .. } => {
+                        const { &[$($([concat!($($about),*).trim_ascii(), $range]),*)?] }
+                    }
+                ),* }
             }
             fn numbers(self) -> ::std::vec::Vec<(&'static str, ::std::string::String)> {
                 match self { $(

@@ -1,8 +1,9 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `rng`.
+//! `whole`, `average`, `callback`, `finder`, `rng`.
 
 mod average;
 mod callback;
+mod finder;
 mod fit;
 mod optimizer;
 mod options;
@@ -14,6 +15,7 @@ mod step;
 mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd};
+pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, default_threads, fit, fit_with};
 pub use optimizer::Optimizer;
 pub use options::FitOptions;

@@ -11,7 +11,7 @@ choices! {
     pub enum Optimizer: "optimizer" {
         /// m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2; w -= lr m / c_1 / (sqrt(v / c_2) + epsilon)
         ///
-        /// with c_k = 1 - beta_k^t: Kingma and Ba 2015.
+        /// with c_k = 1 - beta_k^t. Source: Kingma and Ba 2015.
         Adam = "adam" {
             /// Share of the first moment that is kept.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),

@@ -74,14 +74,14 @@ choices! {
         },
         /// f = least + (1 - least) (1 + cos(pi t)) / 2
         ///
-        /// Loshchilov and Hutter 2017, without restarts.
+        /// Source: Loshchilov and Hutter 2017, without restarts.
         Cosine = "cosine" {
             /// Where it ends.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
         },
         /// f = least + (1 - least) (1 + cos(pi c)) / 2, c the share of the cycle that is done
         ///
-        /// Loshchilov and Hutter 2017: a new cycle starts at 1 again.
+        /// A new cycle starts at 1 again. Source: Loshchilov and Hutter 2017.
         CosineRestarts = "cosine-restarts" {
             /// Epochs of the first cycle.
             first: f64 = 1.0, "a number above 0" if first > 0.0 && first.is_finite(),
@@ -92,8 +92,8 @@ choices! {
         },
         /// f rises from start to 1 over the share `rise` of the run, then falls to end: half a cosine each
         ///
-        /// Smith and Topin 2018 in the form of PyTorch's `OneCycleLR`, the momentum left as it is: the peak is the step
-        /// rise * steps - 1, the end the last step.
+        /// The momentum is left as it is; the peak is the step rise * steps - 1, the end the last step. Source: Smith and
+        /// Topin 2018, in the form of PyTorch's `OneCycleLR`.
         OneCycle = "one-cycle" {
             /// The share of the run until the peak.
             rise: f64 = 0.3, "at least 0 and at most 1" if (0.0..=1.0).contains(&rise),
@@ -104,7 +104,7 @@ choices! {
         },
         /// f = 1 until t = flat, then least + (1 - least) (1 + cos(pi (t - flat) / (1 - flat))) / 2
         ///
-        /// fastai's `fit_flat_cos`, which ends at 1e-5; RealMLP (Holzmüller et al. 2024) has it with flat = 0.5.
+        /// RealMLP (Holzmüller et al. 2024) has it with flat = 0.5. Source: fastai's `fit_flat_cos`, which ends at 1e-5.
         FlatCosine = "flat-cosine" {
             /// The share of the run before it falls.
             flat: f64 = 0.75, "at least 0 and below 1" if (0.0..1.0).contains(&flat),
@@ -113,7 +113,7 @@ choices! {
         },
         /// f = (1 - cos(2 pi log2(1 + 15 t))) / 2
         ///
-        /// Four waves, each twice as long as the one before, from 0 to 0: RealMLP's (Holzmüller et al. 2024).
+        /// Four waves, each twice as long as the one before, from 0 to 0. Source: Holzmüller et al. 2024, RealMLP.
         CosLog4 = "coslog4",
         /// f is multiplied by factor when the loss of an epoch has not fallen for more than `patience` epochs
         ///

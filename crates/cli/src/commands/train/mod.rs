@@ -1,5 +1,6 @@
 //! `layerloop train`
 
+mod find_lr;
 mod report;
 mod watch;
 
@@ -10,7 +11,7 @@ use layerloop::choice::text;
 use layerloop::metrics::Evaluation;
 use layerloop::model_file::{Model, check_writable};
 use layerloop::network::{Network, Spec};
-use layerloop::train::{FitOptions, Report, fit_with};
+use layerloop::train::{FitOptions, Report, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::Defaults;
@@ -34,6 +35,10 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     let Defaults { epochs, batch, learning_rate } = loaded.defaults;
     let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
     let mut network = Network::new(&args.spec(loaded.train.width(), loaded.train.classes().len())?, args.seed)?;
+    if args.find_lr {
+        find_lr::report(args, &find_learning_rate(&network, &loaded.train, &options)?)?;
+        return Ok(Outcome::Done);
+    }
     report::introduce(args, &loaded, network.spec(), &options)?;
 
     let mut watch = Watch::new(args, &loaded, &options)?;
@@ -109,9 +114,9 @@ impl Train {
     }
 }
 
-/// The named file, or the first free one called after the data: no earlier model is ever overwritten unasked.
+/// The named file, none, or the first free one called after the data: no earlier model is ever overwritten unasked.
 fn model_path(args: &Train) -> Option<PathBuf> {
-    if args.no_save || args.save.is_some() {
+    if args.no_save || args.find_lr || args.save.is_some() {
         return args.save.clone();
     }
     let name = args.data.file_name().map_or("model".into(), |name| name.to_string_lossy());
