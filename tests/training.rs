@@ -243,7 +243,8 @@ impl Callback for Rates {
 #[test]
 fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
     let rates = |schedule, warmup, epochs| {
-        let options = FitOptions { learning_rate: 0.5, schedule, warmup, epochs, ..options() };
+        let options =
+            FitOptions { learning_rate: 0.5, schedule: Schedule::into(schedule), warmup, epochs, ..options() };
         let mut rates = Rates(vec![]);
         fit_with(&mut network(Activation::Relu)?, &data()?, &options, &mut rates).map(|_| rates.0)
     };

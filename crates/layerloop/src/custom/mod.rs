@@ -9,6 +9,9 @@
 //! `ln` of the platform, for instance).
 
 mod layer;
+mod metric;
+mod open;
+mod schedule;
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,6 +19,9 @@ use std::sync::{PoisonError, RwLock};
 
 pub(crate) use layer::find;
 pub use layer::{Activation, Layer, check_layer, register_activation, register_layer};
+pub use metric::{Metric, register_metric};
+pub use open::{Kind, Open};
+pub use schedule::{Schedule, register_schedule};
 
 use crate::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! Loss, accuracy, top-k, the confusion matrix and what follows from it.
 
-use super::{Judged, Metric};
+use super::{Any, Judged, Metric};
 use crate::data::{Dataset, onecold};
 use crate::network::{Network, Predictor};
 use crate::{Error, Result};
@@ -85,15 +85,15 @@ impl Evaluation {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
-    evaluate_by(&[], network, data, threads).map(|(evaluation, _)| evaluation)
+    evaluate_by::<Metric>(&[], network, data, threads).map(|(evaluation, _)| evaluation)
 }
 
-/// As [`evaluate`], and the value of each metric.
+/// As [`evaluate`], and the value of each metric, ours or registered.
 ///
 /// # Errors
-/// Those of [`evaluate`] and of [`Metric::of`].
-pub fn evaluate_by(
-    metrics: &[Metric],
+/// Those of [`evaluate`] and of [`Any::of`].
+pub fn evaluate_by<M: Copy + Into<Any>>(
+    metrics: &[M],
     network: &Network,
     data: &Dataset,
     threads: usize,
@@ -104,7 +104,7 @@ pub fn evaluate_by(
     let (probabilities, losses) = Predictor::new(network, threads).judge(data)?;
     let classes = network.spec().classes();
     let judged = Judged::classes(&probabilities, data.labels(), classes);
-    let values = metrics.iter().map(|metric| metric.of(&judged)).collect::<Result<_>>()?;
+    let values = metrics.iter().map(|&metric| metric.into().of(&judged)).collect::<Result<_>>()?;
     Ok((Evaluation::new(&probabilities, &losses, data.labels(), classes), values))
 }
 

@@ -5,7 +5,11 @@ use layerloop_kernels::{Choice as _, choices};
 use super::confusion::{Average, Confusion};
 use super::judged::{Judged, Truth};
 use super::{calibration, ranking, regression};
+use crate::custom::{self, Open};
 use crate::{Error, Result};
+
+/// A metric of ours, or a registered one.
+pub type Any = Open<Metric, dyn custom::Metric>;
 
 choices! {
     /// How good predictions are: one number.
@@ -74,6 +78,25 @@ choices! {
             /// The quantile.
             tau: f64 = 0.5, "between 0 and 1" if (0.0..=1.0).contains(&tau),
         },
+    }
+}
+
+impl Any {
+    /// Its value for some predictions.
+    ///
+    /// # Errors
+    /// Those of [`Metric::of`], and what a registered metric says; [`Error::Config`] if that is no finite number.
+    pub fn of(self, judged: &Judged) -> Result<f64> {
+        let custom = match self {
+            Self::Ours(metric) => return metric.of(judged),
+            Self::Custom(custom) => custom,
+        };
+        judged.check()?;
+        let value = custom::Metric::of(&*custom, judged)?;
+        if !value.is_finite() {
+            return Err(Error::config("metric", format!("`{}` is {value} of these predictions", custom.name())));
+        }
+        Ok(value)
     }
 }
 

@@ -11,4 +11,4 @@ mod regression;
 pub use classification::{ClassScores, Evaluation, evaluate, evaluate_by};
 pub use confusion::Average;
 pub use judged::{Judged, Truth};
-pub use metric::Metric;
+pub use metric::{Any, Metric};

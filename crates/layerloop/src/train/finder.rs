@@ -76,7 +76,7 @@ pub fn find_learning_rate(network: &Network, train: &Dataset, options: &FitOptio
     let factor = libm::pow(last / first, per_epoch as f64 / (steps - 1) as f64);
     let growing = FitOptions {
         learning_rate: first,
-        schedule: Schedule::Exponential { factor },
+        schedule: Schedule::Exponential { factor }.into(),
         warmup: 0.0,
         epochs: steps.div_ceil(per_epoch) as usize,
         ema: None,
@@ -138,7 +138,7 @@ mod tests {
 
     fn data(rows: usize) -> Dataset {
         let values: Vec<f32> = (0..rows * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
-        let labels = values.chunks(5).map(|x| u32::from(x[0] > x[1]) + u32::from(x[2] > 0.1)).collect();
+        let labels: Vec<u32> = values.chunks(5).map(|x| u32::from(x[0] > x[1]) + u32::from(x[2] > 0.1)).collect();
         Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap()
     }
 

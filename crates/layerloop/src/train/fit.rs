@@ -13,6 +13,7 @@ use super::plateau::Plateau;
 use super::schedule::{Progress, warm_up};
 use super::step::Stepper;
 use super::whole::Whole;
+use crate::custom::Open;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
@@ -114,7 +115,10 @@ pub fn fit_with(
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = train.rows().div_ceil(rows) as u64;
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
-    let plateau = Plateau::of(options.schedule);
+    let plateau = match options.schedule {
+        Open::Ours(schedule) => Plateau::of(schedule),
+        Open::Custom(_) => None,
+    };
     let mut run = Run {
         network,
         train,

@@ -4,7 +4,7 @@ use layerloop_kernels::{Before, Update};
 
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
-use crate::choice::text;
+use crate::custom::{self, Open};
 use crate::{Error, Result};
 
 /// How to train.
@@ -19,16 +19,16 @@ pub struct FitOptions {
     /// Length of a step.
     pub learning_rate: f64,
     /// How the learning rate changes over the run.
-    pub schedule: Schedule,
+    pub schedule: Open<Schedule, dyn custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
     pub warmup: f64,
     /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
     /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
     pub weight_decay: Option<f64>,
     /// How the decay of weights changes over the run.
-    pub decay_schedule: Schedule,
+    pub decay_schedule: Open<Schedule, dyn custom::Schedule>,
     /// How the rates of all dropouts change over the run.
-    pub dropout_schedule: Schedule,
+    pub dropout_schedule: Open<Schedule, dyn custom::Schedule>,
     /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
     pub l1: f64,
     /// Weight of the penalty sum w^2 / 2: g += l2 w.
@@ -66,11 +66,11 @@ impl Default for FitOptions {
             batch: 128,
             optimizer: Optimizer::ADAM,
             learning_rate: 1e-3,
-            schedule: Schedule::Constant,
+            schedule: Schedule::Constant.into(),
             warmup: 0.0,
             weight_decay: None,
-            decay_schedule: Schedule::Constant,
-            dropout_schedule: Schedule::Constant,
+            decay_schedule: Schedule::Constant.into(),
+            dropout_schedule: Schedule::Constant.into(),
             l1: 0.0,
             l2: 0.0,
             decay_all: false,
@@ -108,8 +108,8 @@ impl FitOptions {
         refuse(!(warmup >= 0.0 && warmup.is_finite()), "warmup", reason);
         for (field, schedule) in [("decay_schedule", self.decay_schedule), ("dropout_schedule", self.dropout_schedule)]
         {
-            let reason = format!("`{}` follows the loss; only the learning rate can", text(schedule));
-            refuse(matches!(schedule, Schedule::ReduceOnPlateau { .. }), field, reason);
+            let reason = format!("`{schedule}` follows the loss; only the learning rate can");
+            refuse(matches!(schedule, Open::Ours(Schedule::ReduceOnPlateau { .. })), field, reason);
         }
         let decay = self.weight_decay();
         for (field, value) in [("weight_decay", decay), ("l1", l1), ("l2", l2)] {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use layerloop_kernels::choices;
 
+use crate::custom::{self, Open};
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -130,6 +132,17 @@ choices! {
             /// What f never falls below.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
         },
+    }
+}
+
+impl Open<Schedule, dyn custom::Schedule> {
+    /// The factor of the coming step.
+    #[must_use]
+    pub fn factor(self, at: Progress) -> f64 {
+        match self {
+            Self::Ours(schedule) => schedule.factor(at),
+            Self::Custom(schedule) => custom::Schedule::factor(&*schedule, at),
+        }
     }
 }
 

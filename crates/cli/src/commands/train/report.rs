@@ -27,7 +27,7 @@ pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &Fi
     let FitOptions { epochs, batch, optimizer, learning_rate, schedule, warmup, seed, .. } = options;
     let (parameters, optimizer) = (spec.parameters(), text(*optimizer));
     let schedule =
-        if *schedule == Schedule::Constant { String::new() } else { format!(" --schedule {}", text(*schedule)) };
+        if *schedule == Schedule::Constant.into() { String::new() } else { format!(" --schedule {schedule}") };
     let warmup = if *warmup == 0.0 { String::new() } else { format!(" --warmup {warmup}") };
     let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
     line(format_args!(
