@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use layerloop::choice::parse;
+use layerloop::custom::register_schedule;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, Schedule, StepEnd, fit, fit_with};
+use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, Progress, Schedule, StepEnd, fit, fit_with};
 use layerloop::{Error, Result};
 
 /// 103 rows of 5 inputs in 3 classes: a batch of 10 leaves a last one of 3.
@@ -243,19 +243,21 @@ impl Callback for Rates {
 #[test]
 fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
     let rates = |schedule, warmup, epochs| {
-        let options =
-            FitOptions { learning_rate: 0.5, schedule: Schedule::into(schedule), warmup, epochs, ..options() };
+        let options = FitOptions { learning_rate: 0.5, schedule, warmup, epochs, ..options() };
         let mut rates = Rates(vec![]);
         fit_with(&mut network(Activation::Relu)?, &data()?, &options, &mut rates).map(|_| rates.0)
     };
     let falling = Schedule::Step { every: 2.0, factor: 0.5 };
     let expected: Vec<f64> = (0..33).map(|step| if step < 22 { 0.5 } else { 0.25 }).collect();
-    assert_eq!(rates(falling, 0.0, 3)?, expected);
-    assert_eq!(rates(falling, 4.0 / 11.0, 3)?[..5], [0.125, 0.25, 0.375, 0.5, 0.5]);
+    assert_eq!(rates(falling.into(), 0.0, 3)?, expected);
+    assert_eq!(rates(falling.into(), 4.0 / 11.0, 3)?[..5], [0.125, 0.25, 0.375, 0.5, 0.5]);
     // No loss here is a hundredth of the first: the second epoch is the first to wait in vain.
-    let waiting = parse("reduce-on-plateau(factor=0.5, patience=0, threshold=0.99)")?;
+    let waiting = "reduce-on-plateau(factor=0.5, patience=0, threshold=0.99)".parse()?;
     let waited = rates(waiting, 0.0, 4)?;
     assert_eq!([0, 11, 22, 33].map(|step| waited[step]), [0.5, 0.5, 0.25, 0.125]);
+    // A stranger's own.
+    let own = register_schedule("test-own", |at: Progress| f64::from(u32::from(at.step % 2 == 0)) / 2.0)?;
+    assert_eq!(rates(own.into(), 0.0, 1)?[..4], [0.25, 0.0, 0.25, 0.0]);
     Ok(())
 }
 

@@ -92,8 +92,9 @@ fn main() -> Result<()> {
 
     // From here on they are names like all others.
     let data = ring()?;
-    let mut network = Network::new(&"2 -> 16 softer squares -> 16 softer -> 2".parse()?, 0)?;
-    let options = FitOptions { epochs: 60, learning_rate: 0.01, schedule: "stairs".parse()?, ..FitOptions::default() };
+    let mut network = Network::new(&"2 -> 8 squares -> 16 softer -> 2".parse()?, 0)?;
+    let options =
+        FitOptions { epochs: 60, batch: 32, learning_rate: 0.02, schedule: "stairs".parse()?, ..FitOptions::default() };
     println!("{}, --schedule {}", network.spec(), options.schedule);
     let report = fit(&mut network, &data, &options)?;
     for epoch in report.epochs.iter().step_by(10).chain(report.epochs.last()) {
