@@ -256,7 +256,7 @@ fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
     let waited = rates(waiting, 0.0, 4)?;
     assert_eq!([0, 11, 22, 33].map(|step| waited[step]), [0.5, 0.5, 0.25, 0.125]);
     // A stranger's own.
-    let own = register_schedule("test-own", |at: Progress| f64::from(u32::from(at.step % 2 == 0)) / 2.0)?;
+    let own = register_schedule("test-own", |at: Progress| f64::from(u32::from(at.step.is_multiple_of(2))) / 2.0)?;
     assert_eq!(rates(own.into(), 0.0, 1)?[..4], [0.25, 0.0, 0.25, 0.0]);
     Ok(())
 }

@@ -40,8 +40,8 @@ const RUNS: [[u64; 2]; 5] = [[1, 1], [50, 50], [200, 7], [9_380, 469], [3, 1_000
 /// use layerloop::train::{FitOptions, Progress};
 /// let halves = register_schedule("halves", |at: Progress| if 2 * at.step < at.steps { 1.0 } else { 0.1 })?;
 /// let options = FitOptions { schedule: halves.into(), ..FitOptions::default() };
-/// let refused = register_schedule("below", |at: Progress| 1.0 - at.step as f64 / 100.0).unwrap_err().to_string();
-/// assert_eq!(refused, "schedule: `below`: its factor at step 101 of 200 is -0.01; a factor is finite and at least 0");
+/// let refused = register_schedule("below", |at: Progress| 1.0 - at.step as f64 / 64.0).unwrap_err().to_string();
+/// assert_eq!(refused, "schedule: `below`: its factor at step 65 of 200 is -0.015625; a factor is finite and at least 0");
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn register_schedule(name: &str, schedule: impl Schedule + 'static) -> Result<Custom<dyn Schedule>> {
