@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_paragraph_is_broken_between_words() {
-        assert_eq!(wrapped("  one two  three", 9), ["  one two", "     three"]);
+        assert_eq!(wrapped("  one two three", 9), ["  one two", "    three"]);
         assert_eq!(wrapped("endless", 3), ["endless"]);
     }
 
