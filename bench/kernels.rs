@@ -46,7 +46,7 @@ fn product_forward(bencher: Bencher, layer: [usize; 3]) {
     let (z, weights, mut next) = (filled(rows, inputs), filled(1, layout.len()), Matrix::zeros(rows, outputs));
     bencher.counter(multiply_adds(layer)).bench_local(|| {
         let weights = Weights { values: weights.values(), layout };
-        forward(isa, Activation::Relu, black_box(z.head(rows)).into(), weights, to_write(&mut next));
+        forward(isa, Activation::Relu, black_box(z.head(rows)).into(), weights, to_write(&mut next), None);
     });
 }
 

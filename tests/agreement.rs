@@ -10,6 +10,8 @@ use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{self, Callback, FitOptions, Optimizer, StepEnd, fit_with};
+use layerloop_kernels::dense::through_activation;
+use layerloop_kernels::{Isa, Matrix, RowsMut, Slope, activate, reference};
 
 /// The variants that the table walks. One that is not listed fails to compile.
 macro_rules! listed {
@@ -18,8 +20,13 @@ macro_rules! listed {
         const _: fn($type) = |variant| match variant { $($type::$variant)|* => () };
     };
 }
-listed!(ACTIVATIONS: Activation = Identity, Sigmoid, Tanh, Relu);
 listed!(OUTPUTS: Output = Softmax, ReferenceSoftmax); // each with cross-entropy, the one loss so far
+
+/// Identity, sigmoid, tanh and relu: all pairs of them go through all shapes.
+const ACTIVATIONS: &[Activation] = Activation::ALL.split_at(4).0;
+/// All others: each of them hidden, last, and both, through two shapes.
+const OTHERS: &[Activation] = Activation::ALL.split_at(4).1;
+const SHAPES_OF_OTHERS: [&[usize]; 2] = [&[3, 17, 3], &[33, 17, 20, 18]];
 
 /// Inputs, hidden widths, classes. The last layer has as many logits, or one less: both sides of a vector's width.
 const SHAPES: [&[usize]; 13] = [
@@ -51,6 +58,9 @@ const PROBABILITIES: f64 = 2e-6;
 /// the rounding of z leaves 3e-6 uncertain. 4e-6 is the worst seen; a factor wrong by 1e-5 is found.
 const GRADIENT: f64 = 5e-6;
 
+/// The slope of an activation, of size 1, by a few roundings.
+const SLOPE: f64 = 1e-6;
+
 /// A step rounds each weight once or twice, to 2^-24; the worst seen after six is 2e-7.
 const WEIGHTS: f64 = 5e-7;
 
@@ -74,14 +84,20 @@ struct Case {
 fn table() -> impl Iterator<Item = Case> {
     let losses = OUTPUTS.iter().flat_map(|&output| BATCHES.map(|batch| (output, batch)));
     let kinds = losses.flat_map(|(output, batch)| [false, true].map(|bytes| (output, batch, bytes)));
-    kinds.flat_map(|(output, batch, bytes)| {
+    let others = OTHERS.iter().flat_map(|&new| SHAPES_OF_OTHERS.map(|shape| (new, shape)));
+    let others = others.flat_map(|(new, shape)| {
+        let pairs = [(new, Activation::Identity), (Activation::Tanh, new), (new, new)];
+        pairs.map(|(hidden, last)| Case { shape, hidden, last, output: Output::Softmax, batch: 7, bytes: false })
+    });
+    let all = kinds.flat_map(|(output, batch, bytes)| {
         SHAPES.iter().flat_map(move |&shape| {
             let hidden = if shape.len() > 2 { ACTIVATIONS } else { &ACTIVATIONS[..1] };
             hidden.iter().flat_map(move |&hidden| {
                 ACTIVATIONS.iter().map(move |&last| Case { shape, hidden, last, output, batch, bytes })
             })
         })
-    })
+    });
+    all.chain(others)
 }
 
 impl Case {
@@ -284,6 +300,50 @@ fn the_fused_update_has_the_bits_of_gradient_then_update_with_any_threads() -> R
         }
     }
     Ok(())
+}
+
+/// sigma(t) by the fast road, and sigma'(t): from z, or as stored beside it.
+fn value_and_slope(isa: Isa, activation: Activation, t: &[f32]) -> [Vec<f32>; 2] {
+    let [mut z, mut slopes, mut ones] = [0; 3].map(|_| Matrix::vector(t.len()));
+    z.values_mut()[..t.len()].copy_from_slice(t);
+    ones.values_mut().fill(1.0);
+    let stride = z.stride();
+    let [to_z, to_slopes] = [&mut z, &mut slopes].map(|row| RowsMut { values: row.values_mut(), stride });
+    activate(isa, activation, t.len(), to_z, Some(to_slopes));
+    let from = if activation.slope() == Slope::Stored { &slopes } else { &z };
+    let q = RowsMut { values: ones.values_mut(), stride };
+    through_activation(isa, activation, from.head(1), t.len(), q);
+    [z, ones].map(|row| row.values()[..t.len()].to_vec())
+}
+
+/// Numbers that are not the usual ones.
+const UNUSUAL: [Activation; 5] = [
+    Activation::LeakyRelu { a: 0.3 },
+    Activation::Elu { a: 2.5 },
+    Activation::Celu { a: 0.3 },
+    Activation::SoftShrink { lambda: 0.1 },
+    Activation::Trelu { theta: 0.0 },
+];
+
+/// Every 9,973rd number of 32 bits, and the kinks.
+#[test]
+fn activations_are_within_their_bounds_of_math() {
+    let t = (0..=u32::MAX).step_by(9973).map(f32::from_bits).filter(|t| t.is_finite());
+    let t: Vec<f32> = t.chain([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]).collect();
+    for &activation in Activation::ALL.iter().chain(&UNUSUAL) {
+        let (math, (bound, always)) = (layerloop::math::Activation::from(activation), activation.bound());
+        let [z, slope] = value_and_slope(Isa::best(), activation, &t);
+        let mut worst = [(0.0, 0.0); 2];
+        for ((&t, &z), &slope) in t.iter().zip(&z).zip(&slope) {
+            let (truth, true_slope) = (math.value(t.into()), math.derivative(t.into()));
+            let off = if (f64::from(z) - truth).abs() <= always { 0.0 } else { reference::ulps(z, truth) };
+            let off_slope = (f64::from(slope) - true_slope).abs();
+            for (worst, off) in worst.iter_mut().zip([off, off_slope]) {
+                *worst = if off <= worst.0 { *worst } else { (off, t) };
+            }
+        }
+        assert!(worst[0].0 <= bound && worst[1].0 <= SLOPE, "{activation:?}: {worst:?}, bound {bound}");
+    }
 }
 
 /// The golden case of the design, section 2, by the fast road; `golden.rs` has it by the derivation.

@@ -1,7 +1,8 @@
 //! The vector functions at all 2^32 numbers of 32 bits: within their bounds of the true value, equal on every
 //! instruction set of this processor. Softmax and log-sum-exp are made of these and of IEEE operations alone.
 //!
-//! `cargo run --release -p layerloop-kernels --example exhaustive`: `.ci/scheduled` runs it; `./test` takes a sample.
+//! `cargo run --release -p layerloop-kernels --example exhaustive`, with the names of functions for these alone:
+//! `.ci/scheduled` runs it; `./test` takes a sample.
 
 use std::process::ExitCode;
 use std::thread;
@@ -19,7 +20,9 @@ fn main() -> ExitCode {
     let isas = Isa::available();
     println!("on {}", isas.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "));
     let mut held = true;
-    for function in Function::ALL {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    for function in Function::ALL.into_iter().filter(|f| named.is_empty() || named.iter().any(|name| name == f.name()))
+    {
         let (error, at) = worst_of_all(function, &isas);
         let (name, bound, bits) = (function.name(), function.bound(), at.to_bits());
         println!("{name}: at most {error:.6} ULP, at {at:e} ({bits:#010x}); the bound is {bound}");

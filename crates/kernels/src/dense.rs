@@ -10,7 +10,7 @@ use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{Panel, Panels};
-use crate::pointwise::{Activation, map};
+use crate::pointwise::{self, Activation, Slope, map};
 use crate::sparse::Entries;
 use crate::update::{Part, Update, step};
 
@@ -64,72 +64,61 @@ impl Input<'_> {
     }
 }
 
-/// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`.
+/// z_{i+1} = sigma(W z_i^{;1}) for every row of `z`, and sigma'(t_i) in `slopes` where its [`Slope`] is stored.
 ///
 /// # Shapes
-/// `z`: B x (n_in + 1), the last column 1; `weights`: (n_in + 1) x n_out in panels; `next`: B x n_out.
+/// `z`: B x (n_in + 1), the last column 1; `weights`: (n_in + 1) x n_out in panels; `next` and `slopes`: B x n_out, rows
+/// padded to whole vectors.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, activation: Activation, z: Input, weights: Weights, mut next: RowsMut) {
+///
+/// [`Slope`]: crate::Slope
+pub fn forward(
+    isa: Isa,
+    activation: Activation,
+    z: Input,
+    weights: Weights,
+    mut next: RowsMut,
+    slopes: Option<RowsMut>,
+) {
     for panel in weights.layout.iter() {
         z.times(isa, weights, panel, Activate { activation, out: Window::new(&mut next, panel) });
+    }
+    if !activation.in_tiles() {
+        pointwise::activate(isa, activation, weights.layout.columns(), next, slopes);
     }
 }
 
 /// delta_i = sigma'(t_i) * q_{i+1} with q_{i+1} = W_{i+1}[:, :n]^T delta_{i+1}, for every row of `delta`.
 ///
 /// # Shapes
-/// `delta`: B x n_out of layer i+1; `transposed`: n_out x n in panels; `z` and `out`: B x n, the layer's outputs and
-/// the result.
+/// `delta`: B x n_out of layer i+1; `transposed`: n_out x n in panels; `z` and `out`: B x n, the layer's outputs or, where
+/// they are stored, its slopes, and the result.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed: Weights, z: Rows, mut out: RowsMut) {
+    let in_tiles = activation.in_tiles() || activation.slope() == Slope::Stored;
+    let of_tile = if in_tiles { activation } else { Activation::Identity };
     for panel in transposed.layout.iter() {
-        Input::from(delta).times(
-            isa,
-            transposed,
-            panel,
-            Derivative { activation, z, out: Window::new(&mut out, panel) },
-        );
+        let out = Window::new(&mut out, panel);
+        Input::from(delta).times(isa, transposed, panel, Derivative { activation: of_tile, z, out });
+    }
+    if !in_tiles {
+        pointwise::through(isa, activation, z, transposed.layout.columns(), out);
     }
 }
 
 /// delta_L = sigma'(t_L) * q_{L+1}, in place, for every row: what the last layer's activation does to the loss's gradient.
 ///
 /// # Shapes
-/// `z` and `q`: B x `width`, rows padded to whole vectors.
+/// `z`, the outputs or, where they are stored, the slopes, and `q`: B x `width`, rows padded to whole vectors.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
-    struct Through<'a> {
-        activation: Activation,
-        z: Rows<'a>,
-        width: usize,
-        q: RowsMut<'a>,
-    }
-    impl Kernel for Through<'_> {
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            let rows = self.z.values.chunks_exact(self.z.stride).zip(self.q.values.chunks_exact_mut(self.q.stride));
-            map!(self.activation, derivative, |derivative| for (z, q) in rows {
-                for at in (0..self.width).step_by(LANES) {
-                    let lanes = LANES.min(self.width - at);
-                    let (z, q) = (&z[at..at + LANES], &mut q[at..at + LANES]);
-                    // SAFETY: both have sixteen values.
-                    unsafe {
-                        let delta = simd.mul(derivative(simd, simd.load(z.as_ptr())), simd.load(q.as_ptr()));
-                        simd.store_partial(q.as_mut_ptr(), delta, lanes);
-                    }
-                }
-            });
-        }
-    }
-    assert_eq!(z.count(), q.count(), "rows of outputs and gradients");
-    assert!(width.next_multiple_of(LANES) <= z.stride.min(q.stride), "{width} outputs");
-    isa.run(Through { activation, z, width, q });
+    pointwise::through(isa, activation, z, width, q);
 }
 
 /// Some rows of one panel of a weight matrix: a stretch of memory.
@@ -298,11 +287,11 @@ struct Activate<'a> {
 impl Epilogue for Activate<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, value, |sigma| for h in 0..H {
+        map!(simd, self.activation, value, |sigma, numbers| for h in 0..H {
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
                 let (.., t) = tile.vector(simd, h, v);
-                put(simd, to, v, sigma(simd, t));
+                put(simd, to, v, sigma(simd, numbers, t));
             }
         });
     }
@@ -317,7 +306,7 @@ struct Derivative<'a> {
 impl Epilogue for Derivative<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(self.activation, derivative, |derivative| for h in 0..H {
+        map!(simd, self.activation, derivative, |derivative, numbers| for h in 0..H {
             let at = (tile.row + h) * self.z.stride + self.out.panel.column + tile.column;
             let z = &self.z.values[at..at + V * LANES];
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
@@ -325,7 +314,7 @@ impl Epilogue for Derivative<'_> {
                 let (.., q) = tile.vector(simd, h, v);
                 // SAFETY: `z` has V vectors.
                 let z = unsafe { simd.load(z.as_ptr().add(v * LANES)) };
-                put(simd, to, v, simd.mul(derivative(simd, z), q));
+                put(simd, to, v, simd.mul(derivative(simd, numbers, z), q));
             }
         });
     }
@@ -426,7 +415,7 @@ mod tests {
                 let mut next = Matrix::zeros(batch, outputs);
                 let stride = next.stride();
                 let out = RowsMut { values: next.values_mut(), stride };
-                forward(isa, Activation::Identity, z_rows.head(batch).into(), all(&weights, layout), out);
+                forward(isa, Activation::Identity, z_rows.head(batch).into(), all(&weights, layout), out, None);
                 let want = reference::product(batch, inputs, outputs, &z, &w);
                 assert_eq!(bits(&unpadded(&next, outputs)), bits(&want), "forward, {case}");
 
@@ -495,7 +484,7 @@ mod tests {
         let mut next = Matrix::zeros(batch, outputs);
         let stride = next.stride();
         let out = RowsMut { values: next.values_mut(), stride };
-        forward(isa, Activation::Tanh, z, all(&weights, layout), out);
+        forward(isa, Activation::Tanh, z, all(&weights, layout), out, None);
 
         let delta = matrix(batch, outputs, &plain(batch * outputs, 5));
         let mut gradient = vec![0.0; layout.len()];
@@ -563,7 +552,7 @@ mod tests {
             let mut next = matrix(5, 11, &[1.0; 55]);
             let stride = next.stride();
             let out = RowsMut { values: next.values_mut(), stride };
-            forward(isa, Activation::Sigmoid, z.head(5).into(), all(&weights, Panels::new(3, 10)), out);
+            forward(isa, Activation::Sigmoid, z.head(5).into(), all(&weights, Panels::new(3, 10)), out, None);
             assert!(next.values().chunks(stride).all(|row| row[10] == 1.0 && row[11..].iter().all(|&x| x == 0.0)));
         }
     }

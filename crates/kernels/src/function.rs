@@ -1,4 +1,4 @@
-//! exp, ln, sigmoid and tanh on sixteen lanes: polynomials of IEEE operations, the same bits on every path.
+//! exp, ln, sigmoid, tanh and their kin on sixteen lanes: polynomials of IEEE operations, the same bits on every path.
 //!
 //! The coefficients are minimax fits (Remez exchange on the weighted error) over the reduced range, in the scheme of
 //! W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.
@@ -16,11 +16,18 @@ pub enum Function {
     Sigmoid,
     /// (e^t - e^{-t}) / (e^t + e^{-t})
     Tanh,
+    /// e^x - 1, to its last place where x is small too.
+    Expm1,
+    /// ln(1 + x), of numbers from 0 to 1.
+    Ln1p,
+    /// Phi(t), the probability that a standard normal number is at most t.
+    NormalCdf,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Self; 4] = [Self::Exp, Self::Ln, Self::Sigmoid, Self::Tanh];
+    pub const ALL: [Self; 7] =
+        [Self::Exp, Self::Ln, Self::Sigmoid, Self::Tanh, Self::Expm1, Self::Ln1p, Self::NormalCdf];
 
     /// Its name.
     #[must_use]
@@ -30,6 +37,9 @@ impl Function {
             Self::Ln => "ln",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
+            Self::Expm1 => "expm1",
+            Self::Ln1p => "ln_1p",
+            Self::NormalCdf => "normal_cdf",
         }
     }
 
@@ -42,13 +52,20 @@ impl Function {
             Self::Ln => 1.0,
             Self::Sigmoid => 2.5,
             Self::Tanh => 2.0,
+            Self::Expm1 => 2.0,
+            Self::Ln1p => 1.5,
+            Self::NormalCdf => 5.7,
         }
     }
 
     /// Whether the bound speaks of `x`. A NaN gives a NaN.
     #[must_use]
     pub fn takes(self, x: f32) -> bool {
-        self != Self::Ln || x.is_nan() || x.is_normal() && x > 0.0
+        match self {
+            Self::Ln => x.is_nan() || x.is_normal() && x > 0.0,
+            Self::Ln1p => x.is_nan() || (0.0..=1.0).contains(&x),
+            _ => true,
+        }
     }
 }
 
@@ -74,19 +91,22 @@ pub fn apply(isa: Isa, function: Function, values: &mut [f32]) {
                 Function::Ln => each!(ln),
                 Function::Sigmoid => each!(sigmoid),
                 Function::Tanh => each!(tanh),
+                Function::Expm1 => each!(expm1),
+                Function::Ln1p => each!(ln_1p),
+                Function::NormalCdf => each!(normal_cdf),
             }
         }
     }
     isa.run(Apply(function, values));
 }
 
-const LN_2: f32 = std::f32::consts::LN_2;
+pub(crate) const LN_2: f32 = std::f32::consts::LN_2;
 /// ln 2 minus its f32.
 const LN_2_REST: f32 = -1.904_654_2e-9;
 
 /// c_0 + c_1 x + c_2 x^2 + ...
 #[inline(always)]
-fn polynomial<S: Simd, const N: usize>(simd: S, x: S::F32s, c: [f32; N]) -> S::F32s {
+pub(crate) fn polynomial<S: Simd, const N: usize>(simd: S, x: S::F32s, c: [f32; N]) -> S::F32s {
     let mut sum = simd.splat(c[N - 1]);
     for &c in c[..N - 1].iter().rev() {
         sum = simd.mul_add(sum, x, simd.splat(c));
@@ -94,17 +114,42 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::F32s, c: [f32; N]) -> S::F
     sum
 }
 
-/// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2; within 1.02 ULP.
+/// n and e^r - 1, where x = n ln 2 + r with n = round(x / ln 2) and |r| <= ln 2 / 2.
+///
+/// Past the bounds of x the exponential is 0 or infinite; a NaN passes through both, being their second operand.
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
-    // Past these bounds the result is 0 or infinite; a NaN passes through both, being their second operand.
+fn reduced<S: Simd>(simd: S, x: S::F32s) -> (S::F32s, S::F32s) {
     let x = simd.min(simd.splat(89.0), simd.max(simd.splat(-104.0), x));
     let n = simd.round(simd.mul(x, simd.splat(std::f32::consts::LOG2_E)));
     let r = simd.mul_add(n, simd.splat(-LN_2), x);
     let r = simd.mul_add(n, simd.splat(-LN_2_REST), r);
     let rest = polynomial(simd, r, [0.499_999_94, 0.166_665_2, 0.041_668_393, 0.008_368_781, 0.001_381_446_7]);
-    let power = simd.mul_add(simd.mul(r, r), rest, r);
+    (n, simd.mul_add(simd.mul(r, r), rest, r))
+}
+
+/// e^x = 2^n e^r; within 1.02 ULP.
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    let (n, power) = reduced(simd, x);
     simd.scale(simd.add(power, simd.splat(1.0)), n)
+}
+
+/// e^x - 1; within 2 ULP.
+#[inline(always)]
+pub(crate) fn expm1<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    exp_and_expm1(simd, x).1
+}
+
+/// e^x and e^x - 1 = 2^n (e^r - 1) + (2^n - 1), neither of which has lost a place to the other.
+#[inline(always)]
+pub(crate) fn exp_and_expm1<S: Simd>(simd: S, x: S::F32s) -> (S::F32s, S::F32s) {
+    let (n, power) = reduced(simd, x);
+    let (half, one) = (simd.splat(0.5), simd.splat(1.0));
+    // Half of it and then twice that, since 2^n may be infinite where e^x is not.
+    let scale = simd.scale(half, n);
+    let sum = simd.mul_add(scale, power, simd.sub(scale, half));
+    let far = simd.add(sum, sum);
+    (simd.scale(simd.add(power, one), n), simd.select_gt(simd.abs(n), half, far, power))
 }
 
 /// ln x = e ln 2 + ln(1 + f) for positive normal x = 2^e (1 + f), NaN for a NaN; within 1 ULP.
@@ -120,6 +165,16 @@ pub(crate) fn ln<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
     let bend = simd.mul_add(e, simd.splat(-LN_2_REST), simd.mul(s, simd.sub(f, series)));
     let result = simd.mul_add(e, simd.splat(LN_2), simd.sub(f, bend));
     simd.mul_add(x, simd.splat(0.0), result) // the bits of a NaN are no number; this adds 0 to all others
+}
+
+/// ln(1 + x) for x from 0 to 1, NaN for a NaN; within 1.5 ULP. As [`ln`], with f = x.
+#[inline(always)]
+pub(crate) fn ln_1p<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    let s = simd.div(x, simd.add(x, simd.splat(2.0)));
+    let s2 = simd.mul(s, s);
+    let series =
+        simd.mul(s2, polynomial(simd, s2, [0.666_666_75, 0.399_988_9, 0.286_165_95, 0.214_307_41, 0.242_895_57]));
+    simd.sub(x, simd.mul(s, simd.sub(x, series)))
 }
 
 /// 1 / (1 + e^{-t}), for negative t as e^t / (1 + e^t), so that no exponential overflows; within 2.5 ULP.
@@ -140,6 +195,58 @@ pub(crate) fn tanh<S: Simd>(simd: S, t: S::F32s) -> S::F32s {
     let power = exp(simd, simd.add(size, size));
     let far = simd.sub(one, simd.div(simd.splat(2.0), simd.add(power, one)));
     simd.copysign(simd.select_gt(size, simd.splat(0.625), far, near), t)
+}
+
+/// e^{-2y} and tanh y = (1 - e^{-2y}) / (1 + e^{-2y}) for y >= 0; tanh y within 3 ULP.
+#[inline(always)]
+pub(crate) fn decay_and_tanh<S: Simd>(simd: S, y: S::F32s) -> (S::F32s, S::F32s) {
+    let (decay, minus) = exp_and_expm1(simd, simd.mul(simd.splat(-2.0), y));
+    (decay, simd.div(simd.sub(simd.splat(0.0), minus), simd.add(simd.splat(1.0), decay)))
+}
+
+/// Past this, e^{-y^2 / 2} is 0.
+const NORMAL_END: f32 = 20.0;
+
+/// The polynomial of [`normal_tail`].
+const MILLS: [f32; 11] = [
+    0.729_083_7,
+    -0.509_332,
+    0.230_017_7,
+    -0.047_262_687,
+    -0.010_462_521,
+    0.006_969_302_4,
+    0.001_024_784,
+    -0.001_032_523_9,
+    -0.000_244_754_66,
+    0.000_131_253_76,
+    0.000_054_455_017,
+];
+
+/// e^{-y^2 / 2} and R(y), whose product is Phi(-y), for y >= 0.
+///
+/// R(y) (y + 3) is a polynomial in (y - 3) / (y + 3), which takes all y >= 0 to numbers between -1 and 1: M. Shepherd
+/// and J. Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Math. Comp. 36, 1981.
+#[inline(always)]
+pub(crate) fn normal_tail<S: Simd>(simd: S, y: S::F32s) -> (S::F32s, S::F32s) {
+    let y = simd.min(simd.splat(NORMAL_END), y);
+    let square = simd.mul(y, y);
+    let minus = simd.sub(simd.splat(0.0), square);
+    let rest = simd.mul_add(y, y, minus); // of the square, whose last place would be 98 of the result's
+    let bell = exp(simd, simd.mul(simd.splat(0.5), minus));
+    let bell = simd.mul_add(simd.mul(bell, simd.splat(-0.5)), rest, bell);
+    let three = simd.splat(3.0);
+    let inverse = simd.div(simd.splat(1.0), simd.add(y, three));
+    let u = simd.mul(simd.sub(y, three), inverse);
+    let ratio = polynomial(simd, u, MILLS);
+    (bell, simd.mul(ratio, inverse))
+}
+
+/// Phi(t); within 5.7 ULP.
+#[inline(always)]
+pub(crate) fn normal_cdf<S: Simd>(simd: S, t: S::F32s) -> S::F32s {
+    let (bell, ratio) = normal_tail(simd, simd.abs(t));
+    let tail = simd.mul(bell, ratio);
+    simd.select_gt(t, simd.splat(0.0), simd.sub(simd.splat(1.0), tail), tail)
 }
 
 #[cfg(test)]

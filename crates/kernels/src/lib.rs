@@ -3,7 +3,7 @@
 //! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
-//! - [`mod@function`]: exp, ln, sigmoid, tanh, with their bounds.
+//! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
 //! - [`softmax`]: both output maps, fused with cross-entropy.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
@@ -36,7 +36,7 @@ pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
-pub use pointwise::Activation;
+pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{Csr, Entries};
 pub use team::{Block, Cuts, Team};
 pub use update::{Part, Update, update};

@@ -52,7 +52,7 @@ pub struct LayerCheck {
     pub parameters: usize,
     /// Number of its parameters whose difference was measured and compared.
     pub measured: usize,
-    /// Number of those that were drawn but left out: the step would have carried some relu across its kink.
+    /// Number of those that were drawn but left out: the step would have carried some activation across a kink.
     pub at_kinks: usize,
     /// Largest error of the fast road against the derivation, relative to the layer's largest derivative.
     pub fast_vs_math: f64,
@@ -85,8 +85,8 @@ impl GradientCheck {
 ///
 /// # Numerics
 /// Differences are taken of all parameters of a network of up to 1,000; of a larger one, of 64 a layer, one drawn from
-/// each 64th of it, always the same. A parameter whose step changes the side of a relu, whose difference would mean
-/// nothing, is left out and counted. An error that is not a number counts as infinite.
+/// each 64th of it, always the same. A parameter whose step carries an activation across a kink, whose difference would
+/// mean nothing, is left out and counted. An error that is not a number counts as infinite.
 ///
 /// # Example
 /// ```
@@ -130,7 +130,9 @@ pub fn check_gradients(network: &Network, data: &Dataset, threads: usize) -> Res
     })
 }
 
-/// A small random network with a layer of every activation, and 8 random rows for it: something to check.
+/// A small random network with layers of identity, sigmoid, tanh and relu, and 8 random rows for it: something to check.
+///
+/// Twenty-four layers, one of each activation, would leave of a gradient only its rounding errors.
 ///
 /// # Errors
 /// None; the specification is legal.
@@ -143,7 +145,7 @@ pub fn check_gradients(network: &Network, data: &Dataset, threads: usize) -> Res
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn specimen(seed: u64) -> Result<(Network, Dataset)> {
-    let hidden = Activation::ALL.iter().fold(Spec::new(5), |spec, &activation| spec.layer(6, activation));
+    let hidden = Activation::ALL[..4].iter().fold(Spec::new(5), |spec, &activation| spec.layer(6, activation));
     let network = Network::new(&hidden.layer(3, Activation::Identity).output(Output::ReferenceSoftmax), seed)?;
     let mut stream = Stream::new(seed, "specimen", 0);
     let x = (0..8 * 5).map(|_| 2.0 * stream.uniform() - 1.0).collect();
@@ -191,7 +193,7 @@ impl Differences {
         Ok(Self { network, samples, steps })
     }
 
-    /// The derivative by parameter `j` of layer `i`; none where the step carries some relu across its kink.
+    /// The derivative by parameter `j` of layer `i`; none where the step carries some activation across a kink.
     fn measure(&mut self, i: usize, j: usize) -> Result<Option<f64>> {
         let (w, h) = (self.network.w_mut(i)[j], self.steps[i][j % self.steps[i].len()]);
         let (above, below) = (w + h, w - h);
@@ -201,15 +203,16 @@ impl Differences {
         Ok((sides_above == sides_below).then(|| (f_above - f_below) / (above - below)))
     }
 
-    /// The loss with parameter `j` of layer `i` at `w`, and for each relu of each sample whether it is on.
+    /// The loss with parameter `j` of layer `i` at `w`, and for each kink of each t_i of each sample whether t_i is past it.
     fn at(&mut self, i: usize, j: usize, w: f64) -> Result<(f64, Vec<bool>)> {
         self.network.w_mut(i)[j] = w;
         let (mut loss, mut sides) = (0.0, vec![]);
         for (x, y) in &self.samples {
             let forward = self.network.forward(x, y)?;
-            let relus = self.network.layers().iter().zip(forward.t());
-            let relus = relus.filter(|(layer, _)| layer.activation() == math::Activation::Relu);
-            sides.extend(relus.flat_map(|(_, t)| t).map(|&t| t > 0.0));
+            for (layer, t) in self.network.layers().iter().zip(forward.t()) {
+                let joints = layer.activation().joints();
+                sides.extend(joints.iter().flat_map(|joint| t.iter().map(move |t| t > joint)));
+            }
             loss += forward.loss();
         }
         Ok((loss / self.samples.len() as f64, sides))

@@ -1,13 +1,42 @@
 //! sigma and, right beside it, sigma'.
 
+use std::f64::consts::{LN_2, PI, SQRT_2};
+
 /// The function sigma that a layer applies to every component of `t_i`.
 ///
 /// ```text
-/// identity   sigma(t) = t                  sigma'(t) = 1
-/// sigmoid    sigma(t) = 1 / (1 + e^{-t})   sigma'(t) = sigma(t) (1 - sigma(t))
-/// tanh       sigma(t) = tanh(t)            sigma'(t) = 1 - tanh(t)^2
-/// relu       sigma(t) = max(t, 0)          sigma'(t) = 1 if t > 0, else 0
+/// identity     sigma(t) = t                           sigma'(t) = 1
+/// sigmoid      sigma(t) = 1 / (1 + e^{-t})            sigma'(t) = sigma(t) (1 - sigma(t))
+/// tanh         sigma(t) = tanh(t)                     sigma'(t) = 1 - tanh(t)^2
+/// relu         sigma(t) = max(t, 0)                   sigma'(t) = 1 if t > 0, else 0
+/// hardsigmoid  sigma(t) = min(max(t + 3, 0), 6) / 6   sigma'(t) = 1/6 if -3 < t < 3, else 0
+/// logsigmoid   sigma(t) = -ln(1 + e^{-t})             sigma'(t) = 1 / (1 + e^t)
+/// hardtanh     sigma(t) = min(max(t, -1), 1)          sigma'(t) = 1 if -1 < t < 1, else 0
+/// relu6        sigma(t) = min(max(t, 0), 6)           sigma'(t) = 1 if 0 < t < 6, else 0
+/// leakyrelu    sigma(t) = t if t > 0, else a t        sigma'(t) = 1 if t > 0, else a
+/// elu          ... else a (e^t - 1)                   sigma'(t) = 1 if t > 0, else a e^t
+/// celu         ... else a (e^{t/a} - 1)               sigma'(t) = 1 if t > 0, else e^{t/a}
+/// selu         scale elu(t), a and scale two numbers  sigma'(t) = scale elu'(t)
+/// gelu         sigma(t) = t Phi(t)                    sigma'(t) = Phi(t) + t phi(t)
+/// gelu-tanh    sigma(t) = t S(s(t))                   sigma'(t) = S(s) + t S(s) S(-s) s'
+/// swish        sigma(t) = t S(t)                      sigma'(t) = S(t) + t S(t) S(-t)
+/// hardswish    sigma(t) = t hardsigmoid(t)            sigma'(t) = 0 if t <= -3, 1 if t > 3, else t/3 + 1/2
+/// mish         sigma(t) = t tanh(ln(1 + e^t))         sigma'(t) = tanh(..) + t (1 - tanh(..)^2) S(t)
+/// softplus     sigma(t) = ln(1 + e^t)                 sigma'(t) = S(t)
+/// softsign     sigma(t) = t / (1 + |t|)               sigma'(t) = 1 / (1 + |t|)^2
+/// softshrink   t - lambda, 0 or t + lambda            sigma'(t) = 1 if |t| > lambda, else 0
+/// tanhshrink   sigma(t) = t - tanh(t)                 sigma'(t) = tanh(t)^2
+/// logcosh      sigma(t) = ln(cosh(t))                 sigma'(t) = tanh(t)
+/// trelu        sigma(t) = t if t > theta, else 0      sigma'(t) = 1 if t > theta, else 0
+/// lisht        sigma(t) = t tanh(t)                   sigma'(t) = tanh(t) + t (1 - tanh(t)^2)
 /// ```
+///
+/// S is the sigmoid, Phi the distribution function of the standard normal and phi its density,
+/// s(t) = sqrt(8/pi) (t + 0.044715 t^3).
+///
+/// # Source
+///
+/// The definitions are those of PyTorch (torch.nn.functional) and of Flux.jl (NNlib.jl, activations.jl).
 ///
 /// # Example
 ///
@@ -15,8 +44,9 @@
 /// # use layerloop::math::Activation;
 /// assert_eq!(Activation::Sigmoid.value(0.0), 0.5);
 /// assert_eq!(Activation::Sigmoid.derivative(0.0), 0.25);
+/// assert_eq!(Activation::LeakyRelu { a: 0.25 }.value(-2.0), -0.5);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// The layer stays affine; the default of the last one.
     Identity,
@@ -26,17 +56,101 @@ pub enum Activation {
     Tanh,
     /// The positive part.
     Relu,
+    /// The sigmoid in three straight pieces.
+    HardSigmoid,
+    /// The logarithm of the sigmoid.
+    LogSigmoid,
+    /// The hyperbolic tangent in three straight pieces.
+    HardTanh,
+    /// The positive part, up to 6.
+    Relu6,
+    /// The positive part and a little of the negative one.
+    LeakyRelu {
+        /// The slope below 0.
+        a: f64,
+    },
+    /// The exponential linear unit.
+    Elu {
+        /// Minus the limit at -infinity.
+        a: f64,
+    },
+    /// The exponential linear unit whose slope has no jump.
+    Celu {
+        /// Minus the limit at -infinity.
+        a: f64,
+    },
+    /// The exponential linear unit that keeps mean 0 and variance 1.
+    Selu,
+    /// The Gaussian error linear unit.
+    Gelu,
+    /// Its approximation by a tanh.
+    GeluTanh,
+    /// t times its sigmoid.
+    Swish,
+    /// t times its hardsigmoid.
+    HardSwish,
+    /// t times the tanh of its softplus.
+    Mish,
+    /// The smooth positive part.
+    Softplus,
+    /// Onto (-1, 1), with long tails.
+    Softsign,
+    /// Nearer to 0 by lambda.
+    SoftShrink {
+        /// Half the width of what becomes 0.
+        lambda: f64,
+    },
+    /// What the hyperbolic tangent takes away.
+    TanhShrink,
+    /// The logarithm of the hyperbolic cosine.
+    LogCosh,
+    /// What is above theta.
+    Trelu {
+        /// Where it begins.
+        theta: f64,
+    },
+    /// t times its hyperbolic tangent.
+    Lisht,
 }
 
+/// What makes mean 0 and variance 1 a fixed point of selu: Klambauer et al. 2017, equation 14.
+const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
+
 impl Activation {
-    /// Every activation there is.
-    pub const ALL: [Self; 4] = [Self::Identity, Self::Sigmoid, Self::Tanh, Self::Relu];
+    /// Every activation there is, its numbers at their usual values.
+    pub const ALL: [Self; 24] = [
+        Self::Identity,
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Relu,
+        Self::HardSigmoid,
+        Self::LogSigmoid,
+        Self::HardTanh,
+        Self::Relu6,
+        Self::LeakyRelu { a: 0.01 },
+        Self::Elu { a: 1.0 },
+        Self::Celu { a: 1.0 },
+        Self::Selu,
+        Self::Gelu,
+        Self::GeluTanh,
+        Self::Swish,
+        Self::HardSwish,
+        Self::Mish,
+        Self::Softplus,
+        Self::Softsign,
+        Self::SoftShrink { lambda: 0.5 },
+        Self::TanhShrink,
+        Self::LogCosh,
+        Self::Trelu { theta: 1.0 },
+        Self::Lisht,
+    ];
 
     /// sigma(t).
     ///
     /// # Numerics
     ///
-    /// The sigmoid only ever takes the exponential of a number that is not positive, so nothing overflows.
+    /// Exponentials are only ever taken of numbers that are not positive, so nothing overflows, and where two terms
+    /// would cancel another form stands in: the series of t - tanh(t) near 0, ln(cosh(t)) as ln(1 + sinh(t)^2) / 2.
     #[doc(alias = "sigma")]
     pub fn value(self, t: f64) -> f64 {
         match self {
@@ -45,6 +159,32 @@ impl Activation {
             Self::Sigmoid => 1.0 / (1.0 + (-t).exp()),
             Self::Tanh => t.tanh(),
             Self::Relu => t.max(0.0),
+            Self::HardSigmoid => (t + 3.0).clamp(0.0, 6.0) / 6.0,
+            Self::LogSigmoid => -Self::Softplus.value(-t),
+            Self::HardTanh => t.clamp(-1.0, 1.0),
+            Self::Relu6 => t.clamp(0.0, 6.0),
+            Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } if t > 0.0 => t,
+            Self::LeakyRelu { a } => a * t,
+            Self::Elu { a } => a * t.exp_m1(),
+            Self::Celu { a } => a * (t / a).exp_m1(),
+            Self::Selu => SELU[0] * Self::Elu { a: SELU[1] }.value(t),
+            Self::Gelu => t * normal_cdf(t),
+            Self::GeluTanh => t * Self::Sigmoid.value(gelu_s(t).0),
+            Self::Swish => t * Self::Sigmoid.value(t),
+            Self::HardSwish => t * Self::HardSigmoid.value(t),
+            Self::Mish => t * tanh_softplus(t),
+            Self::Softplus => t.max(0.0) + (-t.abs()).exp().ln_1p(),
+            Self::Softsign => t / (1.0 + t.abs()),
+            Self::SoftShrink { lambda } => t - t.clamp(-lambda, lambda),
+            Self::TanhShrink if t.abs() < 0.1 => {
+                let s = t * t;
+                t * s * (1.0 / 3.0 - s * (2.0 / 15.0 - s * (17.0 / 315.0 - s * 62.0 / 2835.0)))
+            }
+            Self::TanhShrink => t - t.tanh(),
+            Self::LogCosh if t.abs() < 1.0 => 0.5 * t.sinh().powi(2).ln_1p(),
+            Self::LogCosh => t.abs() - LN_2 + (-2.0 * t.abs()).exp().ln_1p(),
+            Self::Trelu { theta } => t * f64::from(t > theta),
+            Self::Lisht => t * t.tanh(),
         }
     }
 
@@ -52,17 +192,76 @@ impl Activation {
     ///
     /// # Numerics
     ///
-    /// Relu has no derivative at 0; there it is 0. The sigmoid's 1 - sigma(t) is taken as sigma(-t), which cancels
-    /// nothing.
+    /// At a kink it is the slope of the flat side, or, where neither side is flat, of the left one. The sigmoid's
+    /// 1 - sigma(t) is taken as sigma(-t), which cancels nothing.
     #[doc(alias = "sigma_prime")]
     pub fn derivative(self, t: f64) -> f64 {
+        let sigmoid = |t| Self::Sigmoid.value(t);
         match self {
             Self::Identity => 1.0,
             Self::Sigmoid => self.value(t) * self.value(-t),
             Self::Tanh => 1.0 - t.tanh().powi(2),
             Self::Relu => f64::from(t > 0.0),
+            Self::HardSigmoid => f64::from(t > -3.0 && t < 3.0) / 6.0,
+            Self::LogSigmoid => sigmoid(-t),
+            Self::HardTanh => f64::from(t > -1.0 && t < 1.0),
+            Self::Relu6 => f64::from(t > 0.0 && t < 6.0),
+            Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } if t > 0.0 => 1.0,
+            Self::LeakyRelu { a } => a,
+            Self::Elu { a } => a * t.exp(),
+            Self::Celu { a } => (t / a).exp(),
+            Self::Selu => SELU[0] * Self::Elu { a: SELU[1] }.derivative(t),
+            Self::Gelu => normal_cdf(t) + t * (-t * t / 2.0).exp() / (2.0 * PI).sqrt(),
+            Self::GeluTanh => {
+                let (s, slope) = gelu_s(t);
+                sigmoid(s) + t * sigmoid(s) * sigmoid(-s) * slope
+            }
+            Self::Swish => sigmoid(t) + t * sigmoid(t) * sigmoid(-t),
+            Self::HardSwish if t <= -3.0 => 0.0,
+            Self::HardSwish if t > 3.0 => 1.0,
+            Self::HardSwish => t / 3.0 + 0.5,
+            Self::Mish => tanh_softplus(t) + t * (1.0 - tanh_softplus(t).powi(2)) * sigmoid(t),
+            Self::Softplus => sigmoid(t),
+            Self::Softsign => (1.0 + t.abs()).powi(-2),
+            Self::SoftShrink { lambda } => f64::from(t.abs() > lambda),
+            Self::TanhShrink => t.tanh().powi(2),
+            Self::LogCosh => t.tanh(),
+            Self::Trelu { theta } => f64::from(t > theta),
+            Self::Lisht => t.tanh() + t * (1.0 - t.tanh().powi(2)),
         }
     }
+
+    /// Where sigma is joined from two functions, ascending: its kinks, and where only a higher derivative jumps.
+    pub fn joints(self) -> Vec<f64> {
+        match self {
+            Self::Relu | Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } => vec![0.0],
+            Self::Selu | Self::Softsign => vec![0.0],
+            Self::HardSigmoid | Self::HardSwish => vec![-3.0, 3.0],
+            Self::HardTanh => vec![-1.0, 1.0],
+            Self::Relu6 => vec![0.0, 6.0],
+            Self::SoftShrink { lambda } => vec![-lambda, lambda],
+            Self::Trelu { theta } => vec![theta],
+            Self::Identity | Self::Sigmoid | Self::LogSigmoid | Self::Softplus | Self::Tanh => vec![],
+            Self::Gelu | Self::GeluTanh | Self::Swish | Self::Mish => vec![],
+            Self::TanhShrink | Self::LogCosh | Self::Lisht => vec![],
+        }
+    }
+}
+
+/// Phi(t) = erfc(-t / sqrt 2) / 2, which keeps its digits for negative t.
+fn normal_cdf(t: f64) -> f64 {
+    libm::erfc(-t / SQRT_2) / 2.0
+}
+
+/// s(t) = sqrt(8/pi) (t + 0.044715 t^3), and s'(t): (1 + tanh(s/2)) / 2 is the sigmoid of s.
+fn gelu_s(t: f64) -> (f64, f64) {
+    let scale = (8.0 / PI).sqrt();
+    (scale * (t + 0.044_715 * t.powi(3)), scale * (1.0 + 3.0 * 0.044_715 * t * t))
+}
+
+/// tanh(ln(1 + e^t)), whose argument keeps its digits where e^t is small.
+fn tanh_softplus(t: f64) -> f64 {
+    Activation::Softplus.value(t).tanh()
 }
 
 #[cfg(test)]
@@ -73,16 +272,30 @@ mod tests {
     #[test]
     fn the_derivative_is_the_slope_of_the_value() {
         for sigma in Activation::ALL {
-            for t in [-6.0, -1.5, -0.1, 0.1, 1.5, 6.0] {
+            for t in [-6.5, -1.5, -0.1, 0.1, 1.5, 6.5] {
                 let found = check_gradient(|t| sigma.value(t[0]), &[t], &[sigma.derivative(t)], STEP).unwrap();
                 assert!(found.relative_error < 1e-6, "{sigma:?} at {t}: {found:?}");
             }
         }
-        assert_eq!(Activation::Relu.derivative(0.0), 0.0);
     }
 
     #[test]
-    fn the_sigmoid_never_overflows() {
+    fn at_a_kink_the_derivative_is_that_of_the_flat_or_left_side() {
+        for sigma in Activation::ALL {
+            for t in sigma.joints() {
+                let [left, right] = [t - 1e-9, t + 1e-9].map(|t| sigma.derivative(t));
+                let want = if right == 0.0 { right } else { left };
+                assert!((sigma.derivative(t) - want).abs() < 1e-8, "{sigma:?} at {t}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        for sigma in Activation::ALL {
+            assert!([-1000.0, 1000.0].iter().all(|&t| sigma.value(t).is_finite()), "{sigma:?}");
+            assert!([-1000.0, 1000.0].iter().all(|&t| sigma.derivative(t).is_finite()), "{sigma:?}");
+        }
         let sigma = Activation::Sigmoid;
         assert_eq!((sigma.value(-1000.0), sigma.value(1000.0)), (0.0, 1.0));
         assert_eq!((sigma.derivative(-1000.0), sigma.derivative(1000.0)), (0.0, 0.0));

@@ -208,6 +208,14 @@ mod tests {
         })
     }
 
+    /// Whether a step of a difference may carry some t_i across a kink or, of trelu, a jump.
+    fn near_a_joint(forward: &Forward) -> bool {
+        let near = |(layer, t): (&Layer, &Vec<f64>)| {
+            layer.activation().joints().iter().any(|joint| t.iter().any(|t| (t - joint).abs() < 1e-4))
+        };
+        forward.network.layers().iter().zip(forward.t()).any(near)
+    }
+
     #[test]
     fn both_ways_back_agree_with_each_other_and_with_central_differences() {
         for (network, x, y) in table() {
@@ -215,6 +223,9 @@ mod tests {
             let closed = forward.backward_closed_form().unwrap();
             let d = difference(&closed, &forward.backward_by_jacobians().unwrap());
             assert!(d < 1e-12, "{d:e} for {network:?}");
+            if near_a_joint(&forward) {
+                continue; // a difference across a jump means nothing
+            }
             for found in check_network(&network, &x, &y, &closed.gradient(), STEP).unwrap() {
                 assert!(found.relative_error < 1e-5, "{found:?} for {network:?}");
             }

@@ -197,13 +197,15 @@ pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places,
     let last = layers.len() - 1;
     // z_{L+1} = sigma(t_L)
     if layers[last].activation != Activation::Identity {
-        let ([delta], [z]) = block.write([places.delta(last)], [places.z(last + 1)]);
+        let z = places.slopes_or_z(last, layers[last].activation);
+        let ([delta], [z]) = block.write([places.delta(last)], [z]);
         dense::through_activation(isa, layers[last].activation, z, layers[last].width, delta);
     }
     for i in (1..layers.len()).rev() {
         // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
         let transposed = plan.transposed(i);
-        let ([below], [delta, z]) = block.write([places.delta(i - 1)], [places.delta(i), places.z(i)]);
+        let z = places.slopes_or_z(i - 1, layers[i - 1].activation);
+        let ([below], [delta, z]) = block.write([places.delta(i - 1)], [places.delta(i), z]);
         dense::input_gradient(isa, layers[i - 1].activation, delta, transposed, z, below);
     }
 }

@@ -37,10 +37,19 @@ pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, intake: &Intake
         gather::rows(isa, batch.source, &intake.columns, intake.marks_wanted(), [batch.rows, batch.next], x);
     }
     for (i, layer) in network.spec().layers.iter().enumerate() {
-        let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);
+        let (next, slopes, z) = match places.slopes(i, layer.activation) {
+            None => {
+                let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);
+                (next, None, z)
+            }
+            Some(slopes) => {
+                let ([next, slopes], [z]) = block.write([places.z(i + 1), slopes], [places.z(i)]);
+                (next, Some(slopes), z)
+            }
+        };
         let z = if i == 0 { intake.by_rows(batch, z) } else { z.into() };
         let weights = Weights { values: network.parameters.layer(i), layout: network.parameters.layers[i].layout };
-        dense::forward(isa, layer.activation, z, weights, next);
+        dense::forward(isa, layer.activation, z, weights, next, slopes);
     }
 }
 

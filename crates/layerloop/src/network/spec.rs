@@ -57,12 +57,18 @@ choices! {
 }
 
 impl Init {
-    /// The customary start for an activation: Kaiming for relu, Glorot for all others.
+    /// The customary start for an activation: Kaiming for relu and those of its shape, Glorot for all others.
     #[must_use]
     pub fn usual(activation: Activation) -> Self {
         match activation {
-            Activation::Relu => Self::KaimingUniform,
-            Activation::Identity | Activation::Sigmoid | Activation::Tanh => Self::GlorotUniform,
+            Activation::Relu | Activation::Relu6 | Activation::LeakyRelu { .. } | Activation::Trelu { .. } => {
+                Self::KaimingUniform
+            }
+            Activation::Elu { .. } | Activation::Celu { .. } | Activation::Gelu | Activation::GeluTanh => {
+                Self::KaimingUniform
+            }
+            Activation::Swish | Activation::HardSwish | Activation::Mish => Self::KaimingUniform,
+            _ => Self::GlorotUniform,
         }
     }
 }

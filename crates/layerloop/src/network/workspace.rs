@@ -1,12 +1,12 @@
 //! The memory of a pass over a batch, built once: after that nothing is allocated.
 
-use layerloop_kernels::Matrix;
+use layerloop_kernels::{Activation, Matrix, Slope};
 
 use super::Spec;
 use super::intake::Intake;
 
-/// Row-matrices of one batch, in the order in which the passes fill them: z_1 ... z_{L+1}, the losses, and the
-/// deltas from the last layer to the first.
+/// Row-matrices of one batch: z_1 ... z_{L+1}, the losses, the deltas from the last layer to the first, and the slopes
+/// of the layers whose activation stores them.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -20,6 +20,7 @@ pub(crate) struct Workspace {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places {
     layers: usize,
+    reach: Reach,
 }
 
 impl Places {
@@ -37,6 +38,17 @@ impl Places {
     /// delta of layer i, counted from 0: B x n_out.
     pub(crate) fn delta(self, i: usize) -> usize {
         2 * self.layers + 1 - i
+    }
+
+    /// sigma'(t) of layer i, counted from 0, where a way back will want it and its activation stores it: B x n_out.
+    pub(crate) fn slopes(self, i: usize, activation: Activation) -> Option<usize> {
+        let stored = self.reach == Reach::Gradient && activation.slope() == Slope::Stored;
+        stored.then_some(2 * self.layers + 2 + i)
+    }
+
+    /// From what the way back takes sigma'(t) of layer i, counted from 0: its slopes, or its outputs.
+    pub(crate) fn slopes_or_z(self, i: usize, activation: Activation) -> usize {
+        self.slopes(i, activation).unwrap_or(self.z(i + 1))
     }
 }
 
@@ -67,8 +79,14 @@ impl Workspace {
         let z = std::iter::once(x).chain(widths().map(|width| with_one(width, width + 1)));
         let loss = std::iter::once(Matrix::zeros(batch, 1));
         let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
-        let matrices = z.chain(loss).chain(delta).collect();
-        Self { matrices, places: Places { layers }, intake, block: block_rows(spec) }
+        let places = Places { layers, reach };
+        let slopes = spec.layers.iter().enumerate().filter(|_| reach == Reach::Gradient);
+        let slopes = slopes.map(|(i, layer)| {
+            let stored = places.slopes(i, layer.activation).is_some();
+            if stored { Matrix::zeros(batch, layer.width) } else { Matrix::zeros(batch, 0) }
+        });
+        let matrices = z.chain(loss).chain(delta).chain(slopes).collect();
+        Self { matrices, places, intake, block: block_rows(spec) }
     }
 }
 
