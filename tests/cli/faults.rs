@@ -143,7 +143,7 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--optimizer foo", "optimizer: there is no `foo`; choose one of adam, sgd, momentum, nesterov"),
         ("--activation rellu", "there is no `rellu`; did you mean `relu`?"),
         ("--optimizer momentum=2", "momentum: 2; it is at least 0 and below 1"),
-        ("--output foo", "output: there is no `foo`; choose one of softmax, reference-softmax"),
+        ("--output foo", "output: there is no `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp"),
         ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
         ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
         ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),

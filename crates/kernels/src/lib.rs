@@ -4,7 +4,8 @@
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
-//! - [`softmax`]: both output maps, fused with cross-entropy.
+//! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
+//! - [`loss`]: every loss and its gradient on the logits.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`floor`]: what the processor can do at best.
@@ -18,6 +19,7 @@ pub mod function;
 pub mod gather;
 mod gemm;
 mod isa;
+pub mod loss;
 mod marks;
 mod matrix;
 mod pages;
@@ -32,6 +34,7 @@ mod update;
 pub use choice::Choice;
 pub use gemm::Listed;
 pub use isa::{Isa, LANES};
+pub use loss::Loss;
 pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;

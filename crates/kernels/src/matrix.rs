@@ -94,7 +94,13 @@ pub struct RowsMut<'a> {
     pub stride: usize,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The first `width` values of a row.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize, width: usize) -> &'a [f32] {
+        &self.values[row * self.stride..][..width]
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -13,7 +13,7 @@ use crate::train::rng::Stream;
 pub(crate) fn initialise(parameters: &mut Parameters, spec: &Spec, seed: u64) {
     let last = spec.layers.len() - 1;
     for (i, (inputs, outputs)) in spec.shapes().enumerate() {
-        let rows = if i == last { spec.output.classes(outputs) } else { outputs };
+        let rows = if i == last { spec.output.targets(outputs) } else { outputs };
         let mut weight = draw(spec.layers[i].init, inputs, rows, &mut Stream::new(seed, "init", i as u64));
         if i == last && spec.output == Output::ReferenceSoftmax {
             let reference = weight.split_off(outputs * inputs);

@@ -130,7 +130,8 @@ impl Spec {
     /// Whether such a network can be built.
     ///
     /// # Errors
-    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, or more than 2^30 parameters.
+    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, an output map that is no softmax, or more than
+    /// 2^30 parameters.
     pub fn check(&self) -> Result<()> {
         if self.layers.is_empty() {
             return Err(Error::config("layers", "there are none; a network has at least one"));
@@ -140,6 +141,10 @@ impl Spec {
         }
         if let Some(i) = self.layers.iter().position(|layer| layer.width == 0) {
             return Err(Error::config("width", format!("layer {} has 0 units; each layer needs at least 1", i + 1)));
+        }
+        if !self.output.is_softmax() {
+            let reason = format!("`{}`; a network is trained with a softmax so far", text(self.output));
+            return Err(Error::config("output", reason));
         }
         if self.classes() < 2 {
             let reason = format!("{} class; a classifier needs at least 2", self.classes());
@@ -169,6 +174,9 @@ impl Spec {
                 k - 1.0,
                 e / (e + k - 1.0)
             ),
+            Output::Sigmoid | Output::Identity | Output::Exp => {
+                "a sigmoid last layer keeps every logit in (0, 1); `identity` is the usual choice".into()
+            }
             Output::ReferenceSoftmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \
                  classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the usual choice",
@@ -208,6 +216,8 @@ mod tests {
             refused(Spec::new(4).layer(1, Activation::Identity)),
             "classes: 1 class; a classifier needs at least 2"
         );
+        let sigmoid = Spec::new(4).layer(1, Activation::Identity).output(Output::Sigmoid);
+        assert_eq!(refused(sigmoid), "output: `sigmoid`; a network is trained with a softmax so far");
         assert!(refused(Spec::new(usize::MAX).layer(usize::MAX, Activation::Relu)).contains("more than 1073741824"));
     }
 
