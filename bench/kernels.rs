@@ -8,7 +8,7 @@ use layerloop_kernels::dense::{
 use layerloop_kernels::function::{Function, apply};
 use layerloop_kernels::gather::{self, Columns, Source};
 use layerloop_kernels::softmax::{Logits, Output, cross_entropy};
-use layerloop_kernels::{Activation, Isa, Matrix, Panel, Panels, Part, RowsMut, Team, Update};
+use layerloop_kernels::{Activation, Isa, Matrix, Panel, Panels, Part, RowsMut, Rule, Team};
 
 fn main() {
     divan::main();
@@ -35,7 +35,13 @@ fn multiply_adds([rows, inputs, outputs]: [usize; 3]) -> ItemsCount {
 
 /// Blocks of the gradient of an `inputs` x `outputs` layer, as a step cuts them.
 fn blocks(layout: Panels) -> impl Iterator<Item = WeightBlock<'static>> {
-    let block = move |panel: Panel, row| WeightBlock { panel, row, rows: 28.min(layout.rows() - row), listed: None };
+    let block = move |panel: Panel, row| WeightBlock {
+        panel,
+        row,
+        rows: 28.min(layout.rows() - row),
+        listed: None,
+        bias: false,
+    };
     layout.iter().flat_map(move |panel| (0..layout.rows()).step_by(28).map(move |row| block(panel, row)))
 }
 
@@ -83,13 +89,13 @@ fn product_weight_update(bencher: Bencher, layer: [usize; 3]) {
     let layout = Panels::new(inputs, outputs);
     let (z, delta) = (filled(rows, inputs), filled(rows, outputs));
     let [mut weights, mut first, mut second] = [0; 3].map(|_| Matrix::vector(layout.len()));
-    let rule = Update::Adam { rate: 1e-3, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
+    let rule = Rule::Adam { rate: 1e-3, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
     bencher.counter(multiply_adds(layer)).bench_local(|| {
         for block in blocks(layout) {
             let [weights, first, second] = [&mut weights, &mut first, &mut second]
                 .map(|matrix| &mut matrix.values_mut()[block.panel.start..][block.stretch()]);
-            let part = Part { weights, first, second };
-            weight_update(isa, black_box(z.head(rows)).into(), delta.head(rows), block, rule, part);
+            let part = Part { weights, states: [first, second, &mut []] };
+            weight_update(isa, black_box(z.head(rows)).into(), delta.head(rows), block, rule.into(), part);
         }
     });
 }

@@ -15,9 +15,9 @@ use layerloop_kernels::{Isa, Matrix, RowsMut, Slope, activate, reference};
 
 /// The variants that the table walks. One that is not listed fails to compile.
 macro_rules! listed {
-    ($list:ident: $type:ident = $($variant:ident),*) => {
+    ($list:ident: $type:ident = $($variant:ident),*; not $($other:ident),*) => {
         const $list: &[$type] = &[$($type::$variant),*];
-        const _: fn($type) = |variant| match variant { $($type::$variant)|* => () };
+        const _: fn($type) = |variant| match variant { $($type::$variant)|* | $($type::$other)|* => () };
     };
 }
 // Each with cross-entropy; the others have their losses in `losses.rs`.
@@ -239,14 +239,28 @@ fn runs() -> impl Iterator<Item = (Case, FitOptions)> {
     let small = table().filter(|case| case.batch == 7 && case.hidden == case.last && case.output == Output::Softmax);
     small.flat_map(|case| {
         Optimizer::ALL.iter().map(move |&optimizer| {
-            let options = FitOptions { epochs: 3, batch: 4, optimizer, learning_rate: 0.01, seed: 3, threads: Some(1) };
+            let options = FitOptions {
+                epochs: 3,
+                batch: 4,
+                optimizer,
+                learning_rate: 0.01,
+                weight_decay: Some(0.0),
+                seed: 3,
+                threads: Some(1),
+                ..FitOptions::default()
+            };
             (case, options)
         })
     })
 }
 
-/// One step of a weight as the textbook has it; `m` and `v` are what the rule remembers.
-fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v]: &mut [f64; 3]) {
+/// One step of a weight as the textbook has it; `m`, `v` and `u` are what the rule remembers.
+fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 4]) {
+    let mut adam = |[beta_1, beta_2]: [f64; 2]| {
+        *m = beta_1 * *m + (1.0 - beta_1) * g;
+        *v = beta_2 * *v + (1.0 - beta_2) * g * g;
+        (*m / (1.0 - beta_1.powi(t)), *v / (1.0 - beta_2.powi(t)))
+    };
     match optimizer {
         Optimizer::Sgd => *w -= lr * g,
         Optimizer::Momentum { momentum } => {
@@ -258,10 +272,79 @@ fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v]: &mut [f64; 3])
             *w -= lr * (g + f64::from(momentum) * *m);
         }
         Optimizer::Adam { beta_1, beta_2, epsilon } => {
+            let (m_hat, v_hat) = adam([beta_1, beta_2]);
+            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
+        }
+        Optimizer::AdamW { beta_1, beta_2, epsilon } => {
+            let (m_hat, v_hat) = adam([beta_1, beta_2]);
+            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
+        }
+        Optimizer::RmsProp { alpha, epsilon } => {
+            *v = alpha * *v + (1.0 - alpha) * g * g;
+            *w -= lr * g / (v.sqrt() + epsilon);
+        }
+        Optimizer::Rprop { shrink, grow, least, most } => {
+            let turned = g * *m;
+            let factor = if turned > 0.0 {
+                grow
+            } else if turned < 0.0 {
+                shrink
+            } else {
+                1.0
+            };
+            *v = (if t == 1 { lr } else { *v } * factor).clamp(least, most);
+            *m = if turned < 0.0 { 0.0 } else { g };
+            *w -= if *m == 0.0 { 0.0 } else { m.signum() * *v };
+        }
+        Optimizer::AdaGrad { epsilon } => {
+            *v += g * g;
+            *w -= lr * g / (v.sqrt() + epsilon);
+        }
+        Optimizer::AdaDelta { rho, epsilon } => {
+            *v = rho * *v + (1.0 - rho) * g * g;
+            let d = ((*u + epsilon) / (*v + epsilon)).sqrt() * g;
+            *u = rho * *u + (1.0 - rho) * d * d;
+            *w -= lr * d;
+        }
+        Optimizer::AdaMax { beta_1, beta_2, epsilon } => {
+            *u = (beta_2 * *u).max(g.abs() + epsilon);
+            *w -= lr * adam([beta_1, beta_2]).0 / *u;
+        }
+        Optimizer::NAdam { beta_1, beta_2, epsilon, psi } => {
+            let (_, v_hat) = adam([beta_1, beta_2]);
+            let mu = |t: i32| beta_1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(t) * psi));
+            let product = |t: i32| (1..=t).map(mu).product::<f64>();
+            let ahead = mu(t + 1) * *m / (1.0 - product(t + 1)) + (1.0 - mu(t)) * g / (1.0 - product(t));
+            *w -= lr * ahead / (v_hat.sqrt() + epsilon);
+        }
+        Optimizer::RAdam { beta_1, beta_2, epsilon } => {
+            let (m_hat, _) = adam([beta_1, beta_2]);
+            let (power, most) = (beta_2.powi(t), 2.0 / (1.0 - beta_2) - 1.0);
+            let rho = most - 2.0 * f64::from(t) * power / (1.0 - power);
+            let r = (rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho);
+            let long = || (r * (1.0 - power)).sqrt() / (v.sqrt() + epsilon);
+            *w -= lr * m_hat * if rho > 5.0 { long() } else { 1.0 };
+        }
+        Optimizer::AmsGrad { beta_1, beta_2, epsilon } => {
+            let (m_hat, _) = adam([beta_1, beta_2]);
+            *u = u.max(*v);
+            *w -= lr * m_hat / ((*u / (1.0 - beta_2.powi(t))).sqrt() + epsilon);
+        }
+        Optimizer::AdaBelief { beta_1, beta_2, epsilon } => {
             *m = beta_1 * *m + (1.0 - beta_1) * g;
-            *v = beta_2 * *v + (1.0 - beta_2) * g * g;
+            *v = beta_2 * *v + (1.0 - beta_2) * (g - *m) * (g - *m) + epsilon;
             let (m_hat, v_hat) = (*m / (1.0 - beta_1.powi(t)), *v / (1.0 - beta_2.powi(t)));
             *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
+        }
+        Optimizer::OAdam { beta_1, beta_2, epsilon } => {
+            let (m_hat, v_hat) = adam([beta_1, beta_2]);
+            let d = lr * m_hat / (v_hat.sqrt() + epsilon);
+            *w -= 2.0 * d - std::mem::replace(u, d);
+        }
+        Optimizer::Lion { beta_1, beta_2 } => {
+            let direction = beta_1 * *m + (1.0 - beta_1) * g;
+            *w -= if direction == 0.0 { 0.0 } else { lr * direction.signum() };
+            *m = beta_2 * *m + (1.0 - beta_2) * g;
         }
     }
 }
@@ -271,7 +354,7 @@ fn every_optimizer_takes_the_steps_of_its_textbook_rule() -> Result<()> {
     for (case, options) in runs() {
         let steps = steps(case, &options)?;
         let start = steps[0].0.to_vec();
-        let mut weights: Vec<[f64; 3]> = start.iter().map(|&w| [f64::from(w), 0.0, 0.0]).collect();
+        let mut weights: Vec<[f64; 4]> = start.iter().map(|&w| [f64::from(w), 0.0, 0.0, 0.0]).collect();
         for (t, (_, gradient, after)) in (1..).zip(&steps) {
             for (weight, &g) in weights.iter_mut().zip(gradient) {
                 rule(options.optimizer, t, options.learning_rate, f64::from(g), weight);

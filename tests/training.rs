@@ -33,8 +33,9 @@ fn trained(options: &FitOptions) -> Result<String> {
 
 #[test]
 fn equal_seeds_give_equal_bits_whatever_the_threads() {
-    for optimizer in [Optimizer::ADAM, Optimizer::Sgd, Optimizer::Nesterov { momentum: 0.9 }] {
-        let options = FitOptions { optimizer, ..options() };
+    let decays = FitOptions { weight_decay: Some(0.1), l1: 1e-3, clip_value: Some(0.01), ..options() };
+    let all = Optimizer::ALL.iter().map(|&optimizer| FitOptions { optimizer, ..options() });
+    for options in all.chain([decays]) {
         let once = trained(&options).unwrap();
         for threads in [1, 2, 3, 4, 7] {
             assert_eq!(trained(&FitOptions { threads: Some(threads), ..options.clone() }).unwrap(), once, "{threads}");
@@ -59,6 +60,50 @@ fn the_bits_are_these_on_every_machine() {
     }
 }
 
+/// One step moves weights by lr l2 w more than it would, and all else too where that is asked for.
+#[test]
+fn decay_is_for_the_weights_of_dense_layers_and_embeddings() -> Result<()> {
+    let start = |text: &str| -> Result<(Network, Dataset)> {
+        let mut network = Network::new(&text.parse()?, 3)?;
+        let data = data()?;
+        let inputs = if text.contains("embedding") {
+            Inputs::Bytes { values: vec![3; 103 * 5].into(), scale: 1.0 }
+        } else {
+            data.inputs().clone()
+        };
+        let data = Dataset::new("random", inputs, 5, data.labels().to_vec(), ["a", "b", "c"])?;
+        fit(&mut network, &data, &FitOptions { learning_rate: 0.01, ..options() })?;
+        Ok((network, data))
+    };
+    // How many parameters lie together, and whether they decay.
+    let all_kinds = [(200, true), (3 * 40, false), (40, false), (1400, true), (35, false), (105, true), (3, false)];
+    let embedding = [(63, true), (105, true), (3, false)];
+    let cases = [
+        ("5 -> 40 layer-norm prelu -> 35 tanh -> 3", &all_kinds[..]),
+        ("5 -> embedding(count=9, width=7) -> 3", &embedding),
+    ];
+    for (text, kinds) in cases {
+        let (network, data) = start(text)?;
+        let stepped = |l2: f64, decay_all: bool| -> Result<Vec<f32>> {
+            let mut network = network.clone();
+            let options = FitOptions { epochs: 1, batch: 103, optimizer: Optimizer::Sgd, l2, decay_all, ..options() };
+            fit(&mut network, &data, &FitOptions { learning_rate: 0.125, ..options })?;
+            Ok(network.to_vec())
+        };
+        let (before, plain, some, all) =
+            (network.to_vec(), stepped(0.0, false)?, stepped(0.5, false)?, stepped(0.5, true)?);
+        let weights: Vec<bool> = kinds.iter().flat_map(|&(count, decays)| vec![decays; count]).collect();
+        assert_eq!(weights.len(), before.len());
+        for (i, weight) in weights.into_iter().enumerate() {
+            let lost = |after: &[f32]| plain[i] - after[i];
+            let all_lost = lost(&all) - before[i] / 16.0;
+            assert!(all_lost.abs() < 1e-6, "{text}, parameter {i}: {all_lost}");
+            assert_eq!(some[i], if weight { all[i] } else { plain[i] }, "{text}, parameter {i}");
+        }
+    }
+    Ok(())
+}
+
 /// 300 rows of 400 inputs, `per_row` of them not 0, as numbers and as entries.
 fn sparse_data(per_row: usize) -> Result<[Dataset; 2]> {
     let (rows, width) = (300, 400);
@@ -81,8 +126,11 @@ fn sparse_data(per_row: usize) -> Result<[Dataset; 2]> {
 #[test]
 fn entries_and_numbers_give_the_same_bits() -> Result<()> {
     // 3 a row take the road of entries, 40 are gathered with their zeros skipped, 400 as they are.
-    for (per_row, optimizer) in
-        [(3, Optimizer::ADAM), (3, Optimizer::Sgd), (40, Optimizer::ADAM), (400, Optimizer::Sgd)]
+    let adagrad = Optimizer::AdaGrad { epsilon: 1e-10 };
+    let runs =
+        [(3, Optimizer::ADAM, 0.0), (3, Optimizer::Sgd, 0.0), (40, Optimizer::ADAM, 0.0), (400, Optimizer::Sgd, 0.0)];
+    for (per_row, optimizer, l1) in
+        runs.into_iter().chain([(3, adagrad, 0.0), (40, adagrad, 0.0), (3, adagrad, 0.01), (40, Optimizer::Sgd, 0.01)])
     {
         let [dense, sparse] = sparse_data(per_row)?;
         assert_eq!(dense.sha256(), sparse.sha256());
@@ -91,14 +139,14 @@ fn entries_and_numbers_give_the_same_bits() -> Result<()> {
         for (data, threads) in [&dense, &sparse].into_iter().flat_map(|data| [1, 2, 3].map(|threads| (data, threads))) {
             let spec = Spec::new(400).layer(46, Activation::Relu).layer(2, Activation::Identity);
             let mut network = Network::new(&spec, 0)?;
-            fit(&mut network, data, &FitOptions { optimizer, batch: 64, threads: Some(threads), ..options() })?;
+            fit(&mut network, data, &FitOptions { optimizer, l1, batch: 64, threads: Some(threads), ..options() })?;
             let (probabilities, losses) = Predictor::new(&network, threads).judge(data)?;
             assert_eq!(Predictor::new(&network, 2).probabilities(data.inputs())?, probabilities);
             let (loss, gradient) = layerloop::train::loss_and_gradient(&network, data, threads)?;
             let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
             all.push((network.sha256(), bits(probabilities), bits(losses), loss.to_bits(), bits(gradient)));
         }
-        assert!(all.iter().all(|one| *one == all[0]), "{per_row} a row, {optimizer:?}");
+        assert!(all.iter().all(|one| *one == all[0]), "{per_row} a row, {optimizer:?}, l1 {l1}");
     }
     Ok(())
 }
@@ -198,7 +246,12 @@ fn a_step_allocates_nothing() {
 #[test]
 fn options_that_make_no_sense_are_refused_with_their_value() {
     let refused = |options: FitOptions| trained(&options).unwrap_err().to_string();
-    for (rate, shown) in [(0.0, "lr: 0;"), (-1.0, "lr: -1;"), (f64::NAN, "lr: NaN;"), (f64::INFINITY, "lr: inf;")] {
+    for (rate, shown) in [
+        (0.0, "learning_rate: 0;"),
+        (-1.0, "learning_rate: -1;"),
+        (f64::NAN, "learning_rate: NaN;"),
+        (f64::INFINITY, "learning_rate: inf;"),
+    ] {
         let error = refused(FitOptions { learning_rate: rate, ..options() });
         assert!(error.starts_with(shown), "{error}");
     }

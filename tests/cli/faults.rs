@@ -125,19 +125,19 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--hidden 0", "hidden: a layer of 0 units"),
         ("--hidden 32,0", "hidden: a layer of 0 units"),
         ("--hidden 32,", "--hidden"),
-        ("--hidden x", "invalid value 'x' for '--hidden"),
+        ("--hidden x", "--hidden: `x`: invalid digit"),
         ("--hidden 1000000000000", "64 -> 1000000000000 sigmoid"),
         ("--lr 0", "lr: 0; it must be a finite number above 0"),
         ("--lr -1", "lr: -1; it must be"),
         ("--lr nan", "lr: NaN; it must be"),
         ("--lr inf", "lr: inf; it must be"),
-        ("--lr fast", "invalid value 'fast' for '--lr"),
+        ("--lr fast", "--lr: `fast`: invalid float"),
         ("--epochs 0", "epochs: 0; at least 1"),
         ("--batch 0", "batch: 0; a step needs at least 1 row"),
         ("--threads 0", "threads: 0; between 1 and 1024"),
         ("--threads 1025", "threads: 1025; between 1 and 1024"),
         ("--limit 0", "--limit: 0 rows; at least 1"),
-        ("--seed x", "invalid value 'x' for '--seed"),
+        ("--seed x", "--seed: `x`: invalid digit"),
         ("--activation foo", "activation: there is no `foo`; choose one of identity, sigmoid, tanh, relu"),
         ("--last-activation foo", "activation: there is no `foo`; choose one of identity, sigmoid, tanh, relu"),
         ("--optimizer foo", "optimizer: there is no `foo`; choose one of adam, sgd, momentum, nesterov"),
@@ -159,6 +159,48 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         assert!(said.err.contains(piece) && said.out.is_empty(), "{options}: {said:?}");
         assert_eq!(folder.files(), ["m.safetensors"], "{options}");
         assert_eq!(fs::read(folder.path("m.safetensors")).unwrap(), b"an earlier model", "{options}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_options_is_said_at_once() {
+    let typed = "train --hidden 4,x --optimizer adamm --lr=0 --batch 0 --epochs three --learning 3 --limit 0 --no-save";
+    let folder = Folder::new();
+    let said = folder.run(&typed.split(' ').collect::<Vec<_>>());
+    said.refusal(2);
+    let lines = [
+        "error: 7 options make no sense:",
+        "  --hidden: `x`: invalid digit found in string",
+        "  --optimizer: there is no `adamm`; did you mean `adam`? choose one of",
+        "  --learning: unexpected argument '--learning' found; a similar argument exists",
+        "  --epochs: `three`: invalid digit found in string",
+        "  --batch: 0; a step needs at least 1 row",
+        "  --lr: 0; it must be a finite number above 0",
+        "  --limit: 0 rows; at least 1 is needed to train on",
+    ];
+    for (line, start) in said.err.lines().zip(lines) {
+        assert!(line.starts_with(start), "{start}: {said:?}");
+    }
+    assert_eq!(said.err.lines().count(), lines.len(), "{said:?}");
+}
+
+#[test]
+fn a_network_can_be_written_whole() {
+    let folder = Folder::new();
+    let train = |network| folder.run(&["train", "--epochs", "3", "--save", "m.safetensors", "--network", network]);
+    let said = train("64 -> 32 relu dropout=0.1 -> skip(32 batch-norm gelu) -> 10").well();
+    assert!(
+        said.out.contains("64 -> 32 relu dropout=0.1 -> skip(32 batch-norm gelu) -> 10 -> softmax, 3530 parameters")
+    );
+    folder.run(&["eval", "m.safetensors"]).well();
+    for (network, piece) in [
+        ("64 -> 32 rellu -> 10", "character 10: activation: there is no `rellu`; did you mean `relu`?"),
+        ("64 -> 10 -> skip(5)", "--network: layer 2: join: chains that give 5 and 10 values"),
+        ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 classes; the data has 64 inputs and 10 classes"),
+    ] {
+        let said = train(network);
+        said.refusal(2);
+        assert!(said.err.contains(piece) && said.err.contains("--network"), "{network}: {said:?}");
     }
 }
 
@@ -207,7 +249,7 @@ fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
         (edited("[10,4]", "[4,10]"), "`layers.1.weight` is F32 [4, 10], but the specification needs F32 [10, 4]"),
         (edited("\"F32\"", "\"I32\""), "is I32 ["),
         (edited("layers.1.bias", "layers.9.bias"), "there is no tensor `layers.1.bias`"),
-        (edited("\\\"inputs\\\":64", "\\\"inputs\\\":63"), "images of 8 x 8 pixels for 63 inputs"),
+        (edited("64 -> 4", "63 -> 4"), "images of 8 x 8 pixels for 63 inputs"),
         (edited("\\\"9\\\"]", "]"), "the `layerloop` entry of the metadata: "),
         (edited("sigmoid", "sigmoit"), "sigmoit"),
         (foreign(None), "another program made it"),

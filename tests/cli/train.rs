@@ -107,7 +107,7 @@ fn the_model_is_one_safetensors_file_whose_parameters_have_the_printed_digest() 
     assert_eq!(shapes, BTreeMap::from(expected), "a weight is n_out x n_in");
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();
-    assert_eq!(card["specification"]["inputs"], 64);
+    assert_eq!(card["specification"], "64 -> 32 sigmoid -> 10 -> softmax");
     assert_eq!(card["classes"][9], "9");
     assert_eq!(card["input"]["scale"], 0.0625);
     let receipt = &card["receipt"];

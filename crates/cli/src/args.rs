@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
-use layerloop::network::{Activation, Output};
+use layerloop::network::{Activation, Output, Spec};
 use layerloop::train::Optimizer;
 
 use crate::commands::bench;
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a network on images, judge it, save it
-    Train(Train),
+    Train(Box<Train>),
     /// Judge a model on labelled images
     Eval(Eval),
     /// Say what images show
@@ -44,6 +44,9 @@ pub(crate) struct Train {
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// The whole network, such as "784 -> 256 relu dropout=0.1 -> 10"
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation"])]
+    pub(crate) network: Option<Spec>,
     /// Units of the hidden layers, such as 32 or 256,128
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
     pub(crate) hidden: Vec<usize>,
@@ -68,6 +71,21 @@ pub(crate) struct Train {
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// Decay of the weights: apart from the gradient for adamw and lion, else added to --l2 [default: 0.01 for adamw, else 0]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+    /// Weight of the sum of |w| in the loss
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) l1: f64,
+    /// Weight of the sum of w^2 / 2 in the loss
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) l2: f64,
+    /// Biases, norms and scales decay too
+    #[arg(long)]
+    pub(crate) decay_all: bool,
+    /// The largest component of a gradient: what is larger is cut to it
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
+    pub(crate) clip_value: Option<f64>,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

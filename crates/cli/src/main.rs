@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod data;
+mod door;
 mod interrupt;
 mod output;
 mod progress;
@@ -11,10 +12,9 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use layerloop::Error;
 
-use crate::args::{Args, Command};
+use crate::args::Command;
 
 /// What a command came to, when nothing failed.
 enum Outcome {
@@ -25,12 +25,12 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse().command) {
+    match door::parse(std::env::args_os()).and_then(|args| run(args.command)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Negative) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(if matches!(error, Error::Config { .. }) { 2 } else { 1 })
+            ExitCode::from(if matches!(error, Error::Config { .. } | Error::Several(_)) { 2 } else { 1 })
         }
     }
 }

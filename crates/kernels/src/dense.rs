@@ -9,10 +9,10 @@ use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transpos
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
-use crate::panels::{Panel, Panels};
+use crate::panels::{PANEL, Panel, Panels};
 use crate::pointwise::{self, Activation, Slope, map};
 use crate::sparse::Entries;
-use crate::update::{Part, Update, step};
+use crate::update::{Part, Rule, Update, step, update};
 
 /// The weights of a layer, or their transpose.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +132,8 @@ pub struct WeightBlock<'a> {
     pub rows: usize,
     /// The rows that take part, where not all do.
     pub listed: Option<&'a Listed>,
+    /// Whether its last row is the bias.
+    pub bias: bool,
 }
 
 impl WeightBlock<'_> {
@@ -153,7 +155,7 @@ impl WeightBlock<'_> {
 
     /// Where the value at a row (or place in the list) and a column of the panel lies in the block.
     #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> usize {
+    pub(crate) fn place(&self, row: usize, column: usize) -> usize {
         let rows = match self.listed {
             None => row - self.row,
             Some(listed) => (listed.rows()[row] - listed.rows()[self.row]) as usize,
@@ -173,14 +175,24 @@ pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, grad
     weight_product(isa, z, delta, block, Store { block, out: gradient });
 }
 
-/// As [`weight_gradient`], but each value goes straight into the optimiser's step, so that no gradient is ever stored.
+/// The most rows of a block that is updated: those of a panel of the transpose, and the bias.
+pub const BLOCK_ROWS: usize = PANEL + 1;
+
+/// As [`weight_gradient`], and the optimiser's step: each value goes straight into it, or a block of the gradient waits in
+/// the first cache.
 ///
 /// # Panics
-/// If the slices do not have these shapes.
-pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, rule: Update, part: Part) {
-    assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
-    part.check(rule);
-    weight_product(isa, z, delta, block, Step { block, rule, part });
+/// If the slices do not have these shapes, or the block has more than [`BLOCK_ROWS`] rows.
+pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+    if by.in_tiles() {
+        assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
+        part.check(by.rule);
+        return weight_product(isa, z, delta, block, Step { block, rule: by.rule, part });
+    }
+    let mut gradient = [0.0; BLOCK_ROWS * PANEL];
+    let gradient = &mut gradient[..block.rows * block.panel.width];
+    weight_gradient(isa, z, delta, WeightBlock { listed: None, ..block }, gradient);
+    update(isa, by, block, part, gradient);
 }
 
 fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
@@ -339,14 +351,14 @@ impl Epilogue for Store<'_> {
 
 struct Step<'a> {
     block: WeightBlock<'a>,
-    rule: Update,
+    rule: Rule,
     part: Part<'a>,
 }
 
 impl Epilogue for Step<'_> {
     #[inline(always)]
     fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        step!(simd, self.rule, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
+        step!(simd, self.rule, tiles, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
             update(simd, scalars, &mut self.part, self.block.place(row, column), gradient);
         }));
     }
@@ -358,6 +370,7 @@ mod tests {
     use crate::matrix::Matrix;
     use crate::reference;
     use crate::sparse::Csr;
+    use crate::update::Before;
 
     /// Nothing, one, and what lies around the lanes; Miri, which is slow, leaves the larger ones out.
     const SHAPES: &[usize] = if cfg!(miri) { &[0, 1, 15, 16, 17] } else { &[0, 1, 3, 15, 16, 17, 33, 100] };
@@ -432,7 +445,7 @@ mod tests {
 
                 let mut p = vec![0.0; layout.len()];
                 for panel in layout.iter() {
-                    let block = WeightBlock { panel, row: 0, rows: inputs, listed: None };
+                    let block = WeightBlock { panel, row: 0, rows: inputs, listed: None, bias: false };
                     let part = &mut p[panel.start..][..inputs * panel.width];
                     weight_gradient(isa, z_rows.head(batch).into(), d_rows.head(batch), block, part);
                 }
@@ -443,32 +456,33 @@ mod tests {
     }
 
     #[test]
-    fn the_fused_update_equals_gradient_then_update_to_the_bit() {
-        let adam = Update::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
-        let momentum = Update::Momentum { rate: 0.1, momentum: 0.9 };
-        let rules = [Update::Sgd { rate: 0.1 }, momentum, Update::Nesterov { rate: 0.1, momentum: 0.9 }, adam];
+    fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
+        let adam = Rule::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
+        let momentum = Rule::Momentum { rate: 0.1, momentum: 0.9 };
+        let lion = Rule::Lion { rate: 0.1, weight_1: 0.1, weight_2: 0.01 };
+        let rules = [Rule::Sgd { rate: 0.1 }, momentum, Rule::Nesterov { rate: 0.1, momentum: 0.9 }, adam, lion];
+        let decay = Before { clip: 0.5, l1: 0.01, l2: 0.1, decay: 0.01, ..Before::NOTHING };
+        let decayed = Update { rule: adam, before: Some(decay) };
+        let updates: Vec<Update> = rules.map(Update::from).into_iter().chain([decayed]).collect();
         let (batch, inputs, outputs) = if cfg!(miri) { (5, 33, 17) } else { (29, 33, 46) };
         let layout = Panels::new(inputs, outputs);
         let z = matrix(batch, inputs, &plain(batch * inputs, 1));
         let d = matrix(batch, outputs, &plain(batch * outputs, 2));
-        for (isa, rule) in Isa::available().into_iter().flat_map(|isa| rules.map(|rule| (isa, rule))) {
+        for (isa, &by) in Isa::available().into_iter().flat_map(|isa| updates.iter().map(move |by| (isa, by))) {
             for panel in layout.iter() {
-                let block = WeightBlock { panel, row: 3, rows: 21, listed: None };
-                let start = || {
-                    let weights = plain(block.rows * panel.width, 3);
-                    let states = [0, 1].map(|s| if s < rule.states() { vec![0.25; weights.len()] } else { vec![] });
-                    (weights, states)
-                };
-                let (mut fused, [mut first, mut second]) = start();
-                let part = Part { weights: &mut fused, first: &mut first, second: &mut second };
-                weight_update(isa, z.head(batch).into(), d.head(batch), block, rule, part);
+                let block = WeightBlock { panel, row: 3, rows: 21, listed: None, bias: true };
+                let len = block.rows * panel.width;
+                let states = || [0, 1, 2].map(|s| vec![0.25; if s < by.rule.states() { len } else { 0 }]);
+                let (mut at_once, mut kept) = (plain(len, 3), states());
+                let part = Part { weights: &mut at_once, states: kept.each_mut().map(|state| &mut state[..]) };
+                weight_update(isa, z.head(batch).into(), d.head(batch), block, by, part);
 
-                let (mut twice, [mut first, mut second]) = start();
-                let mut gradient = vec![0.0; twice.len()];
+                let (mut twice, mut kept) = (plain(len, 3), states());
+                let mut gradient = vec![0.0; len];
                 weight_gradient(isa, z.head(batch).into(), d.head(batch), block, &mut gradient);
-                let part = Part { weights: &mut twice, first: &mut first, second: &mut second };
-                crate::update(isa, rule, part, &gradient);
-                assert_eq!(bits(&fused), bits(&twice), "{rule:?} on {}", isa.name());
+                let part = Part { weights: &mut twice, states: kept.each_mut().map(|state| &mut state[..]) };
+                update(isa, by, block, part, &mut gradient);
+                assert_eq!(bits(&at_once), bits(&twice), "{by:?} on {}", isa.name());
             }
         }
     }
@@ -489,7 +503,13 @@ mod tests {
         let delta = matrix(batch, outputs, &plain(batch * outputs, 5));
         let mut gradient = vec![0.0; layout.len()];
         for panel in layout.iter() {
-            let block = WeightBlock { panel, row: 0, rows: listed.map_or(inputs, |list| list.rows().len()), listed };
+            let block = WeightBlock {
+                panel,
+                row: 0,
+                rows: listed.map_or(inputs, |list| list.rows().len()),
+                listed,
+                bias: true,
+            };
             let part = &mut gradient[panel.start..][block.stretch()];
             weight_gradient(isa, z_by_column, delta.head(batch), block, part);
         }

@@ -6,6 +6,8 @@
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
+//! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
+//!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`floor`]: what the processor can do at best.
@@ -13,6 +15,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod choice;
+pub mod columns;
 pub mod dense;
 pub mod floor;
 pub mod function;
@@ -22,12 +25,15 @@ mod isa;
 pub mod loss;
 mod marks;
 mod matrix;
+pub mod norm;
 mod pages;
 mod panels;
 mod pointwise;
 pub mod reference;
+pub mod rows;
 pub mod softmax;
 mod sparse;
+pub mod table;
 mod team;
 mod update;
 
@@ -42,4 +48,4 @@ pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{Csr, Entries};
 pub use team::{Block, Cuts, Team};
-pub use update::{Part, Update, update};
+pub use update::{Before, Part, Rule, STATES, Update, update};

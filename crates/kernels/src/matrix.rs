@@ -110,7 +110,8 @@ impl<'a> Rows<'a> {
 
 impl RowsMut<'_> {
     /// The same rows, for a shorter time.
-    pub(crate) fn again(&mut self) -> RowsMut<'_> {
+    #[must_use]
+    pub fn again(&mut self) -> RowsMut<'_> {
         RowsMut { values: self.values, stride: self.stride }
     }
 

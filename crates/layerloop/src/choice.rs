@@ -3,8 +3,6 @@
 //! `relu`, `elu=0.5`, `adam(beta_1=0.8, epsilon=1e-6)`: a name, and the numbers that are not at their usual values; one
 //! number alone needs no name of its own if the choice has no other.
 
-use serde::{Deserialize, Deserializer, Serializer};
-
 pub use layerloop_kernels::Choice;
 
 use crate::{Error, Result};
@@ -90,16 +88,6 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance(near) <= 1 + near.len() / 4).then_some(near)
 }
 
-/// For `#[serde(with = "choice")]`: a choice is written as its text.
-pub(crate) fn serialize<T: Choice, S: Serializer>(choice: &T, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(&text(*choice))
-}
-
-/// For `#[serde(with = "choice")]`: a choice is read from its text.
-pub(crate) fn deserialize<'de, T: Choice, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<T, D::Error> {
-    parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,11 +105,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_is_allowed() {
         let refused = |text| parse::<Optimizer>(text).unwrap_err().to_string();
+        let all = Vec::from_iter(Optimizer::ALL.iter().map(|choice| choice.name())).join(", ");
         assert_eq!(
             refused("neserov"),
-            "optimizer: there is no `neserov`; did you mean `nesterov`? choose one of adam, sgd, momentum, nesterov"
+            format!("optimizer: there is no `neserov`; did you mean `nesterov`? choose one of {all}")
         );
-        assert_eq!(refused("zzz"), "optimizer: there is no `zzz`; choose one of adam, sgd, momentum, nesterov");
+        assert_eq!(refused("zzz"), format!("optimizer: there is no `zzz`; choose one of {all}"));
         assert_eq!(
             refused("momentum=1.5"),
             "optimizer: `momentum=1.5`: momentum: 1.5; it is at least 0 and below 1; `momentum` takes momentum=0.9"

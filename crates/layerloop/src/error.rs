@@ -24,6 +24,9 @@ pub enum Error {
         /// The value, why it is refused, what is allowed.
         reason: String,
     },
+    /// Several options have values that make no sense.
+    #[error("{} options make no sense:\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<Error>),
     /// The content of some data is wrong.
     #[error("{}{}: {reason}", path.display(), row.map(|r| format!(", row {r}")).unwrap_or_default())]
     Data {
@@ -78,6 +81,12 @@ impl Error {
     /// An [`Error::Config`].
     pub fn config(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Config { field: field.into(), reason: reason.into() }
+    }
+
+    /// What is wrong about some options, if anything is: all of it at once.
+    #[must_use]
+    pub fn of_several(mut faults: Vec<Self>) -> Option<Self> {
+        if faults.len() > 1 { Some(Self::Several(faults)) } else { faults.pop() }
     }
 
     /// An [`Error::Data`] about the whole of `path`.

@@ -5,6 +5,7 @@
 //!
 //! - [`data`]: data sets in memory, splits, seeded batches, one-hot
 //! - [`choice`]: closed sets by name: activations, optimisers, ...
+//! - [`custom`]: activations, layers and more of your own
 //! - [`network`]: specification, parameters, predictions
 //! - [`train`]: the training loop and its optimisers
 //! - [`metrics`]: how good a network is
@@ -14,6 +15,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod choice;
+pub mod custom;
 pub mod data;
 mod error;
 pub mod explain;

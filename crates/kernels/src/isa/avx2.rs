@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::scalar::SQRT_HALF_BITS;
+use super::scalar::{MIX, SQRT_HALF_BITS};
 use super::{Kernel, LANES, Simd};
 use crate::gemm::TiledProduct;
 
@@ -212,6 +212,20 @@ impl Simd for Avx2 {
             _mm256_sub_epi32(_mm256_castps_si256(a[h]), _mm256_slli_epi32::<23>(e[h]))
         ));
         (m, halves!(h => _mm256_cvtepi32_ps(e[h])))
+    }
+    #[inline(always)]
+    fn uniform(self, first: u32, [a, b]: [u32; 2]) -> F32s {
+        halves!(h => {
+            let splat = |x: u32| _mm256_set1_epi32(x as i32);
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let x = _mm256_add_epi32(splat(first.wrapping_add(8 * h)), lanes);
+            let x = _mm256_xor_si256(_mm256_mullo_epi32(x, splat(MIX[0])), splat(a));
+            let x = _mm256_mullo_epi32(_mm256_xor_si256(x, _mm256_srli_epi32::<16>(x)), splat(MIX[1]));
+            let x = _mm256_xor_si256(_mm256_xor_si256(x, _mm256_srli_epi32::<15>(x)), splat(b));
+            let x = _mm256_mullo_epi32(x, splat(MIX[2]));
+            let x = _mm256_srli_epi32::<8>(_mm256_xor_si256(x, _mm256_srli_epi32::<15>(x)));
+            _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_set1_ps(1.0 / (1 << 24) as f32))
+        })
     }
     #[inline(always)]
     fn to_array(self, a: F32s) -> [f32; LANES] {

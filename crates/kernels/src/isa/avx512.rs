@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::scalar::SQRT_HALF_BITS;
+use super::scalar::{MIX, SQRT_HALF_BITS};
 use super::{Kernel, LANES, Simd};
 use crate::gemm::TiledProduct;
 
@@ -192,6 +192,20 @@ impl Simd for Avx512 {
             let e = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, _mm512_set1_epi32(SQRT_HALF_BITS)));
             let m = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(e)));
             (m, _mm512_cvtepi32_ps(e))
+        })
+    }
+    #[inline(always)]
+    fn uniform(self, first: u32, [a, b]: [u32; 2]) -> __m512 {
+        op!({
+            let splat = |x: u32| _mm512_set1_epi32(x as i32);
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let x = _mm512_mullo_epi32(_mm512_add_epi32(splat(first), lanes), splat(MIX[0]));
+            let x = _mm512_xor_si512(x, splat(a));
+            let x = _mm512_mullo_epi32(_mm512_xor_si512(x, _mm512_srli_epi32::<16>(x)), splat(MIX[1]));
+            let x = _mm512_xor_si512(_mm512_xor_si512(x, _mm512_srli_epi32::<15>(x)), splat(b));
+            let x = _mm512_mullo_epi32(x, splat(MIX[2]));
+            let x = _mm512_srli_epi32::<8>(_mm512_xor_si512(x, _mm512_srli_epi32::<15>(x)));
+            _mm512_mul_ps(_mm512_cvtepi32_ps(x), _mm512_set1_ps(1.0 / (1 << 24) as f32))
         })
     }
     #[inline(always)]

@@ -105,6 +105,8 @@ pub(crate) trait Simd: Copy {
     fn scale(self, a: Self::F32s, n: Self::F32s) -> Self::F32s;
     /// (m, e) with a = m * 2^e and m in [sqrt(1/2), sqrt(2)), for positive normal a.
     fn split_exponent(self, a: Self::F32s) -> (Self::F32s, Self::F32s);
+    /// Lane i is [`scalar::uniform`] of `first` + i: numbers on [0, 1), multiples of 2^-24.
+    fn uniform(self, first: u32, keys: [u32; 2]) -> Self::F32s;
     /// The lanes in an array.
     fn to_array(self, a: Self::F32s) -> [f32; LANES];
     /// The sum of the lanes as one fixed tree: lane i takes lane i + 8, then i + 4, i + 2, i + 1.
@@ -276,6 +278,10 @@ mod tests {
                     ("scale", simd.scale(load(rotated(HALF_TO_TWO, turn)), load(EXPONENTS))),
                     ("split_exponent, m", m),
                     ("split_exponent, e", e),
+                    (
+                        "uniform",
+                        simd.uniform((turn as u32).wrapping_mul(0x1234_5677), [b[0].to_bits(), c[1].to_bits()]),
+                    ),
                 ];
                 self.0.extend(vectors.map(|(name, lanes)| (name, simd.to_array(lanes))));
                 let scalars = [

@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::scalar::SQRT_HALF_BITS;
+use super::scalar::{MIX, SQRT_HALF_BITS};
 use super::{Kernel, LANES, Simd};
 use crate::gemm::TiledProduct;
 
@@ -211,6 +211,19 @@ impl Simd for Neon {
         let e = quarters!(q => vshrq_n_s32::<23>(vsubq_s32(bits[q], vdupq_n_s32(SQRT_HALF_BITS))));
         let m = quarters!(q => vreinterpretq_f32_s32(vsubq_s32(bits[q], vshlq_n_s32::<23>(e[q]))));
         (m, quarters!(q => vcvtq_f32_s32(e[q])))
+    }
+    #[inline(always)]
+    fn uniform(self, first: u32, [a, b]: [u32; 2]) -> F32s {
+        const LANE: [u32; 4] = [0, 1, 2, 3];
+        quarters!(q => {
+            let x = vaddq_u32(vdupq_n_u32(first.wrapping_add(4 * q)), vld1q_u32(LANE.as_ptr()));
+            let x = veorq_u32(vmulq_n_u32(x, MIX[0]), vdupq_n_u32(a));
+            let x = vmulq_n_u32(veorq_u32(x, vshrq_n_u32::<16>(x)), MIX[1]);
+            let x = veorq_u32(veorq_u32(x, vshrq_n_u32::<15>(x)), vdupq_n_u32(b));
+            let x = vmulq_n_u32(x, MIX[2]);
+            let x = vshrq_n_u32::<8>(veorq_u32(x, vshrq_n_u32::<15>(x)));
+            vmulq_n_f32(vcvtq_f32_u32(x), 1.0 / (1 << 24) as f32)
+        })
     }
     #[inline(always)]
     fn to_array(self, a: F32s) -> [f32; LANES] {

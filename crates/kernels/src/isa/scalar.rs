@@ -36,6 +36,22 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
+/// The multipliers of [`uniform`].
+pub(super) const MIX: [u32; 3] = [0x9E37_79B9, 0x21F0_AAAD, 0x735A_2D97];
+
+/// The number `counter` of a stream that `keys` name: a bijection of the counter, mixed, then its upper 24 bits.
+///
+/// # Source
+/// The mixer is the 32-bit one with the smallest bias that C. Wellons' hash-prospector lists.
+#[inline(always)]
+pub(super) fn uniform(counter: u32, keys: [u32; 2]) -> f32 {
+    let mut x = counter.wrapping_mul(MIX[0]) ^ keys[0];
+    x = (x ^ x >> 16).wrapping_mul(MIX[1]);
+    x = (x ^ x >> 15 ^ keys[1]).wrapping_mul(MIX[2]);
+    x ^= x >> 15;
+    (x >> 8) as f32 * (1.0 / (1 << 24) as f32)
+}
+
 impl Simd for Scalar {
     type F32s = F32s;
 
@@ -153,6 +169,10 @@ impl Simd for Scalar {
     fn split_exponent(self, a: F32s) -> (F32s, F32s) {
         let exponent = |a: f32| (a.to_bits() as i32 - SQRT_HALF_BITS) >> 23;
         (map(a, |a| f32::from_bits((a.to_bits() as i32 - (exponent(a) << 23)) as u32)), map(a, |a| exponent(a) as f32))
+    }
+    #[inline(always)]
+    fn uniform(self, first: u32, keys: [u32; 2]) -> F32s {
+        std::array::from_fn(|i| uniform(first.wrapping_add(i as u32), keys))
     }
     #[inline(always)]
     fn to_array(self, a: F32s) -> [f32; LANES] {

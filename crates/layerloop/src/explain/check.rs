@@ -6,7 +6,7 @@ use super::meeting::{in_math, loss_and_gradient, matrices, samples};
 use crate::choice::text;
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, STEP};
-use crate::network::{Activation, Network, Output, Spec};
+use crate::network::{Activation, Layer, Network, Output, Spec};
 use crate::train::rng::Stream;
 use crate::{Result, train};
 
@@ -155,8 +155,12 @@ pub fn specimen(seed: u64) -> Result<(Network, Dataset)> {
 
 /// `784 -> 32 sigmoid`
 fn shape(spec: &Spec, i: usize) -> String {
-    let (inputs, outputs) = spec.shapes().nth(i).unwrap_or_default();
-    format!("{inputs} -> {outputs} {}", text(spec.layers[i].activation))
+    let (inputs, outputs) = spec.shapes()[i];
+    let activation = match &spec.layers[i] {
+        Layer::Dense(dense) => dense.activation,
+        _ => Activation::Identity,
+    };
+    format!("{inputs} -> {outputs} {}", text(activation))
 }
 
 /// Which of the `n` parameters of layer `i` to measure: one of each stretch of n / 64, or all where `all` are few.

@@ -4,7 +4,7 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
-use crate::network::{Activation, Network, Output, Spec};
+use crate::network::{Activation, Layer, Network, Output, Spec};
 use crate::{Error, Result};
 
 impl From<Activation> for math::Activation {
@@ -85,8 +85,16 @@ impl From<Loss> for math::Loss {
 /// ```
 pub fn in_math(network: &Network) -> Result<math::Network> {
     let spec = network.spec();
-    let layers = matrices(spec, &network.to_vec())?.into_iter().zip(&spec.layers);
-    let layers = layers.map(|(w, layer)| math::Layer::new(w, layer.activation.into()));
+    let dense = spec.layers.iter().map(|layer| match layer {
+        Layer::Dense(dense) if dense.bias => Ok(dense),
+        _ => Err(Error::config(
+            "network",
+            format!("{spec}: the derivation is of dense layers with a bias, one after the other"),
+        )),
+    });
+    let dense = dense.collect::<Result<Vec<_>>>()?;
+    let layers = matrices(spec, &network.to_vec())?.into_iter().zip(dense);
+    let layers = layers.map(|(w, dense)| math::Layer::new(w, dense.activation.into()));
     math::Network::new(layers.collect::<Result<_>>()?, spec.output.into())
 }
 
@@ -110,7 +118,7 @@ pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
         let entry = |r: usize, c| if c == inputs { bias[r] } else { weight[r * inputs + c] };
         Matrix::from_fn(outputs, inputs + 1, |r, c| f64::from(entry(r, c)))
     };
-    Ok(spec.shapes().map(layer).collect())
+    Ok(spec.shapes().into_iter().map(layer).collect())
 }
 
 /// The mean cross-entropy of all rows of `data` and its gradient `(p_1; ...; p_L)`, row by row, by the closed forms of

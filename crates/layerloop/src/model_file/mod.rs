@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
+use crate::network::program::Program;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
@@ -80,10 +81,13 @@ impl Model {
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
         let le = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
-        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (self.network.spec().shapes().enumerate())
-            .flat_map(|(i, (inputs, outputs))| {
-                let (weight, bias) = (le(self.network.weight(i)), le(self.network.bias(i)));
-                [(weight_name(i), vec![outputs, inputs], weight), (bias_name(i), vec![outputs], bias)]
+        let parameters = self.network.program.parameters.iter().enumerate();
+        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = parameters
+            .flat_map(|(i, parameter)| {
+                let [weight, bias] = parameter.tensors();
+                let weight = (weight, parameter.weight_shape(), le(self.network.weight(i)));
+                let bias = || (bias, vec![parameter.outputs], le(self.network.bias(i)));
+                std::iter::once(weight).chain(parameter.bias.then(bias))
             })
             .collect();
         let views = tensors.iter().map(|(name, shape, bytes)| {
@@ -111,8 +115,14 @@ impl Model {
                 "a safetensors file without a `layerloop` entry in its metadata: another program made it",
             )
         })?;
-        let card: Card = serde_json::from_str(card)
-            .map_err(|e| Error::format(path, format!("the `layerloop` entry of the metadata: {e}")))?;
+        let card: Card = serde_json::from_str(card).map_err(|e| {
+            let own = if e.to_string().contains("there is no `") {
+                "; a name of somebody's own is registered (layerloop::custom) before the model is read"
+            } else {
+                ""
+            };
+            Error::format(path, format!("the `layerloop` entry of the metadata: {e}{own}"))
+        })?;
         card.check(path)?;
         let network = read_network(path, &card.specification, &tensors)?;
         if !network.is_finite() {
@@ -145,26 +155,19 @@ impl Card {
     }
 }
 
-fn weight_name(i: usize) -> String {
-    format!("layers.{i}.weight")
-}
-
-fn bias_name(i: usize) -> String {
-    format!("layers.{i}.bias")
-}
-
 fn read_network(path: &Path, spec: &Spec, tensors: &SafeTensors) -> Result<Network> {
-    if tensors.len() != 2 * spec.layers.len() {
-        let reason = format!("{} tensors, but `{spec}` has {}", tensors.len(), 2 * spec.layers.len());
-        return Err(Error::format(path, reason));
+    let program = Program::of(spec)?;
+    let count: usize = program.parameters.iter().map(|parameter| 1 + usize::from(parameter.bias)).sum();
+    if tensors.len() != count {
+        return Err(Error::format(path, format!("{} tensors, but `{spec}` has {count}", tensors.len())));
     }
-    let layers: Result<Vec<_>> = (spec.shapes().enumerate())
-        .map(|(i, (inputs, outputs))| {
-            let weight = read_tensor(path, tensors, &weight_name(i), &[outputs, inputs])?;
-            Ok((weight, read_tensor(path, tensors, &bias_name(i), &[outputs])?))
-        })
-        .collect();
-    Network::from_weights(spec, &layers?)
+    let layers = program.parameters.iter().map(|parameter| {
+        let names = parameter.tensors();
+        let weight = read_tensor(path, tensors, &names[0], &parameter.weight_shape())?;
+        let bias = || read_tensor(path, tensors, &names[1], &[parameter.outputs]);
+        Ok((weight, if parameter.bias { bias()? } else { vec![] }))
+    });
+    Network::from_weights(spec, &layers.collect::<Result<Vec<_>>>()?)
 }
 
 fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
@@ -307,7 +310,7 @@ mod tests {
         assert!(name.contains("there is no tensor `layers.0.bias`"), "{name}");
         let activation = text("relu", "rely");
         assert!(activation.contains("there is no `rely`; did you mean `relu`?"), "{activation}");
-        let width = text(r#"\"width\":3"#, r#"\"width\":0"#);
+        let width = text("4 -> 3 relu", "4 -> 0 relu");
         assert!(width.contains("layer 1 has 0 units"), "{width}");
         let image = text(r#"\"image\":[2,2]"#, r#"\"image\":[2,3]"#);
         assert!(image.contains("images of 2 x 3 pixels for 4 inputs"), "{image}");

@@ -3,11 +3,16 @@
 use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
-use layerloop_kernels::{Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, Team, Update};
+use layerloop_kernels::{
+    Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, STATES, Team, Update, columns, table,
+};
 
 use super::Network;
+use super::forward::Pass;
 use super::intake::Intake;
-use super::workspace::{Places, Workspace};
+use super::layers;
+use super::program::{Kind, Role, Value};
+use super::workspace::Workspace;
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
 const FIRST_LAYER_ROWS: usize = 28;
@@ -31,11 +36,17 @@ pub(crate) struct Plan {
 /// The work on one block of weights.
 #[derive(Debug, Clone, Copy)]
 struct Task {
-    layer: usize,
+    role: Role,
+    parameter: usize,
+    /// What the layer reads and what it gives.
+    from: Value,
+    to: Value,
     panel: Panel,
-    /// First row, and number of rows; in the first layer, of those that take part.
+    /// First row, and number of rows; where the layer reads the input, of those that take part.
     row: usize,
     rows: usize,
+    /// Whether the last row is the bias.
+    bias: bool,
     /// Width of the rows of the transposed panel that holds this block.
     transposed_width: usize,
 }
@@ -49,8 +60,7 @@ struct TransposedView {
 /// The optimiser's memory for every weight, in the order of the flat vector; what a rule does not use is empty.
 #[derive(Debug)]
 pub(crate) struct Moments {
-    pub(crate) first: Matrix,
-    pub(crate) second: Matrix,
+    states: [Matrix; STATES],
 }
 
 impl Plan {
@@ -59,15 +69,33 @@ impl Plan {
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
         for (layer, view) in network.parameters.layers.iter().enumerate() {
-            let (columns, step) = if layer == 0 { (0, FIRST_LAYER_ROWS) } else { (view.inputs(), PANEL) };
-            let taking_part =
-                intake.listed.as_ref().filter(|_| layer == 0).map_or(view.layout.rows(), |listed| listed.rows().len());
+            let [from, to] = network.program.around(layer);
+            let role = network.program.parameters[layer].role;
+            let (columns, step) = match role {
+                Role::Product if from.depends => (view.inputs(), PANEL),
+                Role::Product => (0, FIRST_LAYER_ROWS),
+                Role::PerColumn(_) => (0, PANEL),
+                Role::Table => (0, table::TABLE_ROWS),
+                Role::Custom(_) => (0, 1),
+                Role::Statistics => (0, 0),
+            };
+            let listed = intake.listed.as_ref().filter(|_| from.z == 0);
+            let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
-            let panels: Vec<Panel> = view.layout.iter().collect();
-            for together in panels.chunks(PANELS_TOGETHER) {
+            let mut panels: Vec<Panel> = view.layout.iter().collect();
+            if let Role::Custom(_) = role {
+                // All of them at once: only their layer knows which of its parameters go together.
+                let (columns, width) = (view.outputs(), view.layout.len());
+                panels = vec![Panel { column: 0, columns, width, start: 0 }];
+            }
+            for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
                 let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    let mut task = Task { layer, panel, row, rows, transposed_width: 0 };
+                    // A stranger's own parameters decay as little as biases do.
+                    let own = matches!(role, Role::Custom(_));
+                    let bias = own || view.bias && row + rows == taking_part;
+                    let parameter = layer;
+                    let mut task = Task { role, parameter, from, to, panel, row, rows, bias, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -106,12 +134,29 @@ impl Plan {
     }
 
     /// p_i = delta_i (z_i^{;1})^T of every layer, in the order of the flat vector.
-    pub(crate) fn gradient(&self, team: &mut Team, workspace: &Workspace, rows: usize, gradient: &mut Matrix) {
+    pub(crate) fn gradient(
+        &self,
+        team: &mut Team,
+        network: &Network,
+        workspace: &Workspace,
+        rows: usize,
+        gradient: &mut Matrix,
+    ) {
         let isa = team.isa();
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
-            let task = self.tasks[task];
-            let (z, delta) = operands(workspace, task.layer, rows);
-            dense::weight_gradient(isa, z, delta, task.block(&workspace.intake), gradient);
+            let task = &self.tasks[task];
+            let (z, delta) = operands(workspace, task, rows);
+            let block = task.block(&workspace.intake);
+            match task.role {
+                Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
+                Role::PerColumn(layer) => columns::weight_gradient(isa, layer, [z, delta], task.panel, gradient),
+                Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
+                Role::Custom(layer) => {
+                    let w = network.parameters.layer(task.parameter);
+                    layers::custom::weight_gradient(layer, w, [(z, task.from), (delta, task.to)], gradient);
+                }
+                Role::Statistics => {}
+            }
         });
     }
 
@@ -123,21 +168,37 @@ impl Plan {
         moments: &mut Moments,
         workspace: &Workspace,
         rows: usize,
-        rule: Update,
+        by: Update,
     ) {
         let isa = team.isa();
         let cuts_if = |used: bool| if used { &self.weight_cuts } else { &self.no_cuts };
+        let [first, second, third] = &mut moments.states;
         let arrays = [
             (network.parameters.values.values_mut(), &self.weight_cuts),
-            (moments.first.values_mut(), cuts_if(rule.states() > 0)),
-            (moments.second.values_mut(), cuts_if(rule.states() > 1)),
+            (first.values_mut(), cuts_if(by.rule.states() > 0)),
+            (second.values_mut(), cuts_if(by.rule.states() > 1)),
+            (third.values_mut(), cuts_if(by.rule.states() > 2)),
             (self.transposed.values_mut(), &self.transposed_cuts),
         ];
-        team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, transposed]| {
+        team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, third, transposed]| {
             let task = &self.tasks[task];
-            let (z, delta) = operands(workspace, task.layer, rows);
-            let part = Part { weights: &mut *weights, first, second };
-            dense::weight_update(isa, z, delta, task.block(&workspace.intake), rule, part);
+            let (z, delta) = operands(workspace, task, rows);
+            let block = task.block(&workspace.intake);
+            let part = Part { weights: &mut *weights, states: [first, second, third] };
+            match task.role {
+                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
+                Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
+                Role::Table => {
+                    table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);
+                }
+                Role::Custom(layer) => {
+                    let mut gradient = vec![0.0; part.weights.len()];
+                    let operands = [(z, task.from), (delta, task.to)];
+                    layers::custom::weight_gradient(layer, part.weights, operands, &mut gradient);
+                    layerloop_kernels::update(isa, by, block, part, &mut gradient);
+                }
+                Role::Statistics => {}
+            }
             task.transpose(isa, weights, transposed);
         });
     }
@@ -164,8 +225,18 @@ impl TransposedView {
 
 impl Task {
     fn block(self, intake: &Intake) -> WeightBlock<'_> {
-        let listed = intake.listed.as_ref().filter(|_| self.layer == 0);
-        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed }
+        let listed = intake.listed.as_ref().filter(|_| self.from.z == 0);
+        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
+    }
+
+    /// The operand of the product that is the gradient.
+    fn input<'a>(&self, workspace: &'a Workspace, z: Rows<'a>) -> Input<'a> {
+        if self.from.z == 0 { workspace.intake.by_columns(z) } else { z.into() }
+    }
+
+    /// Numbers in a row of the table, each of which is looked up once for each number that is read.
+    fn table_width(&self) -> usize {
+        self.to.width / self.from.width
     }
 
     fn transpose(&self, isa: Isa, weights: &[f32], transposed: &mut [f32]) {
@@ -180,32 +251,55 @@ impl Moments {
     pub(crate) fn zeros(network: &Network, states: usize) -> Self {
         let len = network.parameters.values.values().len();
         let vector = |used| Matrix::vector(if used { len } else { 0 });
-        Self { first: vector(states > 0), second: vector(states > 1) }
+        Self { states: [0, 1, 2].map(|state| vector(state < states)) }
     }
 }
 
 /// z_i^{;1} and delta_i of the first `rows` rows.
-fn operands(workspace: &Workspace, layer: usize, rows: usize) -> (Input<'_>, Rows<'_>) {
-    let Workspace { matrices, places, intake, .. } = workspace;
-    let [z, delta] = [places.z(layer), places.delta(layer)].map(|i| matrices[i].head(rows));
-    (if layer == 0 { intake.by_columns(z) } else { z.into() }, delta)
+fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Rows<'a>, Rows<'a>) {
+    let Workspace { matrices, places, .. } = workspace;
+    let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
+    (z, delta)
 }
 
-/// delta_L = sigma'(t_L) * q_{L+1}; then for i = L..2: delta_{i-1} = sigma'(t_{i-1}) * (W_i[:, :n_i]^T delta_i).
-pub(crate) fn backward(isa: Isa, network: &Network, plan: &Plan, places: Places, block: &mut Block) {
-    let layers = &network.spec().layers;
-    let last = layers.len() - 1;
-    // z_{L+1} = sigma(t_L)
-    if layers[last].activation != Activation::Identity {
-        let z = places.slopes_or_z(last, layers[last].activation);
-        let ([delta], [z]) = block.write([places.delta(last)], [z]);
-        dense::through_activation(isa, layers[last].activation, z, layers[last].width, delta);
+/// The gradient of every value that parameters stand before, from the last to the first of a stage; for what a dense layer
+/// gives, delta_i = sigma'(t_i) * q_{i+1}.
+pub(crate) fn backward(pass: Pass, plan: &Plan, stage: usize, block: &mut Block) {
+    let Pass { isa, network, places, .. } = pass;
+    let program = &network.program;
+    let ops = program.stages[stage].clone();
+    // The batch norm after this stage has all sums now.
+    if let Some(op) = program.ops.get(ops.end)
+        && program.values[op.from[0]].depends
+    {
+        layers::unit::backward(pass, op, ops.end, block);
     }
-    for i in (1..layers.len()).rev() {
-        // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
-        let transposed = plan.transposed(i);
-        let z = places.slopes_or_z(i - 1, layers[i - 1].activation);
-        let ([below], [delta, z]) = block.write([places.delta(i - 1)], [places.delta(i), z]);
-        dense::input_gradient(isa, layers[i - 1].activation, delta, transposed, z, below);
+    for (i, op) in ops.clone().zip(&program.ops[ops]).rev() {
+        let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
+        if !to.depends {
+            continue;
+        }
+        let activation = op.activation_left(&program.values);
+        if activation != Activation::Identity {
+            // z_{i+1} = sigma(t_i)
+            let ([delta], [z]) = block.write([places.delta(to)], [places.slopes_or_z(to)]);
+            dense::through_activation(isa, activation, z, to.width, delta);
+        }
+        match op.kind {
+            Kind::Join(join) => layers::join::backward(isa, join, program, op, places, block),
+            _ if !from.depends => {}
+            Kind::Dense(_) => {
+                // z_{i+1} = sigma(W_i z_i^{;1}), where z_i = sigma(t_{i-1})
+                let transposed = plan.transposed(op.parameter.unwrap_or_default());
+                let reads = [places.delta(to), places.slopes_or_z(from)];
+                let ([below], [delta, z]) = block.write([places.delta(from)], reads);
+                dense::input_gradient(isa, from.through, delta, transposed, z, below);
+            }
+            Kind::Activation(_) => {} // its gradient stands where it was
+            Kind::Fork => layers::join::fork_backward(isa, program, op, places, block),
+            Kind::BatchStandardise { .. } => layers::batch_norm::gradient_sums(pass, op, block),
+            Kind::Custom(layer) => layers::custom::backward(pass, op, layer, block),
+            _ => layers::unit::backward(pass, op, i, block),
+        }
     }
 }

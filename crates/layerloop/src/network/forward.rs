@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::gather::{self, Source};
+use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
-use layerloop_kernels::{Block, Isa};
+use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
 use super::Network;
 use super::intake::{Intake, Road};
+use super::layers;
+use super::program::{Kind, Op, Value};
 use super::workspace::Places;
 
 /// Rows of a source, to be gathered as a batch.
@@ -30,35 +33,95 @@ impl Batch<'_> {
     }
 }
 
-/// z_1 = x; z_{i+1} = sigma(W_i z_i^{;1}) for i = 1..L, for the rows of a batch that the block holds.
-pub(crate) fn forward(isa: Isa, network: &Network, batch: Batch, intake: &Intake, places: Places, block: &mut Block) {
-    if intake.road != Road::Entries {
-        let ([x], []) = block.write([places.z(0)], []);
+/// What a pass over a batch needs to know beside the batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) isa: Isa,
+    pub(crate) network: &'a Network,
+    pub(crate) intake: &'a Intake,
+    pub(crate) places: Places,
+    pub(crate) mode: Mode,
+    /// Of each batch norm.
+    pub(crate) statistics: &'a [Statistics],
+}
+
+/// What a pass is made for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Mode {
+    /// To use the network: nothing is dropped, batch norms take their running statistics.
+    Use,
+    /// To take a step: what is dropped depends on the seed and the step.
+    Training { seed: u64, step: u64 },
+}
+
+/// Every value from the input to the logits, for the rows of a batch that the block holds; in training, those of a stage.
+pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block) {
+    let Pass { isa, network, intake, places, mode, .. } = pass;
+    let program = &network.program;
+    let stages = &program.stages;
+    let ops = if mode == Mode::Use { 0..program.ops.len() } else { stages[stage].clone() };
+    if stage == 0 && intake.road != Road::Entries {
+        let ([x], []) = block.write([places.z(program.values[0])], []);
         gather::rows(isa, batch.source, &intake.columns, intake.marks_wanted(), [batch.rows, batch.next], x);
     }
-    for (i, layer) in network.spec().layers.iter().enumerate() {
-        let (next, slopes, z) = match places.slopes(i, layer.activation) {
-            None => {
-                let ([next], [z]) = block.write([places.z(i + 1)], [places.z(i)]);
-                (next, None, z)
+    for (i, op) in ops.clone().zip(&program.ops[ops.clone()]) {
+        let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
+        match op.kind {
+            Kind::Dense(dense) => {
+                // z_{i+1} = sigma(W_i z_i^{;1})
+                let weights = weights(network, op);
+                let (next, slopes, z) = outputs(block, places, from, to);
+                let z = if from.z == 0 { intake.by_rows(batch, z) } else { z.into() };
+                dense::forward(isa, dense.activation, z, weights, next, slopes);
             }
-            Some(slopes) => {
-                let ([next, slopes], [z]) = block.write([places.z(i + 1), slopes], [places.z(i)]);
-                (next, Some(slopes), z)
+            Kind::Activation(activation) => {
+                let (mut next, slopes, z) = outputs(block, places, from, to);
+                rows::copy(z, 0, next.again(), 0, to.width);
+                layerloop_kernels::activate(isa, activation, to.width, next, slopes);
             }
-        };
-        let z = if i == 0 { intake.by_rows(batch, z) } else { z.into() };
-        let weights = Weights { values: network.parameters.layer(i), layout: network.parameters.layers[i].layout };
-        dense::forward(isa, layer.activation, z, weights, next, slopes);
+            Kind::Fork => {}
+            Kind::Join(join) => layers::join::forward(isa, join, program, op, places, block),
+            Kind::Custom(layer) => layers::custom::forward(pass, op, layer, block),
+            _ => layers::unit::forward(pass, op, i, block),
+        }
+    }
+    if mode != Mode::Use && stage + 1 < stages.len() {
+        layers::batch_norm::sums(pass, &program.ops[ops.end], block);
+    }
+}
+
+/// The parameters of an operation.
+pub(crate) fn weights<'a>(network: &'a Network, op: &Op) -> Weights<'a> {
+    let i = op.parameter.expect("an operation that has some");
+    Weights { values: network.parameters.layer(i), layout: network.parameters.layers[i].layout }
+}
+
+/// The matrices of what an operation gives, its slopes where they are stored, and of what it reads.
+fn outputs<'a>(
+    block: &'a mut Block,
+    places: Places,
+    from: Value,
+    to: Value,
+) -> (RowsMut<'a>, Option<RowsMut<'a>>, Rows<'a>) {
+    match places.slopes(to) {
+        None => {
+            let ([next], [z]) = block.write([places.z(to)], [places.z(from)]);
+            (next, None, z)
+        }
+        Some(slopes) => {
+            let ([next, slopes], [z]) = block.write([places.z(to), slopes], [places.z(from)]);
+            (next, Some(slopes), z)
+        }
     }
 }
 
 /// l = log S - z_y for each row, and q_{L+1} = weight (p - onehot(y)) where the last delta will be; `weight` is 1 / B
 /// where the loss is a mean.
-pub(crate) fn loss(isa: Isa, network: &Network, batch: Batch, weight: f32, places: Places, block: &mut Block) {
-    let (spec, last) = (network.spec(), network.spec().layers.len() - 1);
-    let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last + 1)]);
-    let logits = Logits { rows: z, width: spec.logits(), output: spec.output };
+pub(crate) fn loss(pass: Pass, batch: Batch, weight: f32, block: &mut Block) {
+    let Pass { isa, network, places, .. } = pass;
+    let (last, output) = (network.program.logits(), network.spec().output);
+    let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last)]);
+    let logits = Logits { rows: z, width: last.width, output };
     let labels = batch.rows.iter().map(|&row| batch.labels[row as usize]);
     softmax::cross_entropy(isa, logits, labels, weight, delta, loss);
 }

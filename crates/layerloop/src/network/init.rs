@@ -3,19 +3,34 @@
 use layerloop_kernels::softmax::Output;
 
 use super::parameters::Parameters;
-use super::spec::{Init, Spec};
+use super::program::{Parameter, Program, Start};
+use super::spec::Init;
 use crate::train::rng::Stream;
 
 /// Draws every weight of a network from the stream `init` of `seed`, one index a layer, in border order.
 ///
 /// Under the reference softmax the last layer is drawn as for softmax, with a row for each class, and the last class's
 /// row is then taken from the others: the network starts as the same function of its inputs as the softmax one.
-pub(crate) fn initialise(parameters: &mut Parameters, spec: &Spec, seed: u64) {
-    let last = spec.layers.len() - 1;
-    for (i, (inputs, outputs)) in spec.shapes().enumerate() {
-        let rows = if i == last { spec.output.targets(outputs) } else { outputs };
-        let mut weight = draw(spec.layers[i].init, inputs, rows, &mut Stream::new(seed, "init", i as u64));
-        if i == last && spec.output == Output::ReferenceSoftmax {
+pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output: Output, seed: u64) {
+    let logits = program.logits();
+    for (i, &Parameter { inputs, outputs, start, .. }) in program.parameters.iter().enumerate() {
+        let init = match start {
+            Start::Drawn(init) => init,
+            Start::Constant(weight, bias) => {
+                parameters.set_weight(i, std::iter::repeat(weight));
+                parameters.set_bias(i, std::iter::repeat(bias));
+                continue;
+            }
+            Start::Custom(layer, inputs) => {
+                let mut stream = Stream::new(seed, "init", i as u64);
+                parameters.set_weight(i, layer.start(inputs, &mut || stream.uniform()));
+                continue;
+            }
+        };
+        let gives_logits = program.around(i)[1] == logits;
+        let rows = if gives_logits { output.targets(outputs) } else { outputs };
+        let mut weight = draw(init, inputs, rows, &mut Stream::new(seed, "init", i as u64));
+        if gives_logits && output == Output::ReferenceSoftmax {
             let reference = weight.split_off(outputs * inputs);
             weight.chunks_exact_mut(inputs).for_each(|row| row.iter_mut().zip(&reference).for_each(|(w, r)| *w -= r));
         }

@@ -9,6 +9,7 @@ use layerloop_kernels::gather::{Columns, Source};
 use layerloop_kernels::{Csr, Entries, Listed, Marks, Rows};
 
 use super::forward::Batch;
+use super::program::Program;
 
 /// Rows after which it is looked whether all columns are live already.
 const LOOK_EVERY: usize = 256;
@@ -55,8 +56,18 @@ impl Intake {
         Self { columns: Columns::all(width), listed: None, road: Road::Rows, by_column }
     }
 
-    /// For a run on `source`, rows of `width` values, in batches of at most `batch`.
-    pub(crate) fn of(source: Source, width: usize, batch: usize) -> Self {
+    /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`. Where weights decay, those
+    /// of columns of zeros move too.
+    pub(crate) fn of(source: Source, width: usize, batch: usize, program: &Program, decays: bool) -> Self {
+        if program.only_multiplies_its_input() {
+            Self::of_products(source, width, batch, decays)
+        } else {
+            Self::all(width)
+        }
+    }
+
+    /// Where the rows are multiplied by weights and used for nothing else.
+    fn of_products(source: Source, width: usize, batch: usize, decays: bool) -> Self {
         let all = Self { road: Road::of(source, width), ..Self::all(width) };
         let live = match source {
             Source::Entries(csr) if all.road == Road::Entries => {
@@ -64,6 +75,7 @@ impl Intake {
                 return Self { columns: Columns::new(width, &[]), by_column, ..all };
             }
             Source::Entries(_) => return all,
+            _ if decays => return all,
             Source::Bytes(values, _) => seen(values, width),
             Source::Floats(values) => seen(values, width),
         };
@@ -169,11 +181,13 @@ mod tests {
     #[test]
     fn columns_of_zeros_are_left_out() {
         let rows = [[0.0, 1.0, 0.0, 0.0, -0.0, 2.0], [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]].concat();
-        let intake = Intake::of(Source::Floats(&rows), 6, 2);
+        let intake = Intake::of_products(Source::Floats(&rows), 6, 2, false);
         assert_eq!(intake.columns, Columns::new(6, &[1, 2, 5]));
         assert_eq!(intake.listed.unwrap().rows(), [1, 2, 5, 6]);
-        let all = Intake::of(Source::Bytes(&[1, 2], 1.0), 2, 1);
+        let all = Intake::of_products(Source::Bytes(&[1, 2], 1.0), 2, 1, false);
         assert!(all.listed.is_none() && all.columns.count() == 2);
+        let all = Intake::of_products(Source::Floats(&rows), 6, 2, true);
+        assert!(all.listed.is_none() && all.columns.count() == 6, "their weights decay");
     }
 
     #[test]

@@ -5,21 +5,27 @@ pub(crate) mod backward;
 pub(crate) mod forward;
 mod init;
 pub(crate) mod intake;
+mod layer;
+pub(crate) mod layers;
 mod parameters;
 mod predict;
+pub(crate) mod program;
 mod spec;
 mod summary;
+mod text;
 pub(crate) mod workspace;
 
+pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::Predictor;
-pub use spec::{Init, Layer, Spec};
+pub use spec::{Init, Spec};
 
 use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
-use crate::data::hexadecimal;
+use self::program::Program;
+use crate::data::{Inputs, hexadecimal};
 use crate::{Error, Result};
 
 /// A feedforward network: a [`Spec`] and its parameters.
@@ -36,6 +42,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Network {
     spec: Spec,
+    pub(crate) program: Program,
     pub(crate) parameters: Parameters,
 }
 
@@ -46,9 +53,10 @@ impl Network {
     /// [`Error::Config`] if [`Spec::check`] refuses the specification.
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
         spec.check()?;
-        let mut parameters = Parameters::zeros(spec);
-        init::initialise(&mut parameters, spec, seed);
-        Ok(Self { spec: spec.clone(), parameters })
+        let program = Program::of(spec)?;
+        let mut parameters = Parameters::zeros(&program);
+        init::initialise(&mut parameters, &program, spec.output, seed);
+        Ok(Self { spec: spec.clone(), program, parameters })
     }
 
     /// A network with given weights and biases, layer by layer.
@@ -60,28 +68,37 @@ impl Network {
     /// [`Error::Config`] if [`Spec::check`] refuses the specification, [`Error::Shape`] if a layer's slices do not fit it.
     pub fn from_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
         spec.check()?;
-        if layers.len() != spec.layers.len() {
-            return Err(Error::shape("layers of weights", spec.layers.len(), layers.len()));
+        let program = Program::of(spec)?;
+        if layers.len() != program.parameters.len() {
+            return Err(Error::shape("layers of weights", program.parameters.len(), layers.len()));
         }
-        let mut parameters = Parameters::zeros(spec);
-        for (i, ((inputs, outputs), (weight, bias))) in spec.shapes().zip(layers).enumerate() {
+        let mut parameters = Parameters::zeros(&program);
+        for (i, (parameter, (weight, bias))) in program.parameters.iter().zip(layers).enumerate() {
+            let (inputs, outputs) = (parameter.inputs, parameter.outputs);
             if weight.len() != inputs * outputs {
                 let expected = format!("{outputs} x {inputs} values");
                 return Err(Error::shape(format!("weight of layer {}", i + 1), expected, weight.len()));
             }
-            if bias.len() != outputs {
-                return Err(Error::shape(format!("bias of layer {}", i + 1), outputs, bias.len()));
+            let biases = if parameter.bias { outputs } else { 0 };
+            if bias.len() != biases {
+                return Err(Error::shape(format!("bias of layer {}", i + 1), biases, bias.len()));
             }
             parameters.set_weight(i, weight.iter().copied());
             parameters.set_bias(i, bias.iter().copied());
         }
-        Ok(Self { spec: spec.clone(), parameters })
+        Ok(Self { spec: spec.clone(), program, parameters })
     }
 
     /// What the network is.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.spec.output.classes(self.program.logits().width)
     }
 
     /// The weight of layer `i`, counted from 0: n_out x n_in, row-major.
@@ -136,6 +153,28 @@ impl Network {
         if data.classes().len() > spec.classes() {
             return Err(Error::shape(format!("{name}: classes"), spec.classes(), data.classes().len()));
         }
-        Ok(())
+        self.check_names_rows(name, data.inputs())
+    }
+
+    /// Refuses inputs that name no row of the table which the network looks them up in.
+    pub(crate) fn check_names_rows(&self, name: &str, inputs: &Inputs) -> Result<()> {
+        match inputs {
+            _ if self.program.table().is_none() => Ok(()),
+            Inputs::Bytes { values, scale } => self.check_names(name, values.iter().map(|&v| f32::from(v) * scale)),
+            Inputs::Floats(values) => self.check_names(name, values.iter().copied()),
+            Inputs::Sparse(matrix) => self.check_names(name, (0..matrix.rows()).flat_map(|row| matrix.dense_row(row))),
+        }
+    }
+
+    /// As [`Self::check_names_rows`], for values row after row.
+    pub(crate) fn check_names(&self, name: &str, mut values: impl Iterator<Item = f32>) -> Result<()> {
+        let Some(count) = self.program.table() else { return Ok(()) };
+        let wrong = |value: f32| !(value.fract() == 0.0 && value >= 0.0 && value < count as f32);
+        let mut seen = 0;
+        let found = values.by_ref().inspect(|_| seen += 1).find(|&value| wrong(value));
+        let Some(value) = found else { return Ok(()) };
+        let (row, column) = ((seen - 1) / self.spec.inputs, (seen - 1) % self.spec.inputs);
+        let reason = format!("input {column} is {value}; embedding reads whole numbers from 0 to {}", count - 1);
+        Err(Error::row(name, row, reason))
     }
 }

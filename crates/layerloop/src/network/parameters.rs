@@ -5,7 +5,7 @@
 
 use layerloop_kernels::{Matrix, Panels};
 
-use super::spec::Spec;
+use super::program::{Parameter, Program};
 
 /// The parameters of a network.
 #[derive(Debug, Clone)]
@@ -19,13 +19,14 @@ pub(crate) struct Parameters {
 pub(crate) struct View {
     /// Index of its first value.
     pub(crate) start: usize,
-    /// (n_in + 1) x n_out.
+    /// (n_in + 1) x n_out, or n_in x n_out where there is no bias.
     pub(crate) layout: Panels,
+    pub(crate) bias: bool,
 }
 
 impl View {
     pub(crate) fn inputs(&self) -> usize {
-        self.layout.rows() - 1
+        self.layout.rows() - usize::from(self.bias)
     }
 
     pub(crate) fn outputs(&self) -> usize {
@@ -39,16 +40,17 @@ impl View {
 
     /// The indices of the layer's biases.
     fn bias_indices(self) -> impl Iterator<Item = usize> {
-        (0..self.outputs()).map(move |o| self.start + self.layout.index(self.inputs(), o))
+        let outputs = if self.bias { self.outputs() } else { 0 };
+        (0..outputs).map(move |o| self.start + self.layout.index(self.inputs(), o))
     }
 }
 
 impl Parameters {
-    /// Zeros for every layer of `spec`.
-    pub(crate) fn zeros(spec: &Spec) -> Self {
+    /// Zeros for every layer of `program`.
+    pub(crate) fn zeros(program: &Program) -> Self {
         let mut start = 0;
-        let views = spec.shapes().map(|(inputs, outputs)| {
-            let view = View { start, layout: Panels::new(inputs + 1, outputs) };
+        let views = program.parameters.iter().map(|parameter: &Parameter| {
+            let view = View { start, layout: parameter.layout(), bias: parameter.bias };
             start += view.layout.len();
             view
         });
@@ -80,6 +82,12 @@ impl Parameters {
     pub(crate) fn set_bias(&mut self, i: usize, source: impl IntoIterator<Item = f32>) {
         let values = self.values.values_mut();
         self.layers[i].bias_indices().zip(source).for_each(|(at, value)| values[at] = value);
+    }
+
+    /// Where the layer's weights and biases lie in the flat vector, in border order.
+    #[cfg(test)]
+    pub(crate) fn border_indices(&self, i: usize) -> Vec<usize> {
+        self.layers[i].weight_indices().chain(self.layers[i].bias_indices()).collect()
     }
 
     /// All parameters in border order.

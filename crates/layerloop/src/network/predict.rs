@@ -1,12 +1,14 @@
 //! Probabilities, losses and classes from a network that is trained.
 
 use layerloop_kernels::gather::Source;
+use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
 use layerloop_kernels::{Isa, Team};
 
 use super::Network;
-use super::forward::{self, Batch};
+use super::forward::{self, Batch, Mode, Pass};
 use super::intake::{Intake, Road};
+use super::layers;
 use super::workspace::{Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs};
 use crate::{Error, Result};
@@ -27,6 +29,8 @@ pub struct Predictor<'a> {
     network: &'a Network,
     /// A block of rows for each member of the team.
     workspace: Workspace,
+    /// Running mean and variance of each batch norm.
+    statistics: Vec<Statistics>,
     team: Team,
     /// 0, 1, 2, ...
     order: Vec<u32>,
@@ -42,9 +46,11 @@ impl<'a> Predictor<'a> {
     #[must_use]
     pub fn new(network: &'a Network, threads: usize) -> Self {
         let (spec, threads) = (network.spec(), threads.max(1));
-        let workspace = Workspace::new(spec, threads * block_rows(spec), Reach::Loss, Intake::all(spec.inputs));
+        let (program, intake) = (&network.program, Intake::all(spec.inputs));
+        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
         let team = Team::new(threads, Isa::best());
-        Self { network, workspace, team, order: vec![0], row: vec![0.0; spec.classes()] }
+        let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
+        Self { network, workspace, statistics, team, order: vec![0], row }
     }
 
     /// The probabilities of every class for one row: the same bits as among others.
@@ -66,6 +72,7 @@ impl<'a> Predictor<'a> {
         if row.len() != self.network.spec().inputs {
             return Err(Error::shape("inputs of a row", self.network.spec().inputs, row.len()));
         }
+        self.network.check_names("the row", row.iter().copied())?;
         let mut probabilities = std::mem::take(&mut self.row);
         self.pass(Source::Floats(row), &[], 1, &mut probabilities, &mut []);
         self.row = probabilities;
@@ -77,7 +84,7 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
     pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let (width, classes) = (self.network.spec().inputs, self.network.spec().classes());
+        let (width, classes) = (self.network.spec().inputs, self.network.classes());
         if !inputs.len().is_multiple_of(width) {
             return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
         }
@@ -86,6 +93,7 @@ impl<'a> Predictor<'a> {
         {
             return Err(Error::shape("columns of the sparse inputs", width, matrix.width()));
         }
+        self.network.check_names_rows("the inputs", inputs)?;
         let rows = inputs.len() / width;
         let mut probabilities = vec![0.0; rows * classes];
         self.pass(inputs.source(), &[], rows, &mut probabilities, &mut []);
@@ -99,35 +107,37 @@ impl<'a> Predictor<'a> {
     pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
         let rows = data.rows();
-        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.spec().classes()], vec![0.0; rows]);
+        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
         self.pass(data.inputs().source(), data.labels(), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
     }
 
     /// Rows 0..`rows` of `source`: their probabilities and, where there are labels, their losses.
     fn pass(&mut self, source: Source, labels: &[u32], rows: usize, probabilities: &mut [f32], losses: &mut [f32]) {
-        let Self { network, workspace: Workspace { matrices, places, intake, block }, team, order, .. } = self;
+        let Self { network, workspace, statistics, team, order, .. } = self;
+        let Workspace { matrices, places, intake, block } = workspace;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         intake.road = match source {
             Source::Bytes(..) | Source::Floats(_) if rows < FEW => Road::RowsWithoutZeros,
-            _ => Road::of(source, spec.inputs),
+            _ if network.program.only_multiplies_its_input() => Road::of(source, spec.inputs),
+            _ => Road::Rows,
         };
-        let intake = &*intake;
+        let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
         order.extend(order.len() as u32..rows as u32);
         let batch = Batch { source, rows: &order[..rows], next: &[], labels };
-        let outs = [(probabilities, spec.classes()), (losses, usize::from(!labels.is_empty()))];
+        let outs = [(probabilities, network.classes()), (losses, usize::from(!labels.is_empty()))];
         team.for_each_stretch(matrices, rows, *block, outs, |stretch, block, [probabilities, losses]| {
             let batch = batch.part(stretch);
-            forward::forward(isa, network, batch, intake, places, block);
+            forward::forward(pass, batch, 0, block);
             if !labels.is_empty() {
-                forward::loss(isa, network, batch, 1.0, places, block);
+                forward::loss(pass, batch, 1.0, block);
                 let loss = block.read(places.loss());
                 losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
             }
-            let logits = block.read(places.z(spec.layers.len()));
+            let logits = block.read(places.z(network.program.logits()));
             softmax::probabilities(
                 isa,
-                Logits { rows: logits, width: spec.logits(), output: spec.output },
+                Logits { rows: logits, width: network.program.logits().width, output: spec.output },
                 probabilities,
             );
         });

@@ -4,15 +4,18 @@ use std::fmt;
 
 use layerloop_kernels::softmax::Output;
 use layerloop_kernels::{Activation, choices};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::choice::{self, text};
+use super::layer::{Dense, Layer};
+use super::program::{Parameter, Program};
+use super::text::Chain;
+use crate::choice::text;
 use crate::{Error, Result};
 
 /// More parameters than this are refused: with Adam's two moments they would take 12 GiB.
 const MOST_PARAMETERS: usize = 1 << 30;
 
-/// A feedforward network for classification: input width, dense layers, output map.
+/// A feedforward network for classification: input width, layers, output map. Its text form is read by `parse`.
 ///
 /// # Example
 /// ```
@@ -22,28 +25,14 @@ const MOST_PARAMETERS: usize = 1 << 30;
 /// assert_eq!(spec.parameters(), 25_450);
 /// assert_eq!(Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::ReferenceSoftmax).parameters(), 25_417);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// Width of the input, n_1.
     pub inputs: usize,
     /// Layers 1 to L.
     pub layers: Vec<Layer>,
     /// The map from the last layer's outputs, the logits, to probabilities.
-    #[serde(with = "choice")]
     pub output: Output,
-}
-
-/// A dense layer: z_{i+1} = sigma(W_i z_i^{;1}).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
-    /// Number of outputs, n_{i+1}.
-    pub width: usize,
-    /// The activation sigma.
-    #[serde(with = "choice")]
-    pub activation: Activation,
-    /// How its weights start.
-    #[serde(with = "choice")]
-    pub init: Init,
 }
 
 choices! {
@@ -82,8 +71,14 @@ impl Spec {
 
     /// One more dense layer, its weights started as is usual for `activation`.
     #[must_use]
-    pub fn layer(mut self, width: usize, activation: Activation) -> Self {
-        self.layers.push(Layer { width, activation, init: Init::usual(activation) });
+    pub fn layer(self, width: usize, activation: Activation) -> Self {
+        self.then(Layer::Dense(Dense::new(width, activation)))
+    }
+
+    /// One more layer of any kind.
+    #[must_use]
+    pub fn then(mut self, layer: Layer) -> Self {
+        self.layers.push(layer);
         self
     }
 
@@ -101,24 +96,26 @@ impl Spec {
         hidden.layer(output.logits(classes.max(1)), Activation::Identity).output(output)
     }
 
-    /// (inputs, outputs) of each layer.
-    pub fn shapes(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
-        let inputs = move |i: usize| if i == 0 { self.inputs } else { self.layers[i - 1].width };
-        self.layers.iter().enumerate().map(move |(i, layer)| (inputs(i), layer.width))
+    /// (inputs, outputs) of each dense layer, inner chains included; of as many as can be built.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<(usize, usize)> {
+        let program = Program::of(self).ok();
+        let dense = |parameter: &Parameter| (parameter.inputs, parameter.outputs);
+        program.iter().flat_map(|program| program.parameters.iter().map(dense)).collect()
     }
 
-    /// Number of parameters: the sum of n_out (n_in + 1).
+    /// Number of parameters: the sum of n_out (n_in + 1) over the dense layers.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        self.shapes()
-            .map(|(inputs, outputs)| outputs.saturating_mul(inputs.saturating_add(1)))
-            .fold(0, usize::saturating_add)
+        let program = Program::of(self).ok();
+        let counts = program.iter().flat_map(|program| program.parameters.iter().map(Parameter::count));
+        counts.fold(0, usize::saturating_add)
     }
 
     /// Number of logits, the width of the last layer.
     #[must_use]
     pub fn logits(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.width)
+        Program::of(self).map_or(0, |program| program.logits().width)
     }
 
     /// Number of classes.
@@ -139,9 +136,7 @@ impl Spec {
         if self.inputs == 0 {
             return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
         }
-        if let Some(i) = self.layers.iter().position(|layer| layer.width == 0) {
-            return Err(Error::config("width", format!("layer {} has 0 units; each layer needs at least 1", i + 1)));
-        }
+        Program::of(self)?;
         if !self.output.is_softmax() {
             let reason = format!("`{}`; a network is trained with a softmax so far", text(self.output));
             return Err(Error::config("output", reason));
@@ -160,9 +155,12 @@ impl Spec {
     /// What is legal but unwise about this network.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let bounded = |activation| matches!(activation, Activation::Sigmoid);
-        let last = self.layers.last().filter(|layer| bounded(layer.activation));
-        last.map(|_| self.bounded_logits_warning()).into_iter().collect()
+        let last = match self.layers.last() {
+            Some(Layer::Dense(dense)) => dense.activation,
+            Some(Layer::Activation(activation)) => *activation,
+            _ => Activation::Identity,
+        };
+        if last == Activation::Sigmoid { vec![self.bounded_logits_warning()] } else { vec![] }
     }
 
     fn bounded_logits_warning(&self) -> String {
@@ -191,13 +189,22 @@ impl Spec {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inputs)?;
-        for layer in &self.layers {
-            write!(f, " -> {}", layer.width)?;
-            if layer.activation != Activation::Identity {
-                write!(f, " {}", text(layer.activation))?;
-            }
+        if !self.layers.is_empty() {
+            write!(f, " -> {}", Chain(&self.layers))?;
         }
         write!(f, " -> {}", text(self.output))
+    }
+}
+
+impl Serialize for Spec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Spec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -231,15 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn the_json_form_names_its_choices() {
+    fn the_json_form_is_the_text() {
         let spec = Spec::classifier(4, &[3], Activation::Relu, 2, Output::ReferenceSoftmax);
         let json = serde_json::to_string(&spec).unwrap();
-        assert!(json.contains(r#"{"width":3,"activation":"relu","init":"kaiming-uniform"}"#), "{json}");
+        assert_eq!(json, r#""4 -> 3 relu -> 1 -> reference-softmax""#);
         assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
         let error = serde_json::from_str::<Spec>(&json.replace("relu", "rellu")).unwrap_err().to_string();
-        assert!(
-            error.contains("there is no `rellu`; did you mean `relu`? choose one of identity, sigmoid, tanh, relu"),
-            "{error}"
-        );
+        assert!(error.contains("character 8: activation: there is no `rellu`; did you mean `relu`?"), "{error}");
     }
 }

@@ -3,20 +3,26 @@
 use std::fmt::Write as _;
 
 use super::Network;
+use super::program::{Kind, Role, Start};
 use crate::choice::text;
 
 /// The text of [`Network::summary`].
 pub(crate) fn summary(network: &Network) -> String {
     let spec = network.spec();
     let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
-    for (i, ((inputs, outputs), layer)) in spec.shapes().zip(&spec.layers).enumerate() {
-        rows.push([
-            format!("{}", i + 1),
-            format!("{inputs} -> {outputs}"),
-            text(layer.activation),
-            text(layer.init),
-            thousands(outputs * (inputs + 1)),
-        ]);
+    for (i, parameter) in network.program.parameters.iter().enumerate() {
+        let [activation, start] = match (network.program.owner(i).kind, parameter.start) {
+            (Kind::Dense(dense), _) => [text(dense.activation), text(dense.init)],
+            (_, Start::Drawn(init)) => [String::new(), text(init)],
+            (_, Start::Constant(weight, _)) => [String::new(), weight.to_string()],
+            (_, Start::Custom(layer, _)) => [layer.name().into(), String::new()],
+        };
+        let shape = match parameter.role {
+            Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),
+            Role::PerColumn(_) | Role::Custom(_) => format!("{} each", parameter.outputs),
+            Role::Statistics => continue,
+        };
+        rows.push([parameter.path.clone(), shape, activation, start, thousands(parameter.count())]);
     }
     let last =
         ["output".into(), format!("{} -> {}", spec.logits(), spec.classes()), text(spec.output), "".into(), "0".into()];

@@ -1,12 +1,12 @@
 //! The memory of a pass over a batch, built once: after that nothing is allocated.
 
-use layerloop_kernels::{Activation, Matrix, Slope};
+use layerloop_kernels::Matrix;
 
-use super::Spec;
 use super::intake::Intake;
+use super::program::{Program, Value};
 
-/// Row-matrices of one batch: z_1 ... z_{L+1}, the losses, the deltas from the last layer to the first, and the slopes
-/// of the layers whose activation stores them.
+/// Row-matrices of one batch: the values in the order in which the passes fill them, the losses, the gradients from the
+/// last value's to the first's, and what is kept for the way back.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -16,39 +16,47 @@ pub(crate) struct Workspace {
     pub(crate) block: usize,
 }
 
-/// Which matrix is which; layers are counted from 0.
+/// Which matrix is which.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places {
-    layers: usize,
+    values: usize,
+    deltas: usize,
     reach: Reach,
 }
 
 impl Places {
-    /// z_{i+1}, B x (n + 1), the last column 1: the input of layer i, counted from 0; i = L is the output. Behind the rows of
-    /// z_1 is room for their marks.
-    pub(crate) fn z(self, i: usize) -> usize {
-        i
+    /// z, B x (n + 1), the last column 1. Behind the rows of the input is room for their marks.
+    pub(crate) fn z(self, value: Value) -> usize {
+        value.z
     }
 
     /// The loss of each row, B x 1.
     pub(crate) fn loss(self) -> usize {
-        self.layers + 1
+        self.values
     }
 
-    /// delta of layer i, counted from 0: B x n_out.
-    pub(crate) fn delta(self, i: usize) -> usize {
-        2 * self.layers + 1 - i
+    /// The gradient of a value, B x n; for what a dense layer gives, delta.
+    pub(crate) fn delta(self, value: Value) -> usize {
+        self.values + 1 + value.delta
     }
 
-    /// sigma'(t) of layer i, counted from 0, where a way back will want it and its activation stores it: B x n_out.
-    pub(crate) fn slopes(self, i: usize, activation: Activation) -> Option<usize> {
-        let stored = self.reach == Reach::Gradient && activation.slope() == Slope::Stored;
-        stored.then_some(2 * self.layers + 2 + i)
+    /// sigma'(t) of what an activation gave, B x n, where it is stored and a way back will want it.
+    pub(crate) fn slopes(self, value: Value) -> Option<usize> {
+        self.place_of_kept(value.slopes)
     }
 
-    /// From what the way back takes sigma'(t) of layer i, counted from 0: its slopes, or its outputs.
-    pub(crate) fn slopes_or_z(self, i: usize, activation: Activation) -> usize {
-        self.slopes(i, activation).unwrap_or(self.z(i + 1))
+    /// What else an operation keeps beside its value, if a way back will want it; the first of several.
+    pub(crate) fn kept(self, value: Value) -> Option<usize> {
+        self.place_of_kept(value.kept)
+    }
+
+    fn place_of_kept(self, kept: Option<usize>) -> Option<usize> {
+        kept.filter(|_| self.reach == Reach::Gradient).map(|kept| self.values + 1 + self.deltas + kept)
+    }
+
+    /// From what the way back takes sigma'(t): its slopes, or the value.
+    pub(crate) fn slopes_or_z(self, value: Value) -> usize {
+        self.slopes(value).unwrap_or(self.z(value))
     }
 }
 
@@ -62,37 +70,36 @@ pub(crate) enum Reach {
 }
 
 impl Workspace {
-    pub(crate) fn new(spec: &Spec, batch: usize, reach: Reach, intake: Intake) -> Self {
-        let layers = spec.layers.len();
+    pub(crate) fn new(program: &Program, batch: usize, reach: Reach, intake: Intake) -> Self {
+        let [values, deltas] = program.matrices;
+        let mut widths = [vec![0; values], vec![0; deltas]];
+        for value in &program.values {
+            widths[0][value.z] = value.width;
+            if value.depends {
+                widths[1][value.delta] = value.width;
+            }
+        }
         let with_one = |width: usize, columns: usize| {
             let mut z = Matrix::zeros(batch, columns);
             let stride = z.stride();
             z.values_mut().chunks_exact_mut(stride).for_each(|row| row[width] = 1.0);
             z
         };
-        let widths = || spec.layers.iter().map(|layer| layer.width);
-        let deltas = match reach {
-            Reach::Loss => 1,
-            Reach::Gradient => layers,
+        let (deltas, kept) = match reach {
+            Reach::Loss => (1, 0),
+            Reach::Gradient => (deltas, program.kept.len()),
         };
         let x = with_one(intake.columns.count(), intake.marks().columns());
-        let z = std::iter::once(x).chain(widths().map(|width| with_one(width, width + 1)));
-        let loss = std::iter::once(Matrix::zeros(batch, 1));
-        let delta = widths().rev().take(deltas).map(|width| Matrix::zeros(batch, width));
-        let places = Places { layers, reach };
-        let slopes = spec.layers.iter().enumerate().filter(|_| reach == Reach::Gradient);
-        let slopes = slopes.map(|(i, layer)| {
-            let stored = places.slopes(i, layer.activation).is_some();
-            if stored { Matrix::zeros(batch, layer.width) } else { Matrix::zeros(batch, 0) }
-        });
-        let matrices = z.chain(loss).chain(delta).chain(slopes).collect();
-        Self { matrices, places, intake, block: block_rows(spec) }
+        let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
+        let rest = widths[1][..deltas].iter().chain(&program.kept[..kept]).map(|&width| Matrix::zeros(batch, width));
+        let matrices = z.chain([Matrix::zeros(batch, 1)]).chain(rest).collect();
+        Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
     }
 }
 
 /// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache,
 /// since every task reads all of them.
-pub(crate) fn block_rows(spec: &Spec) -> usize {
-    let largest = spec.shapes().map(|(inputs, outputs)| inputs * outputs * 4).max().unwrap_or(0);
-    if largest > 512 * 1024 { 64 } else { 32 }
+pub(crate) fn block_rows(program: &Program) -> usize {
+    let sizes = program.parameters.iter().map(|parameter| parameter.inputs * parameter.outputs * 4);
+    if sizes.max().unwrap_or(0) > 512 * 1024 { 64 } else { 32 }
 }

@@ -10,7 +10,7 @@ use super::optimizer::Optimizer;
 use super::pace::Pace;
 use super::step::Stepper;
 use crate::data::{Batches, Dataset};
-use crate::network::forward::Batch;
+use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -26,17 +26,41 @@ pub struct FitOptions {
     pub optimizer: Optimizer,
     /// Length of a step.
     pub learning_rate: f64,
+    /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
+    /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
+    pub weight_decay: Option<f64>,
+    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
+    pub l1: f64,
+    /// Weight of the penalty sum w^2 / 2: g += l2 w.
+    pub l2: f64,
+    /// Whether decay and penalties apply to all parameters: otherwise it is to the weights of dense layers and embeddings,
+    /// and not to biases, the parameters of norms, scales and prelu.
+    pub decay_all: bool,
+    /// The largest component of a gradient, before penalties: what is larger is cut to it.
+    pub clip_value: Option<f64>,
     /// Seed of the shuffles.
     pub seed: u64,
-    /// Threads; if nothing is said, as many as [`default_threads`] finds useful, or one where the clock says that one is
-    /// faster.
+    /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
+    /// is faster, it works alone.
     pub threads: Option<usize>,
 }
 
 impl Default for FitOptions {
     /// 20 epochs, batches of 128, Adam at 1e-3, seed 0.
     fn default() -> Self {
-        Self { epochs: 20, batch: 128, optimizer: Optimizer::ADAM, learning_rate: 1e-3, seed: 0, threads: None }
+        Self {
+            epochs: 20,
+            batch: 128,
+            optimizer: Optimizer::ADAM,
+            learning_rate: 1e-3,
+            weight_decay: None,
+            l1: 0.0,
+            l2: 0.0,
+            decay_all: false,
+            clip_value: None,
+            seed: 0,
+            threads: None,
+        }
     }
 }
 
@@ -44,24 +68,26 @@ impl FitOptions {
     /// Whether one can train like this.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first option that makes no sense, with its value.
+    /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
-        if self.epochs == 0 {
-            return Err(Error::config("epochs", "0; at least 1 is needed"));
-        }
-        if self.batch == 0 {
-            return Err(Error::config("batch", "0; a step needs at least 1 row"));
-        }
-        if self.threads.is_some_and(|threads| threads == 0 || threads > 1024) {
-            let reason = format!("{}; between 1 and 1024 are possible", self.threads.unwrap_or(0));
-            return Err(Error::config("threads", reason));
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            let reason =
-                format!("{}; it must be a finite number above 0, customarily 1e-4 to 1e-1", self.learning_rate);
-            return Err(Error::config("lr", reason));
-        }
-        Ok(())
+        let Self { epochs, batch, learning_rate: rate, threads, .. } = *self;
+        let mut faults: Vec<Error> = [
+            (epochs == 0).then(|| Error::config("epochs", "0; at least 1 is needed")),
+            (batch == 0).then(|| Error::config("batch", "0; a step needs at least 1 row")),
+            (!(rate > 0.0 && rate.is_finite())).then(|| {
+                let reason = format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1");
+                Error::config("learning_rate", reason)
+            }),
+            threads.filter(|threads| !(1..=1024).contains(threads)).map(|threads| {
+                let reason = format!("{threads}; between 1 and 1024 are possible");
+                Error::config("threads", reason)
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        faults.extend(self.faults_of_decay());
+        Error::of_several(faults).map_or(Ok(()), Err)
     }
 }
 
@@ -82,16 +108,19 @@ pub struct Report {
 
 /// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
 ///
-/// A thread may be worth its while from a million floating-point operations on; where a step has few of them, [`fit`] looks
-/// now and then whether it is.
+/// A thread may be worth its while from a million floating-point operations on; [`fit`] looks now and then whether it is.
 #[must_use]
 pub fn default_threads(spec: &Spec, batch: usize) -> usize {
     let useful = operations(spec, batch) / 1_000_000;
-    useful.clamp(1, available_parallelism().map_or(1, usize::from))
+    useful.clamp(1, processors())
 }
 
-/// Floating-point operations of a step, below which one looks whether a team is worth its while.
-const SMALL: usize = 32_000_000;
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// Floating-point operations of a step, from which on a team is worth its while whatever else the processors do.
+const LARGE: usize = 256_000_000;
 
 /// Floating-point operations of a step: 6 a parameter and row.
 fn operations(spec: &Spec, batch: usize) -> usize {
@@ -138,9 +167,9 @@ pub fn fit_with(
     }
     let batch = options.batch.min(train.rows());
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
-    let states = options.optimizer.at(1, options.learning_rate).states();
+    let states = options.step(1).rule.states();
     let clock = Clock::start();
-    let intake = Intake::of(train.inputs().source(), train.width(), batch);
+    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
@@ -149,8 +178,9 @@ pub fn fit_with(
         stopped: false,
         threads,
     };
-    let small = options.threads.is_none() && threads > 1 && operations(network.spec(), batch) < SMALL;
-    let pace = small.then(Pace::new);
+    // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
+    let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
+    let pace = in_doubt.then(Pace::new);
     let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
@@ -202,10 +232,10 @@ impl Run<'_> {
     fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
         let Some(pace) = &self.pace else { return self.step(rows) };
         self.stepper.team.work_alone(!pace.together());
-        let start = pace.on_trial().then(Instant::now);
+        let start = Instant::now();
         let loss = self.step(rows);
         if let Some(pace) = &mut self.pace {
-            pace.took(start.map_or(0.0, |start| start.elapsed().as_secs_f64()));
+            pace.took(start.elapsed().as_secs_f64());
         }
         loss
     }
@@ -213,16 +243,16 @@ impl Run<'_> {
     /// One step on `rows`; the sum of their losses before it.
     fn step(&mut self, rows: &[u32]) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
-        let loss = self.stepper.backpropagate(self.network, batch);
         let step = self.report.steps + 1;
+        let mode = Mode::Training { seed: self.options.seed, step };
+        let loss = self.stepper.backpropagate(self.network, batch, mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
             let layer = place.map_or("the loss".into(), |(layer, _)| layer);
             return Err(Error::Diverged { step, layer, sample });
         }
-        let rule = self.options.optimizer.at(step, self.options.learning_rate);
-        self.stepper.update(self.network, rows.len(), rule);
+        self.stepper.update(self.network, rows.len(), self.options.step(step));
         self.report.steps = step;
         Ok(loss)
     }
@@ -232,10 +262,10 @@ impl Run<'_> {
         if self.network.is_finite() {
             return Ok(());
         }
-        let layers = 0..self.network.spec().layers.len();
+        let parameters = &self.network.program.parameters;
         let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
-        let layer =
-            layers.clone().find(bad).map_or("the weights".into(), |i| format!("the weights of layer {}", i + 1));
+        let layer = (0..parameters.len()).find(bad);
+        let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
         Err(Error::Diverged { step: self.report.steps, layer, sample: None })
     }
 }

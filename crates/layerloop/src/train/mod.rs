@@ -1,6 +1,7 @@
-//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `callback`, `rng`.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `decay`, `callback`, `rng`.
 
 mod callback;
+mod decay;
 mod fit;
 mod optimizer;
 mod pace;

@@ -1,49 +1,73 @@
-//! Whether a team is worth its while for a small step. Only a clock knows who else is using the processors and whether they
-//! share a cache, so from time to time some steps are taken alone and some together. No bit depends on who takes them.
+//! Whether a team is worth its while. Only a clock knows who else is using the processors and whether they share a cache, so
+//! steps are taken together for as long as that is no slower than alone. No bit depends on who takes them.
 
-/// Steps from one trial to the next.
-const PERIOD: u64 = 2048;
+/// Steps, at least, of a stretch alone, and of one together.
+const STEPS: u32 = 4;
 
-/// Steps of each kind in a trial; the first of each, which may have to wake somebody, does not count.
-const TRIAL: u64 = 8;
+/// Seconds of steps taken together whose mean is judged: longer than another process keeps a processor at a time.
+const JUDGED: f64 = 8e-3;
+
+/// Seconds alone before together is tried again, the first time and the last: each time in vain doubles them.
+const PATIENCE: [f64; 2] = [0.03, 0.25];
+
+/// Seconds together after which it is looked again how long a step takes alone.
+const FORGOTTEN: f64 = 2.0;
 
 /// Decides who takes a step.
 #[derive(Debug)]
 pub(super) struct Pace {
-    step: u64,
-    /// The shortest step of the last trial, alone and together, in seconds.
-    shortest: [f64; 2],
+    together: bool,
+    /// Steps of this stretch, alone or together, and the seconds of all but the first, which may have to wake somebody.
+    steps: u32,
+    seconds: f64,
+    /// The shortest of them.
+    shortest: f64,
+    /// Seconds of a step alone.
+    alone: f64,
+    /// Seconds to be alone for.
+    patience: f64,
+    /// Seconds together since it was looked how long a step takes alone.
+    since: f64,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { step: 0, shortest: [f64::INFINITY; 2] }
+        Self { together: false, steps: 0, seconds: 0.0, shortest: f64::INFINITY, alone: 0.0, patience: 0.0, since: 0.0 }
     }
 
     /// Whether the coming step is taken together.
     pub(super) fn together(&self) -> bool {
-        match self.step % PERIOD {
-            at if at < TRIAL => false,
-            at if at < 2 * TRIAL => true,
-            _ => self.shortest[1] <= self.shortest[0],
-        }
+        self.together
     }
 
-    /// Whether the coming step has to be timed.
-    pub(super) fn on_trial(&self) -> bool {
-        self.step % PERIOD < 2 * TRIAL
-    }
-
-    /// Takes note of a step, and of its seconds where it was on trial.
+    /// Takes note of the seconds of a step.
     pub(super) fn took(&mut self, seconds: f64) {
-        if self.on_trial() {
-            let shortest = &mut self.shortest[usize::from(self.together())];
-            *shortest = match self.step % PERIOD % TRIAL {
-                0 => f64::INFINITY,
-                _ => shortest.min(seconds),
-            };
+        self.steps += 1;
+        if self.steps > 1 {
+            self.seconds += seconds;
+            self.shortest = self.shortest.min(seconds);
         }
-        self.step += 1;
+        if self.steps < STEPS {
+            return;
+        }
+        let mean = self.seconds / f64::from(self.steps - 1);
+        if !self.together {
+            if self.seconds >= self.patience {
+                (self.alone, self.since) = (mean, 0.0);
+                self.begin(true);
+            }
+        } else if self.shortest > self.alone || self.seconds >= JUDGED && mean > self.alone {
+            self.patience = (2.0 * self.patience).clamp(PATIENCE[0], PATIENCE[1]);
+            self.begin(false);
+        } else if self.seconds >= JUDGED {
+            self.patience = 0.0;
+            self.since += self.seconds;
+            self.begin(self.since < FORGOTTEN);
+        }
+    }
+
+    fn begin(&mut self, together: bool) {
+        (self.together, self.steps, self.seconds, self.shortest) = (together, 0, 0.0, f64::INFINITY);
     }
 }
 
@@ -51,32 +75,60 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Of so many steps, how many were taken together.
-    fn taken_together(steps: u64, seconds: impl Fn(u64, bool) -> f64) -> u64 {
+    /// Of so many steps, the share that was taken together.
+    fn taken_together(steps: u32, seconds: impl Fn(u32, bool) -> f64) -> f64 {
         let mut pace = Pace::new();
         let mut count = 0;
         for step in 0..steps {
             let together = pace.together();
-            count += u64::from(together);
+            count += u32::from(together);
             pace.took(seconds(step, together));
         }
-        count
+        f64::from(count) / f64::from(steps)
     }
 
     #[test]
-    fn the_shorter_way_is_taken_and_tried_again() {
-        let faster = |_, together| if together { 1.0 } else { 2.0 };
-        assert_eq!(taken_together(2 * PERIOD, faster), 2 * (PERIOD - TRIAL));
-        let slower = |_, together| if together { 2.0 } else { 1.0 };
-        assert_eq!(taken_together(2 * PERIOD, slower), 2 * TRIAL);
-        let slower_from_the_second_period_on =
-            |step, together| if together && step >= PERIOD { 9.0 } else { faster(step, together) };
-        assert_eq!(taken_together(2 * PERIOD, slower_from_the_second_period_on), PERIOD);
+    fn the_shorter_way_is_taken_and_the_other_tried_now_and_then() {
+        let faster = taken_together(20_000, |_, together| if together { 1e-4 } else { 2e-4 });
+        assert!((0.99..1.0).contains(&faster), "{faster}");
+        let slower = taken_together(20_000, |_, together| if together { 2e-4 } else { 1e-4 });
+        assert!((0.001..0.05).contains(&slower), "{slower}");
+        let busy_from_here = |step, together| match together {
+            true if step < 5_000 => 5e-5,
+            true => 9e-4,
+            false => 1e-4,
+        };
+        let busy = taken_together(10_000, busy_from_here);
+        assert!((0.5..0.55).contains(&busy), "{busy}");
+    }
+
+    /// Another process takes a processor for 3 ms at a time; in between, together is twice as fast.
+    #[test]
+    fn steps_that_are_interrupted_now_and_then_are_judged_by_their_mean() {
+        let interrupted = |step, together| match together {
+            true if step % 20 == 0 => 6e-3,
+            true => 1e-4,
+            false => 2e-4,
+        };
+        let share = taken_together(20_000, interrupted);
+        assert!(share < 0.05, "{share}");
     }
 
     #[test]
-    fn the_first_step_of_each_kind_does_not_count() {
-        let first_takes_long = |step, _| if step % TRIAL == 0 { 100.0 } else { 1.0 };
-        assert_eq!(taken_together(PERIOD, first_takes_long), PERIOD - TRIAL);
+    fn the_first_step_of_a_stretch_does_not_count() {
+        let mut last = false;
+        let mut pace = Pace::new();
+        for _ in 0..10_000 {
+            let woken = pace.together() != last;
+            last = pace.together();
+            pace.took(if woken {
+                5e-2
+            } else if last {
+                1e-4
+            } else {
+                2e-4
+            });
+        }
+        assert!(last);
     }
 }

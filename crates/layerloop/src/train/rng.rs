@@ -35,6 +35,11 @@ impl Stream {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
+    /// Two words that name a stream of a cheaper generator.
+    pub fn keys(&mut self) -> [u32; 2] {
+        [self.0.next_u32(), self.0.next_u32()]
+    }
+
     /// A uniform permutation of `items`, in place (Fisher-Yates, from the end).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {

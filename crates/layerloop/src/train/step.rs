@@ -1,12 +1,14 @@
 //! One step: forward and backward layer loop over the batch's rows, then the update of every block of weights.
 
+use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Team, Update};
 
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
-use crate::network::forward::{self, Batch};
+use crate::network::forward::{self, Batch, Mode, Pass};
 use crate::network::intake::Intake;
+use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
 use crate::{Error, Result};
 
@@ -17,53 +19,72 @@ pub(crate) struct Stepper {
     workspace: Workspace,
     plan: Plan,
     moments: Moments,
+    /// Of each batch norm, for the batch.
+    statistics: Vec<Statistics>,
 }
 
 impl Stepper {
     /// For batches of at most `batch` rows of data that comes in by `intake`, and an optimiser that keeps `states` values a weight.
     pub(crate) fn new(mut team: Team, network: &mut Network, intake: Intake, batch: usize, states: usize) -> Self {
         let mut plan = Plan::new(network, &intake);
-        let workspace = Workspace::new(network.spec(), batch, Reach::Gradient, intake);
+        let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
-        Self { team, workspace, plan, moments: Moments::zeros(network, states) }
+        let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
+        Self { team, workspace, plan, moments, statistics }
     }
 
-    /// Fills every z, loss and delta of the batch; gives the sum of its losses.
-    pub(crate) fn backpropagate(&mut self, network: &Network, batch: Batch) -> f64 {
-        let Self { team, workspace: Workspace { matrices, places, intake, block }, plan, .. } = self;
-        let (isa, rows, places) = (team.isa(), batch.rows.len(), *places);
+    /// Fills every z, loss and delta of the batch; gives the sum of its losses. Batch norms take note of the batch.
+    ///
+    /// Between two batch norms is one region in which every block of rows goes its way alone.
+    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, mode: Mode) -> f64 {
+        let Self { team, workspace, plan, statistics, .. } = self;
+        let Workspace { matrices, places, intake, block } = workspace;
+        let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
         let weight = 1.0 / rows as f32;
         intake.turn(batch);
         let intake = &*intake;
-        team.for_each_block(matrices, rows, *block, |block| {
-            let batch = batch.part(block.rows());
-            forward::forward(isa, network, batch, intake, places, block);
-            forward::loss(isa, network, batch, weight, places, block);
-            backward::backward(isa, network, plan, places, block);
-        });
+        let last = network.program.stages.len() - 1;
+        for stage in 0..=last {
+            if stage > 0 {
+                batch_norm::gather(network, stage - 1, statistics, matrices, places, [rows, step]);
+            }
+            let pass = Pass { isa, network, intake, places, mode, statistics };
+            team.for_each_block(matrices, rows, step, |block| {
+                let batch = batch.part(block.rows());
+                forward::forward(pass, batch, stage, block);
+                if stage == last {
+                    forward::loss(pass, batch, weight, block);
+                    backward::backward(pass, plan, stage, block);
+                }
+            });
+        }
+        for stage in (0..last).rev() {
+            batch_norm::gather_gradient(network, stage, statistics, matrices, places, [rows, step]);
+            let pass = Pass { isa, network, intake, places, mode, statistics };
+            team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
+        }
         let loss = matrices[places.loss()].head(rows);
         loss.values.chunks_exact(loss.stride).map(|row| f64::from(row[0])).sum()
     }
 
     /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left.
-    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, rule: Update) {
-        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, rule);
+    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Update) {
+        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, by);
     }
 
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
-        let spec = network.spec();
-        let widths =
-            std::iter::once(self.workspace.intake.columns.count()).chain(spec.layers.iter().map(|layer| layer.width));
-        widths.enumerate().find_map(|(i, width)| {
-            let z = self.workspace.matrices[self.workspace.places.z(i)].head(rows);
-            let bad = |row: &[f32]| row[..width].iter().any(|z| !z.is_finite());
-            let row = z.values.chunks_exact(z.stride).position(bad)?;
-            let name = |(inputs, outputs)| format!("layer {i} ({inputs} -> {outputs})");
-            Some((
-                i.checked_sub(1).map_or("the inputs".into(), |i| name(spec.shapes().nth(i).unwrap_or_default())),
-                row,
-            ))
+        let program = &network.program;
+        let bad_row = |value: usize, width: usize| {
+            let z = self.workspace.matrices[self.workspace.places.z(program.values[value])].head(rows);
+            z.values.chunks_exact(z.stride).position(|row| row[..width].iter().any(|z| !z.is_finite()))
+        };
+        if let Some(row) = bad_row(0, self.workspace.intake.columns.count()) {
+            return Some(("the inputs".into(), row));
+        }
+        program.ops.iter().find_map(|op| {
+            let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value].width);
+            Some((format!("layer {} ({from} -> {to})", op.path), bad_row(op.to[0], to)?))
         })
     }
 
@@ -71,13 +92,14 @@ impl Stepper {
     fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
         let mut parameters = network.parameters.clone();
         let mut gradient = Matrix::vector(parameters.values.values().len());
-        self.plan.gradient(&mut self.team, &self.workspace, rows, &mut gradient);
+        self.plan.gradient(&mut self.team, network, &self.workspace, rows, &mut gradient);
         parameters.values = gradient;
         parameters.in_border_order()
     }
 }
 
-/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road.
+/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road: of the first step of a run
+/// with seed 0, where layers differ between training and use.
 ///
 /// # Shapes
 /// The gradient is in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
@@ -103,11 +125,10 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
-    let intake = Intake::of(data.inputs().source(), data.width(), rows.len());
-    let mut stepper = Stepper::new(team, &mut network.clone(), intake, rows.len(), 0);
-    let loss = stepper.backpropagate(
-        network,
-        Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() },
-    );
-    Ok((loss / rows.len() as f64, stepper.gradient(network, rows.len())))
+    let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
+    let mut network = network.clone(); // batch norms take note of what they see
+    let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
+    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() };
+    let loss = stepper.backpropagate(&mut network, batch, Mode::Training { seed: 0, step: 1 });
+    Ok((loss / rows.len() as f64, stepper.gradient(&network, rows.len())))
 }

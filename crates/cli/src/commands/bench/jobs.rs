@@ -107,8 +107,8 @@ impl Job {
 /// for the first layer, 2 n_in n_out each.
 pub(super) fn gflop_of_a_row(spec: &Spec) -> f64 {
     let product = |(inputs, outputs)| 2.0 * inputs as f64 * outputs as f64;
-    let first = spec.shapes().next().map_or(0.0, product);
-    (3.0 * spec.shapes().map(product).sum::<f64>() - first) * 1e-9
+    let products: Vec<f64> = spec.shapes().into_iter().map(product).collect();
+    (3.0 * products.iter().sum::<f64>() - products.first().unwrap_or(&0.0)) * 1e-9
 }
 
 impl Data {

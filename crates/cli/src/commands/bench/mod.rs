@@ -2,6 +2,7 @@
 
 mod floor;
 mod jobs;
+mod parts;
 mod predict;
 mod same_bits;
 mod sparse;
@@ -19,7 +20,7 @@ use crate::args::Bench;
 use crate::output::line;
 
 /// Everything that can be measured.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "floor",
     "notebook",
     "wide",
@@ -28,6 +29,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "predict",
     "sparse",
     "sweep",
+    "parts",
     "same-bits", //
     "odd-relu-adam",
     "odd-relu-sgd",
@@ -69,7 +71,11 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
             "floor" => show(floor::measure(&mut setting))?,
             "predict" => show(predict::measure(&setting)?)?,
             "sparse" => show(sparse::measure(&setting)?)?,
-            "sweep" => sweep::measure(&setting, show)?,
+            "sweep" => {
+                sweep::measure(&setting, show)?;
+                parts::measure(&setting, show)?;
+            }
+            "parts" => parts::measure(&setting, show)?,
             "same-bits" => outcome = same_bits::measure(&setting, show)?,
             _ => {
                 for job in JOBS.iter().filter(|job| job.name == name) {
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["floor", "predict", "sparse", "sweep", "same-bits"];
+        let others = ["floor", "predict", "sparse", "sweep", "parts", "same-bits"];
         assert!(NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(JOBS.iter().all(|job| NAMES.contains(&job.name)) && DEFAULT.iter().all(|name| NAMES.contains(name)));
     }

@@ -7,18 +7,19 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use layerloop::choice::text;
-use layerloop::data::Dataset;
 use layerloop::metrics::Evaluation;
 use layerloop::model_file::{Model, check_writable};
 use layerloop::network::{Network, Spec};
 use layerloop::train::{FitOptions, Report, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
+use layerloop_data::registry::Defaults;
 use serde_json::{Value, json};
 
 use self::report::Run;
 use self::watch::Watch;
 use crate::args::Train;
+use crate::door::flags;
 use crate::{Outcome, data};
 
 /// Trains, judges, saves.
@@ -28,11 +29,11 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     path.as_deref().map(check_writable).transpose()?;
     let mut loaded = data::load(&args.data, args.data_dir.as_deref())?;
     if let Some(limit) = args.limit {
-        loaded.train = limited(&loaded.train, limit)?;
+        loaded.train = loaded.train.head(limit);
     }
-    let options = options(args, &loaded);
-    options.check()?;
-    let mut network = Network::new(&spec(args, &loaded)?, args.seed)?;
+    let Defaults { epochs, batch, learning_rate } = loaded.defaults;
+    let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
+    let mut network = Network::new(&args.spec(loaded.train.width(), loaded.train.classes().len())?, args.seed)?;
     report::introduce(args, &loaded, network.spec(), &options)?;
 
     let mut watch = Watch::new(args, &loaded, &options)?;
@@ -49,34 +50,55 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     failure.map_or(Ok(outcome), Err)
 }
 
-fn limited(train: &Dataset, limit: usize) -> Result<Dataset> {
-    if limit == 0 {
-        return Err(Error::config("--limit", "0 rows; at least 1 is needed to train on"));
+impl Train {
+    /// How to train; `usual` says what was not typed.
+    fn options(&self, usual: &FitOptions) -> FitOptions {
+        FitOptions {
+            epochs: self.epochs.unwrap_or(usual.epochs),
+            batch: self.batch.unwrap_or(usual.batch),
+            optimizer: self.optimizer,
+            learning_rate: self.lr.unwrap_or(usual.learning_rate),
+            weight_decay: self.weight_decay,
+            l1: self.l1,
+            l2: self.l2,
+            decay_all: self.decay_all,
+            clip_value: self.clip_value,
+            seed: self.seed,
+            threads: self.threads,
+        }
     }
-    Ok(train.head(limit))
-}
 
-fn options(args: &Train, loaded: &Loaded) -> FitOptions {
-    FitOptions {
-        epochs: args.epochs.unwrap_or(loaded.defaults.epochs),
-        batch: args.batch.unwrap_or(loaded.defaults.batch),
-        optimizer: args.optimizer,
-        learning_rate: args.lr.unwrap_or(loaded.defaults.learning_rate),
-        seed: args.seed,
-        threads: args.threads,
+    /// What is wrong about the options, whatever the data.
+    pub(crate) fn faults(&self) -> Vec<Error> {
+        let mut faults = self.options(&FitOptions::default()).check().map_or_else(flags, |()| Vec::new());
+        if self.hidden.contains(&0) {
+            faults.push(Error::config("--hidden", "a layer of 0 units; each layer needs at least 1"));
+        }
+        if self.limit == Some(0) {
+            faults.push(Error::config("--limit", "0 rows; at least 1 is needed to train on"));
+        }
+        if let Some(error) = self.network.as_ref().and_then(|spec| spec.check().err()) {
+            faults.push(Error::config("--network", error.to_string()));
+        }
+        faults
     }
-}
 
-fn spec(args: &Train, loaded: &Loaded) -> Result<Spec> {
-    if let Some(&width) = args.hidden.iter().find(|&&width| width == 0) {
-        return Err(Error::config("--hidden", format!("a layer of {width} units; each layer needs at least 1")));
+    /// The network for these inputs and classes.
+    fn spec(&self, inputs: usize, classes: usize) -> Result<Spec> {
+        let Some(spec) = &self.network else {
+            let hidden = self.hidden.iter().fold(Spec::new(inputs), |spec, &n| spec.layer(n, self.activation));
+            return Ok(hidden.layer(self.output.logits(classes), self.last_activation).output(self.output));
+        };
+        if (spec.inputs, spec.classes()) != (inputs, classes) {
+            let reason = format!(
+                "`{spec}` takes {} inputs to {} classes; the data has {inputs} inputs and {classes} classes",
+                spec.inputs,
+                spec.classes()
+            );
+            return Err(Error::config("--network", reason));
+        }
+        Ok(spec.clone())
     }
-    let classes = loaded.train.classes().len();
-    let mut spec = Spec::classifier(loaded.train.width(), &args.hidden, args.activation, classes, args.output);
-    if let Some(last) = spec.layers.pop() {
-        spec = spec.layer(last.width, args.last_activation);
-    }
-    Ok(spec)
 }
 
 /// The named file, or the first free one called after the data: no earlier model is ever overwritten unasked.

@@ -1,0 +1,102 @@
+//! Options are checked at the door, together: every wrong one is named in one answer, not one a run.
+
+use std::error::Error as _;
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use layerloop::{Error, Result};
+
+use crate::args::{Args, Command};
+
+/// What was typed, if all of it makes sense; help and the like are printed, and end the program.
+///
+/// # Errors
+/// [`Error::Several`] or, for one fault, [`Error::Config`]. Each names the option, the value and what is allowed.
+pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
+    let mut typed: Vec<OsString> = typed.into_iter().collect();
+    let mut faults = Vec::new();
+    // What is refused is taken out, so that what stands behind it is looked at too.
+    loop {
+        match Args::try_parse_from(&typed) {
+            Ok(args) => {
+                faults.extend(args.command.faults());
+                return Error::of_several(faults).map_or(Ok(args), Err);
+            }
+            Err(refused) => {
+                let left = without(&typed, &refused);
+                if faults.is_empty() && left.is_none() {
+                    refused.exit();
+                }
+                faults.push(fault(&refused));
+                match left {
+                    Some(left) => typed = left,
+                    None => return Err(Error::of_several(faults).unwrap_or_else(|| fault(&refused))),
+                }
+            }
+        }
+    }
+}
+
+impl Command {
+    /// What is wrong about options that each could be read.
+    fn faults(&self) -> Vec<Error> {
+        match self {
+            Self::Train(train) => train.faults(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What the library says of its options, under the names that they have on the command line.
+pub(crate) fn flags(said: Error) -> Vec<Error> {
+    match said {
+        Error::Several(all) => all.into_iter().flat_map(flags).collect(),
+        Error::Config { field, reason } => {
+            let name = if field == "learning_rate" { "lr".into() } else { field.replace('_', "-") };
+            vec![Error::config(format!("--{name}"), reason)]
+        }
+        other => vec![other],
+    }
+}
+
+/// The typed words without the option that was refused; none where the fault is no single option's.
+fn without(typed: &[OsString], refused: &clap::Error) -> Option<Vec<OsString>> {
+    let kinds = [ErrorKind::InvalidValue, ErrorKind::ValueValidation, ErrorKind::UnknownArgument];
+    let flag = said(refused, ContextKind::InvalidArg)?.split([' ', '=']).next()?.to_owned();
+    if !kinds.contains(&refused.kind()) || !flag.starts_with("--") {
+        return None;
+    }
+    let is_flag = |word: &OsString| word.to_string_lossy().split('=').next() == Some(&flag);
+    let at = typed.iter().position(is_flag)?;
+    let has_value = !typed[at].to_string_lossy().contains('=')
+        && typed.get(at + 1).is_some_and(|next| !next.to_string_lossy().starts_with("--"));
+    let end = at + 1 + usize::from(has_value);
+    Some([&typed[..at], &typed[end..]].concat())
+}
+
+/// One line of what clap says in several.
+fn fault(refused: &clap::Error) -> Error {
+    let flag = said(refused, ContextKind::InvalidArg).and_then(|arg| arg.split(' ').next().map(str::to_owned));
+    let reason = match (
+        refused.source().map(|source| (source, source.downcast_ref())),
+        said(refused, ContextKind::InvalidValue),
+    ) {
+        (Some((_, Some(Error::Config { reason, .. }))), _) => reason.clone(),
+        (Some((source, _)), Some(value)) => format!("`{value}`: {source}"),
+        _ => {
+            let text = refused.to_string();
+            let ends = |line: &&str| !line.starts_with("Usage") && !line.starts_with("For more");
+            let parts = text.lines().map(str::trim).take_while(ends).filter(|line| !line.is_empty());
+            parts.collect::<Vec<_>>().join("; ").replacen("error: ", "", 1).replace("tip: ", "")
+        }
+    };
+    Error::config(flag.unwrap_or_else(|| "options".into()), reason)
+}
+
+fn said(refused: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match refused.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,337 @@
+//! Layers and activations.
+
+use super::{Custom, Registry};
+use crate::choice::Choice as _;
+use crate::network::{self, Unit};
+use crate::train::rng::Stream;
+use crate::{Error, Result};
+
+/// sigma of a layer z' = sigma(z), component by component.
+///
+/// # Example
+/// ```
+/// use layerloop::custom::{Activation, register_activation};
+/// use layerloop::network::{Network, Spec};
+///
+/// /// sin t
+/// struct Sine;
+/// impl Activation for Sine {
+///     fn value(&self, t: f32) -> f32 {
+///         t.sin()
+///     }
+///     fn derivative(&self, t: f32) -> f32 {
+///         t.cos()
+///     }
+/// }
+/// register_activation("sine", Sine)?;
+/// let spec: Spec = "4 -> 8 sine -> 3".parse()?;
+/// assert_eq!(spec.to_string(), "4 -> 8 sine -> 3 -> softmax");
+/// Network::new(&spec, 0)?;
+///
+/// struct Wrong;
+/// impl Activation for Wrong {
+///     fn value(&self, t: f32) -> f32 {
+///         t * t
+///     }
+///     fn derivative(&self, t: f32) -> f32 {
+///         t
+///     }
+/// }
+/// assert!(register_activation("wrong", Wrong).unwrap_err().to_string().contains("differences say"));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub trait Activation: Send + Sync {
+    /// sigma(t)
+    fn value(&self, t: f32) -> f32;
+
+    /// sigma'(t); at a kink that of one of its sides.
+    fn derivative(&self, t: f32) -> f32;
+}
+
+/// A layer z' = f(w, z) whose rows each stand by themselves.
+pub trait Layer: Send + Sync {
+    /// Number of values of z' for `inputs` values of z; `None` if it cannot read so many.
+    fn outputs(&self, inputs: usize) -> Option<usize>;
+
+    /// Number of parameters w.
+    fn parameters(&self, inputs: usize) -> usize {
+        _ = inputs;
+        0
+    }
+
+    /// How the parameters start; `uniform` draws from [0, 1).
+    fn start(&self, inputs: usize, uniform: &mut dyn FnMut() -> f32) -> Vec<f32> {
+        (0..self.parameters(inputs)).map(|_| uniform() - 0.5).collect()
+    }
+
+    /// out = f(w, z), for one row.
+    fn forward(&self, w: &[f32], z: &[f32], out: &mut [f32]);
+
+    /// out = (df/dz)^T q, where q is the gradient of f(w, z).
+    fn input_gradient(&self, w: &[f32], z: &[f32], q: &[f32], out: &mut [f32]);
+
+    /// out += (df/dw)^T q
+    fn weight_gradient(&self, w: &[f32], z: &[f32], q: &[f32], out: &mut [f32]) {
+        _ = (w, z, q, out);
+    }
+}
+
+static LAYERS: Registry<dyn Layer> = Registry::new("layer");
+
+/// The layer or activation of this name.
+pub(crate) fn find(name: &str) -> Option<Custom<dyn Layer>> {
+    LAYERS.find(name)
+}
+
+/// Gives a layer a name in the text form of networks.
+///
+/// # Errors
+/// [`Error::Config`] if the name is taken or is none, or if [`check_layer`] finds a derivative wrong.
+pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<dyn Layer>> {
+    check_layer(&layer).map_err(|e| Error::config("layer", format!("`{name}`: {e}")))?;
+    let units = Unit::ALL.iter().map(|unit| unit.name());
+    let activations = network::Activation::ALL.iter().map(|activation| activation.name());
+    let words = ["skip", "parallel", "init", "no-bias", "join", "softmax", "reference-softmax"];
+    let built_in: Vec<&str> = units.chain(activations).chain(words).collect();
+    LAYERS.add(name, Box::new(layer), &built_in)
+}
+
+/// Gives an activation a name in the text form of networks.
+///
+/// # Errors
+/// As [`register_layer`].
+pub fn register_activation(name: &str, activation: impl Activation + 'static) -> Result<Custom<dyn Layer>> {
+    register_layer(name, Elementwise(activation))
+}
+
+/// An activation as a layer.
+struct Elementwise<A>(A);
+
+impl<A: Activation> Layer for Elementwise<A> {
+    fn outputs(&self, inputs: usize) -> Option<usize> {
+        Some(inputs)
+    }
+
+    fn forward(&self, _: &[f32], z: &[f32], out: &mut [f32]) {
+        out.iter_mut().zip(z).for_each(|(out, &z)| *out = self.0.value(z));
+    }
+
+    fn input_gradient(&self, _: &[f32], z: &[f32], q: &[f32], out: &mut [f32]) {
+        out.iter_mut().zip(z.iter().zip(q)).for_each(|(out, (&z, q))| *out = q * self.0.derivative(z));
+    }
+}
+
+/// Half the distance of a central difference: the fourth root of f32's precision, where rounding and curvature do equal harm.
+const STEP: f32 = 0.01;
+
+/// What a difference in f32 may be off, in parts of the largest derivative of a row.
+const TOLERANCE: f32 = 2e-2;
+
+/// Rows that are compared.
+const ROWS: u64 = 20;
+
+/// Compares the derivatives of a layer with central differences of q . f(w, z), at twenty random w, z and q, z up to 4 in size.
+///
+/// ```text
+/// dg/dx ~ (g(x + h) - g(x - h)) / 2h,   h = 0.01
+/// ```
+/// Where the two halves of the difference disagree there may be a kink: the derivative is then to lie between them.
+///
+/// # Errors
+/// [`Error::Config`] with the place, the derivative and the difference; or if the layer reads no width from 1 to 16.
+pub fn check_layer(layer: &dyn Layer) -> Result<()> {
+    let widths = [5, 6, 4, 8, 3, 2, 7, 16, 12, 1];
+    let Some((inputs, outputs)) = widths.iter().find_map(|&n| Some((n, layer.outputs(n)?))) else {
+        return Err(Error::config("outputs", format!("it reads none of the widths {widths:?}")));
+    };
+    for row in 0..ROWS {
+        let mut stream = Stream::new(0, "custom", row);
+        let w = layer.start(inputs, &mut || stream.uniform());
+        if w.len() != layer.parameters(inputs) {
+            return Err(Error::shape("its first parameters", layer.parameters(inputs), w.len()));
+        }
+        let mut draw =
+            |n: usize, size: f32| -> Vec<f32> { (0..n).map(|_| size * (2.0 * stream.uniform() - 1.0)).collect() };
+        let (z, q) = (draw(inputs, 4.0), draw(outputs, 1.0));
+        let value = |w: &[f32], z: &[f32]| {
+            let mut out = vec![0.0; outputs];
+            layer.forward(w, z, &mut out);
+            out.iter().zip(&q).map(|(z, q)| f64::from(z * q)).sum::<f64>()
+        };
+        let (mut by_z, mut by_w) = (vec![0.0; inputs], vec![0.0; w.len()]);
+        layer.input_gradient(&w, &z, &q, &mut by_z);
+        layer.weight_gradient(&w, &z, &q, &mut by_w);
+        compare("input", &by_z, &z, |z| value(&w, z))?;
+        compare("parameter", &by_w, &w, |w| value(w, &z))?;
+    }
+    Ok(())
+}
+
+/// Each derivative beside the difference of `value` around `at`.
+fn compare(what: &str, derivatives: &[f32], at: &[f32], value: impl Fn(&[f32]) -> f64) -> Result<()> {
+    let largest = derivatives.iter().fold(1e-2_f32, |largest, d| largest.max(d.abs()));
+    let here = value(at);
+    for (i, &derivative) in derivatives.iter().enumerate() {
+        let moved = |step: f32| {
+            let mut at = at.to_vec();
+            at[i] += step;
+            (value(&at) - here) / f64::from(step)
+        };
+        let [above, below] = [moved(STEP), moved(-STEP)];
+        let tolerance = f64::from(TOLERANCE * largest);
+        let (low, high) = (above.min(below) - tolerance, above.max(below) + tolerance);
+        let smooth = (above - below).abs() < 2.0 * tolerance;
+        let middle = (above + below) / 2.0;
+        let right = f64::from(derivative) >= low && f64::from(derivative) <= high;
+        let near = !smooth || (f64::from(derivative) - middle).abs() <= tolerance;
+        if !(right && near) {
+            let reason = format!(
+                "of {what} {i}, at {}, is {derivative}; differences say {middle:.4} (the others are {at:?})",
+                at[i]
+            );
+            return Err(Error::config("its derivative", reason));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Inputs};
+    use crate::network::Network;
+    use crate::train::{FitOptions, fit, loss_and_gradient};
+
+    struct Cube;
+
+    impl Activation for Cube {
+        fn value(&self, t: f32) -> f32 {
+            t * t * t / 8.0
+        }
+
+        fn derivative(&self, t: f32) -> f32 {
+            3.0 * t * t / 8.0
+        }
+    }
+
+    /// z'_i = |w_i z_i - z_{i-1}|, as many as there are: with parameters, neighbours and kinks.
+    struct Neighbours;
+
+    impl Neighbours {
+        fn sign(w: &[f32], z: &[f32], i: usize) -> f32 {
+            (w[i] * z[i] - if i > 0 { z[i - 1] } else { 0.0 }).signum()
+        }
+    }
+
+    impl Layer for Neighbours {
+        fn outputs(&self, inputs: usize) -> Option<usize> {
+            (inputs != 3).then_some(inputs)
+        }
+
+        fn parameters(&self, inputs: usize) -> usize {
+            inputs
+        }
+
+        fn forward(&self, w: &[f32], z: &[f32], out: &mut [f32]) {
+            for i in 0..z.len() {
+                out[i] = (w[i] * z[i] - if i > 0 { z[i - 1] } else { 0.0 }).abs();
+            }
+        }
+
+        fn input_gradient(&self, w: &[f32], z: &[f32], q: &[f32], out: &mut [f32]) {
+            for i in 0..z.len() {
+                let above = if i + 1 < z.len() { q[i + 1] * Self::sign(w, z, i + 1) } else { 0.0 };
+                out[i] = w[i] * q[i] * Self::sign(w, z, i) - above;
+            }
+        }
+
+        fn weight_gradient(&self, w: &[f32], z: &[f32], q: &[f32], out: &mut [f32]) {
+            for i in 0..z.len() {
+                out[i] += z[i] * q[i] * Self::sign(w, z, i);
+            }
+        }
+    }
+
+    struct Off(f32);
+
+    impl Activation for Off {
+        fn value(&self, t: f32) -> f32 {
+            t.max(0.0)
+        }
+
+        fn derivative(&self, t: f32) -> f32 {
+            if t > 0.0 { self.0 } else { 0.0 }
+        }
+    }
+
+    #[test]
+    fn a_strangers_layers_learn_with_the_same_bits_whatever_the_threads_and_come_back_from_a_file() {
+        register_activation("test-cube", Cube).unwrap();
+        register_layer("test-neighbours", Neighbours).unwrap();
+        let text = "5 -> 40 tanh test-neighbours -> skip(40 test-cube dropout=0.1) -> 3";
+        let values: Vec<f32> = (0..350).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let labels: Vec<u32> = (0..70).map(|i| i * 7 % 3).collect();
+        let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();
+        let train = |threads| {
+            let mut network = Network::new(&text.parse().unwrap(), 3).unwrap();
+            let options = FitOptions {
+                epochs: 30,
+                batch: 33,
+                learning_rate: 0.01,
+                threads: Some(threads),
+                ..FitOptions::default()
+            };
+            let report = fit(&mut network, &data, &options).unwrap();
+            assert!(report.epochs[29].train_loss < report.epochs[0].train_loss);
+            network
+        };
+        let network = train(1);
+        assert_eq!(network.sha256(), train(3).sha256());
+        assert_eq!(network.spec().to_string(), format!("{text} -> softmax"));
+        let (_, gradient) = loss_and_gradient(&network, &data, 1).unwrap();
+        assert_eq!(gradient.len(), network.spec().parameters());
+        let largest = gradient.iter().fold(0.0_f32, |largest, g| largest.max(g.abs()));
+        let values = network.parameters.values.values().to_vec();
+        let places: Vec<usize> =
+            (0..network.parameters.layers.len()).flat_map(|i| network.parameters.border_indices(i)).collect();
+        let mut wrong = 0;
+        for (&place, &g) in places.iter().zip(&gradient) {
+            let loss = |step: f32| {
+                let mut moved = network.clone();
+                moved.parameters.values.values_mut()[place] = values[place] + step;
+                loss_and_gradient(&moved, &data, 1).unwrap().0
+            };
+            let slope = (loss(1e-3) - loss(-1e-3)) / 2e-3;
+            wrong += usize::from((slope - f64::from(g)).abs() > 5e-3 * f64::from(largest));
+        }
+        assert!(wrong * 50 < places.len(), "{wrong} of {}: more than kinks explain", places.len());
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        crate::model_file::Model::new(network.clone(), &data, serde_json::Value::Null).save(&path).unwrap();
+        assert_eq!(crate::model_file::Model::load(&path).unwrap().network.sha256(), network.sha256());
+        // The same length, so that the file is whole.
+        let bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(9).position(|part| part == b"test-cube").unwrap();
+        std::fs::write(&path, [&bytes[..at], b"your-cube", &bytes[at + 9..]].concat()).unwrap();
+        let said = crate::model_file::Model::load(&path).unwrap_err().to_string();
+        assert!(said.contains("`your-cube`") && said.contains("register"), "{said}");
+    }
+
+    #[test]
+    fn wrong_derivatives_and_taken_names_are_refused() {
+        let said = register_activation("test-off", Off(1.2)).unwrap_err().to_string();
+        assert!(said.contains("`test-off`: its derivative: of input") && said.contains("differences say"), "{said}");
+        register_activation("test-right", Off(1.0)).unwrap();
+        let again = register_activation("test-right", Off(1.0)).unwrap_err().to_string();
+        assert!(again.contains("registered already"), "{again}");
+        for (name, reason) in
+            [("relu", "built-in"), ("dropout", "built-in"), ("8up", "a name is made of"), ("Up", "a name")]
+        {
+            let said = register_activation(name, Off(1.0)).unwrap_err().to_string();
+            assert!(said.contains(reason), "{said}");
+        }
+        let said = Network::new(&"5 -> test-right 3 -> 3".parse().unwrap(), 0);
+        assert!(said.is_ok());
+    }
+}

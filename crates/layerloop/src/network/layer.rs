@@ -1,0 +1,158 @@
+//! What a layer can be.
+
+use layerloop_kernels::{Activation, choices};
+
+use super::spec::Init;
+use crate::custom::{self, Custom};
+use crate::{Error, Result};
+
+/// One layer of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layer {
+    /// z_{i+1} = sigma(W_i z_i^{;1})
+    Dense(Dense),
+    /// z_{i+1} = sigma(z_i), where no dense layer comes before it to take it along.
+    Activation(Activation),
+    /// A chain whose input is joined to what it gives.
+    Skip(Vec<Layer>, Join),
+    /// Several chains with one input, joined.
+    Parallel(Vec<Vec<Layer>>, Join),
+    /// Any other layer.
+    Unit(Unit),
+    /// A stranger's own layer or activation.
+    Custom(Custom<dyn custom::Layer>),
+}
+
+/// A dense layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dense {
+    /// Number of outputs, n_{i+1}.
+    pub width: usize,
+    /// The activation sigma.
+    pub activation: Activation,
+    /// Whether it has a bias, the last column of W_i.
+    pub bias: bool,
+    /// How its weights start.
+    pub init: Init,
+}
+
+choices! {
+    /// How the outputs of several chains become one.
+    pub enum Join: "join" {
+        /// z = z_1 + z_2 + ...
+        Add = "add",
+        /// z = (z_1; z_2; ...)
+        Concatenate = "concatenate",
+        /// z = z_1 z_2 ..., component by component
+        Multiply = "multiply",
+    }
+}
+
+choices! {
+    /// A layer that is neither dense nor made of chains. z are the values that it reads, z' those that it gives.
+    pub enum Unit: "layer" {
+        /// z' = z / (1 - rate) with probability 1 - rate, else 0; in use z' = z
+        ///
+        /// Source: Srivastava et al. 2014.
+        Dropout = "dropout" {
+            /// Probability that a value is dropped.
+            rate: f32 = 0.5, "at least 0 and below 1" if (0.0..1.0).contains(&rate),
+        },
+        /// dropout that keeps the mean 0 and the variance 1 of what selu gives
+        ///
+        /// Source: Klambauer et al. 2017.
+        AlphaDropout = "alpha-dropout" {
+            /// Probability that a value is dropped.
+            rate: f32 = 0.1, "at least 0 and below 1" if (0.0..1.0).contains(&rate),
+        },
+        /// z' = w (z - mean(z)) / sqrt(var(z) + epsilon) + b, over the rows of a batch; in use over running means
+        ///
+        /// Source: Ioffe and Szegedy 2015.
+        BatchNorm = "batch-norm" {
+            /// Share of a batch in the running mean and variance.
+            momentum: f32 = 0.1, "above 0 and at most 1" if momentum > 0.0 && momentum <= 1.0,
+            /// Keeps the root above 0.
+            epsilon: f32 = 1e-5, "a number above 0" if epsilon > 0.0 && epsilon.is_finite(),
+        },
+        /// z' = w (z - mean(z)) / sqrt(var(z) + epsilon) + b, over the values of a row
+        ///
+        /// Source: Ba, Kiros and Hinton 2016.
+        LayerNorm = "layer-norm" {
+            /// Keeps the root above 0.
+            epsilon: f32 = 1e-5, "a number above 0" if epsilon > 0.0 && epsilon.is_finite(),
+        },
+        /// z' = w z + b, component by component
+        Scale = "scale",
+        /// z' = max(0, z) + a min(0, z), a learned for each unit
+        ///
+        /// Source: He et al. 2015.
+        Prelu = "prelu" {
+            /// Where a starts.
+            start: f32 = 0.25, "a finite number" if start.is_finite(),
+        },
+        /// z' = max(0, z) + a min(0, z), a drawn for each value between lower and upper; in use their mean
+        ///
+        /// Source: Xu et al. 2015.
+        Rrelu = "rrelu" {
+            /// The least a.
+            lower: f32 = 0.125, "a finite number" if lower.is_finite(),
+            /// The largest a.
+            upper: f32 = 0.333_333_34, "a finite number" if upper.is_finite(),
+        },
+        /// z'_j = max over i of z_{i n + j}, n the number of values over `pieces`
+        ///
+        /// Source: Goodfellow et al. 2013.
+        Maxout = "maxout" {
+            /// How many values become one.
+            pieces: usize = 2, "at least 1" if pieces > 0,
+        },
+        /// z'_k = z^T W_k z + b_k
+        Bilinear = "bilinear" {
+            /// Number of outputs.
+            width: usize = 1, "at least 1" if width > 0,
+        },
+        /// z' = (T_{z_1}; T_{z_2}; ...), rows of a table T named by whole numbers; first of all layers
+        Embedding = "embedding" {
+            /// Rows of the table: the numbers are below it.
+            count: usize = 256, "from 1 to 16777216, as far as f32 counts" if (1..=1 << 24).contains(&count),
+            /// Numbers in a row.
+            width: usize = 16, "at least 1" if width > 0,
+        },
+    }
+}
+
+impl Unit {
+    /// Whether it brings a width of its own, as a dense layer does.
+    pub(crate) fn has_width(self) -> bool {
+        matches!(self, Self::Bilinear { .. } | Self::Embedding { .. })
+    }
+}
+
+impl Dense {
+    /// A dense layer with a bias, its weights started as is usual for `activation`.
+    #[must_use]
+    pub fn new(width: usize, activation: Activation) -> Self {
+        Self { width, activation, bias: true, init: Init::usual(activation) }
+    }
+}
+
+impl Join {
+    /// The width of the joint outputs of chains that give `widths`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where they have to be equal and are not.
+    pub(crate) fn width(self, widths: &[usize]) -> Result<usize> {
+        match self {
+            Self::Concatenate => Ok(widths.iter().fold(0, |sum, &width| sum.saturating_add(width))),
+            Self::Add | Self::Multiply if widths.windows(2).all(|pair| pair[0] == pair[1]) => Ok(widths[0]),
+            Self::Add | Self::Multiply => {
+                let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+                let reason = format!(
+                    "chains that give {} values; to add or multiply they give equally many",
+                    widths.join(" and ")
+                );
+                Err(Error::config("join", reason))
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Layers whose rows each stand by themselves, and the standardisation of a batch norm.
+
+use layerloop_kernels::{Block, columns, norm, rows, table};
+
+use crate::network::forward::{Mode, Pass, weights};
+use crate::network::program::{Kind, Op};
+use crate::train::rng::Stream;
+
+/// z' of one operation, the `i`-th.
+pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Block) {
+    let Pass { isa, network, places, mode, .. } = pass;
+    let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
+    let first = block.rows().start;
+    if let (Kind::Standardise { epsilon }, Some(inverse)) = (op.kind, places.kept(to)) {
+        let ([out, inverse], [z]) = block.write([places.z(to), inverse], [places.z(from)]);
+        return norm::rows(isa, epsilon, z, to.width, out, Some(inverse));
+    }
+    let ([out], [z]) = block.write([places.z(to)], [places.z(from)]);
+    match op.kind {
+        Kind::Drop { rate, alpha } => match keys(mode, i) {
+            Some(keys) => rows::mask(isa, drop_mask(rate, alpha, keys), z, to.width, first, out),
+            None => rows::copy(z, 0, out, 0, to.width),
+        },
+        Kind::Leak { lower, upper } => {
+            let leak = rows::Leak { lower, upper, keys: keys(mode, i) };
+            rows::leak(isa, leak, z, None, to.width, first, out);
+        }
+        Kind::PerColumn(per_column) => columns::forward(isa, per_column, z, weights(network, op), out),
+        Kind::Standardise { epsilon } => norm::rows(isa, epsilon, z, to.width, out, None),
+        Kind::BatchStandardise { index, .. } => pass.statistics[index].standardise(isa, z, out),
+        Kind::Max { pieces } => rows::max(isa, z, pieces, to.width, out),
+        Kind::Outer => rows::outer(isa, z, from.width, out),
+        Kind::Table => table::look_up(z, from.width, weights(network, op), out),
+        Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => unreachable!("no unit"),
+    }
+}
+
+/// q of one operation, the `i`-th, from q', the gradient of what it gave.
+pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Block) {
+    let Pass { isa, network, places, mode, .. } = pass;
+    let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
+    let first = block.rows().start;
+    let reads = [places.delta(to), places.z(from), places.z(to), places.kept(to).unwrap_or(places.z(to))];
+    let ([out], [q, z, next, kept]) = block.write([places.delta(from)], reads);
+    match op.kind {
+        Kind::Drop { rate, alpha } => match keys(mode, i) {
+            Some(keys) => rows::mask(isa, drop_mask(rate, alpha, keys).backward(), q, to.width, first, out),
+            None => rows::copy(q, 0, out, 0, to.width),
+        },
+        Kind::Leak { lower, upper } => {
+            let leak = rows::Leak { lower, upper, keys: keys(mode, i) };
+            rows::leak(isa, leak, z, Some(q), to.width, first, out);
+        }
+        Kind::PerColumn(per_column) => columns::input_gradient(isa, per_column, z, q, weights(network, op), out),
+        Kind::Standardise { .. } => norm::rows_gradient(isa, next, kept, q, to.width, out),
+        Kind::BatchStandardise { index, .. } => pass.statistics[index].gradient(isa, next, q, out),
+        Kind::Max { pieces } => rows::max_gradient(isa, z, next, q, pieces, to.width, out),
+        Kind::Outer => rows::outer_gradient(isa, z, q, from.width, out),
+        Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => {
+            unreachable!("no unit")
+        }
+    }
+}
+
+fn drop_mask(rate: f32, alpha: bool, keys: [u32; 2]) -> rows::Mask {
+    if alpha { rows::Mask::alpha_dropout(rate, keys) } else { rows::Mask::dropout(rate, keys) }
+}
+
+/// What names the random numbers of the `i`-th operation in a step; none where the network is used.
+fn keys(mode: Mode, i: usize) -> Option<[u32; 2]> {
+    match mode {
+        Mode::Use => None,
+        Mode::Training { seed, step } => {
+            // 2^20 operations are more than a network of 2^30 parameters is built of.
+            Some(Stream::new(seed, "dropout", step << 20 | i as u64).keys())
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! A specification as operations on numbered values: what the layer loops walk, forward and then back.
+//!
+//! Every value but the last is read by one operation. Where two need it, a fork gives it two names: going back, its
+//! gradient is the sum of theirs.
+
+use std::ops::Range;
+
+use layerloop_kernels::columns::PerColumn;
+use layerloop_kernels::{Activation, Panels, Slope};
+
+use super::layer::{Dense, Join, Layer, Unit};
+use super::spec::{Init, Spec};
+use crate::custom::{self, Custom};
+use crate::{Error, Result};
+
+/// The operations of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Program {
+    /// The values: the input first, the logits last.
+    pub(crate) values: Vec<Value>,
+    pub(crate) ops: Vec<Op>,
+    /// The parameters, in border order.
+    pub(crate) parameters: Vec<Parameter>,
+    /// The operations between two barriers: a batch norm, the first of its stage, needs all rows of what it reads.
+    pub(crate) stages: Vec<Range<usize>>,
+    /// Number of matrices that hold values, and gradients.
+    pub(crate) matrices: [usize; 2],
+    /// Widths of those that keep something for the way back.
+    pub(crate) kept: Vec<usize>,
+}
+
+/// A row of numbers for each sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) width: usize,
+    /// The matrix that holds it; names of one value share it.
+    pub(crate) z: usize,
+    /// The matrix that holds its gradient, counted from the last.
+    pub(crate) delta: usize,
+    /// Whether a parameter stands before it, so that its gradient is needed.
+    pub(crate) depends: bool,
+    /// The activation that the operation which reads it takes the gradient through on the way back.
+    pub(crate) through: Activation,
+    /// The kept matrix that holds sigma'(t), where that is stored.
+    pub(crate) slopes: Option<usize>,
+    /// The first kept matrix of what else its operation will want on the way back.
+    pub(crate) kept: Option<usize>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Op {
+    pub(crate) kind: Kind,
+    pub(crate) from: Vec<usize>,
+    pub(crate) to: Vec<usize>,
+    /// Where it stands in the specification: `3`, or `2.1` for the first layer of the chain in the second.
+    pub(crate) path: String,
+    /// The index of its parameters.
+    pub(crate) parameter: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Dense(Dense),
+    Activation(Activation),
+    Fork,
+    Join(Join),
+    /// Dropout, or alpha dropout.
+    Drop {
+        rate: f32,
+        alpha: bool,
+    },
+    Leak {
+        lower: f32,
+        upper: f32,
+    },
+    PerColumn(PerColumn),
+    /// Layer norm without weight and bias.
+    Standardise {
+        epsilon: f32,
+    },
+    /// Batch norm without weight and bias, the `index`-th of the network.
+    BatchStandardise {
+        epsilon: f32,
+        momentum: f32,
+        index: usize,
+    },
+    Max {
+        pieces: usize,
+    },
+    Outer,
+    Table,
+    Custom(Custom<dyn custom::Layer>),
+}
+
+/// Some parameters that lie together: (n_in + 1) x n_out, or without the bias.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parameter {
+    /// Path of its layer.
+    pub(crate) path: String,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) bias: bool,
+    pub(crate) role: Role,
+    pub(crate) start: Start,
+}
+
+/// What parameters do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Role {
+    /// They are multiplied by the inputs.
+    Product,
+    PerColumn(PerColumn),
+    /// Their columns are looked up.
+    Table,
+    /// Running mean and variance of a batch norm: no gradient moves them.
+    Statistics,
+    /// They are a stranger's own, side by side.
+    Custom(Custom<dyn custom::Layer>),
+}
+
+/// How parameters start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Start {
+    /// The weights drawn, the biases 0.
+    Drawn(Init),
+    /// Every weight, and every bias.
+    Constant(f32, f32),
+    /// As a custom layer of so many inputs says.
+    Custom(Custom<dyn custom::Layer>, usize),
+}
+
+impl Parameter {
+    /// `layers.1.0.weight` for what stands at 2.1: the name of a tensor.
+    fn tensor(&self, what: &str) -> String {
+        let counted_from_0 = |i: &str| i.parse().map_or(0, |i: usize| i - 1).to_string();
+        let path: Vec<String> = self.path.split('.').map(counted_from_0).collect();
+        format!("layers.{}.{what}", path.join("."))
+    }
+
+    /// The names of its two tensors.
+    pub(crate) fn tensors(&self) -> [String; 2] {
+        let names = if self.role == Role::Statistics { ["running_mean", "running_var"] } else { ["weight", "bias"] };
+        names.map(|name| self.tensor(name))
+    }
+
+    /// n_out x n_in, or n_out
+    pub(crate) fn weight_shape(&self) -> Vec<usize> {
+        match self.role {
+            Role::Product | Role::Table => vec![self.outputs, self.inputs],
+            Role::PerColumn(_) | Role::Statistics | Role::Custom(_) => vec![self.outputs],
+        }
+    }
+
+    pub(crate) fn layout(&self) -> Panels {
+        Panels::new(self.inputs.saturating_add(usize::from(self.bias)), self.outputs)
+    }
+
+    /// How many a gradient moves.
+    pub(crate) fn count(&self) -> usize {
+        let learned = if self.role == Role::Statistics { 0 } else { self.outputs };
+        learned.saturating_mul(self.inputs.saturating_add(usize::from(self.bias)))
+    }
+}
+
+impl Program {
+    /// The operations of `spec`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a width of 0, or chains that cannot be joined.
+    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        let mut program =
+            Self { values: vec![], ops: vec![], parameters: vec![], stages: vec![], matrices: [0; 2], kept: vec![] };
+        let input = program.value(spec.inputs, false);
+        program.chain(&spec.layers, "", input)?;
+        program.number_gradients();
+        let barrier = |op: &Op| matches!(op.kind, Kind::BatchStandardise { .. });
+        let barriers = program.ops.iter().enumerate().filter(|(_, op)| barrier(op)).map(|(i, _)| i);
+        let ends: Vec<usize> = std::iter::once(0).chain(barriers).chain([program.ops.len()]).collect();
+        program.stages = ends.windows(2).map(|pair| pair[0]..pair[1]).collect();
+        Ok(program)
+    }
+
+    /// The operation that the parameters belong to.
+    pub(crate) fn owner(&self, parameter: usize) -> &Op {
+        let owner = self.ops.iter().find(|op| op.parameter == Some(parameter));
+        owner.expect("every parameter was added with its operation")
+    }
+
+    /// What the operation that owns the parameters reads, and what it gives.
+    pub(crate) fn around(&self, parameter: usize) -> [Value; 2] {
+        let op = self.owner(parameter);
+        [op.from[0], op.to[0]].map(|value| self.values[value])
+    }
+
+    /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
+    pub(crate) fn only_multiplies_its_input(&self) -> bool {
+        let reads = |op: &&Op| op.from.iter().any(|&from| self.values[from].z == 0);
+        self.ops.iter().filter(reads).all(|op| matches!(op.kind, Kind::Dense(_) | Kind::Fork))
+    }
+
+    /// The batch norms: what they read, and what they give.
+    pub(crate) fn batch_norms(&self) -> impl Iterator<Item = &Op> {
+        self.ops.iter().filter(|op| matches!(op.kind, Kind::BatchStandardise { .. }))
+    }
+
+    /// Number of rows of the table that the input's whole numbers name, where there is one.
+    pub(crate) fn table(&self) -> Option<usize> {
+        self.parameters.iter().find(|parameter| parameter.role == Role::Table).map(|parameter| parameter.inputs)
+    }
+
+    /// The last value.
+    pub(crate) fn logits(&self) -> Value {
+        self.values[self.values.len() - 1]
+    }
+
+    fn value(&mut self, width: usize, depends: bool) -> usize {
+        let z = self.matrices[0];
+        self.matrices[0] += 1;
+        let through = Activation::Identity;
+        self.values.push(Value { width, z, delta: usize::MAX, depends, through, slopes: None, kept: None });
+        self.values.len() - 1
+    }
+
+    /// An operation that reads `from` and gives `width` values; its parameters are those that were added last.
+    fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
+        let learns = match kind {
+            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Table => true,
+            Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,
+            _ => false,
+        };
+        let depends = learns || from.iter().any(|&from| self.values[from].depends);
+        let to = self.value(width, depends);
+        match kind {
+            Kind::Dense(Dense { activation, .. }) | Kind::Activation(activation)
+                if depends && activation.slope() == Slope::Stored =>
+            {
+                self.values[to].slopes = Some(self.keep([width]));
+            }
+            Kind::Standardise { .. } => self.values[to].kept = Some(self.keep([1])),
+            Kind::BatchStandardise { .. } => self.values[to].kept = Some(self.keep([width; 2])),
+            _ => {}
+        }
+        let owns = learns || matches!(kind, Kind::BatchStandardise { .. });
+        let parameter = owns.then(|| self.parameters.len() - 1);
+        self.ops.push(Op { kind, from, to: vec![to], path: path.into(), parameter });
+        to
+    }
+
+    /// Matrices of these widths, to keep something in; the first of them.
+    fn keep<const N: usize>(&mut self, widths: [usize; N]) -> usize {
+        self.kept.extend(widths);
+        self.kept.len() - N
+    }
+
+    /// Parameters for the next operation.
+    fn parameter(&mut self, path: &str, [inputs, outputs]: [usize; 2], bias: bool, role: Role, start: Start) {
+        self.parameters.push(Parameter { path: path.into(), inputs, outputs, bias, role, start });
+    }
+
+    /// `count` names for the value `from`.
+    fn fork(&mut self, from: usize, count: usize, path: &str) -> Vec<usize> {
+        let first = self.values.len();
+        self.values.extend(std::iter::repeat_n(self.values[from], count));
+        let to: Vec<usize> = (first..first + count).collect();
+        self.ops.push(Op { kind: Kind::Fork, from: vec![from], to: to.clone(), path: path.into(), parameter: None });
+        to
+    }
+
+    /// The value that `layers` make of `from`.
+    fn chain(&mut self, layers: &[Layer], path: &str, from: usize) -> Result<usize> {
+        layers
+            .iter()
+            .zip(1..)
+            .try_fold(from, |from, (layer, i): (_, usize)| self.layer(layer, &format!("{path}{i}"), from))
+    }
+
+    fn layer(&mut self, layer: &Layer, path: &str, from: usize) -> Result<usize> {
+        let inputs = self.values[from].width;
+        match layer {
+            Layer::Dense(dense) => {
+                if dense.width == 0 {
+                    let reason = format!("layer {path} has 0 units; each layer needs at least 1");
+                    return Err(Error::config("width", reason));
+                }
+                Ok(self.dense(*dense, from, path))
+            }
+            Layer::Unit(unit) => self.unit(*unit, from, path),
+            Layer::Custom(layer) => self.custom(*layer, from, path),
+            Layer::Activation(activation) => Ok(self.op(Kind::Activation(*activation), vec![from], inputs, path)),
+            Layer::Skip(layers, join) => {
+                let names = self.fork(from, 2, path);
+                let end = self.chain(layers, &format!("{path}."), names[0])?;
+                self.join(*join, vec![end, names[1]], path)
+            }
+            Layer::Parallel(chains, join) => {
+                let names = self.fork(from, chains.len(), path);
+                let ends = chains
+                    .iter()
+                    .zip(&names)
+                    .zip(1..)
+                    .map(|((chain, &name), i): (_, usize)| self.chain(chain, &format!("{path}.{i}."), name));
+                let ends = ends.collect::<Result<Vec<_>>>()?;
+                self.join(*join, ends, path)
+            }
+        }
+    }
+
+    fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
+        let shape = [self.values[from].width, dense.width];
+        self.parameter(path, shape, dense.bias, Role::Product, Start::Drawn(dense.init));
+        self.op(Kind::Dense(dense), vec![from], dense.width, path)
+    }
+
+    fn scale(&mut self, from: usize, path: &str) -> usize {
+        let width = self.values[from].width;
+        let scale = PerColumn::Scale;
+        self.parameter(path, [1, width], true, Role::PerColumn(scale), Start::Constant(1.0, 0.0));
+        self.op(Kind::PerColumn(scale), vec![from], width, path)
+    }
+
+    fn unit(&mut self, unit: Unit, from: usize, path: &str) -> Result<usize> {
+        let width = self.values[from].width;
+        let refuse = |reason: String| Err(Error::config(format!("layer {path}"), reason));
+        Ok(match unit {
+            Unit::Dropout { rate } => self.op(Kind::Drop { rate, alpha: false }, vec![from], width, path),
+            Unit::AlphaDropout { rate } => self.op(Kind::Drop { rate, alpha: true }, vec![from], width, path),
+            Unit::BatchNorm { momentum, epsilon } => {
+                self.parameter(path, [1, width], true, Role::Statistics, Start::Constant(0.0, 1.0));
+                let index = self.batch_norms().count();
+                let to = self.op(Kind::BatchStandardise { epsilon, momentum, index }, vec![from], width, path);
+                self.scale(to, path)
+            }
+            Unit::LayerNorm { epsilon } => {
+                let to = self.op(Kind::Standardise { epsilon }, vec![from], width, path);
+                self.scale(to, path)
+            }
+            Unit::Scale => self.scale(from, path),
+            Unit::Prelu { start } => {
+                let prelu = PerColumn::Prelu;
+                self.parameter(path, [1, width], false, Role::PerColumn(prelu), Start::Constant(start, 0.0));
+                self.op(Kind::PerColumn(prelu), vec![from], width, path)
+            }
+            Unit::Rrelu { lower, upper } if lower > upper => {
+                return refuse(format!("rrelu between {lower} and {upper}; lower is at most upper"));
+            }
+            Unit::Rrelu { lower, upper } => self.op(Kind::Leak { lower, upper }, vec![from], width, path),
+            Unit::Maxout { pieces } if !width.is_multiple_of(pieces) => {
+                return refuse(format!("maxout of {pieces} pieces reads {width} values, which is no multiple of it"));
+            }
+            Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
+            Unit::Bilinear { width: outputs } => {
+                let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
+                self.dense(Dense::new(outputs, Activation::Identity), products, path)
+            }
+            Unit::Embedding { .. } if self.values[from].z != 0 || self.table().is_some() => {
+                return refuse("embedding reads whole numbers: it is the first layer, and there is one".into());
+            }
+            Unit::Embedding { count, width: numbers } => {
+                self.parameter(path, [count, numbers], false, Role::Table, Start::Drawn(Init::GlorotUniform));
+                self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
+            }
+        })
+    }
+
+    fn custom(&mut self, layer: Custom<dyn custom::Layer>, from: usize, path: &str) -> Result<usize> {
+        let inputs = self.values[from].width;
+        let outputs = layer.outputs(inputs).ok_or_else(|| {
+            Error::config(format!("layer {path}"), format!("`{}` cannot read {inputs} values", layer.name()))
+        })?;
+        let count = layer.parameters(inputs);
+        if count > 0 {
+            self.parameter(path, [1, count], false, Role::Custom(layer), Start::Custom(layer, inputs));
+        }
+        Ok(self.op(Kind::Custom(layer), vec![from], outputs, path))
+    }
+
+    fn join(&mut self, join: Join, from: Vec<usize>, path: &str) -> Result<usize> {
+        let widths: Vec<usize> = from.iter().map(|&value| self.values[value].width).collect();
+        let width = join.width(&widths).map_err(|e| Error::config(format!("layer {path}"), e.to_string()))?;
+        Ok(self.op(Kind::Join(join), from, width, path))
+    }
+
+    /// Gives every value the matrix of its gradient, the last value the first; and says where a dense layer takes the
+    /// gradient through the activation below it.
+    fn number_gradients(&mut self) {
+        let mut next = || {
+            self.matrices[1] += 1;
+            self.matrices[1] - 1
+        };
+        if let Some(last) = self.values.last_mut() {
+            last.delta = next();
+        }
+        for op in self.ops.iter().rev() {
+            for &from in &op.from {
+                // What an activation gives back stands where it got it.
+                self.values[from].delta = match op.kind {
+                    _ if !self.values[from].depends => continue,
+                    Kind::Activation(_) => self.values[op.to[0]].delta,
+                    _ => next(),
+                };
+            }
+        }
+        for i in 0..self.ops.len() {
+            let activation = match self.ops[i].kind {
+                Kind::Dense(Dense { activation, .. }) | Kind::Activation(activation) => activation,
+                _ => continue,
+            };
+            let to = self.ops[i].to[0];
+            let reader = self.ops.iter().find(|op| op.from.contains(&to));
+            if reader.is_some_and(|reader| matches!(reader.kind, Kind::Dense(_))) {
+                self.values[to].through = activation;
+            }
+        }
+    }
+}
+
+impl Op {
+    /// The activation of what it gives, unless whoever reads that has taken the gradient through it.
+    pub(crate) fn activation_left(&self, values: &[Value]) -> Activation {
+        match self.kind {
+            Kind::Dense(Dense { activation, .. }) | Kind::Activation(activation)
+                if values[self.to[0]].through == Activation::Identity =>
+            {
+                activation
+            }
+            _ => Activation::Identity,
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The text form of a chain of layers: `256 relu -> skip(256 gelu) -> 10`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use layerloop_kernels::Activation;
+use layerloop_kernels::softmax::Output;
+
+use super::layer::{Dense, Join, Layer, Unit};
+use super::spec::{Init, Spec};
+use crate::choice::{Choice as _, nearest, parse, text};
+use crate::custom;
+use crate::{Error, Result};
+
+/// A chain, to be shown.
+pub(super) struct Chain<'a>(pub(super) &'a [Layer]);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, layer) in self.0.iter().enumerate() {
+            if i > 0 {
+                // What has no width of its own stands beside the layer before it.
+                let beside = match layer {
+                    Layer::Activation(_) => true,
+                    Layer::Unit(unit) => !unit.has_width(),
+                    Layer::Custom(_) => true,
+                    _ => false,
+                };
+                f.write_str(if beside { " " } else { " -> " })?;
+            }
+            match layer {
+                Layer::Dense(dense) => self.dense(f, dense, self.0.get(i + 1))?,
+                Layer::Activation(activation) => f.write_str(&text(*activation))?,
+                Layer::Unit(unit) => f.write_str(&text(*unit))?,
+                Layer::Custom(layer) => f.write_str(layer.name())?,
+                Layer::Skip(layers, join) => write!(f, "skip({}{})", Chain(layers), Joined(*join))?,
+                Layer::Parallel(chains, join) => {
+                    f.write_str("parallel(")?;
+                    for (i, chain) in chains.iter().enumerate() {
+                        write!(f, "{}{}", if i > 0 { " | " } else { "" }, Chain(chain))?;
+                    }
+                    write!(f, "{})", Joined(*join))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Chain<'_> {
+    /// `32 sigmoid`; identity is written only where another activation follows.
+    fn dense(&self, f: &mut fmt::Formatter<'_>, dense: &Dense, next: Option<&Layer>) -> fmt::Result {
+        let Dense { width, activation, bias, init } = *dense;
+        write!(f, "{width}")?;
+        if activation != Activation::Identity || matches!(next, Some(Layer::Activation(_))) {
+            write!(f, " {}", text(activation))?;
+        }
+        if !bias {
+            f.write_str(" no-bias")?;
+        }
+        if init != Init::usual(activation) {
+            write!(f, " init={}", text(init))?;
+        }
+        Ok(())
+    }
+}
+
+/// `, join=concatenate`, or nothing for the usual sum.
+struct Joined(Join);
+
+impl fmt::Display for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Join::Add { Ok(()) } else { write!(f, ", join={}", text(self.0)) }
+    }
+}
+
+/// Reads what [`Spec`]'s `Display` writes; the output map may be left out, softmax is meant then.
+impl FromStr for Spec {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::Config`] with the character at which the text makes no sense, and what is allowed there.
+    fn from_str(text: &str) -> Result<Self> {
+        let mut reader = Reader { text, at: 0 };
+        let inputs = reader.number("the number of inputs")?;
+        let mut spec = Self::new(inputs);
+        while reader.take("->") {
+            let at = reader.at;
+            let word = reader.peek_word();
+            if let Some(output) = Output::ALL.iter().find(|output| output.name() == word) {
+                reader.at += word.len();
+                spec.output = *output;
+                break;
+            }
+            reader.at = at;
+            reader.stage(&mut spec.layers)?;
+        }
+        reader.skip_spaces();
+        if reader.at < text.len() {
+            return Err(reader.refuse(reader.at, "expected ` -> ` and the next layer, or the end"));
+        }
+        Ok(spec)
+    }
+}
+
+/// A place in a text.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn refuse(&self, at: usize, reason: &str) -> Error {
+        let character = self.text[..at].chars().count() + 1;
+        Error::config("network", format!("`{}`, character {character}: {reason}", self.text))
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    /// Whether `sign` comes next; then it is passed.
+    fn take(&mut self, sign: &str) -> bool {
+        self.skip_spaces();
+        let there = self.rest().starts_with(sign);
+        self.at += if there { sign.len() } else { 0 };
+        there
+    }
+
+    /// The next word: letters, digits, hyphens; and what belongs to it behind `=` or in brackets.
+    fn peek_word(&mut self) -> &'a str {
+        self.skip_spaces();
+        let rest = self.rest();
+        let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
+        // A hyphen that starts an arrow ends the word.
+        let end = rest.char_indices().find(|&(i, c)| !inside(c) || rest[i..].starts_with("->"));
+        &rest[..end.map_or(rest.len(), |(i, _)| i)]
+    }
+
+    fn number(&mut self, what: &str) -> Result<usize> {
+        let word = self.peek_word();
+        let number = word.parse().map_err(|_| self.refuse(self.at, &format!("expected {what}, a whole number")))?;
+        self.at += word.len();
+        Ok(number)
+    }
+
+    /// `name`, `name=value` or `name(...)`.
+    fn choice(&mut self) -> Result<&'a str> {
+        let start = self.at;
+        self.at += self.peek_word().len();
+        if self.rest().starts_with('(') {
+            let end = self.rest().find(')').ok_or_else(|| self.refuse(self.at, "this `(` is never closed"))?;
+            self.at += end + 1;
+        } else if self.rest().starts_with('=') {
+            self.at += 1;
+            self.at += self.peek_word().len();
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// A chain, up to what ends it.
+    fn chain(&mut self) -> Result<Vec<Layer>> {
+        let mut layers = vec![];
+        self.stage(&mut layers)?;
+        while self.take("->") {
+            self.stage(&mut layers)?;
+        }
+        Ok(layers)
+    }
+
+    /// The words between two arrows.
+    fn stage(&mut self, layers: &mut Vec<Layer>) -> Result<()> {
+        // Until an activation is named, it may be that of the dense layer before it.
+        let mut open = None;
+        let first = layers.len();
+        loop {
+            self.skip_spaces();
+            let (at, word) = (self.at, self.peek_word());
+            if word.is_empty() {
+                break;
+            }
+            if word.starts_with(|c: char| c.is_ascii_digit()) {
+                let width = self.number("the width of a layer")?;
+                layers.push(Layer::Dense(Dense::new(width, Activation::Identity)));
+                open = Some(layers.len() - 1);
+                continue;
+            }
+            match word {
+                "skip" | "parallel" => {
+                    self.at += word.len();
+                    let (chains, join) = self.chains()?;
+                    let mut chains = chains.into_iter();
+                    layers.push(match (word, chains.len()) {
+                        ("parallel", _) => Layer::Parallel(chains.collect(), join),
+                        (_, 1) => Layer::Skip(chains.next().unwrap_or_default(), join),
+                        _ => return Err(self.refuse(at, "`skip` takes one chain; `parallel` takes several")),
+                    });
+                    open = None;
+                }
+                "no-bias" | "init" => {
+                    let word = self.choice()?;
+                    let last = layers[first..].last_mut();
+                    let Some(Layer::Dense(dense)) = last else {
+                        return Err(self.refuse(at, &format!("`{word}` belongs behind the width of a dense layer")));
+                    };
+                    match word.split_once('=') {
+                        None => dense.bias = false,
+                        Some((_, name)) => {
+                            dense.init = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?;
+                        }
+                    }
+                }
+                _ if custom::find(word).is_some() => {
+                    self.at += word.len();
+                    layers.extend(custom::find(word).map(Layer::Custom));
+                    open = None;
+                }
+                _ if is_unit(word) => {
+                    layers.push(Layer::Unit(parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?));
+                    open = None;
+                }
+                _ => {
+                    let activation = parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?;
+                    match open.take().map(|i: usize| &mut layers[i]) {
+                        Some(Layer::Dense(dense)) => {
+                            *dense = Dense { bias: dense.bias, ..Dense::new(dense.width, activation) }
+                        }
+                        _ => layers.push(Layer::Activation(activation)),
+                    }
+                }
+            }
+        }
+        if layers.len() == first {
+            return Err(
+                self.refuse(self.at, "expected a layer: a width, `skip(...)`, `parallel(...)` or an activation")
+            );
+        }
+        Ok(())
+    }
+
+    /// `(chain | chain, join=...)`
+    fn chains(&mut self) -> Result<(Vec<Vec<Layer>>, Join)> {
+        let start = self.at;
+        if !self.take("(") {
+            return Err(self.refuse(self.at, "expected `(` and a chain of layers"));
+        }
+        let mut chains = vec![self.chain()?];
+        while self.take("|") {
+            chains.push(self.chain()?);
+        }
+        let mut join = Join::Add;
+        if self.take(",") {
+            self.skip_spaces();
+            let at = self.at;
+            let word = self.choice()?;
+            let name = word.strip_prefix("join=").ok_or_else(|| self.refuse(at, "expected `join=` and a name"))?;
+            join = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?;
+        }
+        if !self.take(")") {
+            return Err(self.refuse(start, "this `(` is never closed"));
+        }
+        Ok((chains, join))
+    }
+}
+
+/// Whether a word is the name of a unit, or nearer to one than to any activation.
+fn is_unit(word: &str) -> bool {
+    let units = Unit::ALL.iter().map(|unit| unit.name());
+    let names: Vec<&str> = Activation::ALL.iter().map(|activation| activation.name()).chain(units.clone()).collect();
+    nearest(word, &names).is_some_and(|name| units.clone().any(|unit| unit == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_comes_back_from_its_network() {
+        for text in [
+            "784 -> 32 sigmoid -> 10 -> softmax",
+            "4 -> 3 relu init=glorot-uniform -> 2 no-bias -> reference-softmax",
+            "4 -> 8 identity tanh -> skip(8 relu -> 8) relu -> 3 -> softmax",
+            "4 -> parallel(8 relu | 4 tanh -> 8, join=multiply) -> skip(5, join=concatenate) -> 3 -> softmax",
+            "4 -> 8 relu dropout=0.1 -> 8 batch-norm relu -> 6 layer-norm=0.001 prelu -> 3 -> softmax",
+            "4 -> embedding(count=100, width=8) -> 8 maxout=4 scale -> bilinear=3 rrelu -> softmax",
+        ] {
+            let spec: Spec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), text);
+            assert_eq!(spec.to_string().parse::<Spec>().unwrap(), spec);
+            assert_eq!(text.trim_end_matches(" -> softmax").parse::<Spec>().unwrap(), spec);
+        }
+        assert_eq!("4->3 relu->2".parse::<Spec>().unwrap().to_string(), "4 -> 3 relu -> 2 -> softmax");
+    }
+
+    #[test]
+    fn errors_point_at_the_character() {
+        let refused = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
+        assert!(refused("x -> 3").contains("character 1: expected the number of inputs"));
+        assert!(
+            refused("4 -> 3 rellu -> 2").contains("character 8: activation: there is no `rellu`; did you mean `relu`?")
+        );
+        assert!(refused("4 -> ").contains("character 6: expected a layer"));
+        assert!(refused("4 -> skip(3 relu").contains("character 10: this `(` is never closed"));
+        assert!(refused("4 -> skip(3, join=sum) -> 2").contains("character 14: join: there is no `sum`"));
+        assert!(refused("4 -> 3 ? -> 2").contains("character 8: expected ` -> `"));
+        assert!(refused("4 -> 3 dropuot=0.1 -> 2").contains("character 8: layer: there is no `dropuot`; did you mean"));
+        assert!(
+            refused("4 -> 3 dropout=1.5 -> 2").contains("character 8: layer: `dropout=1.5`: rate: 1.5; it is at least")
+        );
+        assert!(refused("4 -> no-bias").contains("character 6: `no-bias` belongs behind"));
+    }
+}
