@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use layerloop::choice::parse;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, StepEnd, fit, fit_with};
+use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, Schedule, StepEnd, fit, fit_with};
 use layerloop::{Error, Result};
 
 /// 103 rows of 5 inputs in 3 classes: a batch of 10 leaves a last one of 3.
@@ -23,6 +24,10 @@ fn network(activation: Activation) -> Result<Network> {
 
 fn options() -> FitOptions {
     FitOptions { epochs: 3, batch: 10, threads: Some(1), ..FitOptions::default() }
+}
+
+fn choice(text: &str) -> Optimizer {
+    layerloop::choice::parse(text).expect("an optimiser")
 }
 
 fn trained(options: &FitOptions) -> Result<String> {
@@ -52,6 +57,9 @@ fn the_bits_are_these_on_every_machine() {
         (Activation::Relu, Optimizer::Sgd, "84e70e3bcec5841a"),
         (Activation::Tanh, Optimizer::ADAM, "1c7116f3e870b1a3"),
         (Activation::Sigmoid, Optimizer::Sgd, "3a8ecb9534427ef7"),
+        (Activation::Tanh, choice("adamw"), "7f26c135c16e6eeb"),
+        (Activation::Tanh, choice("nadam"), "264266e8d0eaebd3"),
+        (Activation::Relu, choice("radam"), "e12dd571bc565c53"),
     ];
     for (activation, optimizer, hash) in runs {
         let mut network = network(activation).unwrap();
@@ -126,12 +134,14 @@ fn sparse_data(per_row: usize) -> Result<[Dataset; 2]> {
 #[test]
 fn entries_and_numbers_give_the_same_bits() -> Result<()> {
     // 3 a row take the road of entries, 40 are gathered with their zeros skipped, 400 as they are.
-    let adagrad = Optimizer::AdaGrad { epsilon: 1e-10 };
-    let runs =
-        [(3, Optimizer::ADAM, 0.0), (3, Optimizer::Sgd, 0.0), (40, Optimizer::ADAM, 0.0), (400, Optimizer::Sgd, 0.0)];
-    for (per_row, optimizer, l1) in
-        runs.into_iter().chain([(3, adagrad, 0.0), (40, adagrad, 0.0), (3, adagrad, 0.01), (40, Optimizer::Sgd, 0.01)])
-    {
+    let with = |optimizer| FitOptions { optimizer, batch: 64, ..options() };
+    let (adam, sgd, adagrad) =
+        (with(Optimizer::ADAM), with(Optimizer::Sgd), with(Optimizer::AdaGrad { epsilon: 1e-10 }));
+    let runs = [(3, adam.clone()), (3, sgd.clone()), (40, adam.clone()), (400, sgd.clone())];
+    let apart = [(3, adagrad.clone()), (40, adagrad.clone()), (3, FitOptions { l1: 0.01, ..adagrad })];
+    let decays = FitOptions { l2: 0.01, ..sgd };
+    let whole = FitOptions { clip_norm: Some(0.1), accumulate: 2, ..adam };
+    for (per_row, options) in runs.into_iter().chain(apart).chain([(40, decays), (40, whole)]) {
         let [dense, sparse] = sparse_data(per_row)?;
         assert_eq!(dense.sha256(), sparse.sha256());
         assert_eq!(dense.select(&[5, 2]).row(1), sparse.select(&[5, 2]).row(1));
@@ -139,14 +149,14 @@ fn entries_and_numbers_give_the_same_bits() -> Result<()> {
         for (data, threads) in [&dense, &sparse].into_iter().flat_map(|data| [1, 2, 3].map(|threads| (data, threads))) {
             let spec = Spec::new(400).layer(46, Activation::Relu).layer(2, Activation::Identity);
             let mut network = Network::new(&spec, 0)?;
-            fit(&mut network, data, &FitOptions { optimizer, l1, batch: 64, threads: Some(threads), ..options() })?;
+            fit(&mut network, data, &FitOptions { threads: Some(threads), ..options.clone() })?;
             let (probabilities, losses) = Predictor::new(&network, threads).judge(data)?;
             assert_eq!(Predictor::new(&network, 2).probabilities(data.inputs())?, probabilities);
             let (loss, gradient) = layerloop::train::loss_and_gradient(&network, data, threads)?;
             let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
             all.push((network.sha256(), bits(probabilities), bits(losses), loss.to_bits(), bits(gradient)));
         }
-        assert!(all.iter().all(|one| *one == all[0]), "{per_row} a row, {optimizer:?}, l1 {l1}");
+        assert!(all.iter().all(|one| *one == all[0]), "{per_row} a row, {options:?}");
     }
     Ok(())
 }
@@ -220,6 +230,34 @@ fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
     assert!(network.is_finite());
 }
 
+/// Notes the learning rates.
+struct Rates(Vec<f64>);
+
+impl Callback for Rates {
+    fn on_step(&mut self, end: &StepEnd, _network: &Network) -> ControlFlow<()> {
+        self.0.push(end.learning_rate);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
+    let rates = |schedule, warmup, epochs| {
+        let options = FitOptions { learning_rate: 0.5, schedule, warmup, epochs, ..options() };
+        let mut rates = Rates(vec![]);
+        fit_with(&mut network(Activation::Relu)?, &data()?, &options, &mut rates).map(|_| rates.0)
+    };
+    let falling = Schedule::Step { every: 2.0, factor: 0.5 };
+    let expected: Vec<f64> = (0..33).map(|step| if step < 22 { 0.5 } else { 0.25 }).collect();
+    assert_eq!(rates(falling, 0.0, 3)?, expected);
+    assert_eq!(rates(falling, 4.0 / 11.0, 3)?[..5], [0.125, 0.25, 0.375, 0.5, 0.5]);
+    // No loss here is a hundredth of the first: the second epoch is the first to wait in vain.
+    let waiting = parse("reduce-on-plateau(factor=0.5, patience=0, threshold=0.99)")?;
+    let waited = rates(waiting, 0.0, 4)?;
+    assert_eq!([0, 11, 22, 33].map(|step| waited[step]), [0.5, 0.5, 0.25, 0.125]);
+    Ok(())
+}
+
 #[test]
 fn a_step_allocates_nothing() {
     let data = data().unwrap();
@@ -230,6 +268,13 @@ fn a_step_allocates_nothing() {
     };
     assert!(allocations(1) > 0, "the counter counts");
     assert_eq!(allocations(1), allocations(30), "330 steps allocate as often as 11");
+    let allocations = |epochs| {
+        let mut network = network(Activation::Sigmoid).unwrap();
+        let (optimizer, average) = (choice("adamw"), FitOptions { ema: Some(0.9), accumulate: 2, ..options() });
+        let options = FitOptions { epochs, optimizer, clip_norm: Some(0.1), ..average };
+        allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
+    };
+    assert_eq!(allocations(1), allocations(30), "whole gradients and averages too");
     let [_, sparse] = sparse_data(3).unwrap();
     let allocations = |epochs| {
         let mut network = Network::new(&Spec::new(400).layer(2, Activation::Identity), 0).unwrap();
@@ -255,9 +300,20 @@ fn options_that_make_no_sense_are_refused_with_their_value() {
         let error = refused(FitOptions { learning_rate: rate, ..options() });
         assert!(error.starts_with(shown), "{error}");
     }
+    for (warmup, shown) in [(-0.5, "warmup: -0.5;"), (f64::NAN, "warmup: NaN;"), (f64::INFINITY, "warmup: inf;")] {
+        let error = refused(FitOptions { warmup, ..options() });
+        assert!(error.starts_with(shown), "{error}");
+    }
     assert_eq!(refused(FitOptions { epochs: 0, ..options() }), "epochs: 0; at least 1 is needed");
     assert_eq!(refused(FitOptions { batch: 0, ..options() }), "batch: 0; a step needs at least 1 row");
     assert_eq!(refused(FitOptions { threads: Some(0), ..options() }), "threads: 0; between 1 and 1024 are possible");
+    assert_eq!(refused(FitOptions { accumulate: 0, ..options() }), "accumulate: 0; a step needs at least 1 batch");
+    assert!(refused(FitOptions { ema: Some(1.0), ..options() }).starts_with("ema: 1; it is at least 0 and below 1"));
+    let late = refused(FitOptions { swa_from_epoch: Some(4), ..options() });
+    assert_eq!(late, "swa_from_epoch: 4; of 3 epochs, the first that is averaged is 1 to 3");
+    let both = refused(FitOptions { swa_from_epoch: Some(1), ema: Some(0.5), ..options() });
+    assert!(both.starts_with("swa_from_epoch: there is an ema too"), "{both}");
+    assert!(refused(FitOptions { clip_norm: Some(-1.0), ..options() }).starts_with("clip_norm: -1;"));
 }
 
 #[test]

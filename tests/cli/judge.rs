@@ -56,6 +56,42 @@ fn eval_prints_loss_accuracies_matrix_and_scores_by_class() {
 }
 
 #[test]
+fn eval_gives_the_metrics_that_are_asked_for() {
+    let (folder, _) = trained();
+    let asked = "f1,f1=micro,roc-auc,top-k=2,top-k=10,ece,log-loss";
+    let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", asked]).well().last();
+    let names: Vec<&str> = judged["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["f1", "f1=micro", "roc-auc", "top-k", "top-k=10", "ece", "log-loss"]);
+    let value = |name: &str| judged["metrics"][name].as_f64().unwrap();
+    let classes = judged["classes"].as_array().unwrap();
+    let f1 = classes.iter().map(|class| class["f1"].as_f64().unwrap()).sum::<f64>() / 10.0;
+    assert!((value("f1") - f1).abs() < 1e-12);
+    assert_eq!((value("f1=micro"), value("top-k=10")), (judged["accuracy"].as_f64().unwrap(), 1.0));
+    assert_eq!(value("top-k"), judged["top_2_accuracy"].as_f64().unwrap());
+    assert!((value("log-loss") - judged["loss"].as_f64().unwrap()).abs() < 1e-6);
+    assert!(value("roc-auc") > 0.9 && value("ece") < 0.5, "{}", judged["metrics"]);
+
+    let plain = folder.run(&["eval", "m.safetensors"]).well().out;
+    let more = folder.run(&["eval", "m.safetensors", "--metrics", "accuracy,top-k=10"]).well().out;
+    let accuracy = judged["accuracy"].as_f64().unwrap();
+    assert_eq!(more, format!("{plain}\nmetric     value\naccuracy  {accuracy:.4}\ntop-k=10  1.0000\n"));
+    assert!(folder.run(&["eval", "m.safetensors", "--json"]).well().last().get("metrics").is_none());
+}
+
+#[test]
+fn metrics_that_are_not_there_are_refused_all_at_once() {
+    let folder = Folder::new();
+    let said = folder.run(&["eval", "none.safetensors", "--metrics", "f2,accuracy,rocauc,top-k=0"]);
+    let refusal = said.refusal(2);
+    for part in ["no `f2`; did you mean `f1`?", "no `rocauc`; did you mean `roc-auc`?", "k: 0; it is at least 1"] {
+        assert!(refusal.contains(part), "{part} is missing in {refusal}");
+    }
+    let (folder, _) = trained();
+    let said = folder.run(&["eval", "m.safetensors", "--metrics", "mse"]);
+    assert!(said.refusal(2).contains("`mse` judges numbers, and these predictions are of classes"), "{said:?}");
+}
+
+#[test]
 fn data_of_another_width_is_refused_with_both_widths() {
     let Some(data) = data_dir("data_of_another_width_is_refused_with_both_widths") else { return };
     let (folder, _) = trained();

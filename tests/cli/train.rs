@@ -149,7 +149,7 @@ fn an_instruction_set_that_is_not_there_is_refused_with_those_that_are() {
 fn every_option_is_taken() {
     let folder = Folder::new();
     let mut seen = BTreeMap::from([(sha256(&short(&folder, &[])), &[][..])]);
-    let cases: [(&[&str], u64); 11] = [
+    let cases: [(&[&str], u64); 13] = [
         (&["--hidden", "16,8"], 64 * 16 + 16 + 16 * 8 + 8 + 8 * 10 + 10),
         (&["--activation", "relu"], 2410),
         (&["--activation", "tanh"], 2410),
@@ -158,6 +158,8 @@ fn every_option_is_taken() {
         (&["--optimizer", "momentum"], 2410),
         (&["--optimizer", "nesterov"], 2410),
         (&["--lr", "1e-4"], 2410),
+        (&["--schedule", "cosine"], 2410),
+        (&["--warmup", "0.5"], 2410),
         (&["--batch", "100"], 2410),
         (&["--limit", "100"], 2410),
         (&["--last-activation", "sigmoid"], 2410),

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
+use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Output, Spec};
-use layerloop::train::Optimizer;
+use layerloop::train::{Optimizer, Schedule};
 
 use crate::commands::bench;
 
@@ -71,6 +72,12 @@ pub(crate) struct Train {
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// How the learning rate changes over the run
+    #[arg(long, value_parser = choice::<Schedule>(), default_value = "constant")]
+    pub(crate) schedule: Schedule,
+    /// Epochs, such as 0.5, in which the learning rate rises to what it is by the schedule
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) warmup: f64,
     /// Decay of the weights: apart from the gradient for adamw and lion, else added to --l2 [default: 0.01 for adamw, else 0]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
@@ -86,6 +93,24 @@ pub(crate) struct Train {
     /// The largest component of a gradient: what is larger is cut to it
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub(crate) clip_value: Option<f64>,
+    /// The largest norm of the whole gradient: a longer one is shortened to it
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) clip_norm: Option<f64>,
+    /// Batches of a step, whose gradients are added up
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) accumulate: usize,
+    /// Save the exponential moving average of the weights, of which each step keeps this share, such as 0.999
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) ema: Option<f64>,
+    /// Save the mean of the weights after this epoch and all later ones: stochastic weight averaging
+    #[arg(long, value_name = "EPOCH")]
+    pub(crate) swa_from_epoch: Option<usize>,
+    /// How the decay of weights changes over the run
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    pub(crate) decay_schedule: Schedule,
+    /// How the rates of all dropouts change over the run
+    #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, default_value = "constant")]
+    pub(crate) dropout_schedule: Schedule,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -119,6 +144,9 @@ pub(crate) struct Eval {
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// What else to measure, such as f1,roc-auc,top-k=5
+    #[arg(long, value_name = "METRICS", value_parser = several::<Metric>())]
+    pub(crate) metrics: Option<Several<Metric>>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -178,8 +206,17 @@ pub(crate) struct Bench {
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
 fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
-    Chosen(PhantomData)
+    Chosen::<T>(PhantomData)
 }
+
+/// As [`choice()`], for several with commas between them.
+fn several<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = Several<T>> {
+    Chosen::<Several<T>>(PhantomData)
+}
+
+/// What was chosen, in the order in which it was named.
+#[derive(Debug, Clone)]
+pub(crate) struct Several<T>(pub(crate) Vec<T>);
 
 #[derive(Debug, Clone)]
 struct Chosen<T>(PhantomData<T>);
@@ -192,6 +229,23 @@ impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))))
+        Some(Box::new(names::<T>()))
     }
+}
+
+impl<T: Choice + Send + Sync> TypedValueParser for Chosen<Several<T>> {
+    type Value = Several<T>;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Several<T>, clap::Error> {
+        StringValueParser::new().try_map(|text| choice::parse_all(&text).map(Several)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names::<T>()))
+    }
+}
+
+/// Each name with its equation, for the help.
+fn names<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+    T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))
 }

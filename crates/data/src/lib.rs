@@ -1,8 +1,9 @@
-//! Where data comes from: the built-in digits, IDX files in folders or downloaded, PNG images to predict from.
+//! Where data comes from: the built-in digits and diabetes, IDX files in folders or downloaded, PNG images to predict from.
 //!
 //! - [`load()`]: a data set by name or folder, as a training and a test part
 //! - [`registry`]: the named data sets: files, SHA-256, mirrors, classes, training defaults
 //! - [`digits()`]: the 1,797 digits inside the binary
+//! - [`diabetes()`], [`table`]: 442 patients inside the binary, with a number to predict
 //! - [`idx`], [`folder`]: IDX files, gzip or plain, and folders of them
 //! - [`cache`], [`download`]: the user's cache folder, and how files get there
 //! - [`image`], [`input`]: PNG images, brought to the size of a network's input
@@ -10,6 +11,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cache;
+mod diabetes;
 mod digits;
 pub mod download;
 pub mod folder;
@@ -19,8 +21,10 @@ pub mod input;
 mod load;
 mod png_file;
 pub mod registry;
+pub mod table;
 mod unpack;
 
+pub use diabetes::{diabetes, diabetes_parts};
 pub use digits::digits;
 pub use load::{Loaded, load, load_cached};
 pub use png_file::read_png;

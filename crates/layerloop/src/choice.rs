@@ -23,28 +23,84 @@ use crate::{Error, Result};
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn parse<T: Choice>(text: &str) -> Result<T> {
-    let refuse = |reason: String| Error::config(T::WHAT, reason);
-    let end = text.find(['(', '=']).unwrap_or(text.len());
-    let (name, rest) = (text[..end].trim(), text[end..].trim());
-    let usual = T::ALL.iter().find(|choice| choice.name() == name).ok_or_else(|| refuse(unknown::<T>(name)))?;
-    let mut choice = *usual;
+    parse_all(text).and_then(|choices| match choices[..] {
+        [choice] => Ok(choice),
+        _ => Err(Error::config(T::WHAT, format!("`{text}` names {}, and one is wanted", choices.len()))),
+    })
+}
+
+/// The choices that `text` names, with commas between them.
+///
+/// # Errors
+/// [`Error::Config`] with all that is wrong at once, each as [`parse`] says it.
+///
+/// # Example
+/// ```
+/// use layerloop::choice::parse_all;
+/// use layerloop::metrics::Metric;
+/// assert_eq!(parse_all::<Metric>("accuracy, top-k=5")?, [Metric::Accuracy, Metric::TopK { k: 5 }]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn parse_all<T: Choice>(text: &str) -> Result<Vec<T>> {
+    let (mut choices, mut wrong, mut names_unknown) = (Vec::new(), Vec::new(), false);
+    for one in split(text) {
+        match read(one) {
+            Ok(choice) => choices.push(choice),
+            Err(reason) => wrong.push(reason),
+        }
+        names_unknown |= usual::<T>(one).is_none();
+    }
+    if wrong.is_empty() {
+        return Ok(choices);
+    }
+    if names_unknown {
+        let names: Vec<&str> = T::ALL.iter().map(|choice| choice.name()).collect();
+        wrong.push(format!("choose one of {}", names.join(", ")));
+    }
+    Err(Error::config(T::WHAT, wrong.join("; ").replace("?;", "?")))
+}
+
+/// At the commas that stand in no parentheses.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    text.split(move |c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth <= 0
+    })
+}
+
+/// The name, and what stands behind it.
+fn name_and_rest(text: &str) -> (&str, &str) {
+    let (name, rest) = text.split_at(text.find(['(', '=']).unwrap_or(text.len()));
+    (name.trim(), rest.trim())
+}
+
+/// The choice of that name, its numbers at their usual values.
+fn usual<T: Choice>(text: &str) -> Option<T> {
+    T::ALL.iter().copied().find(|choice| choice.name() == name_and_rest(text).0)
+}
+
+/// One choice, or what is wrong with its text.
+fn read<T: Choice>(text: &str) -> std::result::Result<T, String> {
+    let (name, rest) = name_and_rest(text);
+    let usual = usual::<T>(text).ok_or_else(|| unknown::<T>(name))?;
+    let mut choice = usual;
     let numbers = if let Some(value) = rest.strip_prefix('=') {
         let [(only, _)] = usual.numbers()[..] else {
-            let reason = format!("`{text}`: `{name}` takes {}", takes(*usual));
-            return Err(refuse(reason));
+            return Err(format!("`{text}`: `{name}` takes {}", takes(usual)));
         };
         vec![(only, value)]
     } else if let Some(inside) = rest.strip_prefix('(') {
-        let inside = inside.strip_suffix(')').ok_or_else(|| refuse(format!("`{text}` has no `)` at its end")))?;
+        let inside = inside.strip_suffix(')').ok_or_else(|| format!("`{text}` has no `)` at its end"))?;
         let parts = inside.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let named = parts.map(|part| part.split_once('=').ok_or_else(|| refuse(format!("`{part}` is no NAME=VALUE"))));
-        named.collect::<Result<Vec<_>>>()?
+        let named = parts.map(|part| part.split_once('=').ok_or_else(|| format!("`{part}` is no NAME=VALUE")));
+        named.collect::<std::result::Result<Vec<_>, _>>()?
     } else {
         Vec::new()
     };
     for (number, value) in numbers {
         let (number, value) = (number.trim(), value.trim());
-        let refused = |reason| refuse(format!("`{text}`: {reason}; `{name}` takes {}", takes(*usual)));
+        let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(usual));
         choice = choice.with(number, value).map_err(refused)?;
     }
     Ok(choice)
@@ -76,8 +132,8 @@ fn takes<T: Choice>(usual: T) -> String {
 /// Why `name` is refused.
 fn unknown<T: Choice>(name: &str) -> String {
     let names: Vec<&str> = T::ALL.iter().map(|choice| choice.name()).collect();
-    let meant = nearest(name, &names).map_or(String::new(), |near| format!("did you mean `{near}`? "));
-    format!("there is no `{name}`; {meant}choose one of {}", names.join(", "))
+    let meant = nearest(name, &names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    format!("there is no `{name}`{meant}")
 }
 
 /// The name that a misspelt one was meant to be, if one is near.
@@ -103,6 +159,21 @@ mod tests {
     }
 
     #[test]
+    fn several_are_read_and_all_that_is_wrong_is_said_at_once() {
+        let read = |text| parse_all::<Optimizer>(text).map_err(|e| e.to_string());
+        assert_eq!(read("adam(beta_1=0.8, beta_2=0.9), sgd").map(|all| all.len()), Ok(2));
+        let all = Vec::from_iter(Optimizer::ALL.iter().map(|choice| choice.name())).join(", ");
+        assert_eq!(
+            read("neserov,sgd,zzz,sgd=1").unwrap_err(),
+            format!(
+                "optimizer: there is no `neserov`; did you mean `nesterov`? there is no `zzz`; `sgd=1`: `sgd` takes no numbers; \
+             choose one of {all}"
+            )
+        );
+        assert!(read("").unwrap_err().starts_with("optimizer: there is no ``; choose"));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_what_is_allowed() {
         let refused = |text| parse::<Optimizer>(text).unwrap_err().to_string();
         let all = Vec::from_iter(Optimizer::ALL.iter().map(|choice| choice.name())).join(", ");
@@ -118,6 +189,7 @@ mod tests {
         assert_eq!(refused("sgd=1"), "optimizer: `sgd=1`: `sgd` takes no numbers");
         assert!(refused("adam(beta=1)").contains("`adam` has no `beta`; `adam` takes beta_1=0.9, beta_2=0.999"));
         assert!(refused("adam(beta_1=0.9").ends_with("has no `)` at its end"));
+        assert!(refused("sgd,adam").ends_with("`sgd,adam` names 2, and one is wanted"));
         assert!(refused("adam(0.9)").ends_with("`0.9` is no NAME=VALUE"));
     }
 }

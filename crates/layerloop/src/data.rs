@@ -1,11 +1,16 @@
 //! Samples and labels in memory: data sets, seeded batches, stratified splits, one-hot. No input or output.
 
+mod rows;
+mod standardisation;
+
 use std::sync::Arc;
 
 use layerloop_kernels::gather::Source;
 pub use layerloop_kernels::{Csr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
+pub use self::rows::split_rows;
+pub use self::standardisation::Standardisation;
 use crate::train::rng::Stream;
 use crate::{Error, Result};
 
@@ -275,12 +280,7 @@ impl Dataset {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn split<const N: usize>(&self, sizes: [usize; N], seed: u64) -> Result<[Self; N]> {
-        let total: usize = sizes.iter().sum();
-        if total > self.rows() || sizes.contains(&0) {
-            let reason =
-                format!("{sizes:?} of {} rows: each part needs at least 1 row, all together no more", self.rows());
-            return Err(Error::config("split", reason));
-        }
+        rows::check_sizes(self.rows(), &sizes)?;
         let order = self.stratified_order(seed);
         let mut from = 0;
         Ok(sizes.map(|size| {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use layerloop::metrics::{Evaluation, evaluate};
+use layerloop::choice::text;
+use layerloop::metrics::{Evaluation, evaluate_by};
 use layerloop::model_file::Model;
 use layerloop::{Error, Result};
 use serde_json::json;
@@ -16,11 +17,17 @@ use crate::{Outcome, data};
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let test = data::load(&data_of(args, &model)?, args.data_dir.as_deref())?.test;
-    let evaluation = evaluate(&model.network, &test, threads_for(model.network.spec()))?;
+    let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
+    let (evaluation, values) = evaluate_by(metrics, &model.network, &test, threads_for(model.network.spec()))?;
+    let values: Vec<(String, f64)> = metrics.iter().copied().map(text).zip(values).collect();
     if args.json {
-        line(as_json(&model, test.name(), test.rows(), &evaluation))?;
+        let mut object = as_json(&model, test.name(), test.rows(), &evaluation);
+        if args.metrics.is_some() {
+            object["metrics"] = values.into_iter().map(|(name, value)| (name, json!(value))).collect();
+        }
+        line(object)?;
     } else {
-        line(as_text(&model, test.name(), test.rows(), &evaluation))?;
+        line(as_text(&model, test.name(), test.rows(), &evaluation) + &values_as_text(&values))?;
     }
     Ok(Outcome::Done)
 }
@@ -58,6 +65,15 @@ fn as_text(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> S
         confusion(model, evaluation),
         table(&["class", "precision", "recall", "F1", "rows"], &scores).trim_end()
     )
+}
+
+/// A line for each metric that was asked for, after an empty one.
+fn values_as_text(values: &[(String, f64)]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = values.iter().map(|(name, value)| vec![name.clone(), format!("{value:.4}")]).collect();
+    format!("\n\n{}", table(&["metric", "value"], &rows).trim_end())
 }
 
 fn confusion(model: &Model, evaluation: &Evaluation) -> String {

@@ -242,7 +242,8 @@ impl Update {
     }
 
     /// The step of biases, and of what belongs to columns.
-    pub(crate) fn of_biases(self) -> Self {
+    #[must_use]
+    pub fn of_biases(self) -> Self {
         Self { before: self.before.map(Before::of_biases), ..self }
     }
 }

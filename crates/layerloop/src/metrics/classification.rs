@@ -1,5 +1,6 @@
 //! Loss, accuracy, top-k, the confusion matrix and what follows from it.
 
+use super::{Judged, Metric};
 use crate::data::{Dataset, onecold};
 use crate::network::{Network, Predictor};
 use crate::{Error, Result};
@@ -84,11 +85,27 @@ impl Evaluation {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
+    evaluate_by(&[], network, data, threads).map(|(evaluation, _)| evaluation)
+}
+
+/// As [`evaluate`], and the value of each metric.
+///
+/// # Errors
+/// Those of [`evaluate`] and of [`Metric::of`].
+pub fn evaluate_by(
+    metrics: &[Metric],
+    network: &Network,
+    data: &Dataset,
+    threads: usize,
+) -> Result<(Evaluation, Vec<f64>)> {
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to judge a network on"));
     }
     let (probabilities, losses) = Predictor::new(network, threads).judge(data)?;
-    Ok(Evaluation::new(&probabilities, &losses, data.labels(), network.spec().classes()))
+    let classes = network.spec().classes();
+    let judged = Judged::classes(&probabilities, data.labels(), classes);
+    let values = metrics.iter().map(|metric| metric.of(&judged)).collect::<Result<_>>()?;
+    Ok((Evaluation::new(&probabilities, &losses, data.labels(), classes), values))
 }
 
 #[cfg(test)]

@@ -202,6 +202,35 @@ impl Plan {
             task.transpose(isa, weights, transposed);
         });
     }
+
+    /// Takes the optimiser's step with a gradient that is known, and is used up by it.
+    pub(crate) fn update_by(
+        &mut self,
+        team: &mut Team,
+        network: &mut Network,
+        moments: &mut Moments,
+        gradient: &mut Matrix,
+        by: Update,
+    ) {
+        let isa = team.isa();
+        let cuts_if = |used: bool| if used { &self.weight_cuts } else { &self.no_cuts };
+        let [first, second, third] = &mut moments.states;
+        let arrays = [
+            (network.parameters.values.values_mut(), &self.weight_cuts),
+            (gradient.values_mut(), &self.weight_cuts),
+            (first.values_mut(), cuts_if(by.rule.states() > 0)),
+            (second.values_mut(), cuts_if(by.rule.states() > 1)),
+            (third.values_mut(), cuts_if(by.rule.states() > 2)),
+            (self.transposed.values_mut(), &self.transposed_cuts),
+        ];
+        team.for_each_part(self.tasks.len(), arrays, |task, [weights, gradient, first, second, third, transposed]| {
+            let task = &self.tasks[task];
+            let by = if matches!(task.role, Role::PerColumn(_)) { by.of_biases() } else { by };
+            let part = Part { weights: &mut *weights, states: [first, second, third] };
+            layerloop_kernels::update(isa, by, task.all_rows(gradient.len()), part, gradient);
+            task.transpose(isa, weights, transposed);
+        });
+    }
 }
 
 /// First row and number of rows of blocks of `step` of `rows` rows; the bias, if it alone is left, goes with the last.
@@ -227,6 +256,11 @@ impl Task {
     fn block(self, intake: &Intake) -> WeightBlock<'_> {
         let listed = intake.listed.as_ref().filter(|_| self.from.z == 0);
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
+    }
+
+    /// The block as `len` values, with those rows in between that take no part.
+    fn all_rows(self, len: usize) -> WeightBlock<'static> {
+        WeightBlock { panel: self.panel, row: 0, rows: len / self.panel.width, listed: None, bias: self.bias }
     }
 
     /// The operand of the product that is the gradient.

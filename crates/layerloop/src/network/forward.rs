@@ -50,8 +50,9 @@ pub(crate) struct Pass<'a> {
 pub(crate) enum Mode {
     /// To use the network: nothing is dropped, batch norms take their running statistics.
     Use,
-    /// To take a step: what is dropped depends on the seed and the step.
-    Training { seed: u64, step: u64 },
+    /// To take a step: what is dropped depends on the seed and the batch's number; `dropout` is a factor
+    /// of every rate.
+    Training { seed: u64, step: u64, dropout: f32 },
 }
 
 /// Every value from the input to the logits, for the rows of a batch that the block holds; in training, those of a stage.

@@ -15,6 +15,8 @@ pub struct StepEnd {
     pub rows: usize,
     /// Mean loss of the batch before the step, in nats.
     pub loss: f32,
+    /// Length of the step.
+    pub learning_rate: f64,
 }
 
 /// After an epoch.

@@ -5,91 +5,19 @@ use std::time::{Duration, Instant};
 
 use layerloop_kernels::{Isa, Team};
 
+use super::average::Average;
 use super::callback::{Callback, EpochEnd, StepEnd};
-use super::optimizer::Optimizer;
+use super::options::FitOptions;
 use super::pace::Pace;
+use super::plateau::Plateau;
+use super::schedule::{Progress, warm_up};
 use super::step::Stepper;
+use super::whole::Whole;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::{Batch, Mode};
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
-
-/// How to train.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FitOptions {
-    /// Passes over the data.
-    pub epochs: usize,
-    /// Rows of a step; the last batch of an epoch may be shorter and has a mean of its own.
-    pub batch: usize,
-    /// How a gradient becomes a step.
-    pub optimizer: Optimizer,
-    /// Length of a step.
-    pub learning_rate: f64,
-    /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
-    /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
-    pub weight_decay: Option<f64>,
-    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
-    pub l1: f64,
-    /// Weight of the penalty sum w^2 / 2: g += l2 w.
-    pub l2: f64,
-    /// Whether decay and penalties apply to all parameters: otherwise it is to the weights of dense layers and embeddings,
-    /// and not to biases, the parameters of norms, scales and prelu.
-    pub decay_all: bool,
-    /// The largest component of a gradient, before penalties: what is larger is cut to it.
-    pub clip_value: Option<f64>,
-    /// Seed of the shuffles.
-    pub seed: u64,
-    /// Threads, at most; if nothing is said, as many as [`default_threads`] finds useful. Where the clock says that one alone
-    /// is faster, it works alone.
-    pub threads: Option<usize>,
-}
-
-impl Default for FitOptions {
-    /// 20 epochs, batches of 128, Adam at 1e-3, seed 0.
-    fn default() -> Self {
-        Self {
-            epochs: 20,
-            batch: 128,
-            optimizer: Optimizer::ADAM,
-            learning_rate: 1e-3,
-            weight_decay: None,
-            l1: 0.0,
-            l2: 0.0,
-            decay_all: false,
-            clip_value: None,
-            seed: 0,
-            threads: None,
-        }
-    }
-}
-
-impl FitOptions {
-    /// Whether one can train like this.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
-    pub fn check(&self) -> Result<()> {
-        let Self { epochs, batch, learning_rate: rate, threads, .. } = *self;
-        let mut faults: Vec<Error> = [
-            (epochs == 0).then(|| Error::config("epochs", "0; at least 1 is needed")),
-            (batch == 0).then(|| Error::config("batch", "0; a step needs at least 1 row")),
-            (!(rate > 0.0 && rate.is_finite())).then(|| {
-                let reason = format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1");
-                Error::config("learning_rate", reason)
-            }),
-            threads.filter(|threads| !(1..=1024).contains(threads)).map(|threads| {
-                let reason = format!("{threads}; between 1 and 1024 are possible");
-                Error::config("threads", reason)
-            }),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        faults.extend(self.faults_of_decay());
-        Error::of_several(faults).map_or(Ok(()), Err)
-    }
-}
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,10 +95,12 @@ pub fn fit_with(
     }
     let batch = options.batch.min(train.rows());
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
-    let states = options.step(1).rule.states();
+    let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
     let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
-    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states);
+    let whole = Whole::wanted(options, network);
+    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states).with_whole(whole);
+    let average = Average::wanted(options, network);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
         steps: 0,
@@ -181,13 +111,34 @@ pub fn fit_with(
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
     let pace = in_doubt.then(Pace::new);
-    let mut run = Run { network, train, options, callback, stepper, pace, report, clock };
+    let rows = batch.saturating_mul(options.accumulate);
+    let per_epoch = train.rows().div_ceil(rows) as u64;
+    let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
+    let plateau = Plateau::of(options.schedule);
+    let mut run = Run {
+        network,
+        train,
+        options,
+        callback,
+        stepper,
+        pace,
+        start,
+        plateau,
+        average,
+        rows,
+        batches: 0,
+        report,
+        clock,
+    };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
         run.epoch(epoch, batches.epoch(epoch as u64))?;
         if run.report.stopped {
             break;
         }
+    }
+    if let Some(average) = run.average {
+        average.hand_over(run.network);
     }
     run.report.seconds = run.clock.seconds();
     Ok(run.report)
@@ -202,18 +153,35 @@ struct Run<'a> {
     stepper: Stepper,
     /// Where it is not certain that a team is worth its while.
     pace: Option<Pace>,
+    /// Before the first step.
+    start: Progress,
+    /// Where the schedule waits for one.
+    plateau: Option<Plateau>,
+    average: Option<Average>,
+    /// Rows of a step, at most.
+    rows: usize,
+    /// Batches so far.
+    batches: u64,
     report: Report,
     clock: Clock,
 }
 
 impl Run<'_> {
     fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
-        let mut total = 0.0;
+        let (mut total, mut left) = (0.0, self.train.rows());
+        let (mut sum, mut taken) = (0.0, 0);
         for rows in batches {
-            let sum = self.paced_step(rows)?;
+            let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
+            taken += rows.len();
+            sum += self.paced_batch(rows, of, taken == of)?;
+            if taken < of {
+                continue;
+            }
             total += sum;
-            let end =
-                StepEnd { step: self.report.steps, epoch, rows: rows.len(), loss: (sum / rows.len() as f64) as f32 };
+            let (step, loss) = (self.report.steps, (sum / taken as f64) as f32);
+            let end = StepEnd { step, epoch, rows: taken, loss, learning_rate };
+            left -= taken;
+            (sum, taken) = (0.0, 0);
             let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
             if flow.is_break() {
                 self.report.stopped = true;
@@ -221,40 +189,65 @@ impl Run<'_> {
             }
         }
         self.check_weights()?;
+        if let Some(average) = &mut self.average {
+            average.epoch(epoch, self.network);
+        }
         let seconds = self.clock.seconds();
         let end = EpochEnd { epoch, steps: self.report.steps, train_loss: total / self.train.rows() as f64, seconds };
+        self.plateau.iter_mut().for_each(|plateau| _ = plateau.observe(end.train_loss));
         self.report.epochs.push(end);
         self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
         Ok(())
     }
 
-    /// One step on `rows`, alone or together.
-    fn paced_step(&mut self, rows: &[u32]) -> Result<f64> {
-        let Some(pace) = &self.pace else { return self.step(rows) };
+    /// One batch, alone or together.
+    fn paced_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
+        let Some(pace) = &self.pace else { return self.batch(rows, of, last) };
         self.stepper.team.work_alone(!pace.together());
         let start = Instant::now();
-        let loss = self.step(rows);
+        let loss = self.batch(rows, of, last);
         if let Some(pace) = &mut self.pace {
             pace.took(start.elapsed().as_secs_f64());
         }
         loss
     }
 
-    /// One step on `rows`; the sum of their losses before it.
-    fn step(&mut self, rows: &[u32]) -> Result<f64> {
+    /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
+    fn batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
         let step = self.report.steps + 1;
-        let mode = Mode::Training { seed: self.options.seed, step };
-        let loss = self.stepper.backpropagate(self.network, batch, mode);
+        self.batches += 1;
+        let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
+        let mode = Mode::Training { seed: self.options.seed, step: self.batches, dropout };
+        let loss = self.stepper.backpropagate(self.network, batch, of, mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
             let layer = place.map_or("the loss".into(), |(layer, _)| layer);
             return Err(Error::Diverged { step, layer, sample });
         }
-        self.stepper.update(self.network, rows.len(), self.options.step(step));
-        self.report.steps = step;
+        let decay = self.options.decay_schedule.factor(self.progress());
+        let update = last.then(|| self.options.step(step, self.learning_rate(), decay));
+        self.stepper.update(self.network, rows.len(), update);
+        if last {
+            self.report.steps = step;
+            if let Some(average) = &mut self.average {
+                average.step(self.network);
+            }
+        }
         Ok(loss)
+    }
+
+    /// Before the coming step.
+    fn progress(&self) -> Progress {
+        Progress { step: self.report.steps, ..self.start }
+    }
+
+    /// The learning rate of the coming step.
+    fn learning_rate(&self) -> f64 {
+        let FitOptions { learning_rate, schedule, warmup, .. } = *self.options;
+        let waited = self.plateau.as_ref().map_or(1.0, Plateau::factor);
+        learning_rate * schedule.factor(self.progress()) * warm_up(self.progress(), warmup) * waited
     }
 
     /// A weight can overflow in the very last step, whose loss nobody sees.

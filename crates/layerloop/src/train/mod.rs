@@ -1,14 +1,22 @@
-//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `optimizer`, `decay`, `callback`, `rng`.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `options`, `optimizer`, `schedule`,
+//! `whole`, `average`, `callback`, `rng`.
 
+mod average;
 mod callback;
-mod decay;
 mod fit;
 mod optimizer;
+mod options;
 mod pace;
+mod plateau;
 pub mod rng;
+mod schedule;
 mod step;
+mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd};
-pub use fit::{FitOptions, Report, default_threads, fit, fit_with};
+pub use fit::{Report, default_threads, fit, fit_with};
 pub use optimizer::Optimizer;
+pub use options::FitOptions;
+pub use plateau::Plateau;
+pub use schedule::{Milestones, Progress, Schedule, warm_up};
 pub use step::loss_and_gradient;

@@ -96,9 +96,10 @@ choices! {
             /// Keeps the divisor from 0.
             epsilon: f64 = 1e-8, "a number, at least 1e-30" if epsilon >= 1e-30 && epsilon.is_finite(),
         },
-        /// m, v of Adam; w -= lr (mu_{t+1} m / (1 - mu_1...mu_{t+1}) + (1 - mu_t) g / (1 - mu_1...mu_t)) / (sqrt(v / c_2) + epsilon)
+        /// m, v of Adam; w -= lr (a m + b g) / (sqrt(v / c_2) + epsilon)
         ///
-        /// with mu_t = beta_1 (1 - 0.96^{t psi} / 2): Dozat 2016, in PyTorch's form. A usual rate is 0.002.
+        /// with a = mu_{t+1} / (1 - mu_1...mu_{t+1}), b = (1 - mu_t) / (1 - mu_1...mu_t) and
+        /// mu_t = beta_1 (1 - 0.96^{t psi} / 2), as in PyTorch. A usual rate is 0.002. Source: Dozat 2016.
         NAdam = "nadam" {
             /// Share of the first moment that is kept.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
@@ -109,7 +110,7 @@ choices! {
             /// How fast mu grows to beta_1.
             psi: f64 = 0.004, "a number, at least 0" if psi >= 0.0 && psi.is_finite(),
         },
-        /// m, v of Adam; w -= lr r m / c_1 / (sqrt(v) + epsilon) sqrt(c_2), or as long as rho_t <= 5: w -= lr m / c_1
+        /// m, v of Adam; w -= lr r sqrt(c_2) / c_1 m / (sqrt(v) + epsilon), or lr m / c_1 while rho_t <= 5
         ///
         /// with rho = 2 / (1 - beta_2) - 1, rho_t = rho - 2 t beta_2^t / c_2 and
         /// r^2 = (rho_t - 4)(rho_t - 2) rho / ((rho - 4)(rho - 2) rho_t). Epsilon is added before the correction, as in

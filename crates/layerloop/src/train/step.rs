@@ -3,6 +3,7 @@
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Team, Update};
 
+use super::whole::Whole;
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
@@ -19,6 +20,8 @@ pub(crate) struct Stepper {
     workspace: Workspace,
     plan: Plan,
     moments: Moments,
+    /// Where a step needs it.
+    whole: Option<Whole>,
     /// Of each batch norm, for the batch.
     statistics: Vec<Statistics>,
 }
@@ -30,17 +33,23 @@ impl Stepper {
         let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
         let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
-        Self { team, workspace, plan, moments, statistics }
+        Self { team, workspace, plan, moments, whole: None, statistics }
     }
 
-    /// Fills every z, loss and delta of the batch; gives the sum of its losses. Batch norms take note of the batch.
+    /// With memory for the whole gradient of a step.
+    pub(crate) fn with_whole(self, whole: Option<Whole>) -> Self {
+        Self { whole, ..self }
+    }
+
+    /// Fills every z, loss and delta of the batch, for the mean over the `of` rows of the step that it is part of; gives the
+    /// sum of its losses. Batch norms take note of the batch.
     ///
     /// Between two batch norms is one region in which every block of rows goes its way alone.
-    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, mode: Mode) -> f64 {
+    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, of: usize, mode: Mode) -> f64 {
         let Self { team, workspace, plan, statistics, .. } = self;
         let Workspace { matrices, places, intake, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
-        let weight = 1.0 / rows as f32;
+        let weight = 1.0 / of as f32;
         intake.turn(batch);
         let intake = &*intake;
         let last = network.program.stages.len() - 1;
@@ -67,9 +76,23 @@ impl Stepper {
         loss.values.chunks_exact(loss.stride).map(|row| f64::from(row[0])).sum()
     }
 
-    /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left.
-    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Update) {
-        self.plan.update(&mut self.team, network, &mut self.moments, &self.workspace, rows, by);
+    /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left; or nothing yet, where more batches of
+    /// the step will come.
+    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Option<Update>) {
+        let Self { team, workspace, plan, moments, whole, .. } = self;
+        match (whole, by) {
+            (None, Some(by)) => plan.update(team, network, moments, workspace, rows, by),
+            (None, None) => {}
+            (Some(whole), by) => {
+                plan.gradient(team, network, workspace, rows, &mut whole.gradient);
+                whole.add();
+                if let Some(by) = by {
+                    let (gradient, by) = whole.ready(by);
+                    plan.update_by(team, network, moments, gradient, by);
+                    whole.clear();
+                }
+            }
+        }
     }
 
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
@@ -129,6 +152,7 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     let mut network = network.clone(); // batch norms take note of what they see
     let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
     let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() };
-    let loss = stepper.backpropagate(&mut network, batch, Mode::Training { seed: 0, step: 1 });
+    let loss =
+        stepper.backpropagate(&mut network, batch, rows.len(), Mode::Training { seed: 0, step: 1, dropout: 1.0 });
     Ok((loss / rows.len() as f64, stepper.gradient(&network, rows.len())))
 }

@@ -8,7 +8,7 @@ use layerloop::choice::text;
 use layerloop::metrics::Evaluation;
 use layerloop::model_file::Model;
 use layerloop::network::Spec;
-use layerloop::train::{EpochEnd, FitOptions, Report, default_threads};
+use layerloop::train::{EpochEnd, FitOptions, Report, Schedule, default_threads};
 use layerloop_data::Loaded;
 use serde_json::json;
 
@@ -24,14 +24,17 @@ pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &Fi
     let (train, test) = (&loaded.train, &loaded.test);
     let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
     let (name, rows, test_rows, classes) = (train.name(), train.rows(), test.rows(), train.classes().len());
-    let FitOptions { epochs, batch, optimizer, learning_rate, seed, .. } = options;
+    let FitOptions { epochs, batch, optimizer, learning_rate, schedule, warmup, seed, .. } = options;
     let (parameters, optimizer) = (spec.parameters(), text(*optimizer));
+    let schedule =
+        if *schedule == Schedule::Constant { String::new() } else { format!(" --schedule {}", text(*schedule)) };
+    let warmup = if *warmup == 0.0 { String::new() } else { format!(" --warmup {warmup}") };
     let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
     line(format_args!(
         "{name}{about}\n\
          {rows} samples to train on, {test_rows} to test on, {classes} classes\n\
          {spec}, {parameters} parameters\n\
-         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}\n\n\
+         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}\n\n\
          epoch  train loss  test loss  test accuracy      time"
     ))
 }

@@ -18,7 +18,7 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
     let ([out], [z]) = block.write([places.z(to)], [places.z(from)]);
     match op.kind {
         Kind::Drop { rate, alpha } => match keys(mode, i) {
-            Some(keys) => rows::mask(isa, drop_mask(rate, alpha, keys), z, to.width, first, out),
+            Some(keys) => rows::mask(isa, drop_mask(rate * dropped(mode), alpha, keys), z, to.width, first, out),
             None => rows::copy(z, 0, out, 0, to.width),
         },
         Kind::Leak { lower, upper } => {
@@ -44,7 +44,9 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
     let ([out], [q, z, next, kept]) = block.write([places.delta(from)], reads);
     match op.kind {
         Kind::Drop { rate, alpha } => match keys(mode, i) {
-            Some(keys) => rows::mask(isa, drop_mask(rate, alpha, keys).backward(), q, to.width, first, out),
+            Some(keys) => {
+                rows::mask(isa, drop_mask(rate * dropped(mode), alpha, keys).backward(), q, to.width, first, out)
+            }
             None => rows::copy(q, 0, out, 0, to.width),
         },
         Kind::Leak { lower, upper } => {
@@ -62,6 +64,11 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
     }
 }
 
+/// The factor of every rate.
+fn dropped(mode: Mode) -> f32 {
+    if let Mode::Training { dropout, .. } = mode { dropout } else { 0.0 }
+}
+
 fn drop_mask(rate: f32, alpha: bool, keys: [u32; 2]) -> rows::Mask {
     if alpha { rows::Mask::alpha_dropout(rate, keys) } else { rows::Mask::dropout(rate, keys) }
 }
@@ -70,7 +77,7 @@ fn drop_mask(rate: f32, alpha: bool, keys: [u32; 2]) -> rows::Mask {
 fn keys(mode: Mode, i: usize) -> Option<[u32; 2]> {
     match mode {
         Mode::Use => None,
-        Mode::Training { seed, step } => {
+        Mode::Training { seed, step, .. } => {
             // 2^20 operations are more than a network of 2^30 parameters is built of.
             Some(Stream::new(seed, "dropout", step << 20 | i as u64).keys())
         }

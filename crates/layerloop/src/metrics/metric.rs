@@ -1,0 +1,163 @@
+//! Every metric by name.
+
+use layerloop_kernels::{Choice as _, choices};
+
+use super::confusion::{Average, Confusion};
+use super::judged::{Judged, Truth};
+use super::{calibration, ranking, regression};
+use crate::{Error, Result};
+
+choices! {
+    /// How good predictions are: one number.
+    ///
+    /// Of classifiers p are the probabilities and y the class; of numbers p are the predictions and y the truths, and the
+    /// mean over several outputs is taken. Averages over classes, zeros in divisors and averages over outputs are
+    /// scikit-learn's.
+    pub enum Metric: "metric" {
+        /// share of rows with argmax p = y
+        Accuracy = "accuracy",
+        /// mean over the classes of the recall
+        BalancedAccuracy = "balanced-accuracy",
+        /// share of rows with y among the k largest of p
+        TopK = "top-k" {
+            /// How many classes may be named.
+            k: usize = 2, "at least 1" if k > 0,
+        },
+        /// -mean ln p_y
+        LogLoss = "log-loss",
+        /// right / taken for the class
+        Precision = "precision" {
+            /// How classes are averaged: macro, micro or weighted.
+            average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
+        },
+        /// right / of the class
+        Recall = "recall" {
+            /// How classes are averaged: macro, micro or weighted.
+            average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
+        },
+        /// 2 right / (taken for the class + of the class)
+        F1 = "f1" {
+            /// How classes are averaged: macro, micro or weighted.
+            average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
+        },
+        /// P(p_y of a row of the class > p_y of another), ties half; of more than two classes the mean, one against the rest
+        RocAuc = "roc-auc",
+        /// as roc-auc, each class weighted by its rows
+        RocAucWeighted = "roc-auc-weighted",
+        /// sum_n (recall_n - recall_{n-1}) precision_n; of more than two classes the mean, one against the rest
+        AveragePrecision = "average-precision",
+        /// correlation of predicted and true classes (Matthews)
+        Mcc = "mcc",
+        /// 1 - observed / expected disagreement (Cohen)
+        Kappa = "kappa",
+        /// mean sum_k (p_k - y_k)^2, of two classes half of it
+        Brier = "brier",
+        /// sum_b W_b / W |accuracy_b - confidence_b|
+        Ece = "ece" {
+            /// Number of bins of equal width.
+            bins: usize = 15, "between 1 and 1000" if (1..=1000).contains(&bins),
+        },
+        /// mean (p - y)^2
+        Mse = "mse",
+        /// sqrt(mean (p - y)^2)
+        Rmse = "rmse",
+        /// mean |p - y|
+        Mae = "mae",
+        /// mean |p - y| / |y|, a share
+        Mape = "mape",
+        /// 1 - mean (p - y)^2 / variance of y
+        R2 = "r2",
+        /// 1 - variance of (y - p) / variance of y
+        ExplainedVariance = "explained-variance",
+        /// mean max(tau (y - p), (tau - 1) (y - p))
+        Pinball = "pinball" {
+            /// The quantile.
+            tau: f64 = 0.5, "between 0 and 1" if (0.0..=1.0).contains(&tau),
+        },
+    }
+}
+
+impl Metric {
+    /// Its value for some predictions.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a metric of classes on numbers or the other way round, no rows, sizes or weights that make no
+    /// sense, predictions that are not finite, a ranking of a class that is never or always true,
+    /// a value that is 0 / 0.
+    ///
+    /// # Numerics
+    /// Sums are f64, in row order.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::metrics::{Judged, Metric};
+    /// let judged = Judged::classes(&[0.9, 0.1, 0.4, 0.6, 0.7, 0.3], &[0, 1, 1], 2);
+    /// assert_eq!(Metric::Accuracy.of(&judged)?, 2.0 / 3.0);
+    /// assert_eq!(Metric::RocAuc.of(&judged)?, 1.0);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn of(self, judged: &Judged) -> Result<f64> {
+        judged.check()?;
+        match judged.truth {
+            Truth::Classes { classes, .. } => self.of_classes(judged, classes)?,
+            Truth::Numbers { .. } => self.of_numbers(judged)?,
+        }
+        .ok_or_else(|| {
+            let (of, on) = match judged.truth {
+                Truth::Classes { .. } => ("numbers", "classes"),
+                Truth::Numbers { .. } => ("classes", "numbers"),
+            };
+            Error::config("metric", format!("`{}` judges {of}, and these predictions are of {on}", self.name()))
+        })
+    }
+
+    fn of_classes(self, judged: &Judged, classes: usize) -> Result<Option<f64>> {
+        let confusion = || Confusion::of(judged, classes);
+        Ok(Some(match self {
+            Self::Accuracy => calibration::top_k(judged, 1),
+            Self::BalancedAccuracy => confusion().balanced_accuracy(),
+            Self::TopK { k } => calibration::top_k(judged, k),
+            Self::LogLoss => calibration::log_loss(judged),
+            Self::Precision { average } => confusion().precision(average),
+            Self::Recall { average } => confusion().recall(average),
+            Self::F1 { average } => confusion().f1(average),
+            Self::RocAuc => ranking::auc(judged, classes, false)?,
+            Self::RocAucWeighted => ranking::auc(judged, classes, true)?,
+            Self::AveragePrecision => ranking::average_precision(judged, classes)?,
+            Self::Mcc => confusion().matthews(),
+            Self::Kappa => confusion().kappa()?,
+            Self::Brier => calibration::brier(judged, classes),
+            Self::Ece { bins } => calibration::expected_calibration_error(judged, bins),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn of_numbers(self, judged: &Judged) -> Result<Option<f64>> {
+        Ok(Some(match self {
+            Self::Mse => regression::mse(judged),
+            Self::Rmse => regression::rmse(judged),
+            Self::Mae => regression::mae(judged),
+            Self::Mape => regression::mape(judged),
+            Self::R2 => regression::r2(judged)?,
+            Self::ExplainedVariance => regression::explained_variance(judged),
+            Self::Pinball { tau } => regression::pinball(judged, tau),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Whether a larger value is a better one.
+    #[must_use]
+    pub fn higher_is_better(self) -> bool {
+        !matches!(
+            self,
+            Self::LogLoss
+                | Self::Brier
+                | Self::Ece { .. }
+                | Self::Mse
+                | Self::Rmse
+                | Self::Mae
+                | Self::Mape
+                | Self::Pinball { .. }
+        )
+    }
+}

@@ -1,0 +1,72 @@
+//! How far predicted numbers p lie from the true ones y. Each measure is taken of every output and averaged over the
+//! outputs; w is the weight of a row.
+
+use super::judged::{Judged, Truth};
+use crate::{Error, Result};
+
+/// A predicted number, the true one, and the weight of their row.
+type Pair = (f64, f64, f64);
+
+/// The mean over the outputs of `measure`, which sees the pairs of one output.
+fn over_outputs(judged: &Judged, measure: impl Fn(&[Pair]) -> f64) -> f64 {
+    let Truth::Numbers { targets, outputs } = judged.truth else { return f64::NAN };
+    let column = |output: usize| -> Vec<Pair> {
+        let rows = (output..targets.len()).step_by(outputs).enumerate();
+        rows.map(|(row, at)| (judged.predicted[at].into(), targets[at].into(), judged.weight(row))).collect()
+    };
+    (0..outputs).map(|output| measure(&column(output))).sum::<f64>() / outputs as f64
+}
+
+/// sum w f(p, y) / sum w
+fn mean(pairs: &[Pair], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let sum: f64 = pairs.iter().map(|&(p, y, w)| w * f(p, y)).sum();
+    sum / pairs.iter().map(|pair| pair.2).sum::<f64>()
+}
+
+pub(super) fn mse(judged: &Judged) -> f64 {
+    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y) * (p - y)))
+}
+
+pub(super) fn rmse(judged: &Judged) -> f64 {
+    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y) * (p - y)).sqrt())
+}
+
+pub(super) fn mae(judged: &Judged) -> f64 {
+    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y).abs()))
+}
+
+pub(super) fn mape(judged: &Judged) -> f64 {
+    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y).abs() / y.abs().max(f64::EPSILON)))
+}
+
+pub(super) fn pinball(judged: &Judged, tau: f64) -> f64 {
+    over_outputs(judged, |pairs| mean(pairs, |p, y| (tau * (y - p)).max((tau - 1.0) * (y - p))))
+}
+
+/// 1 - rest / spread; of constant targets 1 if nothing is left, else 0, as in scikit-learn.
+fn share_explained(rest: f64, spread: f64) -> f64 {
+    match (rest == 0.0, spread == 0.0) {
+        (true, _) => 1.0,
+        (false, true) => 0.0,
+        _ => 1.0 - rest / spread,
+    }
+}
+
+/// 1 - residual / total sum of squares; one row has no total.
+pub(super) fn r2(judged: &Judged) -> Result<f64> {
+    if matches!(judged.truth, Truth::Numbers { targets, outputs } if targets.len() == outputs) {
+        return Err(Error::config("metric", "`r2` needs at least 2 rows: one row has no variance to explain"));
+    }
+    Ok(over_outputs(judged, |pairs| {
+        let centre = mean(pairs, |_, y| y);
+        share_explained(mean(pairs, |p, y| (y - p) * (y - p)), mean(pairs, |_, y| (y - centre) * (y - centre)))
+    }))
+}
+
+pub(super) fn explained_variance(judged: &Judged) -> f64 {
+    over_outputs(judged, |pairs| {
+        let (centre, offset) = (mean(pairs, |_, y| y), mean(pairs, |p, y| y - p));
+        let rest = mean(pairs, |p, y| (y - p - offset) * (y - p - offset));
+        share_explained(rest, mean(pairs, |_, y| (y - centre) * (y - centre)))
+    })
+}

@@ -1,0 +1,299 @@
+//! How to train: every option with its usual value, checked at the door.
+
+use layerloop_kernels::{Before, Update};
+
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+use crate::choice::text;
+use crate::{Error, Result};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitOptions {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Rows of a batch; the last one of an epoch may be shorter and has a mean of its own.
+    pub batch: usize,
+    /// How a gradient becomes a step.
+    pub optimizer: Optimizer,
+    /// Length of a step.
+    pub learning_rate: f64,
+    /// How the learning rate changes over the run.
+    pub schedule: Schedule,
+    /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
+    pub warmup: f64,
+    /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
+    /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
+    pub weight_decay: Option<f64>,
+    /// How the decay of weights changes over the run.
+    pub decay_schedule: Schedule,
+    /// How the rates of all dropouts change over the run.
+    pub dropout_schedule: Schedule,
+    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
+    pub l1: f64,
+    /// Weight of the penalty sum w^2 / 2: g += l2 w.
+    pub l2: f64,
+    /// Whether decay and penalties are for all parameters. If not, they are for the weights of dense layers and embeddings
+    /// alone: not for biases, nor for what norms, scales and prelu learn.
+    pub decay_all: bool,
+    /// The largest component of a gradient, before penalties: what is larger is cut to it.
+    pub clip_value: Option<f64>,
+    /// The largest Euclidean norm of the whole gradient, before penalties and before `clip_value`: a longer one becomes as
+    /// long as this.
+    pub clip_norm: Option<f64>,
+    /// Batches of a step: their gradients are added up to that of one batch of all their rows.
+    pub accumulate: usize,
+    /// Share of the average of the weights that each step keeps: after the run, the network has the average
+    /// a = ema a + (1 - ema) w, begun with the weights after the first step.
+    ///
+    /// Callbacks see the weights themselves. The running statistics of batch norms are averaged with them.
+    pub ema: Option<f64>,
+    /// The epoch, counted from 1, after which stochastic weight averaging begins: after the run, the network has the mean of
+    /// the weights at the end of this epoch and of all after it. Source: Izmailov et al. 2018.
+    pub swa_from_epoch: Option<usize>,
+    /// Seed of the shuffles.
+    pub seed: u64,
+    /// Threads, at most; if nothing is said, as many as [`default_threads`](super::default_threads) finds useful. Where the
+    /// clock says that one alone is faster, it works alone.
+    pub threads: Option<usize>,
+}
+
+impl Default for FitOptions {
+    /// 20 epochs, batches of 128, Adam at a constant 1e-3, seed 0.
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch: 128,
+            optimizer: Optimizer::ADAM,
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            warmup: 0.0,
+            weight_decay: None,
+            decay_schedule: Schedule::Constant,
+            dropout_schedule: Schedule::Constant,
+            l1: 0.0,
+            l2: 0.0,
+            decay_all: false,
+            clip_value: None,
+            clip_norm: None,
+            accumulate: 1,
+            ema: None,
+            swa_from_epoch: None,
+            seed: 0,
+            threads: None,
+        }
+    }
+}
+
+impl FitOptions {
+    /// Whether one can train like this.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
+    pub fn check(&self) -> Result<()> {
+        let mut faults = Vec::new();
+        let mut refuse = |wrong: bool, field: &str, reason: String| {
+            if wrong {
+                faults.push(Error::config(field, reason));
+            }
+        };
+        let Self { epochs, batch, learning_rate: rate, warmup, accumulate, l1, l2, .. } = *self;
+        let is_size = |value: f64| value >= 0.0 && (value as f32).is_finite();
+        refuse(epochs == 0, "epochs", "0; at least 1 is needed".into());
+        refuse(batch == 0, "batch", "0; a step needs at least 1 row".into());
+        refuse(accumulate == 0, "accumulate", "0; a step needs at least 1 batch".into());
+        let reason = format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1");
+        refuse(!(rate > 0.0 && rate.is_finite()), "learning_rate", reason);
+        let reason = format!("{warmup}; it is a number of epochs, 0 or more, such as 0.5");
+        refuse(!(warmup >= 0.0 && warmup.is_finite()), "warmup", reason);
+        for (field, schedule) in [("decay_schedule", self.decay_schedule), ("dropout_schedule", self.dropout_schedule)]
+        {
+            let reason = format!("`{}` follows the loss; only the learning rate can", text(schedule));
+            refuse(matches!(schedule, Schedule::ReduceOnPlateau { .. }), field, reason);
+        }
+        let decay = self.weight_decay();
+        for (field, value) in [("weight_decay", decay), ("l1", l1), ("l2", l2)] {
+            let reason = format!("{value}; it must be a finite number, at least 0, customarily 1e-6 to 1e-1");
+            refuse(!is_size(value), field, reason);
+        }
+        let lost = rate * decay;
+        let reason = format!(
+            "{decay}; times the learning rate it is {lost}, the share of a weight that a step takes: at most 1"
+        );
+        refuse(self.optimizer.decouples() && is_size(decay) && lost > 1.0, "weight_decay", reason);
+        if let Optimizer::Rprop { least, most, .. } = self.optimizer {
+            let reason = format!("rprop with steps between {least} and {most}; least is at most most");
+            refuse(least > most, "optimizer", reason);
+        }
+        let clips = [("clip_value", self.clip_value, "component"), ("clip_norm", self.clip_norm, "norm")];
+        for (field, clip, largest) in
+            clips.into_iter().filter_map(|(field, clip, largest)| Some((field, clip?, largest)))
+        {
+            let reason = format!("{clip}; it must be a finite number above 0, the largest {largest} of a gradient");
+            refuse(!is_size(clip) || clip as f32 == 0.0, field, reason);
+        }
+        if let Some(kept) = self.ema {
+            let reason = format!("{kept}; it is at least 0 and below 1, customarily 0.99 to 0.9999");
+            refuse(!(0.0..1.0).contains(&kept), "ema", reason);
+        }
+        if let Some(first) = self.swa_from_epoch {
+            let reason = format!("{first}; of {epochs} epochs, the first that is averaged is 1 to {epochs}");
+            refuse(first == 0 || first > epochs, "swa_from_epoch", reason);
+            let reason = "there is an ema too; a network can have one average".into();
+            refuse(self.ema.is_some(), "swa_from_epoch", reason);
+        }
+        if let Some(threads) = self.threads {
+            let reason = format!("{threads}; between 1 and 1024 are possible");
+            refuse(!(1..=1024).contains(&threads), "threads", reason);
+        }
+        Error::of_several(faults).map_or(Ok(()), Err)
+    }
+
+    /// The step `t`, counted from 1, at the learning rate `lr`; weights decay by `decay` times what the options say.
+    pub(crate) fn step(&self, t: u64, lr: f64, decay: f64) -> Update {
+        let before = self.before(lr, decay);
+        Update { rule: self.optimizer.at(t, lr), before: (before != Before::NOTHING).then_some(before) }
+    }
+
+    /// Whether weights move whose gradient is always 0.
+    pub(crate) fn decays(&self) -> bool {
+        let Before { l1, l2, decay, .. } = self.before(self.learning_rate, 1.0);
+        [l1, l2, decay] != [0.0; 3]
+    }
+
+    fn weight_decay(&self) -> f64 {
+        self.weight_decay.unwrap_or_else(|| self.optimizer.usual_decay())
+    }
+
+    /// What comes before the optimiser's rule: clipping, and the decay of weights.
+    fn before(&self, lr: f64, decay: f64) -> Before {
+        let decay = decay * self.weight_decay();
+        let (l2, decay) = if self.optimizer.decouples() { (self.l2, lr * decay) } else { (self.l2 + decay, 0.0) };
+        let before = Before {
+            clip: self.clip_value.map_or(f32::INFINITY, |clip| clip as f32),
+            l1: self.l1 as f32,
+            l2: l2 as f32,
+            decay: decay as f32,
+            ..Before::NOTHING
+        };
+        Before { everywhere: self.decay_all && before != Before::NOTHING, ..before }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use layerloop_kernels::dense::WeightBlock;
+    use layerloop_kernels::{Isa, LANES, Panels, Part, STATES, update};
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::choice::parse;
+
+    /// Four weights and four biases.
+    type Pair = [[f64; 4]; 2];
+
+    #[derive(Deserialize)]
+    struct Reference {
+        start: Pair,
+        gradients: Vec<Pair>,
+        runs: Vec<Run>,
+    }
+
+    #[derive(Deserialize)]
+    struct Run {
+        optimizer: String,
+        learning_rate: f64,
+        weight_decay: f64,
+        l1: f64,
+        l2: f64,
+        clip_value: Option<f64>,
+        after: Vec<Pair>,
+    }
+
+    fn in_panel(values: &Pair) -> [f32; 2 * LANES] {
+        std::array::from_fn(|i| values[i / LANES].get(i % LANES).map_or(0.0, |&value| value as f32))
+    }
+
+    /// The parameters after each step.
+    fn steps(isa: Isa, reference: &Reference, options: &FitOptions) -> Vec<[f32; 2 * LANES]> {
+        let panel = Panels::new(2, 4).iter().next().unwrap();
+        let block = WeightBlock { panel, row: 0, rows: 2, listed: None, bias: true };
+        let (mut weights, mut states) = (in_panel(&reference.start), [[0.0; 2 * LANES]; STATES]);
+        (1..)
+            .zip(&reference.gradients)
+            .map(|(t, gradient)| {
+                let part = Part { weights: &mut weights, states: states.each_mut().map(|state| &mut state[..]) };
+                update(isa, options.step(t, options.learning_rate, 1.0), block, part, &mut in_panel(gradient));
+                weights
+            })
+            .collect()
+    }
+
+    /// Ten steps in f64 by PyTorch, or the paper's equation where it has none: `tests/reference/optimizers.py`.
+    #[test]
+    fn every_optimizer_takes_the_steps_of_pytorch_with_the_same_bits_on_every_isa() {
+        let reference = include_str!("../../../../tests/reference/optimizers.json");
+        let reference: Reference = serde_json::from_str(reference).unwrap();
+        let named = |choice: &Optimizer| {
+            let of = |run: &Run| parse::<Optimizer>(&run.optimizer).unwrap() == *choice;
+            reference.runs.iter().filter(|run| of(run)).count()
+        };
+        assert!(Optimizer::ALL.iter().all(|choice| named(choice) > 1), "every optimiser, with and without decay");
+        for run in &reference.runs {
+            let options = FitOptions {
+                optimizer: parse(&run.optimizer).unwrap(),
+                learning_rate: run.learning_rate,
+                weight_decay: Some(run.weight_decay),
+                l1: run.l1,
+                l2: run.l2,
+                clip_value: run.clip_value,
+                ..FitOptions::default()
+            };
+            let steps = self::steps(Isa::best(), &reference, &options);
+            let said = format!("{}, {options:?}", run.optimizer);
+            for (t, (got, truth)) in steps.iter().zip(&run.after).enumerate() {
+                for (i, &truth) in truth.as_flattened().iter().enumerate() {
+                    let got = f64::from(got[i / 4 * LANES + i % 4]);
+                    assert!(
+                        (got - truth).abs() <= 1e-6 * truth.abs().max(1.0),
+                        "{got} instead of {truth} at {i}, step {}: {said}",
+                        t + 1
+                    );
+                }
+            }
+            assert!(steps[9].iter().enumerate().all(|(i, &w)| i % LANES < 4 || w == 0.0), "padding: {said}");
+            for isa in Isa::available() {
+                let same = self::steps(isa, &reference, &options);
+                assert_eq!(same.as_flattened(), steps.as_flattened(), "{}: {said}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_there() {
+        let before = |options: FitOptions| options.step(1, options.learning_rate, 1.0).before;
+        assert_eq!(before(FitOptions::default()), None);
+        assert_eq!(before(FitOptions { decay_all: true, ..FitOptions::default() }), None);
+        let adamw = FitOptions { optimizer: parse("adamw").unwrap(), ..FitOptions::default() };
+        assert_eq!(before(adamw.clone()), Some(Before { decay: 1e-5, ..Before::NOTHING }));
+        assert_eq!(before(FitOptions { weight_decay: Some(0.0), ..adamw }), None);
+        let adam = FitOptions { weight_decay: Some(0.5), l2: 0.25, decay_all: true, ..FitOptions::default() };
+        assert_eq!(before(adam), Some(Before { l2: 0.75, everywhere: true, ..Before::NOTHING }));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let usual = FitOptions::default;
+        let refused = |options: FitOptions| options.check().unwrap_err().to_string();
+        assert!(
+            refused(FitOptions { l1: -1.0, ..usual() }).starts_with("l1: -1; it must be a finite number, at least 0")
+        );
+        assert!(refused(FitOptions { l2: f64::NAN, ..usual() }).starts_with("l2: NaN;"));
+        assert!(refused(FitOptions { weight_decay: Some(1e300), ..usual() }).starts_with("weight_decay: 1000"));
+        assert!(refused(FitOptions { clip_value: Some(0.0), ..usual() }).starts_with("clip_value: 0;"));
+        let rprop = FitOptions { optimizer: parse("rprop(least=60)").unwrap(), ..usual() };
+        assert_eq!(refused(rprop), "optimizer: rprop with steps between 60 and 50; least is at most most");
+        let lion = FitOptions { optimizer: parse("lion").unwrap(), learning_rate: 0.5, ..usual() };
+        assert!(refused(FitOptions { weight_decay: Some(3.0), ..lion }).contains("it is 1.5, the share"));
+    }
+}

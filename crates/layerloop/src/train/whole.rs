@@ -1,0 +1,134 @@
+//! Steps that need the whole gradient before the first weight moves: of several batches, or clipped by its norm.
+
+use layerloop_kernels::{Before, LANES, Matrix, Update};
+
+use super::options::FitOptions;
+use crate::network::Network;
+
+/// The gradient of a step in the making, in the order of the flat vector.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// Of one batch.
+    pub(crate) gradient: Matrix,
+    /// Of the batches of this step so far; empty where a step has one.
+    sum: Matrix,
+    clip_norm: Option<f64>,
+}
+
+impl Whole {
+    /// Memory for steps that need it.
+    pub(crate) fn wanted(options: &FitOptions, network: &Network) -> Option<Self> {
+        let len = network.parameters.values.values().len();
+        let sum = Matrix::vector(if options.accumulate > 1 { len } else { 0 });
+        let wanted = options.accumulate > 1 || options.clip_norm.is_some();
+        wanted.then(|| Self { gradient: Matrix::vector(len), sum, clip_norm: options.clip_norm })
+    }
+
+    fn accumulates(&self) -> bool {
+        self.sum.values().len() == self.gradient.values().len()
+    }
+
+    /// Adds the gradient of a batch to those before it.
+    pub(crate) fn add(&mut self) {
+        if self.accumulates() {
+            self.sum.values_mut().iter_mut().zip(self.gradient.values()).for_each(|(sum, g)| *sum += g);
+        }
+    }
+
+    /// The gradient of the step `by`, and the step, with the factor that brings the gradient's norm down to the largest
+    /// allowed.
+    pub(crate) fn ready(&mut self, by: Update) -> (&mut Matrix, Update) {
+        let clip_norm = self.clip_norm;
+        let gradient = if self.accumulates() { &mut self.sum } else { &mut self.gradient };
+        let norm = clip_norm.map_or(0.0, |_| norm(gradient.values()));
+        match clip_norm {
+            Some(most) if norm > most => {
+                let before = Before { scale: (most / norm) as f32, ..by.before.unwrap_or(Before::NOTHING) };
+                (gradient, Update { before: Some(before), ..by })
+            }
+            _ => (gradient, by),
+        }
+    }
+
+    /// Forgets the batches of a step that was taken.
+    pub(crate) fn clear(&mut self) {
+        self.sum.values_mut().fill(0.0);
+    }
+}
+
+/// The Euclidean norm of whole vectors of sixteen: a chain of sums for each lane, then one over the lanes.
+fn norm(values: &[f32]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for some in values.chunks_exact(LANES) {
+        lanes.iter_mut().zip(some).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
+    }
+    libm::sqrt(lanes.iter().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::{Dataset, Inputs};
+    use crate::network::Network;
+    use crate::train::{FitOptions, Optimizer, fit, loss_and_gradient};
+
+    fn data(rows: usize) -> Dataset {
+        let values: Vec<f32> = (0..rows * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let labels = (0..rows).map(|i| i as u32 * 7 % 3).collect::<Vec<u32>>();
+        Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap()
+    }
+
+    fn network() -> Network {
+        Network::new(&"5 -> 40 layer-norm prelu -> 35 tanh -> 3".parse().unwrap(), 3).unwrap()
+    }
+
+    /// A rate of 1 and one step: what it took is what was done to the gradient.
+    fn options() -> FitOptions {
+        FitOptions { epochs: 1, batch: 70, optimizer: Optimizer::Sgd, learning_rate: 1.0, ..FitOptions::default() }
+    }
+
+    fn trained(options: &FitOptions) -> Network {
+        let mut network = network();
+        fit(&mut network, &data(70), options).unwrap();
+        network
+    }
+
+    #[test]
+    fn a_gradient_is_shortened_to_the_norm_or_left_as_it_is() {
+        let (_, gradient) = loss_and_gradient(&network(), &data(70), 1).unwrap();
+        let norm = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+        assert_eq!(
+            trained(&options()).sha256(),
+            trained(&FitOptions { clip_norm: Some(norm * 1.01), ..options() }).sha256()
+        );
+        let clipped = trained(&FitOptions { clip_norm: Some(norm / 4.0), ..options() });
+        for ((before, after), g) in network().to_vec().iter().zip(clipped.to_vec()).zip(gradient) {
+            assert!((before - g / 4.0 - after).abs() < 1e-6, "{before} {g} {after}");
+        }
+    }
+
+    #[test]
+    fn batches_that_are_accumulated_are_one_batch() {
+        let together = trained(&options()).to_vec();
+        for batch in [10, 32, 69] {
+            let apart = trained(&FitOptions { batch, accumulate: 7, ..options() }).to_vec();
+            let off = |(a, b): (&f32, &f32)| (a - b).abs();
+            assert!(together.iter().zip(&apart).map(off).fold(0.0, f32::max) < 1e-6, "batches of {batch}");
+        }
+        let three = FitOptions { epochs: 3, batch: 10, accumulate: 3, learning_rate: 0.1, ..options() };
+        let report = fit(&mut network(), &data(70), &three).unwrap();
+        assert_eq!(report.steps, 9, "of 30, 30 and 10 rows");
+    }
+
+    #[test]
+    fn whole_gradients_have_the_same_bits_whatever_the_threads_and_those_of_the_fused_step() {
+        for &optimizer in Optimizer::ALL {
+            let options = FitOptions { optimizer, epochs: 2, batch: 10, learning_rate: 0.01, ..options() };
+            // A norm that no gradient has takes the other road to the same place.
+            let free = FitOptions { clip_norm: Some(1e30), threads: Some(1), ..options.clone() };
+            assert_eq!(trained(&free).sha256(), trained(&options).sha256(), "{optimizer:?}");
+            let clipped = FitOptions { clip_norm: Some(0.1), accumulate: 2, weight_decay: Some(0.1), ..free };
+            let same = FitOptions { threads: Some(3), ..clipped.clone() };
+            assert_eq!(trained(&clipped).sha256(), trained(&same).sha256(), "{optimizer:?}");
+        }
+    }
+}
