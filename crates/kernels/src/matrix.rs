@@ -116,8 +116,11 @@ impl RowsMut<'_> {
     }
 
     /// The first `width` values of a row.
+    ///
+    /// # Panics
+    /// If there are no such row, or fewer values.
     #[inline(always)]
-    pub(crate) fn row(&mut self, row: usize, width: usize) -> &mut [f32] {
+    pub fn row(&mut self, row: usize, width: usize) -> &mut [f32] {
         &mut self.values[row * self.stride..][..width]
     }
 

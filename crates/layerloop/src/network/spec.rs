@@ -118,7 +118,7 @@ impl Spec {
         Program::of(self).map_or(0, |program| program.logits().width)
     }
 
-    /// Number of classes.
+    /// Number of classes, or of other outputs.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.output.classes(self.logits())
@@ -127,8 +127,7 @@ impl Spec {
     /// Whether such a network can be built.
     ///
     /// # Errors
-    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, an output map that is no softmax, or more than
-    /// 2^30 parameters.
+    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, or more than 2^30 parameters.
     pub fn check(&self) -> Result<()> {
         if self.layers.is_empty() {
             return Err(Error::config("layers", "there are none; a network has at least one"));
@@ -137,11 +136,7 @@ impl Spec {
             return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
         }
         Program::of(self)?;
-        if !self.output.is_softmax() {
-            let reason = format!("`{}`; a network is trained with a softmax so far", text(self.output));
-            return Err(Error::config("output", reason));
-        }
-        if self.classes() < 2 {
+        if self.output.is_classifier() && self.classes() < 2 {
             let reason = format!("{} class; a classifier needs at least 2", self.classes());
             return Err(Error::config("classes", reason));
         }
@@ -223,8 +218,8 @@ mod tests {
             refused(Spec::new(4).layer(1, Activation::Identity)),
             "classes: 1 class; a classifier needs at least 2"
         );
-        let sigmoid = Spec::new(4).layer(1, Activation::Identity).output(Output::Sigmoid);
-        assert_eq!(refused(sigmoid), "output: `sigmoid`; a network is trained with a softmax so far");
+        let binary = Spec::new(4).layer(1, Activation::Identity).output(Output::Sigmoid);
+        assert!(binary.check().is_ok() && binary.classes() == 2);
         assert!(refused(Spec::new(usize::MAX).layer(usize::MAX, Activation::Relu)).contains("more than 1073741824"));
     }
 

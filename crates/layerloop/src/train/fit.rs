@@ -15,6 +15,7 @@ use super::step::Stepper;
 use super::whole::Whole;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::{Batch, Mode};
+use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -93,7 +94,12 @@ pub fn fit_with(
     if train.rows() == 0 {
         return Err(Error::data(train.name(), "there are no rows to train on"));
     }
+    let goal = Goal::new(network, train, &options.objective)?;
     let batch = options.batch.min(train.rows());
+    if batch == 1 && network.program.batch_norms().next().is_some() {
+        let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
+        return Err(Error::config("batch", reason));
+    }
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
@@ -118,6 +124,7 @@ pub fn fit_with(
     let mut run = Run {
         network,
         train,
+        goal: &goal,
         options,
         callback,
         stepper,
@@ -148,6 +155,7 @@ pub fn fit_with(
 struct Run<'a> {
     network: &'a mut Network,
     train: &'a Dataset,
+    goal: &'a Goal<'a>,
     options: &'a FitOptions,
     callback: &'a mut dyn Callback,
     stepper: Stepper,
@@ -214,12 +222,12 @@ impl Run<'_> {
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
     fn batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
-        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
+        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
         let step = self.report.steps + 1;
         self.batches += 1;
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
         let mode = Mode::Training { seed: self.options.seed, step: self.batches, dropout };
-        let loss = self.stepper.backpropagate(self.network, batch, of, mode);
+        let loss = self.stepper.backpropagate(self.network, batch, self.goal.scale(of), mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
