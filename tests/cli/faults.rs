@@ -147,8 +147,11 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
         ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
         ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
-        ("--data-dir . .", "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist)"),
-        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist) nor a folder of IDX files"),
+        (
+            "--data-dir . .",
+            "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
+        ),
+        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of IDX files"),
     ];
     let folder = Folder::new();
     fs::write(folder.path("m.safetensors"), "an earlier model").unwrap();
@@ -196,7 +199,7 @@ fn a_network_can_be_written_whole() {
     for (network, piece) in [
         ("64 -> 32 rellu -> 10", "character 10: activation: there is no `rellu`; did you mean `relu`?"),
         ("64 -> 10 -> skip(5)", "--network: layer 2: join: chains that give 5 and 10 values"),
-        ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 classes; the data has 64 inputs and 10 classes"),
+        ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 outputs; digits has 64 inputs and 10 classes"),
     ] {
         let said = train(network);
         said.refusal(2);

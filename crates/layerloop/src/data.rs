@@ -100,6 +100,7 @@ pub struct Dataset {
     targets: Targets,
     weights: Option<Arc<[f32]>>,
     image: Option<(usize, usize)>,
+    standardisation: Option<Arc<Standardisation>>,
 }
 
 impl Dataset {
@@ -163,7 +164,7 @@ impl Dataset {
         if let Some((row, column, value)) = inputs.first_not_finite(width) {
             return Err(Error::row(name, row, format!("input {column} is {value}, not a finite number")));
         }
-        Ok(Self { name, inputs, width, targets, weights: None, image: None })
+        Ok(Self { name, inputs, width, targets, weights: None, image: None, standardisation: None })
     }
 
     /// The same rows, each of which counts as much as its weight says.
@@ -197,6 +198,19 @@ impl Dataset {
         }
         self.image = Some((height, width));
         Ok(self)
+    }
+
+    /// The same rows, known to have been standardised like this: a model keeps it for what it will be shown.
+    #[must_use]
+    pub fn standardised_by(mut self, standardisation: Standardisation) -> Self {
+        self.standardisation = Some(standardisation.into());
+        self
+    }
+
+    /// What the inputs were standardised by, if they were.
+    #[must_use]
+    pub fn standardisation(&self) -> Option<&Standardisation> {
+        self.standardisation.as_deref()
     }
 
     /// The same rows under another name.

@@ -13,4 +13,4 @@ pub use classification::{ClassScores, Evaluation, evaluate, evaluate_by};
 pub use confusion::Average;
 pub use judged::{Judged, Truth};
 pub use metric::Metric;
-pub use scores::{RegressionScores, evaluate_regression};
+pub use scores::{RegressionScores, evaluate_regression, evaluate_regression_by, measure};

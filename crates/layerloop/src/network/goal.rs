@@ -38,7 +38,7 @@ impl<'a> Goal<'a> {
             return Err(fault);
         }
         let goal = Self {
-            loss: objective.loss.unwrap_or(usual_loss(output)),
+            loss: objective.loss.unwrap_or(usual_loss(output, data.targets())),
             targets: data.targets(),
             smoothing: objective.label_smoothing,
             class_weights: objective.weights(data.labels(), network.classes())?,
@@ -166,18 +166,22 @@ impl<'a> Goal<'a> {
     }
 }
 
-/// The loss that an output map is made for.
-pub(crate) fn usual_loss(output: Output) -> Loss {
-    match output {
-        Output::Softmax | Output::ReferenceSoftmax => Loss::CrossEntropy,
-        Output::Sigmoid => Loss::BinaryCrossEntropy,
-        Output::Identity => Loss::Mse,
-        Output::Exp => Loss::Poisson,
+/// The loss that an output map is made for. Labels of which no probabilities are wanted have a margin.
+fn usual_loss(output: Output, targets: &Targets) -> Loss {
+    match (output, targets) {
+        (Output::Softmax | Output::ReferenceSoftmax, _) => Loss::CrossEntropy,
+        (Output::Sigmoid, _) => Loss::BinaryCrossEntropy,
+        (Output::Identity, Targets::Labels { .. }) => Loss::Hinge,
+        (Output::Identity, Targets::Numbers { .. }) => Loss::Mse,
+        (Output::Exp, _) => Loss::Poisson,
     }
 }
 
+/// Some numbers, in words and as a test.
+type Range = (&'static str, fn(f32) -> bool);
+
 /// Which numbers a loss can measure, where not all.
-fn range_of_targets(loss: Loss, output: Output) -> Option<(&'static str, fn(f32) -> bool)> {
+fn range_of_targets(loss: Loss, output: Output) -> Option<Range> {
     match (loss, output) {
         (_, Output::Softmax | Output::ReferenceSoftmax) => Some(("of at least 0", |t| t >= 0.0)),
         (_, Output::Sigmoid) => Some(("from 0 to 1", |t| (0.0..=1.0).contains(&t))),

@@ -24,7 +24,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Objective {
     /// The loss; if nothing is said, that which the output map is made for: cross-entropy of the softmaxes, binary
-    /// cross-entropy of sigmoid, mse of identity, poisson of exp.
+    /// cross-entropy of sigmoid, mse of identity (hinge, where the targets are labels), poisson of exp.
     pub loss: Option<Loss>,
     /// Share of a label's 1 that is spread over all classes alike, eps: (1 - eps) onehot(y) + eps / K. At least 0, below 1.
     pub label_smoothing: f32,
@@ -56,6 +56,7 @@ choices! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the table that makes the enum has no place for `#[default]`")]
 impl Default for Reduction {
     fn default() -> Self {
         Self::Mean
