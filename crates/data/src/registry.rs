@@ -149,7 +149,7 @@ pub static ENTRIES: [Entry; 4] = [
                 Johnstone, Tibshirani, Annals of Statistics 2004; by way of scikit-learn, BSD-3-Clause)",
         source: Source::BuiltIn(crate::diabetes::parts),
         classes: &[],
-        defaults: Defaults { epochs: 100, batch: 32, learning_rate: 1e-2 },
+        defaults: Defaults { epochs: 100, batch: 32, learning_rate: 5e-2 },
     },
 ];
 

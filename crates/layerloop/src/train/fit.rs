@@ -78,6 +78,23 @@ pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Resu
     fit_with(network, train, options, &mut ())
 }
 
+/// Whether `network` can be trained on `train` like this: what [`fit`] asks before it begins.
+///
+/// # Errors
+/// As [`fit`], but for [`Error::Diverged`].
+pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result<()> {
+    options.check()?;
+    network.check_fits(train)?;
+    if train.rows() == 0 {
+        return Err(Error::data(train.name(), "there are no rows to train on"));
+    }
+    if options.batch.min(train.rows()) == 1 && network.program.batch_norms().next().is_some() {
+        let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
+        return Err(Error::config("batch", reason));
+    }
+    Goal::new(network, train, &options.objective).map(drop)
+}
+
 /// As [`fit`], watched and perhaps stopped by `callback`.
 ///
 /// # Errors
@@ -88,18 +105,10 @@ pub fn fit_with(
     options: &FitOptions,
     callback: &mut dyn Callback,
 ) -> Result<Report> {
-    options.check()?;
+    check(network, train, options)?;
     let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
-    network.check_fits(train)?;
-    if train.rows() == 0 {
-        return Err(Error::data(train.name(), "there are no rows to train on"));
-    }
     let goal = Goal::new(network, train, &options.objective)?;
     let batch = options.batch.min(train.rows());
-    if batch == 1 && network.program.batch_norms().next().is_some() {
-        let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
-        return Err(Error::config("batch", reason));
-    }
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();

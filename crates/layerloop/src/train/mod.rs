@@ -15,7 +15,7 @@ mod step;
 mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd};
-pub use fit::{Report, default_threads, fit, fit_with};
+pub use fit::{Report, check, default_threads, fit, fit_with};
 pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
 pub use options::FitOptions;

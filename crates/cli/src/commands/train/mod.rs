@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     let Defaults { epochs, batch, learning_rate } = loaded.defaults;
     let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
     let mut network = Network::new(&args.spec(&loaded.train)?, args.seed)?;
+    layerloop::train::check(&network, &loaded.train, &options)?;
     report::introduce(args, &loaded, network.spec(), &options)?;
 
     let mut watch = Watch::new(args, &loaded, &options)?;
