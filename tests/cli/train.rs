@@ -272,3 +272,21 @@ fn a_terminal_gets_a_bar_with_epoch_step_speed_loss_and_time_left() {
         assert!(said.out.contains(part), "{part} is missing in {}", said.out);
     }
 }
+
+#[test]
+fn numbers_are_learnt_judged_and_kept_with_what_they_were_standardised_by() {
+    let folder = Folder::new();
+    let said = folder.run(&["train", "diabetes", "--json", "--save", "m.safetensors"]).well();
+    let r2 = said.last()["test_r2"].as_f64().unwrap();
+    assert!(r2 > 0.35, "a line gives 0.35 here, this network {r2}");
+    let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", "r2,rmse"]).well();
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!((&judged["r2"], &judged["metrics"]["r2"]), (&Value::from(r2), &Value::from(r2)));
+    let bytes = fs::read(folder.path("m.safetensors")).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();
+    assert_eq!(card["input"]["standardisation"]["means"].as_array().map(Vec::len), Some(10));
+    assert_eq!(card["classes"][0], "progression");
+    let counts = ["train", "diabetes", "--loss", "poisson", "--epochs", "5", "--save", "m.safetensors"];
+    assert!(folder.run(&counts).well().out.contains("10 -> 32 sigmoid -> 1 -> exp"));
+}

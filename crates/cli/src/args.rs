@@ -9,7 +9,7 @@ use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Output, Spec};
-use layerloop::train::{Optimizer, Schedule};
+use layerloop::train::{ClassWeights, Loss, Optimizer, Reduction, Schedule};
 
 use crate::commands::bench;
 
@@ -39,7 +39,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Parser)]
 pub(crate) struct Train {
-    /// digits, mnist, fashion-mnist, or a folder of IDX files
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
     pub(crate) data: PathBuf,
     /// Folder that has the data set's files; no download then
@@ -54,9 +54,10 @@ pub(crate) struct Train {
     /// Activation of the hidden layers
     #[arg(long, value_parser = choice::<Activation>(), default_value = "sigmoid")]
     pub(crate) activation: Activation,
-    /// Map from the last layer to probabilities
-    #[arg(long, value_parser = choice::<Output>(), default_value = "softmax")]
-    pub(crate) output: Output,
+    /// Map from the last layer to probabilities or numbers [default: softmax for classes, identity for numbers, or what --loss
+    /// measures]
+    #[arg(long, value_parser = choice::<Output>())]
+    pub(crate) output: Option<Output>,
     /// Activation of the last layer
     #[arg(long, value_parser = choice::<Activation>(), default_value = "identity")]
     pub(crate) last_activation: Activation,
@@ -66,6 +67,18 @@ pub(crate) struct Train {
     /// Rows of a step [default: the data set's own]
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch: Option<usize>,
+    /// What is minimised [default: that which the output map is made for, such as cross-entropy]
+    #[arg(long, value_parser = choice::<Loss>())]
+    pub(crate) loss: Option<Loss>,
+    /// Share of a label that is spread over all classes, such as 0.1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) label_smoothing: f32,
+    /// How much each class counts: balanced, or a number for each, such as 1,2,1 [default: all the same]
+    #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]
+    pub(crate) class_weights: Option<ClassWeights>,
+    /// What becomes of the losses of a batch
+    #[arg(long, value_parser = choice::<Reduction>(), default_value = "mean")]
+    pub(crate) reduction: Reduction,
     /// How a gradient becomes a step
     #[arg(long, value_parser = choice::<Optimizer>(), default_value = "adam")]
     pub(crate) optimizer: Optimizer,
@@ -138,7 +151,7 @@ pub(crate) struct Train {
 pub(crate) struct Eval {
     /// A model that `train` saved
     pub(crate) model: PathBuf,
-    /// digits, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; no download then
@@ -202,6 +215,15 @@ pub(crate) struct Bench {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `balanced`, or numbers.
+fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    let weight = |part: &str| part.trim().parse().map_err(|_| format!("`{part}` is no number; nor is it `balanced`"));
+    text.split(',').map(weight).collect::<Result<_, String>>().map(ClassWeights::Given)
 }
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.

@@ -28,7 +28,7 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
             }
         };
         let gives_logits = program.around(i)[1] == logits;
-        let rows = if gives_logits { output.classes(outputs) } else { outputs };
+        let rows = if gives_logits { output.targets(outputs) } else { outputs };
         let mut weight = draw(init, inputs, rows, &mut Stream::new(seed, "init", i as u64));
         if gives_logits && output == Output::ReferenceSoftmax {
             let reference = weight.split_off(outputs * inputs);

@@ -118,7 +118,7 @@ impl Spec {
         Program::of(self).map_or(0, |program| program.logits().width)
     }
 
-    /// Number of classes.
+    /// Number of classes, or of other outputs.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.output.classes(self.logits())
@@ -136,7 +136,7 @@ impl Spec {
             return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
         }
         Program::of(self)?;
-        if self.classes() < 2 {
+        if self.output.is_classifier() && self.classes() < 2 {
             let reason = format!("{} class; a classifier needs at least 2", self.classes());
             return Err(Error::config("classes", reason));
         }
@@ -167,6 +167,9 @@ impl Spec {
                 k - 1.0,
                 e / (e + k - 1.0)
             ),
+            Output::Sigmoid | Output::Identity | Output::Exp => {
+                "a sigmoid last layer keeps every logit in (0, 1); `identity` is the usual choice".into()
+            }
             Output::ReferenceSoftmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \
                  classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the usual choice",
@@ -215,6 +218,8 @@ mod tests {
             refused(Spec::new(4).layer(1, Activation::Identity)),
             "classes: 1 class; a classifier needs at least 2"
         );
+        let binary = Spec::new(4).layer(1, Activation::Identity).output(Output::Sigmoid);
+        assert!(binary.check().is_ok() && binary.classes() == 2);
         assert!(refused(Spec::new(usize::MAX).layer(usize::MAX, Activation::Relu)).contains("more than 1073741824"));
     }
 

@@ -87,7 +87,9 @@ impl FromStr for Spec {
         while reader.take("->") {
             let at = reader.at;
             let word = reader.peek_word();
-            if let Some(output) = Output::ALL.iter().find(|output| output.name() == word) {
+            // At the end alone: some output maps have the name of an activation.
+            let last = reader.rest()[word.len()..].trim().is_empty();
+            if let Some(output) = Output::ALL.iter().find(|output| last && output.name() == word) {
                 reader.at += word.len();
                 spec.output = *output;
                 break;

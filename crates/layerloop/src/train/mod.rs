@@ -4,6 +4,7 @@
 mod average;
 mod callback;
 mod fit;
+mod objective;
 mod optimizer;
 mod options;
 mod pace;
@@ -14,9 +15,10 @@ mod step;
 mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd};
-pub use fit::{Report, default_threads, fit, fit_with};
+pub use fit::{Report, check, default_threads, fit, fit_with};
+pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
 pub use options::FitOptions;
 pub use plateau::Plateau;
 pub use schedule::{Milestones, Progress, Schedule, warm_up};
-pub use step::loss_and_gradient;
+pub use step::{loss_and_gradient, loss_and_gradient_of};
