@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, Type
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
-use layerloop::network::{Activation, Output, Spec};
+use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Loss, Optimizer, Reduction, Schedule};
 
 use crate::commands::bench;
@@ -46,7 +46,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// The whole network, such as "784 -> 256 relu dropout=0.1 -> 10"
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation"])]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init"])]
     pub(crate) network: Option<Spec>,
     /// Units of the hidden layers, such as 32 or 256,128
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
@@ -61,6 +61,9 @@ pub(crate) struct Train {
     /// Activation of the last layer
     #[arg(long, value_parser = choice::<Activation>(), default_value = "identity")]
     pub(crate) last_activation: Activation,
+    /// How the weights of every layer start
+    #[arg(long, value_parser = choice::<Init>(), default_value = "usual")]
+    pub(crate) init: Init,
     /// Passes over the data [default: the data set's own]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<usize>,

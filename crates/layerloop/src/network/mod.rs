@@ -16,11 +16,12 @@ mod summary;
 mod text;
 pub(crate) mod workspace;
 
+pub use init::Init;
 pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::Predictor;
-pub use spec::{Init, Spec};
+pub use spec::Spec;
 
 use sha2::{Digest, Sha256};
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
-use layerloop_kernels::{Activation, choices};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::layer::{Dense, Layer};
@@ -33,33 +33,6 @@ pub struct Spec {
     pub layers: Vec<Layer>,
     /// The map from the last layer's outputs, the logits, to probabilities.
     pub output: Output,
-}
-
-choices! {
-    /// How the weights of a layer start; biases start at zero.
-    pub enum Init: "initialisation" {
-        /// Uniform on (-r, r), r = sqrt(6 / (n_in + n_out)): Glorot and Bengio 2010
-        GlorotUniform = "glorot-uniform",
-        /// Uniform on (-r, r), r = sqrt(6 / n_in): He et al. 2015, for relu
-        KaimingUniform = "kaiming-uniform",
-    }
-}
-
-impl Init {
-    /// The customary start for an activation: Kaiming for relu and those of its shape, Glorot for all others.
-    #[must_use]
-    pub fn usual(activation: Activation) -> Self {
-        match activation {
-            Activation::Relu | Activation::Relu6 | Activation::LeakyRelu { .. } | Activation::Trelu { .. } => {
-                Self::KaimingUniform
-            }
-            Activation::Elu { .. } | Activation::Celu { .. } | Activation::Gelu | Activation::GeluTanh => {
-                Self::KaimingUniform
-            }
-            Activation::Swish | Activation::HardSwish | Activation::Mish => Self::KaimingUniform,
-            _ => Self::GlorotUniform,
-        }
-    }
 }
 
 impl Spec {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use layerloop::choice::text;
 use layerloop::data::{Dataset, Targets};
 use layerloop::model_file::{Model, check_writable};
-use layerloop::network::{Network, Output, Spec};
+use layerloop::network::{Dense, Layer, Network, Output, Spec};
 use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Report, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
@@ -112,8 +112,10 @@ impl Train {
                 Targets::Labels { .. } => output.logits(names),
                 Targets::Numbers { .. } => names - (output.targets(1) - 1),
             };
-            let hidden = self.hidden.iter().fold(Spec::new(inputs), |spec, &n| spec.layer(n, self.activation));
-            return Ok(hidden.layer(logits, self.last_activation).output(output));
+            let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
+            let hidden = self.hidden.iter().map(|&n| dense(n, self.activation));
+            let layers = hidden.chain([dense(logits, self.last_activation)]);
+            return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
         };
         let outputs = match data.targets() {
             Targets::Labels { .. } => spec.classes(),
