@@ -54,6 +54,10 @@ pub use layer::{Layer, augment};
 // Its Jacobians A_i and B_i, and what their transposes do to q_{i+1}: p_i and q_i.
 mod jacobian;
 
+// The other layers, and how layers are joined.
+mod map;
+pub use map::Map;
+
 // Layer L+1, from logits to outputs, and its Jacobian C_K.
 mod softmax;
 pub use softmax::Output;
