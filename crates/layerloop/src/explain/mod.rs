@@ -4,7 +4,9 @@
 //! Read in this order: `meeting`, `check`.
 
 mod check;
+mod map;
 mod meeting;
 
 pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
+pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};
