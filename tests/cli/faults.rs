@@ -143,12 +143,31 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--optimizer foo", "optimizer: there is no `foo`; choose one of adam, sgd, momentum, nesterov"),
         ("--activation rellu", "there is no `rellu`; did you mean `relu`?"),
         ("--optimizer momentum=2", "momentum: 2; it is at least 0 and below 1"),
-        ("--output foo", "output: there is no `foo`; choose one of softmax, reference-softmax"),
+        ("--output foo", "output: there is no `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp"),
         ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
+        ("--loss mse", "loss: mse measures numbers, but digits has classes: choose cross-entropy"),
+        (
+            "--loss mse --output softmax",
+            "loss: mse does not go with the output map softmax: it measures what identity gives",
+        ),
+        ("--loss crossentropy", "--loss: there is no `crossentropy`; did you mean `cross-entropy`?"),
+        ("--label-smoothing 1", "--label-smoothing: 1; it is at least 0 and below 1"),
+        ("--class-weights 1,2", "class_weights: 2 weights for 10 classes"),
+        ("--class-weights balancd", "--class-weights: `balancd`: `balancd` is no number; nor is it `balanced`"),
+        (
+            "--network 64->9->batch-norm->10 --batch 1",
+            "batch: 1; a batch norm has the mean and the variance of a batch",
+        ),
+        ("--clip-norm 0 --ema 1", "--clip-norm: 0; it must be a finite number above 0"),
+        ("--schedule cosin", "--schedule: there is no `cosin`; did you mean `cosine`?"),
+        ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 2"),
         ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
         ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
-        ("--data-dir . .", "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist)"),
-        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist) nor a folder of IDX files"),
+        (
+            "--data-dir . .",
+            "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
+        ),
+        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of IDX files"),
     ];
     let folder = Folder::new();
     fs::write(folder.path("m.safetensors"), "an earlier model").unwrap();
@@ -196,7 +215,7 @@ fn a_network_can_be_written_whole() {
     for (network, piece) in [
         ("64 -> 32 rellu -> 10", "character 10: activation: there is no `rellu`; did you mean `relu`?"),
         ("64 -> 10 -> skip(5)", "--network: layer 2: join: chains that give 5 and 10 values"),
-        ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 classes; the data has 64 inputs and 10 classes"),
+        ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 outputs; digits has 64 inputs and 10 classes"),
     ] {
         let said = train(network);
         said.refusal(2);

@@ -287,3 +287,53 @@ fn a_learning_rate_is_found_drawn_and_proposed_and_nothing_is_saved() {
     assert_eq!(folder.files(), [""; 0]);
     folder.run(&["train", "--find-lr", "--save", "m.safetensors"]).refusal(2);
 }
+
+#[test]
+fn numbers_are_learnt_judged_and_kept_with_what_they_were_standardised_by() {
+    let folder = Folder::new();
+    let said = folder.run(&["train", "diabetes", "--json", "--save", "m.safetensors"]).well();
+    let r2 = said.last()["test_r2"].as_f64().unwrap();
+    assert!(r2 > 0.35, "a line gives 0.35 here, this network {r2}");
+    let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", "r2,rmse"]).well();
+    let judged: Value = serde_json::from_str(&judged.out).unwrap();
+    assert_eq!((&judged["r2"], &judged["metrics"]["r2"]), (&Value::from(r2), &Value::from(r2)));
+    let bytes = fs::read(folder.path("m.safetensors")).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();
+    assert_eq!(card["input"]["standardisation"]["means"].as_array().map(Vec::len), Some(10));
+    assert_eq!(card["classes"][0], "progression");
+    let counts = ["train", "diabetes", "--loss", "poisson", "--epochs", "5", "--save", "m.safetensors"];
+    assert!(folder.run(&counts).well().out.contains("10 -> 32 sigmoid -> 1 -> exp"));
+}
+
+#[test]
+fn networks_of_every_part_have_the_same_bits_whatever_the_threads_and_the_vector_width_and_a_right_gradient() {
+    let folder = Folder::new();
+    let cases = [
+        "--network;64 -> 20 relu dropout=0.2 -> 20 batch-norm gelu -> skip(20 mish) layer-norm -> 10;--optimizer;adamw;--ema;0.9",
+        "--network;64 -> 24 maxout scale -> parallel(8 selu alpha-dropout | 9 prelu, join=concatenate) -> 10;--optimizer;lion",
+        "--network;64 -> 12 rrelu -> 10 -> sigmoid;--loss;focal;--optimizer;radam;--clip-norm;0.5",
+        "--network;64 -> 8 tanh -> bilinear=6 logsigmoid -> 10 -> identity;--loss;squared-hinge;--accumulate;3;--schedule;cosine",
+        "--hidden;20;--output;reference-softmax;--label-smoothing;0.1;--class-weights;balanced;--optimizer;amsgrad;--l1;1e-4",
+    ];
+    for case in cases {
+        let mut digests = Vec::new();
+        for (isa, threads) in [("scalar", "1"), ("avx2", "3"), ("avx512", "2")] {
+            let mut args =
+                vec!["train", "--epochs", "2", "--quiet", "--json", "--save", "m.safetensors", "--threads", threads];
+            args.extend(case.split(';'));
+            let mut command = folder.command(&args);
+            command.env("LAYERLOOP_ISA", isa);
+            let said = Said::new(command.output().unwrap());
+            if said.err.contains("LAYERLOOP_ISA") {
+                continue; // not on this processor
+            }
+            digests.push(sha256(&said.well()));
+        }
+        assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{case}: {digests:?}");
+        if !digests.is_empty() {
+            let said = folder.run(&["check-gradients", "m.safetensors"]).well();
+            assert!(said.out.contains("passed: at most"), "{case}: {said:?}");
+        }
+    }
+}

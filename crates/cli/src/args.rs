@@ -8,8 +8,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, Type
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
-use layerloop::network::{Activation, Output, Spec};
-use layerloop::train::{Optimizer, Schedule};
+use layerloop::network::{Activation, Init, Output, Spec};
+use layerloop::train::{ClassWeights, Loss, Optimizer, Reduction, Schedule};
 
 use crate::commands::bench;
 
@@ -41,14 +41,14 @@ pub(crate) enum Command {
 
 #[derive(Debug, Parser)]
 pub(crate) struct Train {
-    /// digits, mnist, fashion-mnist, or a folder of IDX files
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
     pub(crate) data: PathBuf,
     /// Folder that has the data set's files; no download then
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// The whole network, such as "784 -> 256 relu dropout=0.1 -> 10"
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation"])]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init"])]
     pub(crate) network: Option<Spec>,
     /// Units of the hidden layers, such as 32 or 256,128
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
@@ -56,18 +56,34 @@ pub(crate) struct Train {
     /// Activation of the hidden layers; `layerloop list activations` has them all
     #[arg(long, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "sigmoid")]
     pub(crate) activation: Activation,
-    /// Map from the last layer to probabilities
-    #[arg(long, value_parser = choice::<Output>(), default_value = "softmax")]
-    pub(crate) output: Output,
+    /// Map from the last layer to probabilities or numbers [default: softmax for classes, identity for numbers, or what --loss
+    /// measures]
+    #[arg(long, value_parser = choice::<Output>())]
+    pub(crate) output: Option<Output>,
     /// Activation of the last layer; `layerloop list activations` has them all
     #[arg(long, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "identity")]
     pub(crate) last_activation: Activation,
+    /// How the weights of every layer start; `layerloop list initializers` has them all
+    #[arg(long, value_parser = choice::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "usual")]
+    pub(crate) init: Init,
     /// Passes over the data [default: the data set's own]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<usize>,
     /// Rows of a step [default: the data set's own]
     #[arg(long, value_name = "ROWS")]
     pub(crate) batch: Option<usize>,
+    /// What is minimised; `layerloop list losses` has them all [default: what the output map is made for]
+    #[arg(long, value_parser = choice::<Loss>(), hide_possible_values = true, value_name = "NAME")]
+    pub(crate) loss: Option<Loss>,
+    /// Share of a label that is spread over all classes, such as 0.1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) label_smoothing: f32,
+    /// How much each class counts: balanced, or a number for each, such as 1,2,1 [default: all the same]
+    #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]
+    pub(crate) class_weights: Option<ClassWeights>,
+    /// What becomes of the losses of a batch
+    #[arg(long, value_parser = choice::<Reduction>(), default_value = "mean")]
+    pub(crate) reduction: Reduction,
     /// How a gradient becomes a step; `layerloop list optimizers` has them all
     #[arg(long, value_parser = choice::<Optimizer>(), hide_possible_values = true, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: Optimizer,
@@ -143,7 +159,7 @@ pub(crate) struct Train {
 pub(crate) struct Eval {
     /// A model that `train` saved
     pub(crate) model: PathBuf,
-    /// digits, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; no download then
@@ -217,6 +233,15 @@ pub(crate) struct Bench {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `balanced`, or numbers.
+fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    if text == "balanced" {
+        return Ok(ClassWeights::Balanced);
+    }
+    let weight = |part: &str| part.trim().parse().map_err(|_| format!("`{part}` is no number; nor is it `balanced`"));
+    text.split(',').map(weight).collect::<Result<_, String>>().map(ClassWeights::Given)
 }
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.

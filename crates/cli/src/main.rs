@@ -8,6 +8,7 @@ mod door;
 mod interrupt;
 mod output;
 mod progress;
+mod scores;
 mod table;
 
 use std::process::ExitCode;

@@ -18,7 +18,7 @@ pub(crate) struct RunBar {
     shown: Instant,
     /// Since `shown`.
     samples: usize,
-    accuracy: Option<f64>,
+    score: Option<(&'static str, f64)>,
 }
 
 impl RunBar {
@@ -27,7 +27,7 @@ impl RunBar {
         let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(steps) };
         let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}{msg}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, epochs, shown: Instant::now(), samples: 0, accuracy: None }
+        Self { bar, epochs, shown: Instant::now(), samples: 0, score: None }
     }
 
     pub(crate) fn step(&mut self, end: &StepEnd) {
@@ -37,16 +37,16 @@ impl RunBar {
             return;
         }
         let speed = self.samples as f64 / since.as_secs_f64();
-        let accuracy = self.accuracy.map(|a| format!(", test accuracy {a:.4}")).unwrap_or_default();
+        let score = self.score.map(|(name, value)| format!(", test {name} {value:.4}")).unwrap_or_default();
         let (epoch, epochs, loss) = (end.epoch, self.epochs, end.loss);
-        self.bar.set_message(format!(", epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{accuracy}"));
+        self.bar.set_message(format!(", epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{score}"));
         self.bar.set_position(end.step);
         (self.shown, self.samples) = (Instant::now(), 0);
     }
 
-    /// The newest test accuracy, shown from now on.
-    pub(crate) fn accuracy(&mut self, accuracy: f64) {
-        self.accuracy = Some(accuracy);
+    /// The newest score on the test part, shown from now on.
+    pub(crate) fn score(&mut self, score: (&'static str, f64)) {
+        self.score = Some(score);
     }
 
     /// Prints a line on stdout without tearing the bar.

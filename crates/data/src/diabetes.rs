@@ -2,8 +2,8 @@
 //! Statistics 2004, by way of scikit-learn (BSD-3-Clause). Made by `pack_diabetes.py`.
 
 use layerloop::Result;
+use layerloop::data::Dataset;
 
-use crate::registry;
 use crate::table::{Parts, Table};
 
 const ROWS: usize = 442;
@@ -39,7 +39,7 @@ pub fn diabetes() -> Table {
         inputs.extend(cells.clone().take(COLUMNS.len()));
         targets.extend(cells.skip(COLUMNS.len()));
     }
-    Table { name: registry::DIABETES.name.into(), columns: COLUMNS.map(Into::into).into(), inputs, targets }
+    Table { name: "diabetes".into(), columns: COLUMNS.map(Into::into).into(), inputs, targets }
 }
 
 /// The training and the test part of [`diabetes`], 353 and 89 rows, standardised: the same for everyone.
@@ -56,6 +56,13 @@ pub fn diabetes() -> Table {
 /// ```
 pub fn diabetes_parts() -> Result<Parts> {
     diabetes().parts(PARTS, SPLIT_SEED)
+}
+
+/// [`diabetes_parts`] as data sets.
+pub(crate) fn parts() -> Result<[Dataset; 2]> {
+    let Parts { train, test, standardisation } = diabetes_parts()?;
+    let dataset = |table: Table| Ok(table.dataset("progression")?.standardised_by(standardisation.clone()));
+    Ok([dataset(train)?, dataset(test)?])
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use layerloop::{Error, Result};
 
 use crate::download::{self, Progress};
 use crate::registry::{self, Defaults, Entry, File, Source};
-use crate::{cache, digits, folder};
+use crate::{cache, folder};
 
 /// A data set, ready to be trained on.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ pub fn load(data: impl AsRef<Path>, data_dir: Option<&Path>, progress: &mut dyn 
         return from_folder(data, data_dir);
     };
     match (entry.source, data_dir) {
-        (Source::BuiltIn, None) => Ok(with_defaults(entry, digits::parts()?)),
-        (Source::BuiltIn, Some(_)) => {
+        (Source::BuiltIn(parts), None) => Ok(with_defaults(entry, parts()?)),
+        (Source::BuiltIn(_), Some(_)) => {
             Err(Error::config("--data-dir", format!("{} is built in and needs no folder", entry.name)))
         }
         (Source::Idx { files, .. }, Some(data_dir)) => from_data_dir(entry, &files, data_dir),
@@ -66,8 +66,9 @@ pub fn load_cached(
     mirrors: &[String],
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Loaded> {
-    let Source::Idx { files, .. } = entry.source else {
-        return Ok(with_defaults(entry, digits::parts()?));
+    let files = match entry.source {
+        Source::BuiltIn(parts) => return Ok(with_defaults(entry, parts()?)),
+        Source::Idx { files, .. } => files,
     };
     let missing: Vec<File> = files.into_iter().filter(|file| folder::find(folder, file.name).is_none()).collect();
     download::fetch(&missing, folder, mirrors, progress)?;

@@ -1,7 +1,7 @@
 //! Rows of numbers with a number to predict.
 
 use layerloop::Result;
-use layerloop::data::{Standardisation, split_rows};
+use layerloop::data::{Dataset, Inputs, Standardisation, split_rows};
 
 /// Inputs and a target for each row.
 ///
@@ -44,6 +44,14 @@ impl Table {
     #[must_use]
     pub fn row(&self, row: usize) -> &[f32] {
         &self.inputs[row * self.columns.len()..][..self.columns.len()]
+    }
+
+    /// The rows as a data set; the number to predict is called `target`.
+    ///
+    /// # Errors
+    /// If a number is not finite.
+    pub fn dataset(self, target: &str) -> Result<Dataset> {
+        Dataset::regression(self.name, Inputs::Floats(self.inputs.into()), self.columns.len(), self.targets, [target])
     }
 
     /// The named rows, in the order given.

@@ -4,7 +4,8 @@
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
-//! - [`softmax`]: both output maps, fused with cross-entropy.
+//! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
+//! - [`loss`]: every loss and its gradient on the logits.
 //! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
 //!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
@@ -21,6 +22,7 @@ pub mod function;
 pub mod gather;
 mod gemm;
 mod isa;
+pub mod loss;
 mod marks;
 mod matrix;
 pub mod norm;
@@ -38,6 +40,7 @@ mod update;
 pub use choice::Choice;
 pub use gemm::Listed;
 pub use isa::{Isa, LANES};
+pub use loss::Loss;
 pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;

@@ -94,7 +94,13 @@ pub struct RowsMut<'a> {
     pub stride: usize,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// The first `width` values of a row.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize, width: usize) -> &'a [f32] {
+        &self.values[row * self.stride..][..width]
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -110,8 +116,11 @@ impl RowsMut<'_> {
     }
 
     /// The first `width` values of a row.
+    ///
+    /// # Panics
+    /// If there are no such row, or fewer values.
     #[inline(always)]
-    pub(crate) fn row(&mut self, row: usize, width: usize) -> &mut [f32] {
+    pub fn row(&mut self, row: usize, width: usize) -> &mut [f32] {
         &mut self.values[row * self.stride..][..width]
     }
 

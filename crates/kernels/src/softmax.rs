@@ -1,55 +1,83 @@
-//! Both output maps, fused with cross-entropy.
+//! The output maps; both softmaxes, fused with cross-entropy.
 //!
 //! softmax:           p_j = e^{z_j} / S,  S = sum_k e^{z_k}
 //! reference softmax: the last class has the logit 0 that is not stored, so S has one more term, e^0
+//! sigmoid, identity, exp: each output is a function of its own logit
 //!
 //! Of each row the maximum m is taken out first (0 takes part in it where there is a reference class), so no
 //! exponential overflows: S = e^m sum_k e^{z_k - m}, log S = m + log sum_k e^{z_k - m}. Beside IEEE operations these are
 //! [`mod@crate::function`]'s exp and ln alone, whose errors are known for every f32.
 
-use crate::function::{exp, ln};
+use crate::function::{exp, ln, sigmoid};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 
 crate::choices! {
-    /// The map from logits to probabilities.
+    /// The map from logits to outputs: probabilities of classes, or the numbers of a regression.
     pub enum Output: "output" {
         /// p_j = e^{z_j} / sum_k e^{z_k}: K logits, K classes
         Softmax = "softmax",
         /// p_j = e^{z_j} / (1 + sum_k e^{z_k}): K - 1 logits, K classes; the last class is the reference, its logit is 0
         ReferenceSoftmax = "reference-softmax",
+        /// p_j = 1 / (1 + e^{-z_j}): 1 logit, 2 classes of 1 - p and p; K >= 2 logits, K classes that do not exclude each other
+        Sigmoid = "sigmoid",
+        /// y_j = z_j: regression
+        Identity = "identity",
+        /// y_j = e^{z_j}: the rates of counts
+        Exp = "exp",
     }
 }
 
 impl Output {
-    /// Number of logits for `classes` classes.
+    /// Number of logits for `classes` classes: one less where one class is the reference, 1 for the sigmoid of 2 classes,
+    /// else as many.
     #[must_use]
     pub fn logits(self, classes: usize) -> usize {
-        classes - self.implicit()
+        match self {
+            Self::ReferenceSoftmax => classes - 1,
+            Self::Sigmoid if classes == 2 => 1,
+            Self::Softmax | Self::Sigmoid | Self::Identity | Self::Exp => classes,
+        }
     }
 
-    /// Number of classes for `logits` logits.
+    /// Number of classes for `logits` logits, which is the number of columns of [`probabilities`]. The sigmoid has 2 for
+    /// one logit and K for K >= 2: those of K = 2 are two answers of yes or no, for which [`Self::logits`] is not asked.
     #[must_use]
     pub fn classes(self, logits: usize) -> usize {
-        logits + self.implicit()
+        match self {
+            Self::ReferenceSoftmax => logits + 1,
+            Self::Sigmoid if logits == 1 => 2,
+            Self::Softmax | Self::Sigmoid | Self::Identity | Self::Exp => logits,
+        }
     }
 
-    fn implicit(self) -> usize {
-        match self {
-            Self::Softmax => 0,
-            Self::ReferenceSoftmax => 1,
-        }
+    /// Number of columns of the truth for `logits` logits: as many, and one for the reference class.
+    #[must_use]
+    pub fn targets(self, logits: usize) -> usize {
+        logits + usize::from(self == Self::ReferenceSoftmax)
+    }
+
+    /// Whether its outputs are one distribution over classes that exclude one another.
+    #[must_use]
+    pub fn is_softmax(self) -> bool {
+        matches!(self, Self::Softmax | Self::ReferenceSoftmax)
+    }
+
+    /// Whether its outputs are probabilities.
+    #[must_use]
+    pub fn is_classifier(self) -> bool {
+        self.is_softmax() || self == Self::Sigmoid
     }
 }
 
-/// The logits of some samples, and what makes probabilities of them.
+/// The logits of some samples, and what makes outputs of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Logits<'a> {
     /// B x `width`.
     pub rows: Rows<'a>,
     /// Number of logits.
     pub width: usize,
-    /// The map to probabilities.
+    /// The map to outputs.
     pub output: Output,
 }
 
@@ -61,7 +89,7 @@ pub struct Logits<'a> {
 /// `labels`: B; `delta`: B x `width`; `loss`: B x 1. For the reference class z_y is 0 and `delta` has no entry.
 ///
 /// # Panics
-/// If the slices do not have these shapes.
+/// If the slices do not have these shapes, or the output map is no softmax; [`crate::loss::evaluate`] has the others.
 pub fn cross_entropy(
     isa: Isa,
     logits: Logits,
@@ -71,15 +99,16 @@ pub fn cross_entropy(
     loss: RowsMut,
 ) {
     let rows = logits.rows.count();
+    assert!(logits.output.is_softmax(), "cross-entropy with labels of {:?}", logits.output);
     assert_eq!([labels.len(), loss.count(), delta.count()], [rows; 3], "rows of labels, losses and deltas");
     assert!(logits.width <= logits.rows.stride.min(delta.stride), "{} logits", logits.width);
     isa.run(CrossEntropy { logits, labels, weight, delta, loss });
 }
 
-/// The probabilities of each row.
+/// The outputs of each row: probabilities, or what else the output map gives.
 ///
 /// # Shapes
-/// `probabilities`: B x classes, without padding.
+/// `probabilities`: B x [`Output::classes`], without padding.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
@@ -135,23 +164,48 @@ impl Kernel for Probabilities<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { logits, mut out } = self;
         for row in 0..logits.rows.count() {
-            let z = logits.row(row);
-            let (p, reference) = out.row(row, out.stride).split_at_mut(z.len());
-            let (max, sum) = max_and_sum(simd, logits.output, z);
-            for at in (0..z.len()).step_by(LANES) {
-                put(simd, &mut p[at..], scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]));
-            }
-            if let [p] = reference {
-                *p = exp_of(simd, -max) / sum;
+            let (z, out) = (logits.row(row), out.row(row, out.stride));
+            match logits.output {
+                Output::Softmax | Output::ReferenceSoftmax => softmax(simd, logits.output, z, out),
+                Output::Sigmoid if z.len() == 1 => {
+                    // 1 - p as S(-z), which keeps the digits of a small one.
+                    for (p, z) in out.iter_mut().zip([-z[0], z[0]]) {
+                        *p = simd.to_array(sigmoid(simd, simd.splat(z)))[0];
+                    }
+                }
+                Output::Sigmoid => {
+                    for at in (0..z.len()).step_by(LANES) {
+                        put(simd, &mut out[at..], sigmoid(simd, get(simd, &z[at..])));
+                    }
+                }
+                Output::Identity => out.copy_from_slice(z),
+                Output::Exp => {
+                    for at in (0..z.len()).step_by(LANES) {
+                        put(simd, &mut out[at..], exp(simd, get(simd, &z[at..])));
+                    }
+                }
             }
         }
     }
 }
 
+/// The probabilities of one row, that of the reference class last.
+#[inline(always)]
+fn softmax<S: Simd>(simd: S, output: Output, z: &[f32], out: &mut [f32]) {
+    let (p, reference) = out.split_at_mut(z.len());
+    let (max, sum) = max_and_sum(simd, output, z);
+    for at in (0..z.len()).step_by(LANES) {
+        put(simd, &mut p[at..], scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]));
+    }
+    if let [p] = reference {
+        *p = exp_of(simd, -max) / sum;
+    }
+}
+
 impl Logits<'_> {
     #[inline(always)]
-    fn row(&self, row: usize) -> &[f32] {
-        &self.rows.values[row * self.rows.stride..][..self.width]
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        self.rows.row(row, self.width)
     }
 }
 
@@ -160,11 +214,9 @@ impl Logits<'_> {
 ///
 /// The exponentials are not kept: to compute them twice takes less than to wait for their memory.
 #[inline(always)]
-fn max_and_sum<S: Simd>(simd: S, output: Output, z: &[f32]) -> (f32, f32) {
-    let (lowest, reference) = match output {
-        Output::Softmax => (simd.splat(f32::NEG_INFINITY), false),
-        Output::ReferenceSoftmax => (simd.splat(0.0), true),
-    };
+pub(crate) fn max_and_sum<S: Simd>(simd: S, output: Output, z: &[f32]) -> (f32, f32) {
+    let reference = output == Output::ReferenceSoftmax;
+    let lowest = simd.splat(if reference { 0.0 } else { f32::NEG_INFINITY });
     let mut max = lowest;
     for at in (0..z.len()).step_by(LANES) {
         max = simd.max(max, get(simd, &z[at..]));
@@ -180,7 +232,7 @@ fn max_and_sum<S: Simd>(simd: S, output: Output, z: &[f32]) -> (f32, f32) {
 
 /// e^{z - max} of the first sixteen logits of `z`, times one factor and then the other.
 #[inline(always)]
-fn scaled_exp<S: Simd>(simd: S, z: &[f32], max: f32, [first, second]: [f32; 2]) -> S::F32s {
+pub(crate) fn scaled_exp<S: Simd>(simd: S, z: &[f32], max: f32, [first, second]: [f32; 2]) -> S::F32s {
     let e = exp(simd, simd.sub(get(simd, z), simd.splat(max)));
     simd.mul(simd.mul(e, simd.splat(first)), simd.splat(second))
 }
@@ -212,7 +264,7 @@ fn get<S: Simd>(simd: S, z: &[f32]) -> S::F32s {
 
 /// Writes as many of sixteen values as there is room for.
 #[inline(always)]
-fn put<S: Simd>(simd: S, to: &mut [f32], values: S::F32s) {
+pub(crate) fn put<S: Simd>(simd: S, to: &mut [f32], values: S::F32s) {
     // SAFETY: `to` has that many values.
     unsafe { simd.store_partial(to.as_mut_ptr(), values, to.len().min(LANES)) }
 }
@@ -221,6 +273,8 @@ fn put<S: Simd>(simd: S, to: &mut [f32], values: S::F32s) {
 mod tests {
     use super::*;
     use crate::matrix::Matrix;
+
+    const SOFTMAXES: [Output; 2] = [Output::Softmax, Output::ReferenceSoftmax];
 
     /// The textbook's formulas in f64.
     fn naive(output: Output, logits: &[f32]) -> Vec<f64> {
@@ -241,7 +295,7 @@ mod tests {
 
     #[test]
     fn loss_gradient_and_probabilities_are_the_textbooks() {
-        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.iter().map(move |&o| (isa, o))) {
+        for (isa, output) in Isa::available().into_iter().flat_map(|isa| SOFTMAXES.map(|output| (isa, output))) {
             for (rows, width) in [(1, 1), (3, 2), (16, 10), (17, 9), (40, 33)] {
                 let logits = rows_of(width, rows, |r, c| ((r * 31 + c * 17) % 23) as f32 * 0.4 - 4.0);
                 let classes = output.classes(width);
@@ -271,8 +325,40 @@ mod tests {
     }
 
     #[test]
+    fn other_outputs_are_functions_of_their_own_logit() {
+        for (isa, width) in Isa::available().into_iter().flat_map(|isa| [1, 2, 16, 33].map(|width| (isa, width))) {
+            let logits = rows_of(width, 3, |r, c| ((r * 31 + c * 17) % 23) as f32 * 7.0 - 77.0);
+            for output in [Output::Sigmoid, Output::Identity, Output::Exp] {
+                let classes = output.classes(width);
+                let mut out = vec![0.0; 3 * classes];
+                probabilities(isa, Logits { rows: logits.head(3), width, output }, &mut out);
+                for (row, got) in out.chunks_exact(classes).enumerate() {
+                    let z = logits.head(3).row(row, width).iter().map(|&z| f64::from(z));
+                    let want: Vec<f64> = match output {
+                        Output::Identity => z.collect(),
+                        Output::Exp => z.map(f64::exp).collect(),
+                        _ if width == 1 => z.flat_map(|z| [1.0 / (1.0 + z.exp()), 1.0 / (1.0 + (-z).exp())]).collect(),
+                        _ => z.map(|z| 1.0 / (1.0 + (-z).exp())).collect(),
+                    };
+                    let near = |(got, want): (&f32, &f64)| (f64::from(*got) - want).abs() <= 2e-7 * want.abs();
+                    assert!(got.iter().zip(&want).all(near), "{output:?}: {got:?}, not {want:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn logits_and_classes_go_together() {
+        for (&output, classes) in Output::ALL.iter().flat_map(|output| (2..5).map(move |classes| (output, classes))) {
+            assert_eq!(output.classes(output.logits(classes)), classes);
+        }
+        assert_eq!((Output::Sigmoid.logits(2), Output::Sigmoid.targets(1)), (1, 1));
+        assert_eq!(Output::ReferenceSoftmax.targets(2), 3);
+    }
+
+    #[test]
     fn extreme_logits_stay_finite_and_a_nan_shows() {
-        for (isa, output) in Isa::available().into_iter().flat_map(|isa| Output::ALL.iter().map(move |&o| (isa, o))) {
+        for (isa, output) in Isa::available().into_iter().flat_map(|isa| SOFTMAXES.map(|output| (isa, output))) {
             let logits = rows_of(2, 4, |r, c| [[1e4, -1e4], [-3e38, -3e38], [f32::NAN, 0.0], [f32::NAN, 0.0]][r][c]);
             let (mut delta, mut loss) = (Matrix::zeros(4, 2), [0.0; 4]);
             let stride = delta.stride();

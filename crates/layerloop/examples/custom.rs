@@ -1,13 +1,14 @@
-//! Parts of your own: an activation, a layer, a schedule and a metric, each by a name, in one network.
+//! Parts of your own: an activation, a layer, a loss, a schedule and a metric, each by a name, in one network.
 //!
 //! `cargo run --example custom`
 
-use layerloop::custom::{Activation, Layer, register_activation, register_layer, register_metric, register_schedule};
+use layerloop::custom::{Activation, Layer, Loss};
+use layerloop::custom::{register_activation, register_layer, register_loss, register_metric, register_schedule};
 use layerloop::data::{Dataset, Inputs};
-use layerloop::metrics::{Judged, Truth, evaluate_by};
+use layerloop::metrics::{Judged, Truth, measure};
 use layerloop::model_file::Model;
 use layerloop::network::Network;
-use layerloop::train::{FitOptions, Progress, fit};
+use layerloop::train::{FitOptions, Objective, Progress, fit};
 use layerloop::{Error, Result};
 
 /// sigma(t) = t / (1 + |t|)
@@ -57,6 +58,30 @@ impl Layer for Squares {
     }
 }
 
+/// l = log S - z_y, with S the sum of e^z: cross-entropy, but a row that is off the ring counts half.
+struct Lopsided;
+
+impl Lopsided {
+    fn weight(t: &[f32]) -> f32 {
+        0.5 * t[0] + t[1..].iter().sum::<f32>()
+    }
+}
+
+impl Loss for Lopsided {
+    fn value(&self, z: &[f32], t: &[f32]) -> f32 {
+        let log_sum = z.iter().map(|z| z.exp()).sum::<f32>().ln();
+        Self::weight(t) * z.iter().zip(t).map(|(z, t)| t * (log_sum - z)).sum::<f32>()
+    }
+
+    /// q = weight (p sum_k t_k - t)
+    fn gradient(&self, z: &[f32], t: &[f32], out: &mut [f32]) {
+        let (sum, all) = (z.iter().map(|z| z.exp()).sum::<f32>(), t.iter().sum::<f32>());
+        for i in 0..z.len() {
+            out[i] = Self::weight(t) * (z[i].exp() / sum * all - t[i]);
+        }
+    }
+}
+
 /// Whole speed for the first half of the run, a quarter and an eighth for the rest.
 fn stairs(at: Progress) -> f64 {
     match 4 * at.step / at.steps.max(1) {
@@ -87,21 +112,28 @@ fn main() -> Result<()> {
     // Derivatives are compared with differences here, before any of the names can be used.
     register_activation("softer", Softer)?;
     register_layer("squares", Squares)?;
+    register_loss("lopsided", Lopsided)?;
     register_schedule("stairs", stairs)?;
     register_metric("sure-and-right", sure_and_right)?;
 
     // From here on they are names like all others.
     let data = ring()?;
     let mut network = Network::new(&"2 -> 8 squares -> 16 softer -> 2".parse()?, 0)?;
-    let options =
-        FitOptions { epochs: 60, batch: 32, learning_rate: 0.02, schedule: "stairs".parse()?, ..FitOptions::default() };
-    println!("{}, --schedule {}", network.spec(), options.schedule);
+    let options = FitOptions {
+        epochs: 60,
+        batch: 32,
+        learning_rate: 0.02,
+        objective: Objective { loss: Some("lopsided".parse()?), ..Objective::default() },
+        schedule: "stairs".parse()?,
+        ..FitOptions::default()
+    };
+    println!("{}, --loss lopsided --schedule {}", network.spec(), options.schedule);
     let report = fit(&mut network, &data, &options)?;
     for epoch in report.epochs.iter().step_by(10).chain(report.epochs.last()) {
         println!("epoch {:2}   loss {:.4}", epoch.epoch, epoch.train_loss);
     }
     let metrics = ["accuracy".parse()?, "sure-and-right".parse()?];
-    let (_, values) = evaluate_by::<layerloop::metrics::Any>(&metrics, &network, &data, 1)?;
+    let values = measure::<layerloop::metrics::Any>(&metrics, &network, &data, 1)?;
     for (metric, value) in metrics.iter().zip(values) {
         println!("{metric} {value:.4}");
     }

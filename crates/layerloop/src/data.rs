@@ -2,6 +2,7 @@
 
 mod rows;
 mod standardisation;
+mod targets;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::rows::split_rows;
 pub use self::standardisation::Standardisation;
+pub use self::targets::Targets;
 use crate::train::rng::Stream;
 use crate::{Error, Result};
 
@@ -86,18 +88,19 @@ impl Inputs {
     }
 }
 
-/// Labelled samples for a classifier.
+/// Samples: inputs, what the network should give for each, and perhaps how much each counts.
 ///
 /// # Shapes
-/// `rows()` x `width()` inputs, `rows()` labels below `classes().len()`.
+/// `rows()` x `width()` inputs; `rows()` labels below `classes().len()`, or `rows()` x outputs numbers; `rows()` weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     name: String,
     inputs: Inputs,
     width: usize,
-    labels: Arc<[u32]>,
-    classes: Arc<[String]>,
+    targets: Targets,
+    weights: Option<Arc<[f32]>>,
     image: Option<(usize, usize)>,
+    standardisation: Option<Arc<Standardisation>>,
 }
 
 impl Dataset {
@@ -113,8 +116,37 @@ impl Dataset {
         labels: impl Into<Arc<[u32]>>,
         classes: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self> {
-        let (name, labels) = (name.into(), labels.into());
-        let classes: Arc<[String]> = classes.into_iter().map(Into::into).collect();
+        let (labels, classes) = (labels.into(), classes.into_iter().map(Into::into).collect());
+        Self::with_targets(name, inputs, width, Targets::Labels { labels, classes })
+    }
+
+    /// Inputs of `width` numbers a row, and for each row the numbers that `outputs` names: regression, or classes that do
+    /// not exclude each other, as 0 and 1.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`Error::Data`] if a number is not finite.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{Dataset, Inputs};
+    /// let x = Inputs::Floats(vec![0.0, 1.0, 2.0].into());
+    /// let line = Dataset::regression("line", x, 1, vec![1.0, 3.0, 5.0], ["y"])?;
+    /// assert_eq!((line.rows(), line.numbers()), (3, &[1.0, 3.0, 5.0][..]));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn regression(
+        name: impl Into<String>,
+        inputs: Inputs,
+        width: usize,
+        numbers: impl Into<Arc<[f32]>>,
+        outputs: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self> {
+        let (values, names) = (numbers.into(), outputs.into_iter().map(Into::into).collect());
+        Self::with_targets(name, inputs, width, Targets::Numbers { values, names })
+    }
+
+    fn with_targets(name: impl Into<String>, inputs: Inputs, width: usize, targets: Targets) -> Result<Self> {
+        let name = name.into();
         if width == 0 {
             return Err(Error::shape(format!("{name}: inputs per row"), "at least 1", 0));
         }
@@ -123,18 +155,36 @@ impl Dataset {
         {
             return Err(Error::shape(format!("{name}: columns of the sparse inputs"), width, matrix.width()));
         }
-        if Some(inputs.len()) != labels.len().checked_mul(width) {
-            let expected = format!("{} rows x {width}", labels.len());
+        let rows = targets.rows(&name)?;
+        if Some(inputs.len()) != rows.checked_mul(width) {
+            let expected = format!("{rows} rows x {width}");
             return Err(Error::shape(format!("{name}: input values"), expected, inputs.len()));
         }
-        if let Some(row) = labels.iter().position(|&label| label as usize >= classes.len()) {
-            let reason = format!("label {} is out of range: the classes are 0..{}", labels[row], classes.len());
-            return Err(Error::row(name, row, reason));
-        }
+        targets.check(&name)?;
         if let Some((row, column, value)) = inputs.first_not_finite(width) {
             return Err(Error::row(name, row, format!("input {column} is {value}, not a finite number")));
         }
-        Ok(Self { name, inputs, width, labels, classes, image: None })
+        Ok(Self { name, inputs, width, targets, weights: None, image: None, standardisation: None })
+    }
+
+    /// The same rows, each of which counts as much as its weight says.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there is one for each row, [`Error::Data`] if one is negative or not finite, or all are 0.
+    pub fn with_weights(mut self, weights: impl Into<Arc<[f32]>>) -> Result<Self> {
+        let weights = weights.into();
+        if weights.len() != self.rows() {
+            return Err(Error::shape(format!("{}: weights of samples", self.name), self.rows(), weights.len()));
+        }
+        if let Some(row) = weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+            let reason = format!("weight {}; it must be a finite number, at least 0", weights[row]);
+            return Err(Error::row(self.name, row, reason));
+        }
+        if self.rows() > 0 && weights.iter().all(|&weight| weight == 0.0) {
+            return Err(Error::data(self.name, "every weight is 0; no row would count"));
+        }
+        self.weights = Some(weights);
+        Ok(self)
     }
 
     /// The same rows, known to be grey images of `height` x `width` pixels.
@@ -150,6 +200,19 @@ impl Dataset {
         Ok(self)
     }
 
+    /// The same rows, known to have been standardised like this: a model keeps it for what it will be shown.
+    #[must_use]
+    pub fn standardised_by(mut self, standardisation: Standardisation) -> Self {
+        self.standardisation = Some(standardisation.into());
+        self
+    }
+
+    /// What the inputs were standardised by, if they were.
+    #[must_use]
+    pub fn standardisation(&self) -> Option<&Standardisation> {
+        self.standardisation.as_deref()
+    }
+
     /// The same rows under another name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -157,7 +220,7 @@ impl Dataset {
         self
     }
 
-    /// SHA-256 of width, scale, inputs and labels, in hexadecimal: equal for equal data.
+    /// SHA-256 of width, scale, inputs, targets and weights, in hexadecimal: equal for equal data.
     #[must_use]
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
@@ -172,7 +235,11 @@ impl Dataset {
                     .for_each(|value| hash.update(value.to_le_bytes()));
             }
         }
-        self.labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
+        match &self.targets {
+            Targets::Labels { labels, .. } => labels.iter().for_each(|label| hash.update(label.to_le_bytes())),
+            Targets::Numbers { values, .. } => values.iter().for_each(|value| hash.update(value.to_le_bytes())),
+        }
+        self.weights.iter().flat_map(|weights| weights.iter()).for_each(|weight| hash.update(weight.to_le_bytes()));
         hexadecimal(&hash.finalize())
     }
 
@@ -185,7 +252,10 @@ impl Dataset {
     /// Number of samples.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.labels.len()
+        match &self.targets {
+            Targets::Labels { labels, .. } => labels.len(),
+            Targets::Numbers { values, names } => values.len() / names.len(),
+        }
     }
 
     /// Number of inputs of a sample.
@@ -200,16 +270,51 @@ impl Dataset {
         &self.inputs
     }
 
-    /// The class index of each row.
+    /// What the network should give for each row.
     #[must_use]
-    pub fn labels(&self) -> &[u32] {
-        &self.labels
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 
-    /// The names of the classes, by index.
+    /// How much each row counts, where they do not count the same.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
+    }
+
+    /// The class index of each row; none where the targets are numbers.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        match &self.targets {
+            Targets::Labels { labels, .. } => labels,
+            Targets::Numbers { .. } => &[],
+        }
+    }
+
+    /// The names of the classes, by index; none where the targets are numbers.
     #[must_use]
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        match &self.targets {
+            Targets::Labels { classes, .. } => classes,
+            Targets::Numbers { .. } => &[],
+        }
+    }
+
+    /// The target numbers, rows x outputs; none where the targets are labels.
+    #[must_use]
+    pub fn numbers(&self) -> &[f32] {
+        match &self.targets {
+            Targets::Labels { .. } => &[],
+            Targets::Numbers { values, .. } => values,
+        }
+    }
+
+    /// The names of the classes, or of the numbers.
+    #[must_use]
+    pub fn target_names(&self) -> &[String] {
+        match &self.targets {
+            Targets::Labels { classes: names, .. } | Targets::Numbers { names, .. } => names,
+        }
     }
 
     /// Height and width, if the rows are images.
@@ -249,7 +354,8 @@ impl Dataset {
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
             inputs: self.inputs.select(rows, self.width),
-            labels: rows.iter().map(|&r| self.labels[r]).collect(),
+            targets: self.targets.select(rows),
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|&r| weights[r]).collect()),
             ..self.clone()
         }
     }
@@ -293,9 +399,9 @@ impl Dataset {
 
     /// All rows, so ordered that every stretch of them has the classes in proportion.
     fn stratified_order(&self, seed: u64) -> Vec<usize> {
-        let mut by_class = vec![Vec::new(); self.classes.len()];
-        for (row, &label) in self.labels.iter().enumerate() {
-            by_class[label as usize].push(row);
+        let mut by_class = vec![Vec::new(); self.classes().len().max(1)];
+        for row in 0..self.rows() {
+            by_class[self.labels().get(row).map_or(0, |&label| label as usize)].push(row);
         }
         let mut placed = Vec::with_capacity(self.rows());
         for (class, rows) in by_class.iter_mut().enumerate() {

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Inputs};
-use layerloop::explain::{GradientCheck, check_gradients, specimen};
+use layerloop::explain::{DifferenceCheck, GradientCheck, check_differences, check_gradients, in_math, specimen};
 use layerloop::model_file::Model;
-use layerloop::network::Network;
+use layerloop::network::{Layer, Network, Unit};
 use layerloop::train::rng::Stream;
 use serde_json::json;
 
@@ -21,7 +21,11 @@ const ROWS: usize = 8;
 
 pub(crate) fn run(args: &CheckGradients) -> Result<Outcome> {
     let (network, data) = args.model.as_deref().map_or_else(|| specimen(0), of_model)?;
-    let check = check_gradients(&network, &data, threads_for(network.spec()))?;
+    let threads = threads_for(network.spec());
+    if !network.spec().output.is_softmax() || in_math(&network).is_err() {
+        return by_differences(args, &network, &check_differences(&network, &data, threads)?);
+    }
+    let check = check_gradients(&network, &data, threads)?;
     if args.json {
         line(as_json(&network, &check))?;
     } else {
@@ -30,14 +34,48 @@ pub(crate) fn run(args: &CheckGradients) -> Result<Outcome> {
     Ok(if check.passed() { Outcome::Done } else { Outcome::Negative })
 }
 
-/// The model's network and random rows for it: inputs from 0 to 1, the classes in turn.
+/// Of a network of which the derivation has not the whole.
+fn by_differences(args: &CheckGradients, network: &Network, check: &DifferenceCheck) -> Result<Outcome> {
+    if args.json {
+        line(json!({"network": network.spec().to_string(), "passed": check.passed(), "check": check}))?;
+    } else {
+        let rows: Vec<Vec<String>> = (check.layers.iter())
+            .map(|l| {
+                let [parameters, measured, at_kinks] = [l.parameters, l.measured, l.at_kinks].map(|n| n.to_string());
+                vec![l.layer.clone(), format!("{:.1e}", l.error), parameters, measured, at_kinks]
+            })
+            .collect();
+        let verdict = if check.passed() { "passed" } else { "FAILED" };
+        line(format_args!(
+            "{}, mean loss of {} random rows\nLargest error in each layer, relative to the layer's largest derivative\n\n{}\n\
+             {verdict}: at most {:.0e} is allowed, as far as f32 sees a difference",
+            network.spec(),
+            check.rows,
+            table(&["layer", "fast vs differences", "parameters", "measured", "at a kink"], &rows),
+            check.tolerance
+        ))?;
+    }
+    Ok(if check.passed() { Outcome::Done } else { Outcome::Negative })
+}
+
+/// The model's network and random rows for it: inputs from 0 to 1, or names of a table's rows; the classes in turn, or numbers.
 fn of_model(path: &Path) -> Result<(Network, Dataset)> {
     let Model { network, classes, .. } = Model::load(path)?;
     let width = network.spec().inputs;
     let mut stream = Stream::new(0, "check-gradients", 0);
-    let inputs = Inputs::Floats((0..ROWS * width).map(|_| stream.uniform()).collect());
-    let labels: Vec<u32> = (0..ROWS).map(|row| (row % classes.len()) as u32).collect();
-    Ok((network, Dataset::new("random rows", inputs, width, labels, classes)?))
+    let value = |u: f32| match network.spec().layers.first() {
+        Some(Layer::Unit(Unit::Embedding { count, .. })) => (u * *count as f32).floor(),
+        _ => u,
+    };
+    let inputs = Inputs::Floats((0..ROWS * width).map(|_| value(stream.uniform())).collect());
+    let data = if network.spec().output.is_classifier() {
+        let labels: Vec<u32> = (0..ROWS).map(|row| (row % classes.len()) as u32).collect();
+        Dataset::new("random rows", inputs, width, labels, classes)?
+    } else {
+        let numbers: Vec<f32> = (0..ROWS * classes.len()).map(|_| stream.uniform()).collect();
+        Dataset::regression("random rows", inputs, width, numbers, classes)?
+    };
+    Ok((network, data))
 }
 
 fn as_json(network: &Network, check: &GradientCheck) -> serde_json::Value {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use layerloop::choice::text;
-use layerloop::metrics::{Evaluation, evaluate_by};
+use layerloop::choice::{parse, text};
+use layerloop::metrics::{Evaluation, RegressionScores, measure};
 use layerloop::model_file::Model;
 use layerloop::{Error, Result};
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::threads_for;
 use crate::args::Eval;
 use crate::output::line;
+use crate::scores::Scores;
 use crate::table::table;
 use crate::{Outcome, data};
 
@@ -18,16 +19,18 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let test = data::load(&data_of(args, &model)?, args.data_dir.as_deref())?.test;
     let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
-    let (evaluation, values) = evaluate_by(metrics, &model.network, &test, threads_for(model.network.spec()))?;
+    let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
+    let scores = Scores::of(&model.network, &test, loss)?;
+    let values = measure(metrics, &model.network, &test, threads_for(model.network.spec()))?;
     let values: Vec<(String, f64)> = metrics.iter().copied().map(text).zip(values).collect();
     if args.json {
-        let mut object = as_json(&model, test.name(), test.rows(), &evaluation);
+        let mut object = as_json(&model, test.name(), test.rows(), &scores);
         if args.metrics.is_some() {
             object["metrics"] = values.into_iter().map(|(name, value)| (name, json!(value))).collect();
         }
         line(object)?;
     } else {
-        line(as_text(&model, test.name(), test.rows(), &evaluation) + &values_as_text(&values))?;
+        line(as_text(&model, test.name(), test.rows(), &scores) + &values_as_text(&values))?;
     }
     Ok(Outcome::Done)
 }
@@ -40,7 +43,13 @@ fn data_of(args: &Eval, model: &Model) -> Result<PathBuf> {
     })
 }
 
-fn as_json(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> serde_json::Value {
+fn as_json(model: &Model, data: &str, rows: usize, scores: &Scores) -> serde_json::Value {
+    let evaluation = match scores {
+        Scores::Classes(evaluation) => evaluation,
+        Scores::Numbers(RegressionScores { loss, mse, mae, r2 }) => {
+            return json!({ "data": data, "rows": rows, "loss": loss, "mse": mse, "mae": mae, "r2": r2 });
+        }
+    };
     let scores = model.classes.iter().zip(evaluation.classes());
     let classes: Vec<_> = scores
         .map(|(name, s)| {
@@ -53,7 +62,16 @@ fn as_json(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> s
     })
 }
 
-fn as_text(model: &Model, data: &str, rows: usize, evaluation: &Evaluation) -> String {
+fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
+    let evaluation = match scores {
+        Scores::Classes(evaluation) => evaluation,
+        Scores::Numbers(RegressionScores { loss, mse, mae, r2 }) => {
+            let rmse = mse.sqrt();
+            return format!(
+                "{data}, {rows} rows\nloss {loss:.4}   R2 {r2:.4}   root mean square error {rmse:.4}   mean absolute error {mae:.4}"
+            );
+        }
+    };
     let Evaluation { loss, accuracy, top_2_accuracy, .. } = evaluation;
     let share = |x: f64| format!("{x:.4}");
     let scores = (model.classes.iter().zip(evaluation.classes()))

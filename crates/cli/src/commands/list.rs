@@ -3,7 +3,7 @@
 use layerloop::choice::{Choice, nearest};
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Join, Output, Unit};
-use layerloop::train::{Optimizer, Schedule};
+use layerloop::train::{Loss, Optimizer, Schedule};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
@@ -45,7 +45,8 @@ const FAMILIES: &[Family] = &[
     of::<Activation>("activations", "--activation, --last-activation, in --network after a width"),
     of::<Join>("joins", "in --network, of a skip or parallel: join=NAME"),
     of::<Output>("outputs", "--output, in --network at the end"),
-    of::<Init>("initializers", "in --network, of a dense layer: init=NAME"),
+    of::<Init>("initializers", "--init, in --network of a dense layer: init=NAME"),
+    of::<Loss>("losses", "--loss"),
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics of `layerloop eval`"),

@@ -12,6 +12,6 @@ use layerloop::network::Spec;
 use layerloop::train::default_threads;
 
 /// Threads for judging and predicting: as many as a batch of 512 rows keeps busy.
-fn threads_for(spec: &Spec) -> usize {
+pub(crate) fn threads_for(spec: &Spec) -> usize {
     default_threads(spec, 512)
 }

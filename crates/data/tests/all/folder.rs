@@ -98,7 +98,10 @@ fn a_bad_file_is_named_and_left_alone() {
 #[test]
 fn a_word_that_is_no_data_set_is_met_with_the_names() {
     let said = loaded(Path::new("mnits")).unwrap_err().to_string();
-    assert_eq!(said, "DATA: mnits is neither a data set (digits, mnist, fashion-mnist) nor a folder of IDX files");
+    assert_eq!(
+        said,
+        "DATA: mnits is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of IDX files"
+    );
 }
 
 #[test]

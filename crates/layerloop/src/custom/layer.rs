@@ -168,7 +168,7 @@ pub fn check_layer(layer: &dyn Layer) -> Result<()> {
 }
 
 /// Each derivative beside the difference of `value` around `at`.
-fn compare(what: &str, derivatives: &[f32], at: &[f32], value: impl Fn(&[f32]) -> f64) -> Result<()> {
+pub(super) fn compare(what: &str, derivatives: &[f32], at: &[f32], value: impl Fn(&[f32]) -> f64) -> Result<()> {
     let largest = derivatives.iter().fold(1e-2_f32, |largest, d| largest.max(d.abs()));
     let here = value(at);
     for (i, &derivative) in derivatives.iter().enumerate() {

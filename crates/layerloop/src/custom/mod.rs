@@ -9,6 +9,7 @@
 //! `ln` of the platform, for instance).
 
 mod layer;
+mod loss;
 mod metric;
 mod open;
 mod schedule;
@@ -19,6 +20,7 @@ use std::sync::{PoisonError, RwLock};
 
 pub(crate) use layer::find;
 pub use layer::{Activation, Layer, check_layer, register_activation, register_layer};
+pub use loss::{Loss, check_loss, register_loss};
 pub use metric::{Metric, register_metric};
 pub use open::{Kind, Open};
 pub use schedule::{Schedule, register_schedule};

@@ -1,5 +1,7 @@
 //! From f32 to f64: networks, parameters, gradients and samples in the shapes of the derivation.
 
+use layerloop_kernels::Loss;
+
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
 use crate::network::{Activation, Layer, Network, Output, Spec};
@@ -41,6 +43,29 @@ impl From<Output> for math::Output {
         match output {
             Output::Softmax => Self::Softmax,
             Output::ReferenceSoftmax => Self::ReferenceSoftmax,
+            Output::Sigmoid => Self::Sigmoid,
+            Output::Identity => Self::Identity,
+            Output::Exp => Self::Exp,
+        }
+    }
+}
+
+impl From<Loss> for math::Loss {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::CrossEntropy => Self::CrossEntropy,
+            Loss::Focal { gamma } => Self::Focal { gamma: gamma.into() },
+            Loss::Kl => Self::Kl,
+            Loss::BinaryCrossEntropy => Self::BinaryCrossEntropy,
+            Loss::Mse => Self::Mse,
+            Loss::Mae => Self::Mae,
+            Loss::Huber { delta } => Self::Huber { delta: delta.into() },
+            Loss::LogCosh => Self::LogCosh,
+            Loss::Msle => Self::Msle,
+            Loss::Poisson => Self::Poisson,
+            Loss::Quantile { tau } => Self::Quantile { tau: tau.into() },
+            Loss::Hinge => Self::Hinge,
+            Loss::SquaredHinge => Self::SquaredHinge,
         }
     }
 }
@@ -158,6 +183,10 @@ mod tests {
         let same = |fast: &dyn std::fmt::Debug, math: &dyn std::fmt::Debug| name(fast) == name(math);
         assert!(Activation::ALL.iter().all(|a| same(a, &math::Activation::from(*a))));
         assert!(Output::ALL.iter().all(|o| same(o, &math::Output::from(*o))));
+        for loss in Loss::ALL {
+            let outputs: Vec<math::Output> = loss.outputs().iter().map(|o| (*o).into()).collect();
+            assert!(same(loss, &math::Loss::from(*loss)) && math::Loss::from(*loss).outputs() == outputs, "{loss:?}");
+        }
     }
 
     #[test]

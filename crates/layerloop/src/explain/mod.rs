@@ -1,10 +1,14 @@
 //! Where the two roads meet: a network as the derivation writes it, its loss and gradient in f64, and the check that
 //! the fast road, the derivation and central differences agree.
 //!
-//! Read in this order: `meeting`, `check`.
+//! Read in this order: `meeting`, `map`, `check`, `differences`.
 
 mod check;
+mod differences;
+mod map;
 mod meeting;
 
 pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
+pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
+pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};

@@ -194,7 +194,8 @@ mod tests {
 
     /// Every table of 1 to 5 layers, 2 to 26 classes, both output maps and all activations.
     fn table() -> impl Iterator<Item = (Network, Vec<f64>, Vec<f64>)> {
-        let kinds = Output::ALL.into_iter().flat_map(|output| Activation::ALL.map(|activation| (output, activation)));
+        let kinds =
+            Output::SOFTMAXES.into_iter().flat_map(|output| Activation::ALL.map(|activation| (output, activation)));
         kinds.flat_map(|(output, activation)| {
             (1..=5).flat_map(move |l| {
                 [2, 3, 10, 26].map(|k| {
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn extreme_logits_keep_the_closed_form_finite() {
-        for output in Output::ALL {
+        for output in Output::SOFTMAXES {
             let layer = Layer::new(Matrix::from_rows(&[[1000.0, 0.0], [-1000.0, 0.0]]).unwrap(), Activation::Identity);
             let network = Network::new(vec![layer.unwrap()], output).unwrap();
             let k = output.classes(2);

@@ -1,8 +1,9 @@
-//! The loss `l_y` and its gradient `q_{L+2}`, on probabilities as derived and on logits as one should compute them.
+//! Cross-entropy as loss `l_y` and its gradient `q_{L+2}`, on probabilities as derived and on logits as one should
+//! compute it.
 
 use super::Output;
 use super::matrix::same_size;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Cross-entropy of the probabilities `z` with the target `y`, as derived.
 ///
@@ -66,7 +67,8 @@ pub fn cross_entropy_gradient(y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together.
+/// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together,
+/// [`Error::Config`](crate::Error::Config) if `output` is no softmax: [`Loss`](super::Loss) has what goes with others.
 ///
 /// # Numerics
 ///
@@ -81,7 +83,7 @@ pub fn cross_entropy_gradient(y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
 /// ```
 #[doc(alias = "log-sum-exp")]
 pub fn cross_entropy_of_logits(output: Output, y: &[f64], z: &[f64]) -> Result<f64> {
-    same_size("length of the target y", output.classes(z.len()), y.len())?;
+    check(output, y, z)?;
     let z = output.shifted(z);
     let log_sum_exp = z.iter().map(|z| z.exp()).sum::<f64>().ln();
     Ok(y.iter().zip(&z).map(|(y, z)| y * (log_sum_exp - z)).sum())
@@ -99,7 +101,8 @@ pub fn cross_entropy_of_logits(output: Output, y: &[f64], z: &[f64]) -> Result<f
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together.
+/// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together,
+/// [`Error::Config`](crate::Error::Config) if `output` is no softmax: [`Loss`](super::Loss) has what goes with others.
 ///
 /// # Example
 ///
@@ -109,10 +112,17 @@ pub fn cross_entropy_of_logits(output: Output, y: &[f64], z: &[f64]) -> Result<f
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn cross_entropy_of_logits_gradient(output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
-    same_size("length of the target y", output.classes(z.len()), y.len())?;
+    check(output, y, z)?;
     let s: f64 = y.iter().sum();
     let p = output.probabilities(z);
     Ok(p.iter().zip(y).map(|(p, y)| s * p - y).take(z.len()).collect())
+}
+
+fn check(output: Output, y: &[f64], z: &[f64]) -> Result<()> {
+    if !Output::SOFTMAXES.contains(&output) {
+        return Err(Error::config("output", format!("{output:?}; cross-entropy of logits is that of a softmax")));
+    }
+    same_size("length of the target y", output.classes(z.len()), y.len())
 }
 
 #[cfg(test)]
@@ -129,7 +139,7 @@ mod tests {
 
     #[test]
     fn both_gradients_are_the_central_differences_of_their_losses() {
-        for output in Output::ALL {
+        for output in Output::SOFTMAXES {
             for (z, y) in (1..=25).flat_map(|n| targets(output.classes(n)).map(|y| (numbers(5, n), y))) {
                 let given = cross_entropy_of_logits_gradient(output, &y, &z).unwrap();
                 let fused = |z: &[f64]| cross_entropy_of_logits(output, &y, z).unwrap();
@@ -145,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_fused_loss_and_the_naive_one_agree() {
-        for output in Output::ALL {
+        for output in Output::SOFTMAXES {
             for (z, y) in (1..=25).flat_map(|n| targets(output.classes(n)).map(|y| (numbers(6, n), y))) {
                 let naive = cross_entropy(&y, &output.probabilities(&z)).unwrap();
                 let fused = cross_entropy_of_logits(output, &y, &z).unwrap();
@@ -168,5 +178,6 @@ mod tests {
         assert!(cross_entropy_gradient(&[1.0], &[0.5, 0.5]).is_err());
         assert!(cross_entropy_of_logits(Output::ReferenceSoftmax, &[1.0], &[0.0]).is_err());
         assert!(cross_entropy_of_logits_gradient(Output::Softmax, &[1.0], &[0.0, 0.0]).is_err());
+        assert!(cross_entropy_of_logits(Output::Identity, &[1.0], &[0.0]).is_err());
     }
 }

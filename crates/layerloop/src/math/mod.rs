@@ -54,13 +54,21 @@ pub use layer::{Layer, augment};
 // Its Jacobians A_i and B_i, and what their transposes do to q_{i+1}: p_i and q_i.
 mod jacobian;
 
-// Layer L+1, from logits to probabilities, and its Jacobian C_K.
+// The other layers, and how layers are joined.
+mod map;
+pub use map::Map;
+
+// Layer L+1, from logits to outputs, and its Jacobian C_K.
 mod softmax;
 pub use softmax::Output;
 
 // The loss l_y and its gradient q_{L+2}.
 mod loss;
 pub use loss::{cross_entropy, cross_entropy_gradient, cross_entropy_of_logits, cross_entropy_of_logits_gradient};
+
+// Every other loss that may stand in its place, with the output maps that it goes with.
+mod losses;
+pub use losses::Loss;
 
 // All of them together: h_x(w), f_{x,y}(w), and the order of w.
 mod network;

@@ -1,23 +1,27 @@
-//! Layer L+1, which has no parameters: from logits to probabilities, with the Jacobian `C_K`.
+//! Layer L+1, which has no parameters: from logits to outputs, with the Jacobian `C_K`.
 
-use super::Matrix;
+use super::{Activation, Matrix};
 
-/// The output map `g_{L+1}`, from the logits `z_{L+1}` to the K probabilities `z_{L+2}`.
+/// The output map `g_{L+1}`, from the logits `z_{L+1}` to `z_{L+2}`: the K probabilities of a classifier, or the K numbers
+/// of a regression.
 ///
 /// ```text
 /// softmax             g_j = e^{z_j} / sum_k e^{z_k}
 /// reference softmax   g_j = e^{z_j} / (1 + sum_k e^{z_k}) for j < K,   g_K = 1 / (1 + sum_k e^{z_k})
+/// sigmoid             g_j = 1 / (1 + e^{-z_j});   of one logit z: (1 - p, p) with p = 1 / (1 + e^{-z})
+/// identity            g_j = z_j
+/// exp                 g_j = e^{z_j}
 /// ```
 ///
 /// The second is the first after a logit 0 has been appended, and everything here is computed that way.
 ///
 /// # Shapes
 ///
-/// K logits for [`Output::Softmax`], K - 1 for [`Output::ReferenceSoftmax`].
+/// K logits; K - 1 for [`Output::ReferenceSoftmax`], and 1 for [`Output::Sigmoid`] of 2 classes.
 ///
 /// # Numerics
 ///
-/// The largest logit, the implicit 0 included, is subtracted first: no exponential exceeds 1.
+/// Of the softmaxes the largest logit, the implicit 0 included, is subtracted first: no exponential exceeds 1.
 ///
 /// # Example
 ///
@@ -26,6 +30,7 @@ use super::Matrix;
 /// assert_eq!(Output::Softmax.probabilities(&[0.0, 1000.0]), [0.0, 1.0]);
 /// let p = Output::ReferenceSoftmax.probabilities(&[1.0, 0.0]);
 /// assert_eq!(format!("{p:.4?}"), "[0.5761, 0.2119, 0.2119]");
+/// assert_eq!(Output::Sigmoid.probabilities(&[0.0]), [0.5, 0.5]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
@@ -34,25 +39,48 @@ pub enum Output {
     /// One logit a class but the last, the reference, whose logit is 0. Also called the modified softmax.
     #[doc(alias = "modified softmax")]
     ReferenceSoftmax,
+    /// One logit for two classes; else one a class, and the classes do not exclude each other.
+    Sigmoid,
+    /// The logits themselves: regression.
+    Identity,
+    /// The rates of counts.
+    Exp,
 }
 
 impl Output {
-    /// Both output maps.
-    pub const ALL: [Self; 2] = [Self::Softmax, Self::ReferenceSoftmax];
+    /// Every output map.
+    pub const ALL: [Self; 5] = [Self::Softmax, Self::ReferenceSoftmax, Self::Sigmoid, Self::Identity, Self::Exp];
 
-    /// K, given the number of logits.
+    /// Those whose outputs are one distribution over K classes.
+    pub const SOFTMAXES: [Self; 2] = [Self::Softmax, Self::ReferenceSoftmax];
+
+    /// K, the number of outputs, given the number of logits.
     pub fn classes(self, logits: usize) -> usize {
         match self {
-            Self::Softmax => logits,
-            Self::ReferenceSoftmax => logits + 1,
+            Self::Sigmoid if logits == 1 => 2,
+            _ => self.targets(logits),
         }
     }
 
-    /// The probabilities `z_{L+2} = g_{L+1}(z_{L+1})`.
+    /// Length of the target y, given the number of logits: as many, and one for the reference class.
+    pub fn targets(self, logits: usize) -> usize {
+        logits + usize::from(self == Self::ReferenceSoftmax)
+    }
+
+    /// The outputs `z_{L+2} = g_{L+1}(z_{L+1})`: probabilities, but for identity and exp.
     pub fn probabilities(self, z: &[f64]) -> Vec<f64> {
-        let powers: Vec<f64> = self.shifted(z).iter().map(|z| z.exp()).collect();
-        let sum: f64 = powers.iter().sum();
-        powers.iter().map(|power| power / sum).collect()
+        let sigmoid = |z| Activation::Sigmoid.value(z);
+        match (self, z) {
+            (Self::Softmax | Self::ReferenceSoftmax, _) => {
+                let powers: Vec<f64> = self.shifted(z).iter().map(|z| z.exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.iter().map(|power| power / sum).collect()
+            }
+            (Self::Sigmoid, &[z]) => vec![sigmoid(-z), sigmoid(z)],
+            (Self::Sigmoid, _) => z.iter().map(|&z| sigmoid(z)).collect(),
+            (Self::Identity, _) => z.to_vec(),
+            (Self::Exp, _) => z.iter().map(|z| z.exp()).collect(),
+        }
     }
 
     /// The Jacobian of [`Self::probabilities`] with respect to the logits.
@@ -60,21 +88,32 @@ impl Output {
     /// ```text
     /// softmax             diag(g) - g g^T
     /// reference softmax   C_K = the same without its last column
+    /// sigmoid             diag(g (1 - g));   of one logit (-p (1 - p); p (1 - p))
+    /// identity            I
+    /// exp                 diag(g)
     /// ```
     ///
     /// # Shapes
     ///
-    /// K x K for [`Output::Softmax`], K x (K - 1) for [`Output::ReferenceSoftmax`].
+    /// K x the number of logits: K x (K - 1) for [`Output::ReferenceSoftmax`].
     #[doc(alias = "C_K")]
     pub fn jacobian(self, z: &[f64]) -> Matrix {
         let g = self.probabilities(z);
-        Matrix::from_fn(g.len(), z.len(), |r, c| g[r] * (f64::from(r == c) - g[c]))
+        let slope = |z| Activation::Sigmoid.derivative(z);
+        let diagonal = |r, c, value| if r == c { value } else { 0.0 };
+        Matrix::from_fn(g.len(), z.len(), |r, c| match (self, z) {
+            (Self::Softmax | Self::ReferenceSoftmax, _) => g[r] * (f64::from(r == c) - g[c]),
+            (Self::Sigmoid, &[z]) => [-slope(z), slope(z)][r],
+            (Self::Sigmoid, _) => diagonal(r, c, slope(z[c])),
+            (Self::Identity, _) => diagonal(r, c, 1.0),
+            (Self::Exp, _) => diagonal(r, c, g[c]),
+        })
     }
 
     /// One logit a class, the reference's 0 included, less the largest of them.
     pub(super) fn shifted(self, z: &[f64]) -> Vec<f64> {
         let mut z = z.to_vec();
-        z.resize(self.classes(z.len()), 0.0);
+        z.resize(self.targets(z.len()), 0.0);
         let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         z.iter().map(|z| z - largest).collect()
     }
@@ -99,7 +138,7 @@ mod tests {
     #[test]
     fn probabilities_of_extreme_logits_are_finite_and_sum_to_one() {
         for z in [[1000.0, 0.0, -1000.0], [-1000.0; 3], [1000.0; 3]] {
-            for output in Output::ALL {
+            for output in Output::SOFTMAXES {
                 let p = output.probabilities(&z);
                 assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{p:?}");
                 assert!(output.jacobian(&z).entries().iter().all(|c| c.is_finite()));

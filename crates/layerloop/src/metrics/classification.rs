@@ -1,14 +1,15 @@
 //! Loss, accuracy, top-k, the confusion matrix and what follows from it.
 
-use super::{Any, Judged, Metric};
-use crate::data::{Dataset, onecold};
-use crate::network::{Network, Predictor};
+use super::scores::predict;
+use crate::data::{Dataset, Targets, onecold};
+use crate::network::Network;
+use crate::train::Objective;
 use crate::{Error, Result};
 
 /// How a network does on labelled samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Mean cross-entropy, in nats.
+    /// Mean loss; of softmax the cross-entropy, in nats.
     pub loss: f64,
     /// Share of rows whose most probable class is the true one.
     pub accuracy: f64,
@@ -49,8 +50,8 @@ impl Evaluation {
         (0..self.confusion.len()).map(scores).collect()
     }
 
-    /// From the probabilities, rows x classes, the loss of each row, and the labels.
-    fn new(probabilities: &[f32], losses: &[f32], labels: &[u32], classes: usize) -> Self {
+    /// From the probabilities, rows x classes, the mean loss, and the labels.
+    fn new(probabilities: &[f32], loss: f64, labels: &[u32], classes: usize) -> Self {
         let rows = labels.len() as f64;
         let mut confusion = vec![vec![0; classes]; classes];
         let mut top_2 = 0_u64;
@@ -61,7 +62,6 @@ impl Evaluation {
             top_2 += u64::from(ahead < 2);
         }
         let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
-        let loss = losses.iter().copied().map(f64::from).sum::<f64>() / rows;
         Self { loss, accuracy: right as f64 / rows, top_2_accuracy: top_2 as f64 / rows, confusion }
     }
 }
@@ -85,27 +85,20 @@ impl Evaluation {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
-    evaluate_by::<Metric>(&[], network, data, threads).map(|(evaluation, _)| evaluation)
+    evaluate_by(&Objective::default(), network, data, threads)
 }
 
-/// As [`evaluate`], and the value of each metric, ours or registered.
+/// As [`evaluate`], the loss being that of `objective`.
 ///
 /// # Errors
-/// Those of [`evaluate`] and of [`Any::of`].
-pub fn evaluate_by<M: Copy + Into<Any>>(
-    metrics: &[M],
-    network: &Network,
-    data: &Dataset,
-    threads: usize,
-) -> Result<(Evaluation, Vec<f64>)> {
-    if data.rows() == 0 {
-        return Err(Error::data(data.name(), "there are no rows to judge a network on"));
+/// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
+pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
+    if matches!(data.targets(), Targets::Numbers { .. }) {
+        let reason = format!("{} has numbers, not classes: `evaluate_regression` judges them", data.name());
+        return Err(Error::config("data", reason));
     }
-    let (probabilities, losses) = Predictor::new(network, threads).judge(data)?;
-    let classes = network.spec().classes();
-    let judged = Judged::classes(&probabilities, data.labels(), classes);
-    let values = metrics.iter().map(|&metric| metric.into().of(&judged)).collect::<Result<_>>()?;
-    Ok((Evaluation::new(&probabilities, &losses, data.labels(), classes), values))
+    let (loss, probabilities) = predict(network, data, objective, threads)?;
+    Ok(Evaluation::new(&probabilities, loss, data.labels(), network.classes()))
 }
 
 #[cfg(test)]
@@ -115,7 +108,7 @@ mod tests {
     #[test]
     fn scores_are_those_of_the_confusion_matrix() {
         let p = [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.6, 0.3], [0.2, 0.5, 0.3]].concat();
-        let evaluation = Evaluation::new(&p, &[1.0, 2.0, 3.0, 4.0], &[0, 0, 1, 2], 3);
+        let evaluation = Evaluation::new(&p, 2.5, &[0, 0, 1, 2], 3);
         assert_eq!(evaluation.confusion, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]);
         assert_eq!((evaluation.loss, evaluation.accuracy, evaluation.top_2_accuracy), (2.5, 0.5, 1.0));
         let [zero, one, two] = evaluation.classes()[..] else { unreachable!("three classes") };
@@ -126,7 +119,7 @@ mod tests {
 
     #[test]
     fn equal_probabilities_count_the_first_class_first() {
-        let evaluation = Evaluation::new(&[0.25; 12], &[0.0; 3], &[0, 1, 2], 4);
+        let evaluation = Evaluation::new(&[0.25; 12], 0.0, &[0, 1, 2], 4);
         assert_eq!(evaluation.top_2_accuracy, 2.0 / 3.0);
     }
 }

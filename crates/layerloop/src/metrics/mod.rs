@@ -7,8 +7,10 @@ mod judged;
 mod metric;
 mod ranking;
 mod regression;
+mod scores;
 
 pub use classification::{ClassScores, Evaluation, evaluate, evaluate_by};
 pub use confusion::Average;
 pub use judged::{Judged, Truth};
 pub use metric::{Any, Metric};
+pub use scores::{RegressionScores, evaluate_regression, evaluate_regression_by, measure};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Standardisation};
 use crate::network::program::Program;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -24,7 +24,7 @@ const ENTRY: &str = "layerloop";
 pub struct Model {
     /// The network.
     pub network: Network,
-    /// The names of the classes, by index.
+    /// The names of the classes, or of other outputs, by index.
     pub classes: Vec<String>,
     /// What its inputs are.
     pub input: Input,
@@ -39,6 +39,9 @@ pub struct Input {
     pub scale: f32,
     /// Height and width in pixels, if the inputs are images.
     pub image: Option<(usize, usize)>,
+    /// What the inputs are standardised by before the network sees them, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standardisation: Option<Standardisation>,
 }
 
 /// The JSON in the file's metadata.
@@ -54,8 +57,9 @@ impl Model {
     /// `network` as trained on `data`, whose classes and input scaling it takes along.
     #[must_use]
     pub fn new(network: Network, data: &Dataset, receipt: serde_json::Value) -> Self {
-        let input = Input { scale: data.scale(), image: data.image() };
-        Self { network, classes: data.classes().to_vec(), input, receipt }
+        let standardisation = data.standardisation().cloned();
+        let input = Input { scale: data.scale(), image: data.image(), standardisation };
+        Self { network, classes: data.target_names().to_vec(), input, receipt }
     }
 
     /// Writes the model beside `path`, flushes it to the disk, then renames it: whatever goes wrong, an earlier file

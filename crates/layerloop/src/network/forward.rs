@@ -5,10 +5,10 @@ use std::ops::Range;
 use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::gather::{self, Source};
 use layerloop_kernels::norm::Statistics;
-use layerloop_kernels::softmax::{self, Logits};
 use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
 use super::Network;
+use super::goal::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
 use super::program::{Kind, Op, Value};
@@ -22,8 +22,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) rows: &'a [u32],
     /// Rows of the source that will be wanted next.
     pub(crate) next: &'a [u32],
-    /// The label of each row of the source.
-    pub(crate) labels: &'a [u32],
+    /// What the outputs are measured by, where they are.
+    pub(crate) goal: Option<&'a Goal<'a>>,
 }
 
 impl Batch<'_> {
@@ -114,15 +114,4 @@ fn outputs<'a>(
             (next, Some(slopes), z)
         }
     }
-}
-
-/// l = log S - z_y for each row, and q_{L+1} = weight (p - onehot(y)) where the last delta will be; `weight` is 1 / B
-/// where the loss is a mean.
-pub(crate) fn loss(pass: Pass, batch: Batch, weight: f32, block: &mut Block) {
-    let Pass { isa, network, places, .. } = pass;
-    let (last, output) = (network.program.logits(), network.spec().output);
-    let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last)]);
-    let logits = Logits { rows: z, width: last.width, output };
-    let labels = batch.rows.iter().map(|&row| batch.labels[row as usize]);
-    softmax::cross_entropy(isa, logits, labels, weight, delta, loss);
 }

@@ -2,7 +2,7 @@
 
 use layerloop_kernels::{Activation, choices};
 
-use super::spec::Init;
+use super::init::Init;
 use crate::custom::{self, Custom};
 use crate::{Error, Result};
 
@@ -129,10 +129,10 @@ impl Unit {
 }
 
 impl Dense {
-    /// A dense layer with a bias, its weights started as is usual for `activation`.
+    /// A dense layer with a bias, its weights started as is usual.
     #[must_use]
     pub fn new(width: usize, activation: Activation) -> Self {
-        Self { width, activation, bias: true, init: Init::usual(activation) }
+        Self { width, activation, bias: true, init: Init::Usual }
     }
 }
 

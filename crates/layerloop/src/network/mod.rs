@@ -3,6 +3,7 @@
 
 pub(crate) mod backward;
 pub(crate) mod forward;
+pub(crate) mod goal;
 mod init;
 pub(crate) mod intake;
 mod layer;
@@ -15,17 +16,18 @@ mod summary;
 mod text;
 pub(crate) mod workspace;
 
+pub use init::Init;
 pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::Predictor;
-pub use spec::{Init, Spec};
+pub use spec::Spec;
 
 use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
 use self::program::Program;
-use crate::data::{Inputs, hexadecimal};
+use crate::data::{Inputs, Targets, hexadecimal};
 use crate::{Error, Result};
 
 /// A feedforward network: a [`Spec`] and its parameters.
@@ -95,7 +97,7 @@ impl Network {
         &self.spec
     }
 
-    /// Number of classes.
+    /// Number of classes, or of other outputs.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.spec.output.classes(self.program.logits().width)
@@ -150,8 +152,15 @@ impl Network {
         if data.width() != spec.inputs {
             return Err(Error::shape(format!("{name}: inputs of a sample"), spec.inputs, data.width()));
         }
-        if data.classes().len() > spec.classes() {
-            return Err(Error::shape(format!("{name}: classes"), spec.classes(), data.classes().len()));
+        match data.targets() {
+            Targets::Labels { classes, .. } if classes.len() > spec.classes() => {
+                return Err(Error::shape(format!("{name}: classes"), spec.classes(), classes.len()));
+            }
+            Targets::Numbers { names, .. } if names.len() != spec.output.targets(spec.logits()) => {
+                let expected = spec.output.targets(spec.logits());
+                return Err(Error::shape(format!("{name}: target numbers of a row"), expected, names.len()));
+            }
+            _ => {}
         }
         self.check_names_rows(name, data.inputs())
     }

@@ -85,7 +85,6 @@ impl Parameters {
     }
 
     /// Where the layer's weights and biases lie in the flat vector, in border order.
-    #[cfg(test)]
     pub(crate) fn border_indices(&self, i: usize) -> Vec<usize> {
         self.layers[i].weight_indices().chain(self.layers[i].bias_indices()).collect()
     }

@@ -7,10 +7,12 @@ use layerloop_kernels::{Isa, Team};
 
 use super::Network;
 use super::forward::{self, Batch, Mode, Pass};
+use super::goal::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
 use super::workspace::{Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs};
+use crate::train::Objective;
 use crate::{Error, Result};
 
 /// What a network needs for predictions: built once, used for any number of data sets.
@@ -74,7 +76,7 @@ impl<'a> Predictor<'a> {
         }
         self.network.check_names("the row", row.iter().copied())?;
         let mut probabilities = std::mem::take(&mut self.row);
-        self.pass(Source::Floats(row), &[], 1, &mut probabilities, &mut []);
+        self.pass(Source::Floats(row), None, 1, &mut probabilities, &mut []);
         self.row = probabilities;
         Ok(&self.row)
     }
@@ -96,24 +98,41 @@ impl<'a> Predictor<'a> {
         self.network.check_names_rows("the inputs", inputs)?;
         let rows = inputs.len() / width;
         let mut probabilities = vec![0.0; rows * classes];
-        self.pass(inputs.source(), &[], rows, &mut probabilities, &mut []);
+        self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
         Ok(probabilities)
     }
 
-    /// The probabilities, rows x classes, and the cross-entropy of every row in nats.
+    /// The probabilities, rows x classes, or other outputs, and the loss of every row: of the kind that the output map is made
+    /// for (the cross-entropy in nats, of softmax).
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network.
     pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.judge_by(data, &Objective::default())
+    }
+
+    /// As [`Self::judge`], by what was minimised.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the loss does not fit them.
+    pub fn judge_by(&mut self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
+        let goal = Goal::new(self.network, data, objective)?;
         let rows = data.rows();
         let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
-        self.pass(data.inputs().source(), data.labels(), rows, &mut probabilities, &mut losses);
+        self.pass(data.inputs().source(), Some(&goal), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
     }
 
-    /// Rows 0..`rows` of `source`: their probabilities and, where there are labels, their losses.
-    fn pass(&mut self, source: Source, labels: &[u32], rows: usize, probabilities: &mut [f32], losses: &mut [f32]) {
+    /// Rows 0..`rows` of `source`: their outputs and, where they are measured by something, their losses.
+    fn pass(
+        &mut self,
+        source: Source,
+        goal: Option<&Goal>,
+        rows: usize,
+        probabilities: &mut [f32],
+        losses: &mut [f32],
+    ) {
         let Self { network, workspace, statistics, team, order, .. } = self;
         let Workspace { matrices, places, intake, block } = workspace;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
@@ -124,13 +143,13 @@ impl<'a> Predictor<'a> {
         };
         let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
         order.extend(order.len() as u32..rows as u32);
-        let batch = Batch { source, rows: &order[..rows], next: &[], labels };
-        let outs = [(probabilities, network.classes()), (losses, usize::from(!labels.is_empty()))];
+        let batch = Batch { source, rows: &order[..rows], next: &[], goal };
+        let outs = [(probabilities, network.classes()), (losses, usize::from(goal.is_some()))];
         team.for_each_stretch(matrices, rows, *block, outs, |stretch, block, [probabilities, losses]| {
             let batch = batch.part(stretch);
             forward::forward(pass, batch, 0, block);
-            if !labels.is_empty() {
-                forward::loss(pass, batch, 1.0, block);
+            if let Some(goal) = goal {
+                goal.evaluate(pass, batch, 1.0, block);
                 let loss = block.read(places.loss());
                 losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
             }

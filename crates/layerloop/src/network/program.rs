@@ -8,8 +8,9 @@ use std::ops::Range;
 use layerloop_kernels::columns::PerColumn;
 use layerloop_kernels::{Activation, Panels, Slope};
 
+use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
-use super::spec::{Init, Spec};
+use super::spec::Spec;
 use crate::custom::{self, Custom};
 use crate::{Error, Result};
 
@@ -308,8 +309,23 @@ impl Program {
 
     fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
         let shape = [self.values[from].width, dense.width];
-        self.parameter(path, shape, dense.bias, Role::Product, Start::Drawn(dense.init));
+        let init = if dense.init == Init::Usual {
+            Init::usual(dense.activation, self.activation_of(from))
+        } else {
+            dense.init
+        };
+        self.parameter(path, shape, dense.bias, Role::Product, Start::Drawn(init));
         self.op(Kind::Dense(dense), vec![from], dense.width, path)
+    }
+
+    /// The activation that a value was given by, whatever was dropped of it since.
+    fn activation_of(&self, value: usize) -> Activation {
+        let op = self.ops.iter().find(|op| op.to.contains(&value));
+        match op.map(|op| (op.kind, op.from[0])) {
+            Some((Kind::Dense(Dense { activation, .. }) | Kind::Activation(activation), _)) => activation,
+            Some((Kind::Fork | Kind::Drop { .. }, from)) => self.activation_of(from),
+            _ => Activation::Identity,
+        }
     }
 
     fn scale(&mut self, from: usize, path: &str) -> usize {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
-use layerloop_kernels::{Activation, choices};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::layer::{Dense, Layer};
@@ -33,33 +33,6 @@ pub struct Spec {
     pub layers: Vec<Layer>,
     /// The map from the last layer's outputs, the logits, to probabilities.
     pub output: Output,
-}
-
-choices! {
-    /// How the weights of a layer start; biases start at zero.
-    pub enum Init: "initialisation" {
-        /// Uniform on (-r, r), r = sqrt(6 / (n_in + n_out)): Glorot and Bengio 2010
-        GlorotUniform = "glorot-uniform",
-        /// Uniform on (-r, r), r = sqrt(6 / n_in): He et al. 2015, for relu
-        KaimingUniform = "kaiming-uniform",
-    }
-}
-
-impl Init {
-    /// The customary start for an activation: Kaiming for relu and those of its shape, Glorot for all others.
-    #[must_use]
-    pub fn usual(activation: Activation) -> Self {
-        match activation {
-            Activation::Relu | Activation::Relu6 | Activation::LeakyRelu { .. } | Activation::Trelu { .. } => {
-                Self::KaimingUniform
-            }
-            Activation::Elu { .. } | Activation::Celu { .. } | Activation::Gelu | Activation::GeluTanh => {
-                Self::KaimingUniform
-            }
-            Activation::Swish | Activation::HardSwish | Activation::Mish => Self::KaimingUniform,
-            _ => Self::GlorotUniform,
-        }
-    }
 }
 
 impl Spec {
@@ -118,7 +91,7 @@ impl Spec {
         Program::of(self).map_or(0, |program| program.logits().width)
     }
 
-    /// Number of classes.
+    /// Number of classes, or of other outputs.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.output.classes(self.logits())
@@ -136,7 +109,7 @@ impl Spec {
             return Err(Error::config("inputs", "0 inputs; a network has at least 1"));
         }
         Program::of(self)?;
-        if self.classes() < 2 {
+        if self.output.is_classifier() && self.classes() < 2 {
             let reason = format!("{} class; a classifier needs at least 2", self.classes());
             return Err(Error::config("classes", reason));
         }
@@ -167,6 +140,9 @@ impl Spec {
                 k - 1.0,
                 e / (e + k - 1.0)
             ),
+            Output::Sigmoid | Output::Identity | Output::Exp => {
+                "a sigmoid last layer keeps every logit in (0, 1); `identity` is the usual choice".into()
+            }
             Output::ReferenceSoftmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \
                  classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the usual choice",
@@ -215,6 +191,8 @@ mod tests {
             refused(Spec::new(4).layer(1, Activation::Identity)),
             "classes: 1 class; a classifier needs at least 2"
         );
+        let binary = Spec::new(4).layer(1, Activation::Identity).output(Output::Sigmoid);
+        assert!(binary.check().is_ok() && binary.classes() == 2);
         assert!(refused(Spec::new(usize::MAX).layer(usize::MAX, Activation::Relu)).contains("more than 1073741824"));
     }
 

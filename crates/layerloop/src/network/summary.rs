@@ -12,7 +12,7 @@ pub(crate) fn summary(network: &Network) -> String {
     let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
     for (i, parameter) in network.program.parameters.iter().enumerate() {
         let [activation, start] = match (network.program.owner(i).kind, parameter.start) {
-            (Kind::Dense(dense), _) => [text(dense.activation), text(dense.init)],
+            (Kind::Dense(dense), Start::Drawn(init)) => [text(dense.activation), text(init)],
             (_, Start::Drawn(init)) => [String::new(), text(init)],
             (_, Start::Constant(weight, _)) => [String::new(), weight.to_string()],
             (_, Start::Custom(layer, _)) => [layer.name().into(), String::new()],

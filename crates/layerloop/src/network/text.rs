@@ -6,8 +6,9 @@ use std::str::FromStr;
 use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
 
+use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
-use super::spec::{Init, Spec};
+use super::spec::Spec;
 use crate::choice::{Choice as _, nearest, parse, text};
 use crate::custom;
 use crate::{Error, Result};
@@ -58,7 +59,7 @@ impl Chain<'_> {
         if !bias {
             f.write_str(" no-bias")?;
         }
-        if init != Init::usual(activation) {
+        if init != Init::Usual {
             write!(f, " init={}", text(init))?;
         }
         Ok(())
@@ -87,7 +88,9 @@ impl FromStr for Spec {
         while reader.take("->") {
             let at = reader.at;
             let word = reader.peek_word();
-            if let Some(output) = Output::ALL.iter().find(|output| output.name() == word) {
+            // At the end alone: some output maps have the name of an activation.
+            let last = reader.rest()[word.len()..].trim().is_empty();
+            if let Some(output) = Output::ALL.iter().find(|output| last && output.name() == word) {
                 reader.at += word.len();
                 spec.output = *output;
                 break;
@@ -152,12 +155,14 @@ impl<'a> Reader<'a> {
     fn choice(&mut self) -> Result<&'a str> {
         let start = self.at;
         self.at += self.peek_word().len();
+        // Several of them in `init=orthogonal=2`.
+        while self.rest().starts_with('=') {
+            self.at += 1;
+            self.at += self.peek_word().len();
+        }
         if self.rest().starts_with('(') {
             let end = self.rest().find(')').ok_or_else(|| self.refuse(self.at, "this `(` is never closed"))?;
             self.at += end + 1;
-        } else if self.rest().starts_with('=') {
-            self.at += 1;
-            self.at += self.peek_word().len();
         }
         Ok(&self.text[start..self.at])
     }
@@ -227,7 +232,7 @@ impl<'a> Reader<'a> {
                     let activation = parse(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?;
                     match open.take().map(|i: usize| &mut layers[i]) {
                         Some(Layer::Dense(dense)) => {
-                            *dense = Dense { bias: dense.bias, ..Dense::new(dense.width, activation) }
+                            dense.activation = activation;
                         }
                         _ => layers.push(Layer::Activation(activation)),
                     }

@@ -5,8 +5,8 @@ use layerloop_kernels::Matrix;
 use super::intake::Intake;
 use super::program::{Program, Value};
 
-/// Row-matrices of one batch: the values in the order in which the passes fill them, the losses, the gradients from the
-/// last value's to the first's, and what is kept for the way back.
+/// Row-matrices of one batch: the values in the order in which the passes fill them, the losses and what they are measured
+/// by, the gradients from the last value's to the first's, and what is kept for the way back.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -35,9 +35,19 @@ impl Places {
         self.values
     }
 
+    /// What the outputs of each row should be.
+    pub(crate) fn targets(self) -> usize {
+        self.values + 1
+    }
+
+    /// How much each row counts, B x 1.
+    pub(crate) fn weights(self) -> usize {
+        self.values + 2
+    }
+
     /// The gradient of a value, B x n; for what a dense layer gives, delta.
     pub(crate) fn delta(self, value: Value) -> usize {
-        self.values + 1 + value.delta
+        self.values + 3 + value.delta
     }
 
     /// sigma'(t) of what an activation gave, B x n, where it is stored and a way back will want it.
@@ -51,7 +61,7 @@ impl Places {
     }
 
     fn place_of_kept(self, kept: Option<usize>) -> Option<usize> {
-        kept.filter(|_| self.reach == Reach::Gradient).map(|kept| self.values + 1 + self.deltas + kept)
+        kept.filter(|_| self.reach == Reach::Gradient).map(|kept| self.values + 3 + self.deltas + kept)
     }
 
     /// From what the way back takes sigma'(t): its slopes, or the value.
@@ -92,7 +102,9 @@ impl Workspace {
         let x = with_one(intake.columns.count(), intake.marks().columns());
         let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
         let rest = widths[1][..deltas].iter().chain(&program.kept[..kept]).map(|&width| Matrix::zeros(batch, width));
-        let matrices = z.chain([Matrix::zeros(batch, 1)]).chain(rest).collect();
+        // One column more than logits: that of a reference class.
+        let of_rows = [1, program.logits().width + 1, 1].map(|width| Matrix::zeros(batch, width));
+        let matrices = z.chain(of_rows).chain(rest).collect();
         Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
     }
 }

@@ -16,6 +16,7 @@ use super::whole::Whole;
 use crate::custom::Open;
 use crate::data::{Batches, Dataset};
 use crate::network::forward::{Batch, Mode};
+use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
@@ -78,6 +79,23 @@ pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Resu
     fit_with(network, train, options, &mut ())
 }
 
+/// Whether `network` can be trained on `train` like this: what [`fit`] asks before it begins.
+///
+/// # Errors
+/// As [`fit`], but for [`Error::Diverged`].
+pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result<()> {
+    options.check()?;
+    network.check_fits(train)?;
+    if train.rows() == 0 {
+        return Err(Error::data(train.name(), "there are no rows to train on"));
+    }
+    if options.batch.min(train.rows()) == 1 && network.program.batch_norms().next().is_some() {
+        let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
+        return Err(Error::config("batch", reason));
+    }
+    Goal::new(network, train, &options.objective).map(drop)
+}
+
 /// As [`fit`], watched and perhaps stopped by `callback`.
 ///
 /// # Errors
@@ -88,12 +106,9 @@ pub fn fit_with(
     options: &FitOptions,
     callback: &mut dyn Callback,
 ) -> Result<Report> {
-    options.check()?;
+    check(network, train, options)?;
     let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
-    network.check_fits(train)?;
-    if train.rows() == 0 {
-        return Err(Error::data(train.name(), "there are no rows to train on"));
-    }
+    let goal = Goal::new(network, train, &options.objective)?;
     let batch = options.batch.min(train.rows());
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
@@ -122,6 +137,7 @@ pub fn fit_with(
     let mut run = Run {
         network,
         train,
+        goal: &goal,
         options,
         callback,
         stepper,
@@ -152,6 +168,7 @@ pub fn fit_with(
 struct Run<'a> {
     network: &'a mut Network,
     train: &'a Dataset,
+    goal: &'a Goal<'a>,
     options: &'a FitOptions,
     callback: &'a mut dyn Callback,
     stepper: Stepper,
@@ -218,12 +235,12 @@ impl Run<'_> {
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
     fn batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
-        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], labels: self.train.labels() };
+        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
         let step = self.report.steps + 1;
         self.batches += 1;
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
         let mode = Mode::Training { seed: self.options.seed, step: self.batches, dropout };
-        let loss = self.stepper.backpropagate(self.network, batch, of, mode);
+        let loss = self.stepper.backpropagate(self.network, batch, self.goal.scale(of), mode);
         if !loss.is_finite() {
             let place = self.stepper.first_not_finite(self.network, rows.len());
             let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);

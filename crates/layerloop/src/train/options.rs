@@ -2,6 +2,7 @@
 
 use layerloop_kernels::{Before, Update};
 
+use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::custom::{self, Open};
@@ -14,6 +15,8 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Rows of a batch; the last one of an epoch may be shorter and has a mean of its own.
     pub batch: usize,
+    /// What is minimised.
+    pub objective: Objective,
     /// How a gradient becomes a step.
     pub optimizer: Optimizer,
     /// Length of a step.
@@ -64,6 +67,7 @@ impl Default for FitOptions {
         Self {
             epochs: 20,
             batch: 128,
+            objective: Objective::default(),
             optimizer: Optimizer::ADAM,
             learning_rate: 1e-3,
             schedule: Schedule::Constant.into(),
@@ -91,7 +95,7 @@ impl FitOptions {
     /// # Errors
     /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
-        let mut faults = Vec::new();
+        let mut faults = self.objective.check();
         let mut refuse = |wrong: bool, field: &str, reason: String| {
             if wrong {
                 faults.push(Error::config(field, reason));

@@ -3,11 +3,13 @@
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Team, Update};
 
+use super::objective::Objective;
 use super::whole::Whole;
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
 use crate::network::forward::{self, Batch, Mode, Pass};
+use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
@@ -41,15 +43,14 @@ impl Stepper {
         Self { whole, ..self }
     }
 
-    /// Fills every z, loss and delta of the batch, for the mean over the `of` rows of the step that it is part of; gives the
-    /// sum of its losses. Batch norms take note of the batch.
+    /// Fills every z, loss and delta of the batch, deltas times `scale`; gives the sum of its losses. Batch norms take note of
+    /// the batch.
     ///
     /// Between two batch norms is one region in which every block of rows goes its way alone.
-    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, of: usize, mode: Mode) -> f64 {
+    pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
         let Self { team, workspace, plan, statistics, .. } = self;
         let Workspace { matrices, places, intake, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
-        let weight = 1.0 / of as f32;
         intake.turn(batch);
         let intake = &*intake;
         let last = network.program.stages.len() - 1;
@@ -62,7 +63,7 @@ impl Stepper {
                 let batch = batch.part(block.rows());
                 forward::forward(pass, batch, stage, block);
                 if stage == last {
-                    forward::loss(pass, batch, weight, block);
+                    batch.goal.iter().for_each(|goal| goal.evaluate(pass, batch, scale, block));
                     backward::backward(pass, plan, stage, block);
                 }
             });
@@ -142,6 +143,19 @@ impl Stepper {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> Result<(f64, Vec<f32>)> {
+    loss_and_gradient_of(&Objective::default(), network, data, threads)
+}
+
+/// As [`loss_and_gradient`], of any objective.
+///
+/// # Errors
+/// As [`loss_and_gradient`]; [`Error::Config`] if the objective does not fit the network and the data.
+pub fn loss_and_gradient_of(
+    objective: &Objective,
+    network: &Network,
+    data: &Dataset,
+    threads: usize,
+) -> Result<(f64, Vec<f32>)> {
     network.check_fits(data)?;
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
@@ -151,8 +165,13 @@ pub fn loss_and_gradient(network: &Network, data: &Dataset, threads: usize) -> R
     let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
     let mut network = network.clone(); // batch norms take note of what they see
     let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
-    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], labels: data.labels() };
-    let loss =
-        stepper.backpropagate(&mut network, batch, rows.len(), Mode::Training { seed: 0, step: 1, dropout: 1.0 });
-    Ok((loss / rows.len() as f64, stepper.gradient(&network, rows.len())))
+    let goal = Goal::new(&network, data, objective)?;
+    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], goal: Some(&goal) };
+    let loss = stepper.backpropagate(
+        &mut network,
+        batch,
+        goal.scale(rows.len()),
+        Mode::Training { seed: 0, step: 1, dropout: 1.0 },
+    );
+    Ok((loss * f64::from(goal.scale(rows.len())), stepper.gradient(&network, rows.len())))
 }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use layerloop::choice::text;
-use layerloop::metrics::Evaluation;
+use layerloop::data::{Dataset, Targets};
 use layerloop::model_file::{Model, check_writable};
-use layerloop::network::{Network, Spec};
-use layerloop::train::{FitOptions, Report, find_learning_rate, fit_with};
+use layerloop::network::{Dense, Layer, Network, Output, Spec};
+use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Report, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::Defaults;
@@ -21,6 +21,7 @@ use self::report::Run;
 use self::watch::Watch;
 use crate::args::Train;
 use crate::door::flags;
+use crate::scores::Scores;
 use crate::{Outcome, data};
 
 /// Trains, judges, saves.
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     }
     let Defaults { epochs, batch, learning_rate } = loaded.defaults;
     let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
-    let mut network = Network::new(&args.spec(loaded.train.width(), loaded.train.classes().len())?, args.seed)?;
+    let mut network = Network::new(&args.spec(&loaded.train)?, args.seed)?;
+    layerloop::train::check(&network, &loaded.train, &options)?;
     if args.find_lr {
         find_lr::report(args, &find_learning_rate(&network, &loaded.train, &options)?)?;
         return Ok(Outcome::Done);
@@ -61,6 +63,12 @@ impl Train {
         FitOptions {
             epochs: self.epochs.unwrap_or(usual.epochs),
             batch: self.batch.unwrap_or(usual.batch),
+            objective: Objective {
+                loss: self.loss.map(Into::into),
+                label_smoothing: self.label_smoothing,
+                class_weights: self.class_weights.clone().unwrap_or_default(),
+                reduction: self.reduction,
+            },
             optimizer: self.optimizer,
             learning_rate: self.lr.unwrap_or(usual.learning_rate),
             schedule: self.schedule.into(),
@@ -96,17 +104,34 @@ impl Train {
         faults
     }
 
-    /// The network for these inputs and classes.
-    fn spec(&self, inputs: usize, classes: usize) -> Result<Spec> {
+    /// The network for this data.
+    fn spec(&self, data: &Dataset) -> Result<Spec> {
+        let (inputs, names) = (data.width(), data.target_names().len());
         let Some(spec) = &self.network else {
-            let hidden = self.hidden.iter().fold(Spec::new(inputs), |spec, &n| spec.layer(n, self.activation));
-            return Ok(hidden.layer(self.output.logits(classes), self.last_activation).output(self.output));
+            let usual = match data.targets() {
+                Targets::Labels { .. } => Output::Softmax,
+                Targets::Numbers { .. } => Output::Identity,
+            };
+            let output = self.output.or(self.loss.map(Loss::usual_output)).unwrap_or(usual);
+            let logits = match data.targets() {
+                Targets::Labels { .. } => output.logits(names),
+                Targets::Numbers { .. } => names - (output.targets(1) - 1),
+            };
+            let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
+            let hidden = self.hidden.iter().map(|&n| dense(n, self.activation));
+            let layers = hidden.chain([dense(logits, self.last_activation)]);
+            return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
         };
-        if (spec.inputs, spec.classes()) != (inputs, classes) {
+        let outputs = match data.targets() {
+            Targets::Labels { .. } => spec.classes(),
+            Targets::Numbers { .. } => spec.output.targets(spec.logits()),
+        };
+        if (spec.inputs, outputs) != (inputs, names) {
             let reason = format!(
-                "`{spec}` takes {} inputs to {} classes; the data has {inputs} inputs and {classes} classes",
+                "`{spec}` takes {} inputs to {outputs} outputs; {} has {inputs} inputs and {names} {}",
                 spec.inputs,
-                spec.classes()
+                data.name(),
+                if data.classes().is_empty() { "numbers to give" } else { "classes" }
             );
             return Err(Error::config("--network", reason));
         }
@@ -125,21 +150,61 @@ fn model_path(args: &Train) -> Option<PathBuf> {
 }
 
 /// How the model came to be: what it takes to make it again, and how good it was.
-fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report, judged: &Evaluation) -> Value {
+fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report, judged: &Scores) -> Value {
     let train = &loaded.train;
-    json!({
+    let (name, score) = judged.headline();
+    let mut receipt = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "seed": options.seed,
-        "options": {
-            "epochs": options.epochs, "batch": options.batch, "optimizer": text(options.optimizer),
-            "learning_rate": options.learning_rate, "schedule": options.schedule.to_string(), "warmup": options.warmup,
-            "limit": args.limit,
-        },
+        "options": said(args, options),
         "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
         "result": {
             "epochs": fitted.epochs.len(), "steps": fitted.steps, "interrupted": fitted.stopped,
             "train_loss": fitted.epochs.last().map(|epoch| epoch.train_loss),
-            "test_loss": judged.loss, "test_accuracy": judged.accuracy,
+            "test_loss": judged.loss(),
         },
-    })
+    });
+    receipt["result"][format!("test_{name}")] = json!(score);
+    receipt
+}
+
+/// The options of a run: the first few always, all others where they are not the usual ones.
+fn said(args: &Train, options: &FitOptions) -> Value {
+    let mut said = json!({
+        "epochs": options.epochs, "batch": options.batch, "optimizer": text(options.optimizer),
+        "learning_rate": options.learning_rate, "limit": args.limit,
+    });
+    let all = |options: &FitOptions| {
+        let Objective { loss, label_smoothing, class_weights, reduction } = &options.objective;
+        let class_weights = match class_weights {
+            ClassWeights::Equal => Value::Null,
+            ClassWeights::Balanced => json!("balanced"),
+            ClassWeights::Given(weights) => json!(weights),
+        };
+        [
+            ("loss", json!(loss.map(|loss| loss.to_string()))),
+            ("label_smoothing", json!(label_smoothing)),
+            ("class_weights", class_weights),
+            ("reduction", json!(text(*reduction))),
+            ("schedule", json!(options.schedule.to_string())),
+            ("warmup", json!(options.warmup)),
+            ("weight_decay", json!(options.weight_decay)),
+            ("decay_schedule", json!(options.decay_schedule.to_string())),
+            ("dropout_schedule", json!(options.dropout_schedule.to_string())),
+            ("l1", json!(options.l1)),
+            ("l2", json!(options.l2)),
+            ("decay_all", json!(options.decay_all)),
+            ("clip_value", json!(options.clip_value)),
+            ("clip_norm", json!(options.clip_norm)),
+            ("accumulate", json!(options.accumulate)),
+            ("ema", json!(options.ema)),
+            ("swa_from_epoch", json!(options.swa_from_epoch)),
+        ]
+    };
+    for ((name, value), (_, usual)) in all(options).into_iter().zip(all(&FitOptions::default())) {
+        if value != usual {
+            said[name] = value;
+        }
+    }
+    said
 }

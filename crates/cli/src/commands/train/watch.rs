@@ -4,17 +4,16 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use layerloop::data::Dataset;
-use layerloop::metrics::{Evaluation, evaluate};
 use layerloop::network::Network;
 use layerloop::train::{Callback, EpochEnd, FitOptions, Report, StepEnd};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 
-use super::super::threads_for;
 use super::report::epoch_line;
 use crate::args::Train;
 use crate::interrupt::Interrupt;
 use crate::progress::RunBar;
+use crate::scores::Scores;
 
 /// Within an epoch the test accuracy is measured at most this often.
 const EVALUATE_EVERY: Duration = Duration::from_secs(2);
@@ -27,7 +26,7 @@ pub(super) struct Watch<'a> {
     interrupt: Interrupt,
     looked: Instant,
     /// The newest judgement, and the step after which it was made.
-    judged: Option<(u64, Evaluation)>,
+    judged: Option<(u64, Scores)>,
     /// Training time at the end of the last epoch.
     seconds: f64,
     /// The first thing that went wrong here; it does not end the training.
@@ -55,7 +54,7 @@ impl<'a> Watch<'a> {
         mut self,
         fitted: Result<Report>,
         network: &Network,
-    ) -> Result<(Report, Evaluation, Option<Error>)> {
+    ) -> Result<(Report, Scores, Option<Error>)> {
         self.bar.clear();
         let fitted = fitted?;
         let judged = self.judge(fitted.steps, network)?;
@@ -63,15 +62,15 @@ impl<'a> Watch<'a> {
     }
 
     /// The network's evaluation after `step`, made now unless it is known.
-    fn judge(&mut self, step: u64, network: &Network) -> Result<Evaluation> {
+    fn judge(&mut self, step: u64, network: &Network) -> Result<Scores> {
         self.looked = Instant::now();
         if let Some((at, known)) = &self.judged
             && *at == step
         {
             return Ok(known.clone());
         }
-        let evaluation = evaluate(network, self.test, threads_for(network.spec()))?;
-        self.bar.accuracy(evaluation.accuracy);
+        let evaluation = Scores::of(network, self.test, self.args.loss)?;
+        self.bar.score(evaluation.headline());
         self.judged = Some((step, evaluation.clone()));
         Ok(evaluation)
     }

@@ -1,0 +1,43 @@
+//! How a network does on its test part: as a classifier, or with numbers.
+
+use layerloop::Result;
+use layerloop::data::{Dataset, Targets};
+use layerloop::metrics::{Evaluation, RegressionScores, evaluate_by, evaluate_regression_by};
+use layerloop::network::Network;
+use layerloop::train::{Loss, Objective};
+
+use crate::commands::threads_for;
+
+/// How a network does.
+#[derive(Debug, Clone)]
+pub(crate) enum Scores {
+    Classes(Evaluation),
+    Numbers(RegressionScores),
+}
+
+impl Scores {
+    /// On `data`, by `loss` or what the output map is made for.
+    pub(crate) fn of(network: &Network, data: &Dataset, loss: Option<Loss>) -> Result<Self> {
+        let (objective, threads) =
+            (Objective { loss: loss.map(Into::into), ..Objective::default() }, threads_for(network.spec()));
+        Ok(match data.targets() {
+            Targets::Labels { .. } => Self::Classes(evaluate_by(&objective, network, data, threads)?),
+            Targets::Numbers { .. } => Self::Numbers(evaluate_regression_by(&objective, network, data, threads)?),
+        })
+    }
+
+    pub(crate) fn loss(&self) -> f64 {
+        match self {
+            Self::Classes(evaluation) => evaluation.loss,
+            Self::Numbers(scores) => scores.loss,
+        }
+    }
+
+    /// The one number that says most, and its name: `accuracy`, `r2`.
+    pub(crate) fn headline(&self) -> (&'static str, f64) {
+        match self {
+            Self::Classes(evaluation) => ("accuracy", evaluation.accuracy),
+            Self::Numbers(scores) => ("r2", scores.r2),
+        }
+    }
+}

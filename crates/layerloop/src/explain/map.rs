@@ -1,0 +1,109 @@
+//! A network of any layers as one map of the derivation.
+
+use crate::math::{self, Map, Matrix};
+use crate::network::{Join, Layer, Network, Unit};
+use crate::{Error, Result};
+
+/// `network` in use, as one map from its inputs to its logits: the same numbers, in f64, its parameters in border order.
+///
+/// What is dropped in training is kept in use; a random slope is its mean.
+///
+/// # Errors
+/// [`Error::Config`] for a batch norm, which is no map of one row, and for layers of somebody's own.
+///
+/// # Example
+/// ```
+/// use layerloop::network::Network;
+/// let network = Network::new(&"2 -> 4 layer-norm gelu -> skip(4 tanh) -> 3".parse()?, 0)?;
+/// let map = layerloop::explain::in_map(&network)?;
+/// assert_eq!(map.g(&[0.5, -0.5])?.len(), 3);
+/// assert_eq!(map.a(&[0.5, -0.5])?.cols(), network.spec().parameters());
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn in_map(network: &Network) -> Result<Map> {
+    let mut reader = Reader { network, next: 0 };
+    reader.chain(&network.spec().layers)
+}
+
+/// Where the parameters of a network have been read up to.
+struct Reader<'a> {
+    network: &'a Network,
+    next: usize,
+}
+
+impl Reader<'_> {
+    /// The weights and biases of the next parameters.
+    fn parameters(&mut self) -> (Vec<f64>, Vec<f64>) {
+        let i = self.next;
+        self.next += 1;
+        let [weight, bias] =
+            [self.network.weight(i), self.network.bias(i)].map(|w| w.into_iter().map(f64::from).collect());
+        (weight, bias)
+    }
+
+    fn chain(&mut self, layers: &[Layer]) -> Result<Map> {
+        Ok(Map::Chain(layers.iter().map(|layer| self.layer(layer)).collect::<Result<_>>()?))
+    }
+
+    fn layer(&mut self, layer: &Layer) -> Result<Map> {
+        Ok(match layer {
+            Layer::Dense(dense) if dense.bias => {
+                let (weight, bias) = self.parameters();
+                let inputs = weight.len() / dense.width;
+                let entry = |r: usize, c: usize| if c == inputs { bias[r] } else { weight[r * inputs + c] };
+                let w = Matrix::from_fn(dense.width, inputs + 1, entry);
+                Map::Dense(math::Layer::new(w, dense.activation.into())?)
+            }
+            Layer::Activation(activation) => Map::Activation((*activation).into()),
+            Layer::Unit(unit) => self.unit(*unit)?,
+            Layer::Skip(layers, join) => joined(*join, vec![self.chain(layers)?, Map::Chain(vec![])]),
+            Layer::Parallel(chains, join) => {
+                joined(*join, chains.iter().map(|chain| self.chain(chain)).collect::<Result<_>>()?)
+            }
+            Layer::Dense(_) => return Err(refused("a dense layer without a bias")),
+            Layer::Custom(layer) => return Err(refused(layer.name())),
+        })
+    }
+
+    fn unit(&mut self, unit: Unit) -> Result<Map> {
+        Ok(match unit {
+            Unit::Dropout { .. } | Unit::AlphaDropout { .. } => Map::Chain(vec![]),
+            Unit::BatchNorm { .. } => return Err(refused("a batch norm, which looks at all rows of a batch,")),
+            Unit::LayerNorm { epsilon } => Map::Chain(vec![Map::Standardise { epsilon: epsilon.into() }, self.scale()]),
+            Unit::Scale => self.scale(),
+            Unit::Prelu { .. } => Map::Prelu { a: self.parameters().0 },
+            Unit::Rrelu { lower, upper } => {
+                Map::Activation(math::Activation::LeakyRelu { a: (f64::from(lower) + f64::from(upper)) / 2.0 })
+            }
+            Unit::Maxout { pieces } => Map::Max { pieces },
+            Unit::Bilinear { width } => {
+                let (weight, b) = self.parameters();
+                let each = weight.len() / width;
+                let n = each.isqrt();
+                let w = weight.chunks_exact(each).map(|w| Matrix::new(n, n, w.to_vec())).collect::<Result<_>>()?;
+                Map::Bilinear { w, b }
+            }
+            Unit::Embedding { count, width } => {
+                let (weight, _) = self.parameters();
+                Map::Table(Matrix::from_fn(count, width, |r, c| weight[c * count + r]))
+            }
+        })
+    }
+
+    fn scale(&mut self) -> Map {
+        let (w, b) = self.parameters();
+        Map::Scale { w, b }
+    }
+}
+
+fn joined(join: Join, maps: Vec<Map>) -> Map {
+    match join {
+        Join::Add => Map::Add(maps),
+        Join::Concatenate => Map::Concatenate(maps),
+        Join::Multiply => Map::Multiply(maps),
+    }
+}
+
+fn refused(what: &str) -> Error {
+    Error::config("network", format!("{what} has no map of one row in the derivation"))
+}

@@ -1,0 +1,336 @@
+//! Every loss `l_y(g_{L+1}(z))` as a function of the logits z and, right below it, its gradient `q_{L+1}`.
+
+use super::matrix::same_size;
+use super::{Activation, Output};
+use crate::{Error, Result};
+
+/// How far a sample's outputs are from its target y.
+///
+/// Of a softmax, with p the probabilities and the sum over the classes:
+///
+/// ```text
+/// cross-entropy   l = -sum_k y_k log p_k                        q_j = s p_j - y_j,   s = sum_k y_k
+/// kl              l = sum_k y_k (log y_k - log p_k)             q_j = s p_j - y_j
+/// focal           l = -sum_k y_k c_k^gamma log p_k,  c = 1 - p  q_j = p_j sum_k v_k - v_j,
+///                                                               v = y c^gamma (1 - gamma p log(p) / c)
+/// ```
+///
+/// All others are the mean over the K outputs of a row of one term each, and `q_j` is the term's derivative by K; S is the
+/// sigmoid, p = S(z), c = S(-z), e = z - y, H(x) = 1 if x > 0, else 0:
+///
+/// ```text
+/// binary cross-entropy  log(1 + e^z) - y z                             p - y
+/// binary focal          -y c^gamma log p - (1 - y) p^gamma log c       (1 - y) p^gamma (p - gamma c log c)
+///                                                                      - y c^gamma (c - gamma p log p)
+/// mse                   e^2                                            2 e
+/// mae                   |e|                                            sign e
+/// huber                 e^2 / 2 if |e| < delta, else delta (|e| - delta / 2)
+///                                                                      e from -delta to delta
+/// log-cosh              log((e^{z - y} + e^{y - z}) / 2)               tanh e
+/// msle                  (m(z) - m(y))^2, m(z) = log(1 + z)             2 (m(z) - m(y)) / (1 + z)
+/// poisson               e^z - y z                                      e^z - y
+/// quantile              tau (-e) if e < 0, else (1 - tau) e            -tau if e < 0, else 1 - tau
+/// hinge                 max(0, 1 - y z)                                -y H(1 - y z)
+/// squared hinge         max(0, 1 - y z)^2                              -2 y max(0, 1 - y z)
+/// ```
+///
+/// Below -1/2, m is its own tangent there: an output below -1 has a loss too. At the kinks of mae, quantile and hinge the
+/// derivative is 0.
+///
+/// # Shapes
+///
+/// `y` has length [`Output::targets`] of the logits `z`: a distribution, or a number for each logit; -1 or 1 for a hinge.
+///
+/// # Source
+///
+/// Focal: Lin et al. 2017. Huber: Huber 1964. Quantile: Koenker and Bassett 1978.
+///
+/// # Example
+///
+/// ```
+/// # use layerloop::math::{Loss, Output};
+/// assert_eq!(Loss::Mse.value(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, 4.5);
+/// assert_eq!(Loss::Mse.gradient(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, [0.0, 3.0]);
+/// assert!(Loss::Mse.value(Output::Softmax, &[0.0], &[0.0]).is_err());
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// Shannon's, with a distribution; under a softmax the same as [`cross_entropy_of_logits`](super::cross_entropy_of_logits).
+    CrossEntropy,
+    /// Cross-entropy in which what is already right counts less.
+    Focal {
+        /// How much less.
+        gamma: f64,
+    },
+    /// The divergence of Kullback and Leibler.
+    Kl,
+    /// Each output a class of its own, y its probability.
+    BinaryCrossEntropy,
+    /// The squared error.
+    Mse,
+    /// The absolute error.
+    Mae,
+    /// The squared error near 0, the absolute one beyond.
+    Huber {
+        /// Where the one becomes the other.
+        delta: f64,
+    },
+    /// As Huber's, without a joint.
+    LogCosh,
+    /// The squared error of logarithms.
+    Msle,
+    /// The likelihood of counts.
+    Poisson,
+    /// What is least at a quantile.
+    Quantile {
+        /// Which quantile.
+        tau: f64,
+    },
+    /// The margin of a support vector machine.
+    Hinge,
+    /// Its square.
+    SquaredHinge,
+}
+
+impl Loss {
+    /// Every loss, its numbers at their usual values.
+    pub const ALL: [Self; 13] = [
+        Self::CrossEntropy,
+        Self::Focal { gamma: 2.0 },
+        Self::Kl,
+        Self::BinaryCrossEntropy,
+        Self::Mse,
+        Self::Mae,
+        Self::Huber { delta: 1.0 },
+        Self::LogCosh,
+        Self::Msle,
+        Self::Poisson,
+        Self::Quantile { tau: 0.5 },
+        Self::Hinge,
+        Self::SquaredHinge,
+    ];
+
+    /// The output maps that it goes with.
+    pub fn outputs(self) -> &'static [Output] {
+        match self {
+            Self::CrossEntropy | Self::Kl => &Output::SOFTMAXES,
+            Self::Focal { .. } => &[Output::Softmax, Output::ReferenceSoftmax, Output::Sigmoid],
+            Self::BinaryCrossEntropy => &[Output::Sigmoid],
+            Self::Poisson => &[Output::Exp],
+            Self::Mse | Self::Mae | Self::Huber { .. } | Self::LogCosh | Self::Msle => &[Output::Identity],
+            Self::Quantile { .. } | Self::Hinge | Self::SquaredHinge => &[Output::Identity],
+        }
+    }
+
+    /// `l_y(g_{L+1}(z))`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if it does not go with `output`, [`Error::Shape`] if `y` has another length.
+    pub fn value(self, output: Output, y: &[f64], z: &[f64]) -> Result<f64> {
+        self.check(output, y, z)?;
+        if Output::SOFTMAXES.contains(&output) {
+            let log_p = log_softmax(output, z);
+            return Ok(y.iter().zip(&log_p).map(|(&y, &log_p)| self.class(y, log_p)).sum());
+        }
+        Ok(z.iter().zip(y).map(|(&z, &y)| self.term(y, z)).sum::<f64>() / z.len() as f64)
+    }
+
+    /// `q_{L+1}`, the gradient of [`Self::value`] with respect to the logits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::value`].
+    pub fn gradient(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
+        self.check(output, y, z)?;
+        if Output::SOFTMAXES.contains(&output) {
+            // d log p_k / dz_j = [j = k] - p_j
+            let log_p = log_softmax(output, z);
+            let v: Vec<f64> = y.iter().zip(&log_p).map(|(&y, &log_p)| -self.class_slope(y, log_p)).collect();
+            let sum: f64 = v.iter().sum();
+            return Ok(log_p.iter().zip(&v).map(|(log_p, v)| log_p.exp() * sum - v).take(z.len()).collect());
+        }
+        let n = z.len() as f64;
+        Ok(z.iter().zip(y).map(|(&z, &y)| self.term_slope(y, z) / n).collect())
+    }
+
+    fn check(self, output: Output, y: &[f64], z: &[f64]) -> Result<()> {
+        if !self.outputs().contains(&output) {
+            let reason = format!("{self:?} of {output:?}; it goes with {:?}", self.outputs());
+            return Err(Error::config("loss", reason));
+        }
+        same_size("length of the target y", output.targets(z.len()), y.len())
+    }
+
+    /// What class k adds under a softmax, as a function of log `p_k`.
+    fn class(self, y: f64, log_p: f64) -> f64 {
+        match self {
+            _ if y == 0.0 => 0.0, // 0 log 0
+            Self::Focal { gamma } => -y * (-log_p.exp_m1()).powf(gamma) * log_p,
+            Self::Kl => y * (y.ln() - log_p),
+            _ => -y * log_p,
+        }
+    }
+
+    /// The derivative of [`Self::class`] with respect to log `p_k`; dp / d log p = p.
+    fn class_slope(self, y: f64, log_p: f64) -> f64 {
+        match self {
+            Self::Focal { gamma } => {
+                let (p, c) = (log_p.exp(), -log_p.exp_m1());
+                let ratio = if c == 0.0 { -1.0 } else { log_p / c };
+                -y * c.powf(gamma) * (1.0 - gamma * p * ratio)
+            }
+            _ => -y,
+        }
+    }
+
+    /// What one output adds to the mean, elsewhere.
+    fn term(self, y: f64, z: f64) -> f64 {
+        let e = z - y;
+        match self {
+            Self::BinaryCrossEntropy => -y * log_sigmoid(z) - (1.0 - y) * log_sigmoid(-z),
+            Self::Focal { gamma } => {
+                let (p, c) = (sigmoid(z), sigmoid(-z));
+                -y * c.powf(gamma) * log_sigmoid(z) - (1.0 - y) * p.powf(gamma) * log_sigmoid(-z)
+            }
+            Self::Mse => e * e,
+            Self::Mae => e.abs(),
+            Self::Huber { delta } if e.abs() < delta => e * e / 2.0,
+            Self::Huber { delta } => delta * (e.abs() - delta / 2.0),
+            Self::LogCosh => Activation::LogCosh.value(e),
+            Self::Msle => (magnitude(z) - magnitude(y)).powi(2),
+            Self::Poisson => z.exp() - y * z,
+            Self::Quantile { tau } => (-tau * e).max((1.0 - tau) * e),
+            Self::Hinge => (1.0 - y * z).max(0.0),
+            Self::SquaredHinge => (1.0 - y * z).max(0.0).powi(2),
+            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
+        }
+    }
+
+    /// The derivative of [`Self::term`] with respect to z.
+    fn term_slope(self, y: f64, z: f64) -> f64 {
+        let e = z - y;
+        let sign = |e: f64| f64::from(e > 0.0) - f64::from(e < 0.0);
+        match self {
+            Self::BinaryCrossEntropy => sigmoid(z) - y,
+            Self::Focal { gamma } => {
+                let (p, c) = (sigmoid(z), sigmoid(-z));
+                (1.0 - y) * p.powf(gamma) * (p - gamma * c * log_sigmoid(-z))
+                    - y * c.powf(gamma) * (c - gamma * p * log_sigmoid(z))
+            }
+            Self::Mse => 2.0 * e,
+            Self::Mae => sign(e),
+            Self::Huber { delta } => e.clamp(-delta, delta),
+            Self::LogCosh => Activation::LogCosh.derivative(e),
+            Self::Msle => 2.0 * (magnitude(z) - magnitude(y)) / (1.0 + z.max(-0.5)),
+            Self::Poisson => z.exp() - y,
+            Self::Quantile { tau } => (1.0 - tau) * f64::from(e > 0.0) - tau * f64::from(e < 0.0),
+            Self::Hinge => -y * f64::from(1.0 - y * z > 0.0),
+            Self::SquaredHinge => -2.0 * y * (1.0 - y * z).max(0.0),
+            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
+        }
+    }
+}
+
+/// `log p_k = z_k - log(sum_j e^{z_j})`, the largest logit taken out first.
+fn log_softmax(output: Output, z: &[f64]) -> Vec<f64> {
+    let z = output.shifted(z);
+    let log_sum_exp = z.iter().map(|z| z.exp()).sum::<f64>().ln();
+    z.iter().map(|z| z - log_sum_exp).collect()
+}
+
+fn sigmoid(z: f64) -> f64 {
+    Activation::Sigmoid.value(z)
+}
+
+fn log_sigmoid(z: f64) -> f64 {
+    Activation::LogSigmoid.value(z)
+}
+
+/// m(y) = log(1 + y), below -1/2 its tangent there.
+fn magnitude(y: f64) -> f64 {
+    if y > -0.5 { y.ln_1p() } else { (-0.5_f64).ln_1p() + 2.0 * (y + 0.5) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::{STEP, check_gradient, cross_entropy_of_logits, cross_entropy_of_logits_gradient, numbers};
+
+    /// Every loss, some with other numbers too, under every output map that it goes with.
+    fn table() -> impl Iterator<Item = (Loss, Output)> {
+        let others = [Loss::Focal { gamma: 0.0 }, Loss::Focal { gamma: 0.5 }, Loss::Quantile { tau: 0.9 }];
+        let losses = Loss::ALL.into_iter().chain(others);
+        losses.flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
+    }
+
+    /// Targets such as the loss takes, of no particular sum.
+    fn targets(loss: Loss, k: usize) -> Vec<f64> {
+        let of = |y: f64| match loss {
+            Loss::Hinge | Loss::SquaredHinge => y.signum(),
+            Loss::Mse | Loss::Mae | Loss::Huber { .. } | Loss::LogCosh | Loss::Quantile { .. } => 2.0 * y,
+            _ => y.abs(),
+        };
+        numbers(k, k).into_iter().map(of).collect()
+    }
+
+    #[test]
+    fn the_gradient_is_the_central_differences_of_the_value() {
+        for ((loss, output), n) in table().flat_map(|pair| (1..=25).map(move |n| (pair, n))) {
+            let (y, z) = (targets(loss, output.targets(n)), numbers(5, n));
+            let value = |z: &[f64]| loss.value(output, &y, z).unwrap();
+            let found = check_gradient(value, &z, &loss.gradient(output, &y, &z).unwrap(), STEP).unwrap();
+            assert!(found.relative_error < 1e-6, "{loss:?} of {output:?}, z = {z:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn cross_entropy_is_the_one_of_the_derivation_and_its_kin_reduce_to_it() {
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-13 * (1.0 + b.abs());
+        for (output, n) in Output::SOFTMAXES.into_iter().flat_map(|output| (1..=25).map(move |n| (output, n))) {
+            let (y, z) = (targets(Loss::Kl, output.targets(n)), numbers(5, n));
+            let want = cross_entropy_of_logits(output, &y, &z).unwrap();
+            let entropy = -y.iter().map(|y| y * y.ln()).sum::<f64>();
+            let slopes = cross_entropy_of_logits_gradient(output, &y, &z).unwrap();
+            for (loss, rest) in [(Loss::CrossEntropy, 0.0), (Loss::Focal { gamma: 0.0 }, 0.0), (Loss::Kl, entropy)] {
+                assert!(near(loss.value(output, &y, &z).unwrap() + rest, want), "{loss:?} of {output:?}");
+                let same = loss.gradient(output, &y, &z).unwrap();
+                assert!(same.iter().zip(&slopes).all(|(a, b)| near(*a, *b)), "{loss:?} of {output:?}");
+            }
+        }
+    }
+
+    /// Two classes by one logit: the sigmoid is the reference softmax.
+    #[test]
+    fn binary_losses_are_those_of_two_classes() {
+        for (z, y) in [-30.0, -1.0, 0.5, 30.0].into_iter().flat_map(|z| [0.0, 0.3, 1.0].map(|y| (z, y))) {
+            for (one, two) in [
+                (Loss::BinaryCrossEntropy, Loss::CrossEntropy),
+                (Loss::Focal { gamma: 2.0 }, Loss::Focal { gamma: 2.0 }),
+            ] {
+                let one = one.value(Output::Sigmoid, &[y], &[z]).unwrap();
+                let two = two.value(Output::ReferenceSoftmax, &[y, 1.0 - y], &[z]).unwrap();
+                assert!((one - two).abs() < 1e-13 * (1.0 + two), "{one} {two}");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_logits_keep_values_and_gradients_finite() {
+        for (loss, output) in table() {
+            let z = if output == Output::Exp { [300.0, -300.0] } else { [1000.0, -1000.0] };
+            let y = [1.0, 0.0, 0.0];
+            let y = &y[..output.targets(2)];
+            assert!(loss.value(output, y, &z).unwrap().is_finite(), "{loss:?}");
+            assert!(loss.gradient(output, y, &z).unwrap().iter().all(|q| q.is_finite()), "{loss:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_the_wrong_length_and_a_strange_output_are_refused() {
+        assert!(Loss::Mse.value(Output::Identity, &[1.0], &[0.5, 0.5]).is_err());
+        assert!(Loss::Kl.gradient(Output::ReferenceSoftmax, &[1.0], &[0.5]).is_err());
+        assert!(Loss::Poisson.gradient(Output::Identity, &[1.0], &[0.5]).is_err());
+    }
+}

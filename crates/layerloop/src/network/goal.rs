@@ -1,0 +1,212 @@
+//! What the outputs are measured by: a loss, and the truth of every row.
+
+use layerloop_kernels::loss::{self, Loss, Truth};
+use layerloop_kernels::softmax::{self, Logits, Output};
+use layerloop_kernels::{Block, RowsMut};
+
+use super::Network;
+use super::forward::{Batch, Pass};
+use super::spec::Spec;
+use crate::choice::text;
+use crate::custom::{self, Open};
+use crate::data::{Dataset, Targets};
+use crate::train::{Objective, Reduction};
+use crate::{Error, Result};
+
+/// How far the outputs for the rows of a data set are from what they should be.
+#[derive(Debug)]
+pub(crate) struct Goal<'a> {
+    loss: Open<Loss, dyn custom::Loss>,
+    targets: &'a Targets,
+    /// What of a label's 1 all classes share.
+    smoothing: f32,
+    /// How much a row of each class counts; empty where all count the same.
+    class_weights: Vec<f32>,
+    /// How much each row counts, where they do not count the same.
+    weights: Option<&'a [f32]>,
+    sum: bool,
+}
+
+impl<'a> Goal<'a> {
+    /// What `objective` asks of the rows of `data`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where loss, output map and targets do not go together, [`Error::Data`] for a target that the loss
+    /// cannot measure.
+    pub(crate) fn new(network: &Network, data: &'a Dataset, objective: &Objective) -> Result<Self> {
+        let output = network.spec().output;
+        if let Some(fault) = Error::of_several(objective.check()) {
+            return Err(fault);
+        }
+        let goal = Self {
+            loss: objective.loss.unwrap_or(usual_loss(output, data.targets()).into()),
+            targets: data.targets(),
+            smoothing: objective.label_smoothing,
+            class_weights: objective.weights(data.labels(), network.classes())?,
+            weights: data.weights(),
+            sum: objective.reduction == Reduction::Sum,
+        };
+        goal.check(network.spec(), data)?;
+        Ok(goal)
+    }
+
+    /// Whether labels need not be made numbers: cross-entropy has a shorter way.
+    fn labels(&self) -> Option<&'a [u32]> {
+        match self.targets {
+            Targets::Labels { labels, .. }
+                if self.loss == Loss::CrossEntropy.into()
+                    && self.smoothing == 0.0
+                    && self.class_weights.is_empty()
+                    && self.weights.is_none() =>
+            {
+                Some(labels)
+            }
+            _ => None,
+        }
+    }
+
+    /// Refuses what makes no sense together.
+    fn check(&self, spec: &Spec, data: &Dataset) -> Result<()> {
+        // A stranger's own loss measures whatever it is given.
+        let (Open::Ours(loss), output) = (self.loss, spec.output) else { return Ok(()) };
+        if !loss.output_allowed(output) {
+            let outputs: Vec<String> = loss.outputs().iter().map(|&output| text(output)).collect();
+            let reason = format!(
+                "{} does not go with the output map {}: it measures what {} gives",
+                text(loss),
+                text(output),
+                outputs.join(" or ")
+            );
+            return Err(Error::config("loss", reason));
+        }
+        let hinge = matches!(loss, Loss::Hinge | Loss::SquaredHinge);
+        match self.targets {
+            Targets::Labels { .. } if output.is_classifier() || hinge => Ok(()),
+            Targets::Labels { .. } => {
+                let reason = format!(
+                    "{} measures numbers, but {} has classes: choose cross-entropy and softmax, or hinge and identity",
+                    text(loss),
+                    data.name()
+                );
+                Err(Error::config("loss", reason))
+            }
+            Targets::Numbers { .. } if self.smoothing > 0.0 => {
+                Err(Error::config("label_smoothing", format!("{}; {} has no labels", self.smoothing, data.name())))
+            }
+            Targets::Numbers { .. } if !self.class_weights.is_empty() => {
+                Err(Error::config("class_weights", format!("{} has no classes", data.name())))
+            }
+            Targets::Numbers { values, names } => {
+                if let Some((range, fits)) = range_of_targets(loss, output)
+                    && let Some(at) = values.iter().position(|&value| !fits(value))
+                {
+                    let (row, name) = (at / names.len(), &names[at % names.len()]);
+                    let reason = format!("`{name}` is {}; {} takes targets {range}", values[at], text(loss));
+                    return Err(Error::row(data.name(), row, reason));
+                }
+                if output.is_softmax() {
+                    let sums = values.chunks_exact(names.len()).map(|row| row.iter().sum::<f32>());
+                    if let Some((row, sum)) = sums.enumerate().find(|(_, sum)| (sum - 1.0).abs() > 1e-3) {
+                        let reason = format!(
+                            "its targets sum to {sum}; under {} they are one distribution, of sum 1: classes that do not \
+                             exclude each other are for the output map sigmoid",
+                            text(output)
+                        );
+                        return Err(Error::row(data.name(), row, reason));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What every gradient is multiplied by, for a step of so many rows.
+    pub(crate) fn scale(&self, rows: usize) -> f32 {
+        if self.sum { 1.0 } else { 1.0 / rows as f32 }
+    }
+
+    /// The loss of each row of a block, and its gradient on the logits where the last delta will be; `scale` is 1 / B where
+    /// the loss of a batch is a mean.
+    pub(crate) fn evaluate(&self, pass: Pass, batch: Batch, scale: f32, block: &mut Block) {
+        let Pass { isa, network, places, .. } = pass;
+        let (last, output) = (network.program.logits(), network.spec().output);
+        if let Some(labels) = self.labels() {
+            // l = log S - z_y
+            let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last)]);
+            let logits = Logits { rows: z, width: last.width, output };
+            let labels = batch.rows.iter().map(|&row| labels[row as usize]);
+            return softmax::cross_entropy(isa, logits, labels, scale, delta, loss);
+        }
+        let ([targets, weights], []) = block.write([places.targets(), places.weights()], []);
+        self.truth(batch, network.spec(), last.width, targets, weights);
+        let reads = [places.z(last), places.targets(), places.weights()];
+        let ([delta, loss], [z, targets, weights]) = block.write([places.delta(last), places.loss()], reads);
+        let logits = Logits { rows: z, width: last.width, output };
+        match self.loss {
+            Open::Ours(ours) => loss::evaluate(isa, ours, logits, Truth { targets, weights, scale }, delta, loss),
+            Open::Custom(own) => evaluate_own(&*own, logits, Truth { targets, weights, scale }, delta, loss),
+        }
+    }
+
+    /// Targets and weight of each row of a block.
+    fn truth(&self, batch: Batch, spec: &Spec, logits: usize, mut targets: RowsMut, mut weights: RowsMut) {
+        let of_row = |row: u32| self.weights.map_or(1.0, |weights| weights[row as usize]);
+        match self.targets {
+            Targets::Labels { labels, .. } => {
+                let labels = batch.rows.iter().map(|&row| labels[row as usize]);
+                for (i, (&row, label)) in batch.rows.iter().zip(labels.clone()).enumerate() {
+                    weights.row(i, 1)[0] = of_row(row) * self.class_weights.get(label as usize).unwrap_or(&1.0);
+                }
+                let classes = spec.output.classes(logits);
+                let loss = if let Open::Ours(loss) = self.loss { loss } else { Loss::Mse };
+                loss::targets_of_labels(labels, classes, self.smoothing, loss, spec.output, targets);
+            }
+            Targets::Numbers { values, names } => {
+                let width = names.len();
+                for (i, &row) in batch.rows.iter().enumerate() {
+                    weights.row(i, 1)[0] = of_row(row);
+                    targets.row(i, width).copy_from_slice(&values[row as usize * width..][..width]);
+                }
+            }
+        }
+    }
+}
+
+/// What [`loss::evaluate`] does, row by row.
+fn evaluate_own(own: &dyn custom::Loss, logits: Logits, truth: Truth, mut delta: RowsMut, mut out: RowsMut) {
+    let columns = logits.output.targets(logits.width);
+    for row in 0..logits.rows.count() {
+        let z = &logits.rows.values[row * logits.rows.stride..][..logits.width];
+        let t = &truth.targets.values[row * truth.targets.stride..][..columns];
+        let (weight, delta) = (truth.weights.values[row * truth.weights.stride], delta.row(row, logits.width));
+        own.gradient(z, t, delta);
+        delta.iter_mut().for_each(|delta| *delta *= truth.scale * weight);
+        out.row(row, 1)[0] = weight * own.value(z, t);
+    }
+}
+
+/// The loss that an output map is made for. Labels of which no probabilities are wanted have a margin.
+fn usual_loss(output: Output, targets: &Targets) -> Loss {
+    match (output, targets) {
+        (Output::Softmax | Output::ReferenceSoftmax, _) => Loss::CrossEntropy,
+        (Output::Sigmoid, _) => Loss::BinaryCrossEntropy,
+        (Output::Identity, Targets::Labels { .. }) => Loss::Hinge,
+        (Output::Identity, Targets::Numbers { .. }) => Loss::Mse,
+        (Output::Exp, _) => Loss::Poisson,
+    }
+}
+
+/// Some numbers, in words and as a test.
+type Range = (&'static str, fn(f32) -> bool);
+
+/// Which numbers a loss can measure, where not all.
+fn range_of_targets(loss: Loss, output: Output) -> Option<Range> {
+    match (loss, output) {
+        (_, Output::Softmax | Output::ReferenceSoftmax) => Some(("of at least 0", |t| t >= 0.0)),
+        (_, Output::Sigmoid) => Some(("from 0 to 1", |t| (0.0..=1.0).contains(&t))),
+        (Loss::Poisson, _) => Some(("of at least 0", |t| t >= 0.0)),
+        (Loss::Msle, _) => Some(("above -1", |t| t > -1.0)),
+        (Loss::Hinge | Loss::SquaredHinge, _) => Some(("of -1 or 1", |t| t.abs() == 1.0)),
+        _ => None,
+    }
+}

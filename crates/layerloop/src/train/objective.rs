@@ -1,0 +1,132 @@
+//! What is minimised.
+
+use layerloop_kernels::choices;
+pub use layerloop_kernels::loss::Loss;
+
+use crate::custom::{self, Open};
+use crate::{Error, Result};
+
+/// What is minimised: the loss of the rows of a batch, each with its weight, as a mean or a sum.
+///
+/// f = (1 / B) sum_b v_b c_{y_b} l_b, v the weight of a sample, c that of its class; without 1 / B where it is a sum
+///
+/// The mean is over the rows, whatever their weights, as in Keras: so no row counts less for the weight of its neighbours in
+/// the batch. (PyTorch divides by the sum of the class weights.)
+///
+/// # Example
+/// ```
+/// use layerloop::train::{ClassWeights, FitOptions, Loss, Objective};
+/// let objective = Objective { class_weights: ClassWeights::Balanced, label_smoothing: 0.1, ..Objective::default() };
+/// let options = FitOptions { objective, ..FitOptions::default() };
+/// assert!(options.check().is_ok() && options.objective.loss.is_none());
+/// let focal = Objective { loss: Some(Loss::Focal { gamma: 2.0 }.into()), ..Objective::default() };
+/// assert!(focal.check().is_empty());
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Objective {
+    /// The loss; if nothing is said, that which the output map is made for: cross-entropy of the softmaxes, binary
+    /// cross-entropy of sigmoid, mse of identity (hinge, where the targets are labels), poisson of exp.
+    pub loss: Option<Open<Loss, dyn custom::Loss>>,
+    /// Share of a label's 1 that is spread over all classes alike, eps: (1 - eps) onehot(y) + eps / K. At least 0, below 1.
+    pub label_smoothing: f32,
+    /// How much the rows of each class count.
+    pub class_weights: ClassWeights,
+    /// What becomes of the losses of a batch.
+    pub reduction: Reduction,
+}
+
+/// How much the rows of each class count.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum ClassWeights {
+    /// All the same.
+    #[default]
+    Equal,
+    /// n / (K n_k), with n_k of the n rows in class k of K: every class counts the same, as scikit-learn's `balanced`.
+    Balanced,
+    /// As given, in the order of the classes.
+    Given(Vec<f32>),
+}
+
+choices! {
+    /// What becomes of the losses of a batch.
+    pub enum Reduction: "reduction" {
+        /// f = (1 / B) sum_b l_b
+        Mean = "mean",
+        /// f = sum_b l_b
+        Sum = "sum",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the table that makes the enum has no place for `#[default]`")]
+impl Default for Reduction {
+    fn default() -> Self {
+        Self::Mean
+    }
+}
+
+impl Objective {
+    /// What is wrong about it, whatever the data.
+    #[must_use]
+    pub fn check(&self) -> Vec<Error> {
+        let mut faults = Vec::new();
+        let smoothing = self.label_smoothing;
+        if !(0.0..1.0).contains(&smoothing) {
+            let reason = format!("{smoothing}; it is at least 0 and below 1, customarily 0.1");
+            faults.push(Error::config("label_smoothing", reason));
+        } else if smoothing > 0.0 && matches!(self.loss, Some(Open::Ours(Loss::Hinge | Loss::SquaredHinge))) {
+            faults
+                .push(Error::config("label_smoothing", format!("{smoothing}; a hinge takes labels as -1 and 1 alone")));
+        }
+        if let ClassWeights::Given(weights) = &self.class_weights
+            && let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0 && weight.is_finite()))
+        {
+            faults.push(Error::config("class_weights", format!("{weight}; each is a finite number, at least 0")));
+        }
+        faults
+    }
+
+    /// The weight of each class; none where all are the same.
+    ///
+    /// # Errors
+    /// [`Error::Config`] unless there is one for each class.
+    pub(crate) fn weights(&self, labels: &[u32], classes: usize) -> Result<Vec<f32>> {
+        match &self.class_weights {
+            ClassWeights::Equal => Ok(Vec::new()),
+            ClassWeights::Balanced => {
+                let mut counts = vec![0_usize; classes];
+                labels.iter().for_each(|&label| counts[label as usize] += 1);
+                let present = counts.iter().filter(|&&count| count > 0).count();
+                let weight = |&count: &usize| labels.len() as f64 / (present * count.max(1)) as f64;
+                Ok(counts.iter().map(|count| weight(count) as f32).collect())
+            }
+            ClassWeights::Given(weights) if weights.len() == classes => Ok(weights.clone()),
+            ClassWeights::Given(weights) => {
+                Err(Error::config("class_weights", format!("{} weights for {classes} classes", weights.len())))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_classes_count_the_same() {
+        let objective = Objective { class_weights: ClassWeights::Balanced, ..Objective::default() };
+        assert_eq!(objective.weights(&[0, 0, 0, 1, 1, 2], 3).unwrap(), [2.0 / 3.0, 1.0, 2.0]);
+        assert_eq!(objective.weights(&[0, 2], 3).unwrap(), [1.0, 1.0, 1.0], "a class without rows has no say");
+        let given = Objective { class_weights: ClassWeights::Given(vec![1.0, 2.0]), ..Objective::default() };
+        let said = given.weights(&[0], 3).unwrap_err().to_string();
+        assert_eq!(said, "class_weights: 2 weights for 3 classes");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let hinge = Objective { loss: Some(Loss::Hinge.into()), label_smoothing: 0.1, ..Objective::default() };
+        assert!(hinge.check()[0].to_string().contains("label_smoothing: 0.1; a hinge takes labels as -1 and 1 alone"));
+        let wrong =
+            Objective { label_smoothing: 1.0, class_weights: ClassWeights::Given(vec![-1.0]), ..Objective::default() };
+        assert_eq!(wrong.check().len(), 2);
+    }
+}
