@@ -6,7 +6,9 @@ use layerloop::custom::register_schedule;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{Callback, EpochEnd, FitOptions, Optimizer, Progress, Schedule, StepEnd, fit, fit_with};
+use layerloop::train::{
+    Callback, EpochEnd, FitOptions, LayerRate, Optimizer, Progress, Schedule, StepEnd, fit, fit_with,
+};
 use layerloop::{Error, Result};
 
 /// 103 rows of 5 inputs in 3 classes: a batch of 10 leaves a last one of 3.
@@ -334,4 +336,58 @@ fn data_that_does_not_fit_the_network_is_refused() {
 
 fn narrow_for(data: &Dataset) -> Network {
     Network::new(&Spec::new(data.width()).layer(3, Activation::Identity), 0).expect("a legal specification")
+}
+
+fn with_rates(text: &str, rates: &[(&str, f64)], options: &FitOptions) -> Result<[Network; 2]> {
+    let layer_rates = rates.iter().map(|&(layer, factor)| LayerRate { layer: layer.into(), factor }).collect();
+    let mut stream = Stream::new(4, "data", 0);
+    let x: Vec<f32> = (0..70 * 5).map(|_| stream.uniform()).collect();
+    let labels: Vec<u32> = (0..70).map(|row| row % 3).collect();
+    let data = Dataset::new("random", Inputs::Floats(x.into()), 5, labels, ["a", "b", "c"])?;
+    let before = Network::new(&text.parse()?, 3)?;
+    let mut after = before.clone();
+    fit(&mut after, &data, &FitOptions { layer_rates, ..options.clone() })?;
+    Ok([before, after])
+}
+
+#[test]
+fn frozen_layers_keep_their_bits_and_a_factor_scales_a_step() -> Result<()> {
+    let text = "5 -> 8 tanh batch-norm -> skip(8 tanh -> 8) layer-norm -> 3";
+    // Parameters in their order: 1; running statistics and scale of 2; 3.1; 3.2; 4; 5.
+    let options = FitOptions { epochs: 2, batch: 20, learning_rate: 0.01, ..FitOptions::default() };
+    for clip_norm in [None, Some(0.1)] {
+        for threads in [1, 3] {
+            let options = FitOptions { threads: Some(threads), clip_norm, ..options.clone() };
+            let [before, after] = with_rates(text, &[("1", 0.0), ("2", 0.0), ("3", 0.5), ("3.2", 0.0)], &options)?;
+            let moved: Vec<bool> = (0..7).map(|i| before.weight(i) != after.weight(i)).collect();
+            assert_eq!(moved, [false, false, false, true, false, true, true]);
+            let [_, alone] = with_rates(text, &[("1", 0.0), ("2", 0.0), ("3.1", 0.5), ("3.2", 0.0)], &options)?;
+            assert_eq!(alone.sha256(), after.sha256());
+        }
+    }
+    let [_, plain] = with_rates(text, &[], &options)?;
+    let [_, ones] = with_rates(text, &[("1", 0.1), ("1", 1.0), ("3", 1.0)], &options)?;
+    assert_eq!(plain.sha256(), ones.sha256());
+
+    // One step of plain descent: the factor is the factor.
+    let step =
+        FitOptions { epochs: 1, batch: 70, optimizer: Optimizer::Sgd, learning_rate: 0.5, ..FitOptions::default() };
+    let [before, plain] = with_rates("5 -> 8 tanh -> 3", &[], &step)?;
+    let [_, slow] = with_rates("5 -> 8 tanh -> 3", &[("1", 0.25)], &step)?;
+    assert_eq!(plain.weight(1), slow.weight(1));
+    for ((w, plain), slow) in before.weight(0).iter().zip(plain.weight(0)).zip(slow.weight(0)) {
+        assert!((0.25 * (plain - w) - (slow - w)).abs() < 1e-6);
+    }
+    for (rates, piece) in [
+        (
+            &[("7", 0.5)][..],
+            "layer_rates: layer 7 has nothing that is learnt; the layers that have are 1, 2, 3.1, 3.2, 4, 5",
+        ),
+        (&[("1", -1.0)], "layer_rates: -1 for layer 1; it must be a finite number"),
+        (&[("1", 0.0), ("2", 0.0), ("3", 0.0), ("4", 0.0), ("5", 0.0)], "every layer is frozen"),
+    ] {
+        let said = with_rates(text, rates, &options).unwrap_err().to_string();
+        assert!(said.contains(piece), "{said}");
+    }
+    Ok(())
 }

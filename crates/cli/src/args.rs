@@ -9,7 +9,7 @@ use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Output, Spec};
-use layerloop::train::{ClassWeights, Loss, Optimizer, Reduction, Schedule};
+use layerloop::train::{ClassWeights, LayerRate, Loss, Optimizer, Reduction, Schedule};
 
 use crate::commands::bench;
 
@@ -90,6 +90,12 @@ pub(crate) struct Train {
     /// Learning rate [default: the data set's own]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// A factor on the learning rate of a layer, such as 2=0.1 or 2.1=0.1, several times if wanted
+    #[arg(long, value_name = "LAYER=FACTOR", value_parser = layer_rate)]
+    pub(crate) layer_rate: Vec<LayerRate>,
+    /// Layers that do not move, such as 1,2.1
+    #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
+    pub(crate) freeze: Vec<String>,
     /// How the learning rate changes over the run; `layerloop list schedules` has them all
     #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) schedule: Schedule,
@@ -233,6 +239,13 @@ pub(crate) struct Bench {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `2.1=0.1`
+fn layer_rate(text: &str) -> Result<LayerRate, String> {
+    let parts = text.split_once('=').and_then(|(layer, factor)| Some((layer.trim(), factor.trim().parse().ok()?)));
+    let (layer, factor) = parts.ok_or_else(|| format!("`{text}` is no LAYER=FACTOR, such as 2=0.1"))?;
+    Ok(LayerRate { layer: layer.into(), factor })
 }
 
 /// `balanced`, or numbers.

@@ -160,7 +160,7 @@ impl Plan {
         });
     }
 
-    /// Takes the optimiser's step in the moment in which each value of p_i is known.
+    /// Takes the optimiser's step in the moment in which each value of p_i is known: `by` has one for each parameter that moves.
     pub(crate) fn update(
         &mut self,
         team: &mut Team,
@@ -168,20 +168,22 @@ impl Plan {
         moments: &mut Moments,
         workspace: &Workspace,
         rows: usize,
-        by: Update,
+        by: &[Option<Update>],
     ) {
         let isa = team.isa();
+        let states = states(by);
         let cuts_if = |used: bool| if used { &self.weight_cuts } else { &self.no_cuts };
         let [first, second, third] = &mut moments.states;
         let arrays = [
             (network.parameters.values.values_mut(), &self.weight_cuts),
-            (first.values_mut(), cuts_if(by.rule.states() > 0)),
-            (second.values_mut(), cuts_if(by.rule.states() > 1)),
-            (third.values_mut(), cuts_if(by.rule.states() > 2)),
+            (first.values_mut(), cuts_if(states > 0)),
+            (second.values_mut(), cuts_if(states > 1)),
+            (third.values_mut(), cuts_if(states > 2)),
             (self.transposed.values_mut(), &self.transposed_cuts),
         ];
         team.for_each_part(self.tasks.len(), arrays, |task, [weights, first, second, third, transposed]| {
             let task = &self.tasks[task];
+            let Some(by) = by[task.parameter] else { return };
             let (z, delta) = operands(workspace, task, rows);
             let block = task.block(&workspace.intake);
             let part = Part { weights: &mut *weights, states: [first, second, third] };
@@ -210,27 +212,34 @@ impl Plan {
         network: &mut Network,
         moments: &mut Moments,
         gradient: &mut Matrix,
-        by: Update,
+        by: &[Option<Update>],
     ) {
         let isa = team.isa();
+        let states = states(by);
         let cuts_if = |used: bool| if used { &self.weight_cuts } else { &self.no_cuts };
         let [first, second, third] = &mut moments.states;
         let arrays = [
             (network.parameters.values.values_mut(), &self.weight_cuts),
             (gradient.values_mut(), &self.weight_cuts),
-            (first.values_mut(), cuts_if(by.rule.states() > 0)),
-            (second.values_mut(), cuts_if(by.rule.states() > 1)),
-            (third.values_mut(), cuts_if(by.rule.states() > 2)),
+            (first.values_mut(), cuts_if(states > 0)),
+            (second.values_mut(), cuts_if(states > 1)),
+            (third.values_mut(), cuts_if(states > 2)),
             (self.transposed.values_mut(), &self.transposed_cuts),
         ];
         team.for_each_part(self.tasks.len(), arrays, |task, [weights, gradient, first, second, third, transposed]| {
             let task = &self.tasks[task];
+            let Some(by) = by[task.parameter] else { return };
             let by = if matches!(task.role, Role::PerColumn(_)) { by.of_biases() } else { by };
             let part = Part { weights: &mut *weights, states: [first, second, third] };
             layerloop_kernels::update(isa, by, task.all_rows(gradient.len()), part, gradient);
             task.transpose(isa, weights, transposed);
         });
     }
+}
+
+/// Values that the rule of a step keeps for each weight.
+fn states(by: &[Option<Update>]) -> usize {
+    by.iter().flatten().next().map_or(0, |by| by.rule.states())
 }
 
 /// First row and number of rows of blocks of `step` of `rows` rows; the bias, if it alone is left, goes with the last.

@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use layerloop_kernels::{Isa, Team};
+use layerloop_kernels::{Isa, Team, Update};
 
 use super::average::Average;
 use super::callback::{Callback, EpochEnd, StepEnd};
@@ -93,6 +93,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
         let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
         return Err(Error::config("batch", reason));
     }
+    options.factors(&network.program)?;
     Goal::new(network, train, &options.objective).map(drop)
 }
 
@@ -116,6 +117,9 @@ pub fn fit_with(
     let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
     let whole = Whole::wanted(options, network);
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states).with_whole(whole);
+    let factors = options.factors(&network.program)?;
+    let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
+    let updates = vec![None; factors.len()];
     let average = Average::wanted(options, network);
     let report = Report {
         epochs: Vec::with_capacity(options.epochs.min(1024)),
@@ -145,6 +149,8 @@ pub fn fit_with(
         start,
         plateau,
         average,
+        factors,
+        updates,
         rows,
         batches: 0,
         report,
@@ -179,6 +185,10 @@ struct Run<'a> {
     /// Where the schedule waits for one.
     plateau: Option<Plateau>,
     average: Option<Average>,
+    /// On the learning rate, for each parameter.
+    factors: Vec<f64>,
+    /// The step of each parameter that moves.
+    updates: Vec<Option<Update>>,
     /// Rows of a step, at most.
     rows: usize,
     /// Batches so far.
@@ -248,8 +258,16 @@ impl Run<'_> {
             return Err(Error::Diverged { step, layer, sample });
         }
         let decay = self.options.decay_schedule.factor(self.progress());
-        let update = last.then(|| self.options.step(step, self.learning_rate(), decay));
-        self.stepper.update(self.network, rows.len(), update);
+        let (options, rate) = (self.options, self.learning_rate());
+        let plain = options.step(step, rate, decay);
+        for (update, &factor) in self.updates.iter_mut().zip(&self.factors) {
+            *update = match factor {
+                0.0 => None,
+                1.0 => Some(plain),
+                _ => Some(options.step(step, rate * factor, decay)),
+            };
+        }
+        self.stepper.update(self.network, rows.len(), last.then_some(&self.updates));
         if last {
             self.report.steps = step;
             if let Some(average) = &mut self.average {

@@ -20,7 +20,7 @@ pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, check, default_threads, fit, fit_with};
 pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
-pub use options::FitOptions;
+pub use options::{FitOptions, LayerRate};
 pub use plateau::Plateau;
 pub use schedule::{Milestones, Progress, Schedule, warm_up};
 pub use step::{loss_and_gradient, loss_and_gradient_of};

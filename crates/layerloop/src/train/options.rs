@@ -6,7 +6,26 @@ use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::custom::{self, Open};
+use crate::network::program::Program;
 use crate::{Error, Result};
+
+/// A factor on the learning rate of one layer.
+///
+/// # Example
+/// ```
+/// use layerloop::train::{FitOptions, LayerRate};
+/// let frozen = LayerRate { layer: "1".into(), factor: 0.0 };
+/// let slow = LayerRate { layer: "2.1".into(), factor: 0.1 };
+/// let options = FitOptions { layer_rates: vec![frozen, slow], ..FitOptions::default() };
+/// assert!(options.check().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerRate {
+    /// Where the layer stands: `3`, or `2.1` for the first layer of the chain in the second; `2` is all that stands in it.
+    pub layer: String,
+    /// The factor; at 0 the layer is frozen, and so are the running statistics of a batch norm.
+    pub factor: f64,
+}
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +40,8 @@ pub struct FitOptions {
     pub optimizer: Optimizer,
     /// Length of a step.
     pub learning_rate: f64,
+    /// Layers with a learning rate of their own; of several that name a layer the last counts.
+    pub layer_rates: Vec<LayerRate>,
     /// How the learning rate changes over the run.
     pub schedule: Open<Schedule, dyn custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
@@ -70,6 +91,7 @@ impl Default for FitOptions {
             objective: Objective::default(),
             optimizer: Optimizer::ADAM,
             learning_rate: 1e-3,
+            layer_rates: Vec::new(),
             schedule: Schedule::Constant.into(),
             warmup: 0.0,
             weight_decay: None,
@@ -108,6 +130,10 @@ impl FitOptions {
         refuse(accumulate == 0, "accumulate", "0; a step needs at least 1 batch".into());
         let reason = format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1");
         refuse(!(rate > 0.0 && rate.is_finite()), "learning_rate", reason);
+        for LayerRate { layer, factor } in &self.layer_rates {
+            let reason = format!("{factor} for layer {layer}; it must be a finite number, at least 0");
+            refuse(!is_size(*factor), "layer_rates", reason);
+        }
         let reason = format!("{warmup}; it is a number of epochs, 0 or more, such as 0.5");
         refuse(!(warmup >= 0.0 && warmup.is_finite()), "warmup", reason);
         for (field, schedule) in [("decay_schedule", self.decay_schedule), ("dropout_schedule", self.dropout_schedule)]
@@ -157,6 +183,34 @@ impl FitOptions {
     pub(crate) fn step(&self, t: u64, lr: f64, decay: f64) -> Update {
         let before = self.before(lr, decay);
         Update { rule: self.optimizer.at(t, lr), before: (before != Before::NOTHING).then_some(before) }
+    }
+
+    /// The factor on the learning rate of each parameter of `program`, where any has one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a layer is named that is none, or if nothing is left that moves.
+    pub(crate) fn factors(&self, program: &Program) -> Result<Vec<f64>> {
+        let mut factors = vec![1.0; program.parameters.len()];
+        for LayerRate { layer, factor } in &self.layer_rates {
+            let inside = |path: &str| {
+                path == layer || path.strip_prefix(layer.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            };
+            let named = program.parameters.iter().zip(&mut factors).filter(|(parameter, _)| inside(&parameter.path));
+            if named.map(|(_, slot)| *slot = *factor).count() == 0 {
+                let mut paths: Vec<&str> = program.parameters.iter().map(|parameter| parameter.path.as_str()).collect();
+                paths.dedup();
+                let reason =
+                    format!("layer {layer} has nothing that is learnt; the layers that have are {}", paths.join(", "));
+                return Err(Error::config("layer_rates", reason));
+            }
+        }
+        let learns =
+            program.parameters.iter().zip(&factors).any(|(parameter, &factor)| parameter.count() > 0 && factor > 0.0);
+        if learns {
+            Ok(factors)
+        } else {
+            Err(Error::config("layer_rates", "every layer is frozen; nothing would be learnt"))
+        }
     }
 
     /// Whether weights move whose gradient is always 0.

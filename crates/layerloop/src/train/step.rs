@@ -24,6 +24,8 @@ pub(crate) struct Stepper {
     moments: Moments,
     /// Where a step needs it.
     whole: Option<Whole>,
+    /// Which parameters do not move.
+    frozen: Vec<bool>,
     /// Of each batch norm, for the batch.
     statistics: Vec<Statistics>,
 }
@@ -35,7 +37,15 @@ impl Stepper {
         let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
         plan.refresh(&mut team, network);
         let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
-        Self { team, workspace, plan, moments, whole: None, statistics }
+        Self {
+            team,
+            workspace,
+            plan,
+            moments,
+            whole: None,
+            frozen: vec![false; network.program.parameters.len()],
+            statistics,
+        }
     }
 
     /// With memory for the whole gradient of a step.
@@ -43,12 +53,17 @@ impl Stepper {
         Self { whole, ..self }
     }
 
+    /// Where these parameters do not move.
+    pub(crate) fn with_frozen(self, frozen: Vec<bool>) -> Self {
+        Self { frozen, ..self }
+    }
+
     /// Fills every z, loss and delta of the batch, deltas times `scale`; gives the sum of its losses. Batch norms take note of
     /// the batch.
     ///
     /// Between two batch norms is one region in which every block of rows goes its way alone.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
-        let Self { team, workspace, plan, statistics, .. } = self;
+        let Self { team, workspace, plan, statistics, frozen, .. } = self;
         let Workspace { matrices, places, intake, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
         intake.turn(batch);
@@ -56,7 +71,7 @@ impl Stepper {
         let last = network.program.stages.len() - 1;
         for stage in 0..=last {
             if stage > 0 {
-                batch_norm::gather(network, stage - 1, statistics, matrices, places, [rows, step]);
+                batch_norm::gather(network, stage - 1, statistics, matrices, places, [rows, step], frozen);
             }
             let pass = Pass { isa, network, intake, places, mode, statistics };
             team.for_each_block(matrices, rows, step, |block| {
@@ -79,13 +94,16 @@ impl Stepper {
 
     /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left; or nothing yet, where more batches of
     /// the step will come.
-    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Option<Update>) {
-        let Self { team, workspace, plan, moments, whole, .. } = self;
+    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Option<&[Option<Update>]>) {
+        let Self { team, workspace, plan, moments, whole, frozen, .. } = self;
         match (whole, by) {
             (None, Some(by)) => plan.update(team, network, moments, workspace, rows, by),
             (None, None) => {}
             (Some(whole), by) => {
                 plan.gradient(team, network, workspace, rows, &mut whole.gradient);
+                for (view, _) in network.parameters.layers.iter().zip(frozen).filter(|(_, frozen)| **frozen) {
+                    whole.gradient.values_mut()[view.start..][..view.layout.len()].fill(0.0);
+                }
                 whole.add();
                 if let Some(by) = by {
                     let (gradient, by) = whole.ready(by);

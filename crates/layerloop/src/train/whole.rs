@@ -13,6 +13,8 @@ pub(crate) struct Whole {
     /// Of the batches of this step so far; empty where a step has one.
     sum: Matrix,
     clip_norm: Option<f64>,
+    /// The step for each parameter, that factor included.
+    by: Vec<Option<Update>>,
 }
 
 impl Whole {
@@ -21,7 +23,12 @@ impl Whole {
         let len = network.parameters.values.values().len();
         let sum = Matrix::vector(if options.accumulate > 1 { len } else { 0 });
         let wanted = options.accumulate > 1 || options.clip_norm.is_some();
-        wanted.then(|| Self { gradient: Matrix::vector(len), sum, clip_norm: options.clip_norm })
+        wanted.then(|| Self {
+            gradient: Matrix::vector(len),
+            sum,
+            clip_norm: options.clip_norm,
+            by: Vec::with_capacity(network.program.parameters.len()),
+        })
     }
 
     fn accumulates(&self) -> bool {
@@ -37,16 +44,23 @@ impl Whole {
 
     /// The gradient of the step `by`, and the step, with the factor that brings the gradient's norm down to the largest
     /// allowed.
-    pub(crate) fn ready(&mut self, by: Update) -> (&mut Matrix, Update) {
+    pub(crate) fn ready(&mut self, by: &[Option<Update>]) -> (&mut Matrix, &[Option<Update>]) {
         let clip_norm = self.clip_norm;
+        self.by.clear();
+        self.by.extend_from_slice(by);
         let gradient = if self.accumulates() { &mut self.sum } else { &mut self.gradient };
         let norm = clip_norm.map_or(0.0, |_| norm(gradient.values()));
         match clip_norm {
             Some(most) if norm > most => {
-                let before = Before { scale: (most / norm) as f32, ..by.before.unwrap_or(Before::NOTHING) };
-                (gradient, Update { before: Some(before), ..by })
+                let scale = (most / norm) as f32;
+                let scaled = |by: Update| {
+                    let before = Before { scale, ..by.before.unwrap_or(Before::NOTHING) };
+                    Update { before: Some(before), ..by }
+                };
+                self.by.iter_mut().for_each(|by| *by = by.map(scaled));
+                (gradient, &self.by)
             }
-            _ => (gradient, by),
+            _ => (gradient, &self.by),
         }
     }
 

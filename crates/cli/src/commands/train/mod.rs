@@ -11,7 +11,7 @@ use layerloop::choice::text;
 use layerloop::data::{Dataset, Targets};
 use layerloop::model_file::{Model, check_writable};
 use layerloop::network::{Dense, Layer, Network, Output, Spec};
-use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Report, find_learning_rate, fit_with};
+use layerloop::train::{ClassWeights, FitOptions, LayerRate, Loss, Objective, Report, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::Defaults;
@@ -71,6 +71,7 @@ impl Train {
             },
             optimizer: self.optimizer,
             learning_rate: self.lr.unwrap_or(usual.learning_rate),
+            layer_rates: self.layer_rates(),
             schedule: self.schedule.into(),
             warmup: self.warmup,
             weight_decay: self.weight_decay,
@@ -87,6 +88,12 @@ impl Train {
             seed: self.seed,
             threads: self.threads,
         }
+    }
+
+    /// Those with a factor, then those that are frozen.
+    fn layer_rates(&self) -> Vec<LayerRate> {
+        let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
+        self.layer_rate.iter().cloned().chain(frozen).collect()
     }
 
     /// What is wrong about the options, whatever the data.
@@ -168,6 +175,10 @@ fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report,
     receipt
 }
 
+fn rates(rates: &[LayerRate]) -> Value {
+    json!(rates.iter().map(|LayerRate { layer, factor }| format!("{layer}={factor}")).collect::<Vec<_>>())
+}
+
 /// The options of a run: the first few always, all others where they are not the usual ones.
 fn said(args: &Train, options: &FitOptions) -> Value {
     let mut said = json!({
@@ -187,6 +198,7 @@ fn said(args: &Train, options: &FitOptions) -> Value {
             ("class_weights", class_weights),
             ("reduction", json!(text(*reduction))),
             ("schedule", json!(options.schedule.to_string())),
+            ("layer_rates", rates(&options.layer_rates)),
             ("warmup", json!(options.warmup)),
             ("weight_decay", json!(options.weight_decay)),
             ("decay_schedule", json!(options.decay_schedule.to_string())),

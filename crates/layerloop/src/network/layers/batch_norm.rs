@@ -40,7 +40,8 @@ pub(crate) fn running(network: &Network) -> Vec<Statistics> {
     network.program.batch_norms().map(of).collect()
 }
 
-/// Puts the sums of the blocks together, and moves the running mean and variance towards those of the batch.
+/// Puts the sums of the blocks together, and moves the running mean and variance towards those of the batch, unless they are
+/// `frozen`.
 ///
 /// # Numerics
 /// The running variance is that of the population the batch was drawn from: sum of squares / (n - 1).
@@ -51,6 +52,7 @@ pub(crate) fn gather(
     matrices: &[Matrix],
     places: Places,
     [rows, step]: [usize; 2],
+    frozen: &[bool],
 ) {
     let Network { program, parameters, .. } = network;
     let Some(op) = program.batch_norms().nth(index) else { return };
@@ -58,10 +60,11 @@ pub(crate) fn gather(
     let Some(kept) = places.kept(program.values[op.to[0]]) else { return };
     let view = parameters.layers[i];
     let values = parameters.values.values_mut();
+    let share = if frozen[i] { 0.0 } else { momentum };
     let unbiased = if rows > 1 { rows as f32 / (rows as f32 - 1.0) } else { 1.0 };
     let mut toward = |row: usize, column: usize, new: f32| {
         let running = &mut values[view.start + view.layout.index(row, column)];
-        *running += momentum * (new - *running);
+        *running += share * (new - *running);
     };
     statistics[index].gather([&matrices[kept], &matrices[kept + 1]], rows, step, epsilon, |column, mean, variance| {
         toward(0, column, mean);
