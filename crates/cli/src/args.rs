@@ -102,7 +102,8 @@ pub(crate) struct Train {
     /// Epochs, such as 0.5, in which the learning rate rises to what it is by the schedule
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) warmup: f64,
-    /// Decay of the weights: apart from the gradient for adamw and lion, else added to --l2 [default: 0.01 for adamw, else 0]
+    /// Decay of the weights: apart from the gradient for adamw, lion and muon, else added to --l2 [default: 0.01 for adamw, 0.1
+    /// for muon, else 0]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
     /// Weight of the sum of |w| in the loss

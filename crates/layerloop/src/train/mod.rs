@@ -5,6 +5,7 @@ mod average;
 mod callback;
 mod finder;
 mod fit;
+mod muon;
 mod objective;
 mod optimizer;
 mod options;

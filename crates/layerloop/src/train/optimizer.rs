@@ -165,6 +165,19 @@ choices! {
             /// Share of the mean that is kept.
             beta_2: f64 = 0.99, "at least 0 and below 1" if (0.0..1.0).contains(&beta_2),
         },
+        /// m = momentum m + (1 - momentum) g; w -= lr sqrt(max(1, n_out / n_in)) O(momentum m + (1 - momentum) g)
+        ///
+        /// O makes all singular values about 1: five Newton-Schulz steps. For the weights of hidden dense layers; all others are
+        /// moved by Adam at the learning rate times `others`. A usual rate is 0.02; the decay of weights is decoupled, 0.1 if
+        /// nothing is said. A step costs matrix products of its own, several times a plain one's for small batches.
+        ///
+        /// Source: Jordan et al. 2024
+        Muon = "muon" {
+            /// Share of the mean gradient that is kept.
+            momentum: f32 = 0.95, "at least 0 and below 1" if (0.0..1.0).contains(&momentum),
+            /// Factor of the learning rate for what Adam moves.
+            others: f32 = 0.05, "a number above 0" if others > 0.0 && others.is_finite(),
+        },
     }
 }
 
@@ -175,20 +188,25 @@ impl Optimizer {
     /// Whether the decay of weights is no part of the gradient.
     #[must_use]
     pub fn decouples(self) -> bool {
-        matches!(self, Self::AdamW { .. } | Self::Lion { .. })
+        matches!(self, Self::AdamW { .. } | Self::Lion { .. } | Self::Muon { .. })
     }
 
     /// The decay of weights, if nothing is said.
     #[must_use]
     pub fn usual_decay(self) -> f64 {
-        if matches!(self, Self::AdamW { .. }) { 0.01 } else { 0.0 }
+        match self {
+            Self::AdamW { .. } => 0.01,
+            Self::Muon { .. } => 0.1,
+            _ => 0.0,
+        }
     }
 
     /// The scalars of step `t`, counted from 1, at learning rate `lr`.
     pub(crate) fn at(self, t: u64, lr: f64) -> Rule {
         let rate = lr as f32;
         match self {
-            Self::Sgd => Rule::Sgd { rate },
+            // What is left to do when the direction stands in place of the gradient.
+            Self::Sgd | Self::Muon { .. } => Rule::Sgd { rate },
             Self::Momentum { momentum } => Rule::Momentum { rate, momentum },
             Self::Nesterov { momentum } => Rule::Nesterov { rate, momentum },
             Self::RmsProp { alpha, epsilon } => {

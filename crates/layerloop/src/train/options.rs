@@ -46,7 +46,7 @@ pub struct FitOptions {
     pub schedule: Open<Schedule, dyn custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
     pub warmup: f64,
-    /// Decay of weights; if nothing is said, 0.01 for `adamw` and 0 for all others. For `adamw` and `lion` it is decoupled,
+    /// Decay of weights; if nothing is said, 0.01 for `adamw`, 0.1 for `muon` and 0 for all others. For `adamw`, `lion` and `muon` it is decoupled,
     /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
     pub weight_decay: Option<f64>,
     /// How the decay of weights changes over the run.
@@ -151,6 +151,12 @@ impl FitOptions {
             "{decay}; times the learning rate it is {lost}, the share of a weight that a step takes: at most 1"
         );
         refuse(self.optimizer.decouples() && is_size(decay) && lost > 1.0, "weight_decay", reason);
+        if let Optimizer::Muon { .. } = self.optimizer {
+            let reason = "muon has no use for it: its steps have one length whatever the gradient's";
+            refuse(self.clip_value.is_some(), "clip_value", reason.into());
+            refuse(self.clip_norm.is_some(), "clip_norm", reason.into());
+            refuse(l1 > 0.0 || l2 > 0.0, "l2", "muon's decay is `weight_decay`, apart from the gradient".into());
+        }
         if let Optimizer::Rprop { least, most, .. } = self.optimizer {
             let reason = format!("rprop with steps between {least} and {most}; least is at most most");
             refuse(least > most, "optimizer", reason);
@@ -296,7 +302,9 @@ mod tests {
             let of = |run: &Run| parse::<Optimizer>(&run.optimizer).unwrap() == *choice;
             reference.runs.iter().filter(|run| of(run)).count()
         };
-        assert!(Optimizer::ALL.iter().all(|choice| named(choice) > 1), "every optimiser, with and without decay");
+        // Muon looks at whole matrices, and has its own reference.
+        let by_value = || Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. }));
+        assert!(by_value().all(|choice| named(choice) > 1), "every optimiser, with and without decay");
         for run in &reference.runs {
             let options = FitOptions {
                 optimizer: parse(&run.optimizer).unwrap(),

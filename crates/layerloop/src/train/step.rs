@@ -106,7 +106,7 @@ impl Stepper {
                 }
                 whole.add();
                 if let Some(by) = by {
-                    let (gradient, by) = whole.ready(by);
+                    let (gradient, by) = whole.ready(team.isa(), network, by);
                     plan.update_by(team, network, moments, gradient, by);
                     whole.clear();
                 }

@@ -1,7 +1,8 @@
 //! Steps that need the whole gradient before the first weight moves: of several batches, or clipped by its norm.
 
-use layerloop_kernels::{Before, LANES, Matrix, Update};
+use layerloop_kernels::{Before, Isa, LANES, Matrix, Update};
 
+use super::muon::Muon;
 use super::options::FitOptions;
 use crate::network::Network;
 
@@ -13,6 +14,7 @@ pub(crate) struct Whole {
     /// Of the batches of this step so far; empty where a step has one.
     sum: Matrix,
     clip_norm: Option<f64>,
+    muon: Option<Muon>,
     /// The step for each parameter, that factor included.
     by: Vec<Option<Update>>,
 }
@@ -22,11 +24,13 @@ impl Whole {
     pub(crate) fn wanted(options: &FitOptions, network: &Network) -> Option<Self> {
         let len = network.parameters.values.values().len();
         let sum = Matrix::vector(if options.accumulate > 1 { len } else { 0 });
-        let wanted = options.accumulate > 1 || options.clip_norm.is_some();
+        let muon = Muon::wanted(options.optimizer, network);
+        let wanted = options.accumulate > 1 || options.clip_norm.is_some() || muon.is_some();
         wanted.then(|| Self {
             gradient: Matrix::vector(len),
             sum,
             clip_norm: options.clip_norm,
+            muon,
             by: Vec::with_capacity(network.program.parameters.len()),
         })
     }
@@ -44,11 +48,19 @@ impl Whole {
 
     /// The gradient of the step `by`, and the step, with the factor that brings the gradient's norm down to the largest
     /// allowed.
-    pub(crate) fn ready(&mut self, by: &[Option<Update>]) -> (&mut Matrix, &[Option<Update>]) {
+    pub(crate) fn ready(
+        &mut self,
+        isa: Isa,
+        network: &Network,
+        by: &[Option<Update>],
+    ) -> (&mut Matrix, &[Option<Update>]) {
         let clip_norm = self.clip_norm;
         self.by.clear();
         self.by.extend_from_slice(by);
         let gradient = if self.accumulates() { &mut self.sum } else { &mut self.gradient };
+        if let Some(muon) = &mut self.muon {
+            muon.direct(isa, network, gradient);
+        }
         let norm = clip_norm.map_or(0.0, |_| norm(gradient.values()));
         match clip_norm {
             Some(most) if norm > most => {
@@ -135,7 +147,8 @@ mod tests {
 
     #[test]
     fn whole_gradients_have_the_same_bits_whatever_the_threads_and_those_of_the_fused_step() {
-        for &optimizer in Optimizer::ALL {
+        // Muon has no fused step.
+        for &optimizer in Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. })) {
             let options = FitOptions { optimizer, epochs: 2, batch: 10, learning_rate: 0.01, ..options() };
             // A norm that no gradient has takes the other road to the same place.
             let free = FitOptions { clip_norm: Some(1e30), threads: Some(1), ..options.clone() };
