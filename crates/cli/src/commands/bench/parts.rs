@@ -5,7 +5,7 @@ use layerloop::choice::text;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::network::{Activation, Spec, Unit};
 use layerloop::train::rng::Stream;
-use layerloop::train::{FitOptions, Optimizer};
+use layerloop::train::{FitOptions, Loss, Objective, Optimizer};
 use serde_json::json;
 
 use super::sweep::seconds_of_a_step;
@@ -26,6 +26,7 @@ struct Part {
     with: String,
     plain: &'static str,
     optimizer: Optimizer,
+    loss: Option<Loss>,
 }
 
 pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) -> Result<()> {
@@ -52,7 +53,7 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
 fn parts() -> Vec<Part> {
     let mut parts = Vec::new();
     let mut add = |family, name: String, with, plain, optimizer| {
-        parts.push(Part { family, name, with, plain, optimizer });
+        parts.push(Part { family, name, with, plain, optimizer, loss: None });
     };
     let twice = |hidden: String| format!("256 -> {hidden} -> {hidden} -> 10");
     for &activation in Activation::ALL {
@@ -76,19 +77,19 @@ fn parts() -> Vec<Part> {
     for &optimizer in Optimizer::ALL {
         add("optimizer", text(optimizer), PLAIN.into(), PLAIN, optimizer);
     }
+    for &loss in Loss::ALL {
+        let with = format!("{PLAIN} -> {}", text(loss.usual_output()));
+        let (name, optimizer) = (text(loss), Optimizer::ADAM);
+        parts.push(Part { family: "loss", name, with, plain: PLAIN, optimizer, loss: Some(loss) });
+    }
     parts
 }
 
 impl Part {
     /// What it is compared with.
     fn without(&self) -> Self {
-        Self {
-            family: self.family,
-            name: String::new(),
-            with: self.plain.into(),
-            plain: self.plain,
-            optimizer: Optimizer::ADAM,
-        }
+        let (name, with) = (String::new(), self.plain.into());
+        Self { family: self.family, name, with, plain: self.plain, optimizer: Optimizer::ADAM, loss: None }
     }
 
     /// The median time of a step.
@@ -97,18 +98,25 @@ impl Part {
         let options = FitOptions {
             batch: BATCH,
             optimizer: self.optimizer,
+            objective: Objective { loss: self.loss.map(Into::into), ..Objective::default() },
             threads: Some(setting.threads),
             ..FitOptions::default()
         };
-        seconds_of_a_step(&spec, &rows_for(&spec)?, options)
+        seconds_of_a_step(&spec, &rows_for(&spec, self.loss)?, options)
     }
 }
 
-/// Random rows for a network: whole numbers that fit the embedding's table as well as any layer.
-fn rows_for(spec: &Spec) -> Result<Dataset> {
-    let (rows, classes) = (4 * BATCH, spec.classes());
+/// Random rows for a network: whole numbers that fit the embedding's table as well as any layer; classes, or numbers.
+fn rows_for(spec: &Spec, loss: Option<Loss>) -> Result<Dataset> {
+    let (rows, outputs) = (4 * BATCH, spec.classes());
     let mut stream = Stream::new(0, "bench", 1);
-    let inputs = Inputs::Floats((0..rows * spec.inputs).map(|_| (stream.uniform() * 3.0).floor()).collect());
-    let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
-    Dataset::new("parts", inputs, spec.inputs, labels, (0..classes).map(|class| class.to_string()))
+    let mut whole = |count: usize| -> Vec<f32> { (0..count).map(|_| (stream.uniform() * 3.0).floor()).collect() };
+    let (inputs, numbers) = (Inputs::Floats(whole(rows * spec.inputs).into()), whole(rows * outputs));
+    let names = (0..outputs).map(|i| i.to_string());
+    let margin = matches!(loss, Some(Loss::Hinge | Loss::SquaredHinge));
+    if spec.output.is_classifier() || margin {
+        let labels: Vec<u32> = (0..rows).map(|row| (row % outputs) as u32).collect();
+        return Dataset::new("parts", inputs, spec.inputs, labels, names);
+    }
+    Dataset::regression("parts", inputs, spec.inputs, numbers, names)
 }
