@@ -98,6 +98,12 @@ pub(crate) fn softshrink<S: Simd>(simd: S, [_]: [S::F32s; 1], z: S::F32s) -> S::
     relu(simd, [], simd.abs(z))
 }
 
+/// z = t outside of -lambda..=lambda, else 0; dz/dt = 1, else 0
+#[inline(always)]
+pub(crate) fn hardshrink<S: Simd>(simd: S, [_]: [S::F32s; 1], z: S::F32s) -> S::F32s {
+    relu(simd, [], simd.abs(z))
+}
+
 /// z = t where t > theta, else 0; dz/dt = 1, else 0
 #[inline(always)]
 pub(crate) fn trelu<S: Simd>(simd: S, [_]: [S::F32s; 1], z: S::F32s) -> S::F32s {

@@ -67,6 +67,11 @@ crate::choices! {
             /// Half the width of what becomes 0.
             lambda: f32 = 0.5, "a number, at least 0" if lambda >= 0.0 && lambda.is_finite(),
         },
+        /// sigma(t) = t where |t| > lambda, else 0
+        HardShrink = "hardshrink" {
+            /// Half the width of what becomes 0.
+            lambda: f32 = 0.5, "a number, at least 0" if lambda >= 0.0 && lambda.is_finite(),
+        },
         /// sigma(t) = t - tanh t
         TanhShrink = "tanhshrink",
         /// sigma(t) = ln((e^t + e^{-t}) / 2)
@@ -98,7 +103,9 @@ impl Activation {
             Self::Gelu | Self::GeluTanh | Self::Swish | Self::HardSwish | Self::Mish => Slope::Stored,
             Self::TanhShrink | Self::LogCosh | Self::Lisht => Slope::Stored,
             Self::Identity | Self::Sigmoid | Self::HardSigmoid | Self::LogSigmoid | Self::Softplus => Slope::OfOutput,
-            Self::Tanh | Self::HardTanh | Self::Softsign | Self::SoftShrink { .. } => Slope::OfOutput,
+            Self::Tanh | Self::HardTanh | Self::Softsign | Self::SoftShrink { .. } | Self::HardShrink { .. } => {
+                Slope::OfOutput
+            }
             Self::Relu | Self::Relu6 | Self::LeakyRelu { .. } | Self::Trelu { .. } => Slope::OfOutput,
             Self::Elu { .. } | Self::Celu { .. } | Self::Selu => Slope::OfOutput,
         }
@@ -117,6 +124,7 @@ impl Activation {
     pub fn bound(self) -> (f64, f64) {
         match self {
             Self::Identity | Self::Relu | Self::Relu6 | Self::HardTanh | Self::Trelu { .. } => (0.0, 0.0),
+            Self::HardShrink { .. } => (0.0, 0.0),
             Self::LeakyRelu { .. } | Self::SoftShrink { .. } => (0.5, 0.0),
             Self::Tanh | Self::HardSigmoid | Self::Softsign => (2.0, 0.0),
             Self::Sigmoid | Self::HardSwish | Self::LogSigmoid | Self::Softplus | Self::LogCosh => (2.5, 0.0),
@@ -145,7 +153,7 @@ macro_rules! map {
             LogSigmoid logsigmoid [], HardTanh hardtanh [], Relu6 relu6 [], LeakyRelu leakyrelu [a], Elu elu [a],
             Celu celu [a], Selu selu [], Gelu gelu [], GeluTanh gelu_tanh [], Swish swish [], HardSwish hardswish [],
             Mish mish [], Softplus softplus [], Softsign softsign [], SoftShrink softshrink [lambda],
-            TanhShrink tanhshrink [], LogCosh logcosh [], Trelu trelu [theta], Lisht lisht [])
+            HardShrink hardshrink [lambda], TanhShrink tanhshrink [], LogCosh logcosh [], Trelu trelu [theta], Lisht lisht [])
     };
     ($simd:ident, $activation:expr, derivative, |$function:ident, $numbers:ident| $body:expr) => {
         map!(arms $simd, $activation, derivative, $function, $numbers, $body, _ stored,
@@ -156,7 +164,7 @@ macro_rules! map {
             Identity identity [], Sigmoid sigmoid [], Tanh tanh [], Relu relu [], HardSigmoid hardsigmoid [],
             LogSigmoid logsigmoid [], HardTanh hardtanh [], Relu6 relu6 [], LeakyRelu leakyrelu [a], Elu elu [a],
             Celu celu [a], Selu selu [], Softplus softplus [], Softsign softsign [], SoftShrink softshrink [lambda],
-            Trelu trelu [theta])
+            HardShrink hardshrink [lambda], Trelu trelu [theta])
     };
     ($simd:ident, $activation:expr, both, |$function:ident, $numbers:ident| $body:expr) => {
         map!(arms $simd, $activation, both, $function, $numbers, $body, skip,

@@ -90,6 +90,13 @@ pub(crate) fn softshrink<S: Simd>(simd: S, [lambda]: [S::F32s; 1], t: S::F32s) -
     simd.sub(t, clamp(simd, simd.sub(simd.splat(0.0), lambda), lambda, t))
 }
 
+/// 0, but for a NaN, where |t| is not above lambda.
+#[inline(always)]
+pub(crate) fn hardshrink<S: Simd>(simd: S, [lambda]: [S::F32s; 1], t: S::F32s) -> S::F32s {
+    let zero = simd.splat(0.0);
+    simd.select_gt(simd.abs(t), lambda, t, clamp(simd, zero, zero, t))
+}
+
 #[inline(always)]
 pub(crate) fn trelu<S: Simd>(simd: S, [theta]: [S::F32s; 1], t: S::F32s) -> S::F32s {
     let zero = simd.splat(0.0);

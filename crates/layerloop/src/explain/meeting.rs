@@ -30,6 +30,7 @@ impl From<Activation> for math::Activation {
             Activation::Softplus => Self::Softplus,
             Activation::Softsign => Self::Softsign,
             Activation::SoftShrink { lambda } => Self::SoftShrink { lambda: lambda.into() },
+            Activation::HardShrink { lambda } => Self::HardShrink { lambda: lambda.into() },
             Activation::TanhShrink => Self::TanhShrink,
             Activation::LogCosh => Self::LogCosh,
             Activation::Trelu { theta } => Self::Trelu { theta: theta.into() },

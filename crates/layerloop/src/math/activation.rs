@@ -25,6 +25,7 @@ use std::f64::consts::{LN_2, PI, SQRT_2};
 /// softplus     sigma(t) = ln(1 + e^t)                 sigma'(t) = S(t)
 /// softsign     sigma(t) = t / (1 + |t|)               sigma'(t) = 1 / (1 + |t|)^2
 /// softshrink   t - lambda, 0 or t + lambda            sigma'(t) = 1 if |t| > lambda, else 0
+/// hardshrink   sigma(t) = t if |t| > lambda, else 0   sigma'(t) = 1 if |t| > lambda, else 0
 /// tanhshrink   sigma(t) = t - tanh(t)                 sigma'(t) = tanh(t)^2
 /// logcosh      sigma(t) = ln(cosh(t))                 sigma'(t) = tanh(t)
 /// trelu        sigma(t) = t if t > theta, else 0      sigma'(t) = 1 if t > theta, else 0
@@ -100,6 +101,11 @@ pub enum Activation {
         /// Half the width of what becomes 0.
         lambda: f64,
     },
+    /// Nothing near 0, all else as it is.
+    HardShrink {
+        /// Half the width of what becomes 0.
+        lambda: f64,
+    },
     /// What the hyperbolic tangent takes away.
     TanhShrink,
     /// The logarithm of the hyperbolic cosine.
@@ -118,7 +124,7 @@ const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
 
 impl Activation {
     /// Every activation there is, its numbers at their usual values.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Identity,
         Self::Sigmoid,
         Self::Tanh,
@@ -139,6 +145,7 @@ impl Activation {
         Self::Softplus,
         Self::Softsign,
         Self::SoftShrink { lambda: 0.5 },
+        Self::HardShrink { lambda: 0.5 },
         Self::TanhShrink,
         Self::LogCosh,
         Self::Trelu { theta: 1.0 },
@@ -176,6 +183,13 @@ impl Activation {
             Self::Softplus => t.max(0.0) + (-t.abs()).exp().ln_1p(),
             Self::Softsign => t / (1.0 + t.abs()),
             Self::SoftShrink { lambda } => t - t.clamp(-lambda, lambda),
+            Self::HardShrink { lambda } => {
+                if t.abs() > lambda {
+                    t
+                } else {
+                    0.0
+                }
+            }
             Self::TanhShrink if t.abs() < 0.1 => {
                 let s = t * t;
                 t * s * (1.0 / 3.0 - s * (2.0 / 15.0 - s * (17.0 / 315.0 - s * 62.0 / 2835.0)))
@@ -223,7 +237,7 @@ impl Activation {
             Self::Mish => tanh_softplus(t) + t * (1.0 - tanh_softplus(t).powi(2)) * sigmoid(t),
             Self::Softplus => sigmoid(t),
             Self::Softsign => (1.0 + t.abs()).powi(-2),
-            Self::SoftShrink { lambda } => f64::from(t.abs() > lambda),
+            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => f64::from(t.abs() > lambda),
             Self::TanhShrink => t.tanh().powi(2),
             Self::LogCosh => t.tanh(),
             Self::Trelu { theta } => f64::from(t > theta),
@@ -239,7 +253,7 @@ impl Activation {
             Self::HardSigmoid | Self::HardSwish => vec![-3.0, 3.0],
             Self::HardTanh => vec![-1.0, 1.0],
             Self::Relu6 => vec![0.0, 6.0],
-            Self::SoftShrink { lambda } => vec![-lambda, lambda],
+            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => vec![-lambda, lambda],
             Self::Trelu { theta } => vec![theta],
             Self::Identity | Self::Sigmoid | Self::LogSigmoid | Self::Softplus | Self::Tanh => vec![],
             Self::Gelu | Self::GeluTanh | Self::Swish | Self::Mish => vec![],
