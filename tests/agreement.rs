@@ -238,7 +238,8 @@ fn steps(case: Case, options: &FitOptions) -> Result<Vec<(Network, Vec<f32>, Net
 fn runs() -> impl Iterator<Item = (Case, FitOptions)> {
     let small = table().filter(|case| case.batch == 7 && case.hidden == case.last && case.output == Output::Softmax);
     small.flat_map(|case| {
-        let by_value = Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. }));
+        let by_value =
+            Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. } | Optimizer::Lbfgs { .. }));
         by_value.map(move |&optimizer| {
             let options = FitOptions {
                 epochs: 3,
@@ -263,7 +264,7 @@ fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 
         (*m / (1.0 - beta_1.powi(t)), *v / (1.0 - beta_2.powi(t)))
     };
     match optimizer {
-        Optimizer::Muon { .. } => unreachable!("it looks at whole matrices: `muon.rs` has its test"),
+        Optimizer::Muon { .. } | Optimizer::Lbfgs { .. } => unreachable!("they look at more than a weight"),
         Optimizer::Sgd => *w -= lr * g,
         Optimizer::Momentum { momentum } => {
             *m = f64::from(momentum) * *m + g;

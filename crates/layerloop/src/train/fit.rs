@@ -3,10 +3,11 @@
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use layerloop_kernels::{Isa, Team, Update};
+use layerloop_kernels::{Isa, Matrix, Team, Update};
 
 use super::average::Average;
 use super::callback::{Callback, EpochEnd, StepEnd};
+use super::lbfgs::{Lbfgs, Penalty, Point};
 use super::options::FitOptions;
 use super::pace::Pace;
 use super::plateau::Plateau;
@@ -94,6 +95,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
         return Err(Error::config("batch", reason));
     }
     options.factors(&network.program)?;
+    options.check_lbfgs(&network.program)?;
     Goal::new(network, train, &options.objective).map(drop)
 }
 
@@ -110,7 +112,8 @@ pub fn fit_with(
     check(network, train, options)?;
     let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
     let goal = Goal::new(network, train, &options.objective)?;
-    let batch = options.batch.min(train.rows());
+    let lbfgs = Lbfgs::wanted(options.optimizer);
+    let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::start();
@@ -130,7 +133,7 @@ pub fn fit_with(
     };
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
-    let pace = in_doubt.then(Pace::new);
+    let pace = (in_doubt && lbfgs.is_none()).then(Pace::new);
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = train.rows().div_ceil(rows) as u64;
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
@@ -149,6 +152,7 @@ pub fn fit_with(
         start,
         plateau,
         average,
+        lbfgs,
         factors,
         updates,
         rows,
@@ -158,8 +162,11 @@ pub fn fit_with(
     };
     let mut batches = Batches::new(train.rows(), batch, options.seed);
     for epoch in 1..=options.epochs {
-        run.epoch(epoch, batches.epoch(epoch as u64))?;
-        if run.report.stopped {
+        let more = match run.lbfgs.take() {
+            Some(lbfgs) => run.line_search(epoch, lbfgs)?,
+            None => run.epoch(epoch, batches.epoch(epoch as u64)).map(|()| true)?,
+        };
+        if run.report.stopped || !more {
             break;
         }
     }
@@ -185,6 +192,8 @@ struct Run<'a> {
     /// Where the schedule waits for one.
     plateau: Option<Plateau>,
     average: Option<Average>,
+    /// Where each step looks at all rows.
+    lbfgs: Option<Lbfgs>,
     /// On the learning rate, for each parameter.
     factors: Vec<f64>,
     /// The step of each parameter that moves.
@@ -229,6 +238,43 @@ impl Run<'_> {
         self.report.epochs.push(end);
         self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
         Ok(())
+    }
+
+    /// One step of L-BFGS on all rows; whether there was one to take.
+    fn line_search(&mut self, epoch: usize, mut lbfgs: Lbfgs) -> Result<bool> {
+        let Self { network, train, goal, options, stepper, factors, .. } = self;
+        let rows: Vec<u32> = (0..train.rows() as u32).collect();
+        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], goal: Some(goal) };
+        let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
+        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options));
+        let start = network.parameters.values.values().to_vec();
+        let mut gradient = Matrix::vector(start.len());
+        let next = lbfgs.step(&start, &mut |w| {
+            network.parameters.values.values_mut().copy_from_slice(&w);
+            let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
+            let mut g = gradient.values().to_vec();
+            let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
+            for (view, _) in network.parameters.layers.iter().zip(&*factors).filter(|(_, factor)| **factor == 0.0) {
+                g[view.start..][..view.layout.len()].fill(0.0);
+            }
+            Point { w, f: if f.is_finite() { f } else { f64::INFINITY }, g, loss: sum / rows.len() as f64 }
+        });
+        let step = self.report.steps + 1;
+        let Some(Point { w, loss, .. }) = next else {
+            network.parameters.values.values_mut().copy_from_slice(&start);
+            return Ok(false);
+        };
+        network.parameters.values.values_mut().copy_from_slice(w);
+        let loss = *loss;
+        self.lbfgs = Some(lbfgs);
+        self.report.steps = step;
+        let end = StepEnd { step, epoch, rows: rows.len(), loss: loss as f32, learning_rate: 1.0 };
+        let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
+        let end = EpochEnd { epoch, steps: step, train_loss: loss, seconds: self.clock.seconds() };
+        self.report.epochs.push(end);
+        let after = self.clock.paused(|| self.callback.on_epoch(&end, self.network));
+        self.report.stopped = flow.is_break() || after.is_break();
+        Ok(true)
     }
 
     /// One batch, alone or together.

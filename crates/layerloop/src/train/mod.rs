@@ -5,6 +5,7 @@ mod average;
 mod callback;
 mod finder;
 mod fit;
+mod lbfgs;
 mod muon;
 mod objective;
 mod optimizer;

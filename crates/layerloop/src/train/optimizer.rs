@@ -178,6 +178,16 @@ choices! {
             /// Factor of the learning rate for what Adam moves.
             others: f32 = 0.05, "a number above 0" if others > 0.0 && others.is_finite(),
         },
+        /// w += a d, d = -H g, H by the last steps, a by a line search
+        ///
+        /// For small data: each epoch is one step, and its gradient that of all rows; `batch` and the learning rate are not used. It
+        /// ends where no better point is found.
+        ///
+        /// Source: Nocedal and Wright 2006, chapters 3 and 7
+        Lbfgs = "lbfgs" {
+            /// Steps that are remembered.
+            history: usize = 10, "from 1 to 1000" if (1..=1000).contains(&history),
+        },
     }
 }
 
@@ -206,7 +216,7 @@ impl Optimizer {
         let rate = lr as f32;
         match self {
             // What is left to do when the direction stands in place of the gradient.
-            Self::Sgd | Self::Muon { .. } => Rule::Sgd { rate },
+            Self::Sgd | Self::Muon { .. } | Self::Lbfgs { .. } => Rule::Sgd { rate },
             Self::Momentum { momentum } => Rule::Momentum { rate, momentum },
             Self::Nesterov { momentum } => Rule::Nesterov { rate, momentum },
             Self::RmsProp { alpha, epsilon } => {

@@ -225,6 +225,11 @@ impl FitOptions {
         [l1, l2, decay] != [0.0; 3]
     }
 
+    /// Weight of the penalty w^2 / 2 where weights do not decay apart from the gradient.
+    pub(crate) fn penalty(&self) -> f64 {
+        self.l2 + self.weight_decay()
+    }
+
     fn weight_decay(&self) -> f64 {
         self.weight_decay.unwrap_or_else(|| self.optimizer.usual_decay())
     }
@@ -302,8 +307,10 @@ mod tests {
             let of = |run: &Run| parse::<Optimizer>(&run.optimizer).unwrap() == *choice;
             reference.runs.iter().filter(|run| of(run)).count()
         };
-        // Muon looks at whole matrices, and has its own reference.
-        let by_value = || Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. }));
+        // Those that look at more than a weight have references of their own.
+        let by_value = || {
+            Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Muon { .. } | Optimizer::Lbfgs { .. }))
+        };
         assert!(by_value().all(|choice| named(choice) > 1), "every optimiser, with and without decay");
         for run in &reference.runs {
             let options = FitOptions {

@@ -114,6 +114,21 @@ impl Stepper {
         }
     }
 
+    /// The sum of the losses of the batch at the network's weights, and p_i of every layer, deltas times `scale`.
+    pub(crate) fn loss_and_gradient(
+        &mut self,
+        network: &mut Network,
+        batch: Batch,
+        scale: f32,
+        mode: Mode,
+        gradient: &mut Matrix,
+    ) -> f64 {
+        self.plan.refresh(&mut self.team, network);
+        let loss = self.backpropagate(network, batch, scale, mode);
+        self.plan.gradient(&mut self.team, network, &self.workspace, batch.rows.len(), gradient);
+        loss
+    }
+
     /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
         let program = &network.program;

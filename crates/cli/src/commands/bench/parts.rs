@@ -74,7 +74,8 @@ fn parts() -> Vec<Part> {
     for chains in ["skip(256 relu)", "parallel(128 relu | 128 relu, join=concatenate)"] {
         add("layer", chains[..chains.find('(').unwrap_or(0)].into(), twice(chains.into()), PLAIN, Optimizer::ADAM);
     }
-    for &optimizer in Optimizer::ALL {
+    // A step of L-BFGS looks at all rows, several times.
+    for &optimizer in Optimizer::ALL.iter().filter(|choice| !matches!(choice, Optimizer::Lbfgs { .. })) {
         add("optimizer", text(optimizer), PLAIN.into(), PLAIN, optimizer);
     }
     for &loss in Loss::ALL {

@@ -11,7 +11,9 @@ use layerloop::choice::text;
 use layerloop::data::{Dataset, Targets};
 use layerloop::model_file::{Model, check_writable};
 use layerloop::network::{Dense, Layer, Network, Output, Spec};
-use layerloop::train::{ClassWeights, FitOptions, LayerRate, Loss, Objective, Report, find_learning_rate, fit_with};
+use layerloop::train::{
+    ClassWeights, FitOptions, LayerRate, Loss, Objective, Optimizer, Report, find_learning_rate, fit_with,
+};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::Defaults;
@@ -101,6 +103,9 @@ impl Train {
         let mut faults = self.options(&FitOptions::default()).check().map_or_else(flags, |()| Vec::new());
         if self.hidden.contains(&0) {
             faults.push(Error::config("--hidden", "a layer of 0 units; each layer needs at least 1"));
+        }
+        if self.lr.is_some() && matches!(self.optimizer, Optimizer::Lbfgs { .. }) {
+            faults.push(Error::config("--lr", "lbfgs finds the length of its steps by itself"));
         }
         if self.limit == Some(0) {
             faults.push(Error::config("--limit", "0 rows; at least 1 is needed to train on"));

@@ -1,0 +1,306 @@
+//! L-BFGS: steps of the whole data set along a direction that the last few steps have taught, as far as a line search goes.
+//!
+//! Source: Nocedal and Wright 2006, algorithms 7.4 (two loops), 3.5 and 3.6 (strong Wolfe conditions).
+
+use std::collections::VecDeque;
+
+use super::optimizer::Optimizer;
+use super::options::FitOptions;
+use crate::network::Network;
+use crate::network::program::{Kind, Parameter, Program, Role};
+use crate::{Error, Result};
+
+/// A step is long enough to lower the loss by this share of what its slope promises,
+const ARMIJO: f64 = 1e-4;
+/// and so long that the slope has lost this share.
+const CURVATURE: f64 = 0.9;
+/// What the sum of f32 losses leaves uncertain, in parts of the loss.
+const ROUNDING: f64 = 1e-7;
+/// Passes over the data that a line search may take.
+const TRIALS: usize = 25;
+
+/// A point: where, how high, how steep.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    pub(crate) w: Vec<f32>,
+    /// What is minimised, the penalty included; infinite where it is no number.
+    pub(crate) f: f64,
+    /// Its gradient.
+    pub(crate) g: Vec<f32>,
+    /// The mean loss of the rows alone.
+    pub(crate) loss: f64,
+}
+
+/// The last steps.
+#[derive(Debug)]
+pub(crate) struct Lbfgs {
+    history: usize,
+    /// s = w_{k+1} - w_k, y = g_{k+1} - g_k, 1 / y.s; the newest last.
+    pairs: VecDeque<(Vec<f32>, Vec<f32>, f64)>,
+    here: Option<Point>,
+}
+
+/// The point at some weights.
+pub(crate) type Evaluate<'a> = dyn FnMut(Vec<f32>) -> Point + 'a;
+
+impl Lbfgs {
+    /// Memory, if it is wanted.
+    pub(crate) fn wanted(optimizer: Optimizer) -> Option<Self> {
+        let Optimizer::Lbfgs { history } = optimizer else { return None };
+        Some(Self { history, pairs: VecDeque::new(), here: None })
+    }
+
+    /// One step from the weights `w`: the point after it, or none where no better one is found.
+    pub(crate) fn step(&mut self, w: &[f32], evaluate: &mut Evaluate) -> Option<&Point> {
+        let here = self.here.take().unwrap_or_else(|| evaluate(w.to_vec()));
+        let mut d = self.direction(&here.g);
+        let mut slope = dot(&here.g, &d);
+        if slope >= 0.0 {
+            // Rounding has spoilt what was remembered.
+            self.pairs.clear();
+            d = here.g.iter().map(|g| -g).collect();
+            slope = dot(&here.g, &d);
+        }
+        // The first step of all knows no length: that of a unit in the sum of sizes.
+        let size: f64 = here.g.iter().map(|g| f64::from(g.abs())).sum();
+        let first = if self.pairs.is_empty() { (1.0 / size).min(1.0) } else { 1.0 };
+        let next = (slope < 0.0 && here.f.is_finite()).then(|| search(&here, &d, slope, first, evaluate))??;
+        let change = |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a - b).collect() };
+        let (s, y) = (change(&next.w, &here.w), change(&next.g, &here.g));
+        let along = dot(&s, &y);
+        if along > 1e-10 * dot(&y, &y) {
+            self.pairs.push_back((s, y, 1.0 / along));
+            if self.pairs.len() > self.history {
+                self.pairs.pop_front();
+            }
+        }
+        Some(self.here.insert(next))
+    }
+
+    /// -H g, with H the inverse curvature as the pairs have it.
+    fn direction(&self, g: &[f32]) -> Vec<f32> {
+        let mut q: Vec<f32> = g.iter().map(|g| -g).collect();
+        let mut alphas = Vec::with_capacity(self.pairs.len());
+        for (s, y, rho) in self.pairs.iter().rev() {
+            let alpha = rho * dot(s, &q);
+            add(&mut q, -alpha, y);
+            alphas.push(alpha);
+        }
+        if let Some((_, y, rho)) = self.pairs.back() {
+            let gamma = (1.0 / (rho * dot(y, y))) as f32;
+            q.iter_mut().for_each(|q| *q *= gamma);
+        }
+        for ((s, y, rho), alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
+            let beta = rho * dot(y, &q);
+            add(&mut q, alpha - beta, s);
+        }
+        q
+    }
+}
+
+/// A step along `d` after which both Wolfe conditions hold, or the best one of those that were tried.
+fn search(here: &Point, d: &[f32], slope: f64, first: f64, evaluate: &mut Evaluate) -> Option<Point> {
+    // The two ends of what is looked at: length, f, slope.
+    let (mut low, mut high) = ((0.0, here.f, slope), None::<(f64, f64, f64)>);
+    let (mut best, mut length) = (None::<Point>, first);
+    let slack = ROUNDING * here.f.abs();
+    for _ in 0..TRIALS {
+        let mut w = here.w.clone();
+        add(&mut w, length, d);
+        let there = evaluate(w);
+        let (f, slope_there) = (there.f, dot(&there.g, d));
+        let lowers = f <= here.f + ARMIJO * length * slope + slack;
+        if !lowers || f > low.1 + slack || !slope_there.is_finite() {
+            high = Some((length, f, slope_there));
+        } else {
+            if best.as_ref().is_none_or(|best| f < best.f) {
+                best = Some(there);
+            }
+            if slope_there.abs() <= -CURVATURE * slope {
+                return best.filter(|best| best.f < here.f);
+            }
+            if slope_there >= 0.0 {
+                high = Some(low);
+            }
+            low = (length, f, slope_there);
+        }
+        length = match high {
+            None => 2.0 * length,
+            Some(high) => between(low, high),
+        };
+        if (length - low.0).abs() < 1e-12 * length.abs() {
+            break;
+        }
+    }
+    best.filter(|best| best.f < here.f)
+}
+
+/// Where the cubic through two points with their slopes is lowest, well inside of them; else the middle.
+fn between((a, fa, slope_a): (f64, f64, f64), (b, fb, slope_b): (f64, f64, f64)) -> f64 {
+    let d1 = slope_a + slope_b - 3.0 * (fa - fb) / (a - b);
+    let root = d1 * d1 - slope_a * slope_b;
+    let d2 = libm::sqrt(root.max(0.0)).copysign(b - a);
+    let lowest = b - (b - a) * (slope_b + d2 - d1) / (slope_b - slope_a + 2.0 * d2);
+    let [near, far] = [0.1, 0.9].map(|share| a + share * (b - a));
+    let inside = lowest > near.min(far) && lowest < near.max(far);
+    if root >= 0.0 && inside { lowest } else { (a + b) / 2.0 }
+}
+
+/// a . b, in the order of the flat vector.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+/// to += factor x
+fn add(to: &mut [f32], factor: f64, x: &[f32]) {
+    to.iter_mut().zip(x).for_each(|(to, x)| *to += (factor * f64::from(*x)) as f32);
+}
+
+/// l2 w^2 / 2 of the weights that decay.
+pub(crate) struct Penalty {
+    l2: f64,
+    /// Where they lie in the flat vector.
+    places: Vec<usize>,
+}
+
+impl Penalty {
+    pub(crate) fn of(network: &Network, options: &FitOptions) -> Self {
+        let (program, l2) = (&network.program, options.penalty());
+        let decays = |parameter: &Parameter| matches!(parameter.role, Role::Product | Role::Table);
+        let places = program.parameters.iter().enumerate().flat_map(|(i, parameter)| {
+            let places = network.parameters.border_indices(i);
+            let weights = if decays(parameter) { parameter.inputs * parameter.outputs } else { 0 };
+            let count = if options.decay_all { places.len() } else { weights };
+            places.into_iter().take(count)
+        });
+        Self { l2, places: if l2 > 0.0 { places.collect() } else { Vec::new() } }
+    }
+
+    /// Its value; its gradient is added to `g`.
+    pub(crate) fn add(&self, w: &[f32], g: &mut [f32]) -> f64 {
+        self.places.iter().for_each(|&at| g[at] += (self.l2 * f64::from(w[at])) as f32);
+        self.l2 / 2.0 * self.places.iter().map(|&at| f64::from(w[at]) * f64::from(w[at])).sum::<f64>()
+    }
+}
+
+impl FitOptions {
+    /// Refuses what makes the loss another one at each look, or has no place in a line search.
+    pub(crate) fn check_lbfgs(&self, program: &Program) -> Result<()> {
+        if !matches!(self.optimizer, Optimizer::Lbfgs { .. }) {
+            return Ok(());
+        }
+        let refuse = |field: &str, reason: &str| Err(Error::config(field, format!("{reason}, so lbfgs cannot use it")));
+        for op in &program.ops {
+            match op.kind {
+                Kind::Drop { rate, .. } if rate > 0.0 => {
+                    return refuse("optimizer", "dropout makes each loss another one");
+                }
+                Kind::Leak { lower, upper } if lower < upper => {
+                    return refuse("optimizer", "rrelu makes each loss another one");
+                }
+                Kind::BatchStandardise { .. } => {
+                    return refuse("optimizer", "a batch norm moves its statistics at each look");
+                }
+                _ => {}
+            }
+        }
+        let constant = super::Schedule::Constant.into();
+        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule];
+        let odd = [
+            ("schedule", schedules.iter().any(|schedule| *schedule != constant) || self.warmup > 0.0),
+            ("accumulate", self.accumulate > 1),
+            ("clip_value", self.clip_value.is_some()),
+            ("clip_norm", self.clip_norm.is_some()),
+            ("l1", self.l1 > 0.0),
+            ("ema", self.ema.is_some()),
+            ("swa_from_epoch", self.swa_from_epoch.is_some()),
+            ("layer_rates", self.layer_rates.iter().any(|rate| rate.factor != 0.0 && rate.factor != 1.0)),
+        ];
+        match odd.iter().find(|(_, wrong)| *wrong) {
+            Some((field, _)) => refuse(field, "a line search finds the length of each step"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::data::{Dataset, Inputs};
+    use crate::train::{Schedule, fit};
+
+    #[derive(Deserialize)]
+    struct Reference {
+        inputs: Vec<f32>,
+        labels: Vec<u32>,
+        l2: f64,
+        minimum: f64,
+        weights: Vec<f64>,
+    }
+
+    fn lbfgs() -> FitOptions {
+        FitOptions { optimizer: Optimizer::Lbfgs { history: 10 }, epochs: 60, ..FitOptions::default() }
+    }
+
+    /// Logistic regression with a penalty: `tests/reference/lbfgs.py`.
+    #[test]
+    fn the_minimum_is_scipys_with_the_same_bits_whatever_the_threads() {
+        let reference: Reference =
+            serde_json::from_str(include_str!("../../../../tests/reference/lbfgs.json")).unwrap();
+        let data = Dataset::new("test", Inputs::Floats(reference.inputs.into()), 4, reference.labels, ["a", "b", "c"])
+            .unwrap();
+        let train = |threads| {
+            let mut network = Network::new(&"4 -> 3".parse().unwrap(), 0).unwrap();
+            let options = FitOptions { l2: reference.l2, threads: Some(threads), ..lbfgs() };
+            let report = fit(&mut network, &data, &options).unwrap();
+            (network, report)
+        };
+        let (network, report) = train(1);
+        assert_eq!(network.sha256(), train(3).0.sha256());
+        assert!(report.epochs.len() < 60, "it ends where nothing better is found");
+        let penalty: f64 =
+            network.weight(0).iter().map(|&w| f64::from(w) * f64::from(w)).sum::<f64>() * reference.l2 / 2.0;
+        let (loss, _) = crate::train::loss_and_gradient(&network, &data, 1).unwrap();
+        assert!(
+            (loss + penalty - reference.minimum).abs() < 1e-6,
+            "{} instead of {}",
+            loss + penalty,
+            reference.minimum
+        );
+        for (w, truth) in network.weight(0).iter().zip(&reference.weights) {
+            assert!((f64::from(*w) - truth).abs() < 1e-3, "{w} instead of {truth}");
+        }
+    }
+
+    #[test]
+    fn small_data_is_learnt_further_than_by_adam() {
+        let values: Vec<f32> = (0..70 * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let class = |row: &[f32]| u32::from(row[0] * row[1] > 0.0) + u32::from(row[2] > 0.1);
+        let labels: Vec<u32> = values.chunks_exact(5).map(class).collect();
+        let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();
+        let spec = "5 -> 20 tanh -> skip(20 gelu) -> 3";
+        let last = |options: &FitOptions| {
+            let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();
+            let before = network.clone();
+            let report = fit(&mut network, &data, options).unwrap();
+            (report.epochs.last().unwrap().train_loss, before.weight(0) == network.weight(0))
+        };
+        let adam = FitOptions { epochs: 60, batch: 70, learning_rate: 0.01, ..FitOptions::default() };
+        let ours = last(&lbfgs()).0;
+        assert!(ours < 0.3 * last(&adam).0, "{ours}");
+        let frozen = vec![super::super::LayerRate { layer: "1".into(), factor: 0.0 }];
+        assert!(last(&FitOptions { layer_rates: frozen, ..lbfgs() }).1, "a frozen layer stays");
+        let refused = |spec: &str, options: FitOptions| {
+            let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();
+            fit(&mut network, &data, &options).unwrap_err().to_string()
+        };
+        assert!(
+            refused("5 -> 4 dropout -> 3", lbfgs()).contains("dropout makes each loss another one, so lbfgs cannot")
+        );
+        assert!(refused("5 -> 4 batch-norm -> 3", lbfgs()).contains("a batch norm moves its statistics"));
+        let cosine = FitOptions { schedule: Schedule::Cosine { least: 0.0 }.into(), ..lbfgs() };
+        assert!(refused(spec, cosine).starts_with("schedule: a line search finds the length of each step"));
+    }
+}
