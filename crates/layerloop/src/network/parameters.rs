@@ -35,7 +35,11 @@ impl View {
 
     /// The indices of the layer's weights in border order: n_out x n_in, row-major.
     fn weight_indices(self) -> impl Iterator<Item = usize> {
-        (0..self.outputs()).flat_map(move |o| (0..self.inputs()).map(move |i| self.start + self.layout.index(i, o)))
+        self.layout.iter().flat_map(move |panel| {
+            let first = self.start + panel.start;
+            let rows = move |column| (0..self.inputs()).map(move |row| first + row * panel.width + column);
+            (0..panel.columns).flat_map(rows)
+        })
     }
 
     /// The indices of the layer's biases.
@@ -65,7 +69,10 @@ impl Parameters {
     }
 
     pub(crate) fn weight(&self, i: usize) -> Vec<f32> {
-        self.layers[i].weight_indices().map(|at| self.values.values()[at]).collect()
+        let (view, values) = (self.layers[i], self.values.values());
+        let mut weight = Vec::with_capacity(view.inputs() * view.outputs());
+        view.weight_indices().for_each(|at| weight.push(values[at])); // from within: faster than `collect`
+        weight
     }
 
     pub(crate) fn bias(&self, i: usize) -> Vec<f32> {
@@ -74,8 +81,12 @@ impl Parameters {
 
     /// Sets the layer's weights to the next values of `source`.
     pub(crate) fn set_weight(&mut self, i: usize, source: impl IntoIterator<Item = f32>) {
-        let values = self.values.values_mut();
-        self.layers[i].weight_indices().zip(source).for_each(|(at, value)| values[at] = value);
+        let (values, mut source) = (self.values.values_mut(), source.into_iter());
+        self.layers[i].weight_indices().for_each(|at| {
+            if let Some(value) = source.next() {
+                values[at] = value;
+            }
+        });
     }
 
     /// Sets the layer's biases to the next values of `source`.
