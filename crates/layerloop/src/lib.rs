@@ -19,6 +19,7 @@ pub mod custom;
 pub mod data;
 mod error;
 pub mod explain;
+mod files;
 pub mod math;
 pub mod metrics;
 pub mod model_file;

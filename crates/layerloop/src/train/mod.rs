@@ -1,10 +1,11 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `finder`, `rng`.
+//! `whole`, `average`, `callback`, `history`, `finder`, `rng`.
 
 mod average;
 mod callback;
 mod finder;
 mod fit;
+mod history;
 mod lbfgs;
 mod muon;
 mod objective;
@@ -20,6 +21,7 @@ mod whole;
 pub use callback::{Callback, EpochEnd, StepEnd};
 pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, check, default_threads, fit, fit_with};
+pub use history::History;
 pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
