@@ -3,7 +3,8 @@ use crate::matrix::Matrix;
 use crate::{Choice, reference};
 
 /// Miri, which is slow, leaves most out.
-const WIDTHS: &[usize] = if cfg!(miri) { &[1, 17] } else { &[1, 2, 3, 10, 16, 17, 33] };
+const WIDTHS: &[usize] = if cfg!(miri) { &[3] } else { &[1, 2, 3, 10, 16, 17, 33] };
+const WIDTHS_OF_BITS: &[usize] = if cfg!(miri) { &[17] } else { WIDTHS };
 const ROWS: usize = 5;
 const SCALE: f32 = 0.25;
 /// A value that nobody may read, past the width of a row.
@@ -124,10 +125,10 @@ fn every_isa_gives_the_same_bits() {
     let bits = |(losses, deltas): (Vec<f32>, Vec<Vec<f32>>)| -> Vec<u32> {
         losses.iter().chain(deltas.iter().flatten()).map(|v| v.to_bits()).collect()
     };
-    for ((loss, output), width) in table().flat_map(|pair| WIDTHS.iter().map(move |&width| (pair, width))) {
+    for ((loss, output), width) in table().flat_map(|pair| WIDTHS_OF_BITS.iter().map(move |&width| (pair, width))) {
         for case in [4.0, 80.0].map(|size| Case::new(loss, output, width, size)) {
             let scalar = bits(case.run(Isa::available()[0]));
-            for isa in Isa::available() {
+            for &isa in &Isa::available()[1..] {
                 assert_eq!(bits(case.run(isa)), scalar, "{loss:?} of {output:?}, {width}, {}", isa.name());
             }
         }
