@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use layerloop::data::{Batches, Dataset, onecold, onehot};
 use layerloop::network::{Activation, Network, Predictor, Spec};
-use layerloop::train::{Callback, FitOptions, StepEnd, fit_with, loss_and_gradient};
+use layerloop::train::{FitOptions, fit_with, loss_and_gradient, on_step, throttled};
 
 fn main() -> layerloop::Result<()> {
     // The images, flattened: 60,000 x 784, from 0 to 1. The labels, one-hot.
@@ -32,7 +32,14 @@ fn main() -> layerloop::Result<()> {
     println!("{} batches, loss {loss:.4}, {} parameters", loader.per_epoch(), gradient.len());
 
     // 20 epochs of Adam, with the accuracy shown at most every two seconds.
-    let mut evalcb = Throttled { every: Duration::from_secs(2), last: None, test: &test };
+    let show = on_step(|_, run| match accuracy(run.network(), &test) {
+        Ok(accuracy) => {
+            println!("accuracy = {accuracy}");
+            ControlFlow::Continue(())
+        }
+        Err(_) => ControlFlow::Break(()),
+    });
+    let mut evalcb = throttled(Duration::from_secs(2), show);
     let start = Instant::now();
     fit_with(&mut m, &train, &FitOptions { epochs: 20, batch: 128, ..FitOptions::default() }, &mut evalcb)?;
     println!("{:.6} seconds", start.elapsed().as_secs_f64());
@@ -59,24 +66,4 @@ fn accuracy(m: &Network, data: &Dataset) -> layerloop::Result<f64> {
     let (said, truth) = (probabilities(m, data)?, one_hot(data));
     let right = said.iter().zip(&truth).filter(|(said, truth)| onecold(said) == onecold(truth)).count();
     Ok(right as f64 / truth.len() as f64)
-}
-
-/// Shows the test accuracy after the first step, and then at most once every so often.
-struct Throttled<'a> {
-    every: Duration,
-    last: Option<Instant>,
-    test: &'a Dataset,
-}
-
-impl Callback for Throttled<'_> {
-    fn on_step(&mut self, _: &StepEnd, m: &Network) -> ControlFlow<()> {
-        if self.last.is_none_or(|last| last.elapsed() >= self.every) {
-            self.last = Some(Instant::now());
-            match accuracy(m, self.test) {
-                Ok(accuracy) => println!("accuracy = {accuracy}"),
-                Err(_) => return ControlFlow::Break(()),
-            }
-        }
-        ControlFlow::Continue(())
-    }
 }

@@ -9,7 +9,7 @@ use layerloop::data::{Batches, Dataset, Inputs};
 use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{self, Callback, FitOptions, Optimizer, StepEnd, fit_with};
+use layerloop::train::{self, Callback, FitOptions, Optimizer, Run, StepEnd, fit_with};
 use layerloop_kernels::dense::through_activation;
 use layerloop_kernels::{Isa, Matrix, RowsMut, Slope, activate, reference};
 
@@ -208,8 +208,8 @@ fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result
 struct Watch(Vec<Network>);
 
 impl Callback for Watch {
-    fn on_step(&mut self, _: &StepEnd, network: &Network) -> ControlFlow<()> {
-        self.0.push(network.clone());
+    fn on_step(&mut self, _: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        self.0.push(run.network().clone());
         ControlFlow::Continue(())
     }
 }

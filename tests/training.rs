@@ -7,7 +7,7 @@ use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{
-    Callback, EpochEnd, FitOptions, LayerRate, Optimizer, Progress, Schedule, StepEnd, fit, fit_with,
+    Callback, EpochEnd, FitOptions, LayerRate, Optimizer, Progress, Run, Schedule, StepEnd, Stopped, fit, fit_with,
 };
 use layerloop::{Error, Result};
 
@@ -189,12 +189,12 @@ struct Counter {
 }
 
 impl Callback for Counter {
-    fn on_step(&mut self, end: &StepEnd, _: &Network) -> ControlFlow<()> {
+    fn on_step(&mut self, end: &StepEnd, _: &mut Run) -> ControlFlow<()> {
         self.rows.push(end.rows);
         if end.step == self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn on_epoch(&mut self, end: &EpochEnd, _: &Network) -> ControlFlow<()> {
+    fn on_epoch(&mut self, end: &EpochEnd, _: &mut Run) -> ControlFlow<()> {
         self.epochs.push(*end);
         ControlFlow::Continue(())
     }
@@ -205,7 +205,7 @@ fn every_row_is_trained_on_and_the_last_short_batch_too() {
     let mut counter = Counter { stop_after: 0, rows: vec![], epochs: vec![] };
     let report = fit_with(&mut network(Activation::Relu).unwrap(), &data().unwrap(), &options(), &mut counter).unwrap();
     assert_eq!(counter.rows[..11], [10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 3]);
-    assert_eq!((report.steps, counter.rows.len(), report.stopped), (33, 33, false));
+    assert_eq!((report.steps, counter.rows.len(), report.stopped), (33, 33, None));
     assert_eq!(report.epochs, counter.epochs);
     assert!(report.epochs[2].train_loss < report.epochs[0].train_loss);
 }
@@ -214,7 +214,7 @@ fn every_row_is_trained_on_and_the_last_short_batch_too() {
 fn a_callback_ends_the_run_after_its_step() {
     let mut counter = Counter { stop_after: 17, rows: vec![], epochs: vec![] };
     let report = fit_with(&mut network(Activation::Relu).unwrap(), &data().unwrap(), &options(), &mut counter).unwrap();
-    assert_eq!((report.steps, report.epochs.len(), report.stopped), (17, 1, true));
+    assert_eq!((report.steps, report.epochs.len(), report.stopped), (17, 1, Some(Stopped::Callback)));
 }
 
 #[test]
@@ -223,12 +223,16 @@ fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
     let spec = Spec::new(5).layer(8, Activation::Relu).layer(8, Activation::Relu).layer(3, Activation::Identity);
     let mut network = Network::new(&spec, 0).unwrap();
     match fit(&mut network, &data().unwrap(), &options) {
-        Err(Error::Diverged { step, layer, sample }) => {
+        Err(Error::Diverged { step, layer, sample, last_good, .. }) => {
             assert!(
                 (2..=4).contains(&step) && sample.is_some_and(|sample| sample < 103),
                 "step {step}, sample {sample:?}"
             );
             assert!(["layer 2 (8 -> 8)", "layer 3 (8 -> 3)"].contains(&&*layer), "{layer}");
+            let good = last_good.expect("the first step was good");
+            let layers: Vec<&str> = good.layers.iter().map(|(layer, _)| layer.as_str()).collect();
+            assert_eq!((good.step, layers), (1, vec!["1", "2", "3"]));
+            assert!(good.layers.iter().all(|(_, norm)| *norm > 0.0) && good.whole() < 10.0, "{good:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -239,7 +243,7 @@ fn a_run_that_diverges_names_step_layer_and_sample_and_keeps_finite_weights() {
 struct Rates(Vec<f64>);
 
 impl Callback for Rates {
-    fn on_step(&mut self, end: &StepEnd, _network: &Network) -> ControlFlow<()> {
+    fn on_step(&mut self, end: &StepEnd, _: &mut Run) -> ControlFlow<()> {
         self.0.push(end.learning_rate);
         ControlFlow::Continue(())
     }
@@ -269,27 +273,27 @@ fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
 #[test]
 fn a_step_allocates_nothing() {
     let data = data().unwrap();
-    let allocations = |epochs| {
+    let allocations = |batch| {
         let mut network = network(Activation::Sigmoid).unwrap();
-        let options = FitOptions { epochs, ..options() };
+        let options = FitOptions { batch, ..options() };
         allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
     };
-    assert!(allocations(1) > 0, "the counter counts");
-    assert_eq!(allocations(1), allocations(30), "330 steps allocate as often as 11");
-    let allocations = |epochs| {
+    assert!(allocations(10) > 0, "the counter counts");
+    assert_eq!(allocations(10), allocations(2), "156 steps allocate as often as 33");
+    let allocations = |batch| {
         let mut network = network(Activation::Sigmoid).unwrap();
         let (optimizer, average) = (choice("adamw"), FitOptions { ema: Some(0.9), accumulate: 2, ..options() });
-        let options = FitOptions { epochs, optimizer, clip_norm: Some(0.1), ..average };
+        let options = FitOptions { batch, optimizer, clip_norm: Some(0.1), ..average };
         allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
     };
-    assert_eq!(allocations(1), allocations(30), "whole gradients and averages too");
+    assert_eq!(allocations(10), allocations(2), "whole gradients and averages too");
     let [_, sparse] = sparse_data(3).unwrap();
-    let allocations = |epochs| {
+    let allocations = |batch| {
         let mut network = Network::new(&Spec::new(400).layer(2, Activation::Identity), 0).unwrap();
-        let options = FitOptions { epochs, ..options() };
+        let options = FitOptions { batch, ..options() };
         allocation_counter::measure(|| drop(fit(&mut network, &sparse, &options))).count_total
     };
-    assert_eq!(allocations(1), allocations(30), "entries too");
+    assert_eq!(allocations(10), allocations(2), "entries too");
     let network = network(Activation::Sigmoid).unwrap();
     let mut predictor = Predictor::new(&network, 1);
     predictor.row(&[0.5; 5]).unwrap();

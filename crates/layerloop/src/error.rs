@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::train::GradientNorms;
+
 /// Everything that can go wrong here. A panic, by contrast, is always a bug of ours.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,9 +57,9 @@ pub enum Error {
     },
     /// The loss stopped being a finite number.
     #[error(
-        "training diverged at step {step}: the first value that is not finite is in {layer}{}; \
-         a smaller learning rate, inputs scaled to about 1, or another seed may help",
-        sample.map(|sample| format!(", sample {sample}")).unwrap_or_default()
+        "training diverged at step {step}: the first value that is not finite is in {layer}{}; {}",
+        sample.map(|sample| format!(", sample {sample}")).unwrap_or_default(),
+        advice(layer, *learning_rate, last_good.as_deref())
     )]
     Diverged {
         /// Optimiser step, counted from 1.
@@ -66,7 +68,33 @@ pub enum Error {
         layer: String,
         /// Row of the data set, counted from 0, if the bad value belongs to one.
         sample: Option<usize>,
+        /// The learning rate of that step.
+        learning_rate: f64,
+        /// The newest norms of the gradient that were looked at, all finite.
+        last_good: Option<Box<GradientNorms>>,
     },
+}
+
+/// What to change after a run that diverged, by what is known of its last good gradients.
+fn advice(layer: &str, rate: f64, last_good: Option<&GradientNorms>) -> String {
+    if layer == "the inputs" {
+        return "look at that row of the data: every input must be a finite number".into();
+    }
+    let slower = format!("a learning rate of {:.0e}", rate / 10.0);
+    let Some(good) = last_good else {
+        return format!(
+            "there was no good step before it; {slower}, inputs scaled to about 1, or another seed may help"
+        );
+    };
+    let norms: Vec<String> = good.layers.iter().map(|(layer, norm)| format!("{norm:.2e} in layer {layer}")).collect();
+    format!(
+        "the gradient of step {} had a norm of {:.2e}: {}; {slower}, clipping to a norm of {:.0e}, or inputs scaled to \
+         about 1 may help",
+        good.step,
+        good.whole(),
+        norms.join(", "),
+        good.whole()
+    )
 }
 
 /// A result with this crate's [`Error`].

@@ -61,7 +61,12 @@ struct TransposedView {
 #[derive(Debug)]
 pub(crate) struct Moments {
     states: [Matrix; STATES],
+    /// How many of them are used.
+    used: usize,
 }
+
+/// How files name them.
+const MOMENTS: [&str; STATES] = ["moments.1", "moments.2", "moments.3"];
 
 impl Plan {
     pub(crate) fn new(network: &Network, intake: &Intake) -> Self {
@@ -294,7 +299,17 @@ impl Moments {
     pub(crate) fn zeros(network: &Network, states: usize) -> Self {
         let len = network.parameters.values.values().len();
         let vector = |used| Matrix::vector(if used { len } else { 0 });
-        Self { states: [0, 1, 2].map(|state| vector(state < states)) }
+        Self { states: [0, 1, 2].map(|state| vector(state < states)), used: states }
+    }
+
+    /// Those that are used, by name.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = (&'static str, &Matrix)> {
+        MOMENTS.into_iter().zip(&self.states).take(self.used)
+    }
+
+    /// As [`Self::vectors`], to be changed.
+    pub(crate) fn vectors_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Matrix)> {
+        MOMENTS.into_iter().zip(&mut self.states).take(self.used)
     }
 }
 

@@ -3,6 +3,7 @@
 use layerloop_kernels::Matrix;
 
 use super::options::FitOptions;
+use crate::Result;
 use crate::network::Network;
 
 /// The average so far.
@@ -56,11 +57,27 @@ impl Average {
         self.mean.values_mut().iter_mut().zip(weights).for_each(|(mean, w)| *mean += share * (w - *mean));
     }
 
-    /// Gives the network the average, if anything is in it.
-    pub(crate) fn hand_over(self, network: &mut Network) {
+    /// Networks in it.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The average of the parameters.
+    pub(crate) fn mean(&self) -> &Matrix {
+        &self.mean
+    }
+
+    /// Changes places with the network's parameters, if anything is in it.
+    pub(crate) fn swap(&mut self, network: &mut Network) {
         if self.count > 0 {
-            network.parameters.values = self.mean;
+            std::mem::swap(&mut self.mean, &mut network.parameters.values);
         }
+    }
+
+    /// What an earlier run had.
+    pub(crate) fn restore(&mut self, count: u64, mean: impl FnOnce(&mut Matrix) -> Result<()>) -> Result<()> {
+        self.count = count;
+        mean(&mut self.mean)
     }
 }
 
@@ -70,19 +87,19 @@ mod tests {
 
     use crate::data::{Dataset, Inputs};
     use crate::network::Network;
-    use crate::train::{Callback, EpochEnd, FitOptions, StepEnd, fit_with};
+    use crate::train::{Callback, EpochEnd, FitOptions, Run, StepEnd, fit_with};
 
     /// The parameters after every step, and after every epoch.
     #[derive(Default)]
     struct Watch([Vec<Vec<f32>>; 2]);
 
     impl Callback for Watch {
-        fn on_step(&mut self, _: &StepEnd, network: &Network) -> ControlFlow<()> {
-            self.0[0].push(network.to_vec());
+        fn on_step(&mut self, _: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+            self.0[0].push(run.network().to_vec());
             ControlFlow::Continue(())
         }
-        fn on_epoch(&mut self, _: &EpochEnd, network: &Network) -> ControlFlow<()> {
-            self.0[1].push(network.to_vec());
+        fn on_epoch(&mut self, _: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+            self.0[1].push(run.network().to_vec());
             ControlFlow::Continue(())
         }
     }

@@ -1,8 +1,10 @@
 //! What a stranger's code may see of a run, and how it stops one.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
-use crate::network::Network;
+use super::fit::Report;
+use super::run::Run;
 
 /// After a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,22 +30,166 @@ pub struct EpochEnd {
     pub steps: u64,
     /// Mean loss of the epoch's samples, each before the step of its batch, in nats.
     pub train_loss: f64,
-    /// Seconds of training so far, without the time spent in callbacks.
+    /// Seconds of training so far, without the time spent in callbacks and in measuring.
     pub seconds: f64,
 }
 
 /// Called as a run goes on. `Break` ends the run after the current step; the network keeps what it has learnt.
+///
+/// Several are one: a pair of callbacks is a callback, and so is a `Vec` of them. [`on_step`] and [`on_epoch`] make one of a
+/// function, [`throttled`] one that is called now and then.
+///
+/// # Example
+/// ```
+/// use std::ops::ControlFlow;
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::Network;
+/// use layerloop::train::{FitOptions, fit_with, on_epoch, on_step};
+/// let data = Dataset::new("demo", Inputs::Floats(vec![0., 1., 2., 3.].into()), 1, vec![0, 0, 1, 1], ["a", "b"])?;
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let (mut steps, mut losses) = (0, Vec::new());
+/// let mut both = (
+///     on_step(|_, _| {
+///         steps += 1;
+///         ControlFlow::Continue(())
+///     }),
+///     on_epoch(|end, _| {
+///         losses.push(end.train_loss);
+///         if end.epoch == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+///     }),
+/// );
+/// fit_with(&mut network, &data, &FitOptions { batch: 2, ..FitOptions::default() }, &mut both)?;
+/// assert_eq!((steps, losses.len()), (6, 3));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub trait Callback {
     /// After every step.
-    fn on_step(&mut self, _end: &StepEnd, _network: &Network) -> ControlFlow<()> {
+    fn on_step(&mut self, _end: &StepEnd, _run: &mut Run) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
-    /// After every epoch.
-    fn on_epoch(&mut self, _end: &EpochEnd, _network: &Network) -> ControlFlow<()> {
+    /// After every epoch, when all is measured.
+    fn on_epoch(&mut self, _end: &EpochEnd, _run: &mut Run) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+
+    /// After the last step, when it is known why it was the last.
+    fn on_end(&mut self, _report: &Report, _run: &mut Run) {}
 }
 
 /// Watches nothing.
 impl Callback for () {}
+
+impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        (**self).on_step(end, run)
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        (**self).on_epoch(end, run)
+    }
+
+    fn on_end(&mut self, report: &Report, run: &mut Run) {
+        (**self).on_end(report, run);
+    }
+}
+
+/// Both, one after the other; either ends the run.
+impl<A: Callback, B: Callback> Callback for (A, B) {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        either(self.0.on_step(end, run), self.1.on_step(end, run))
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        either(self.0.on_epoch(end, run), self.1.on_epoch(end, run))
+    }
+
+    fn on_end(&mut self, report: &Report, run: &mut Run) {
+        self.0.on_end(report, run);
+        self.1.on_end(report, run);
+    }
+}
+
+/// All, one after the other; each may end the run.
+impl<C: Callback> Callback for Vec<C> {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        self.iter_mut().map(|callback| callback.on_step(end, run)).fold(ControlFlow::Continue(()), either)
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        self.iter_mut().map(|callback| callback.on_epoch(end, run)).fold(ControlFlow::Continue(()), either)
+    }
+
+    fn on_end(&mut self, report: &Report, run: &mut Run) {
+        self.iter_mut().for_each(|callback| callback.on_end(report, run));
+    }
+}
+
+/// Nobody or somebody.
+impl<C: Callback> Callback for Option<C> {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        self.as_mut().map_or(ControlFlow::Continue(()), |callback| callback.on_step(end, run))
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        self.as_mut().map_or(ControlFlow::Continue(()), |callback| callback.on_epoch(end, run))
+    }
+
+    fn on_end(&mut self, report: &Report, run: &mut Run) {
+        self.iter_mut().for_each(|callback| callback.on_end(report, run));
+    }
+}
+
+fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {
+    if one.is_break() { one } else { other }
+}
+
+/// A callback of a function that is called after every step.
+pub fn on_step<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>>(f: F) -> impl Callback {
+    struct OnStep<F>(F);
+    impl<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>> Callback for OnStep<F> {
+        fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+            self.0(end, run)
+        }
+    }
+    OnStep(f)
+}
+
+/// A callback of a function that is called after every epoch.
+pub fn on_epoch<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>>(f: F) -> impl Callback {
+    struct OnEpoch<F>(F);
+    impl<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>> Callback for OnEpoch<F> {
+        fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+            self.0(end, run)
+        }
+    }
+    OnEpoch(f)
+}
+
+/// A callback that hears of a step at most once in `every`; of epochs and of the end it hears always.
+pub fn throttled(every: Duration, callback: impl Callback) -> impl Callback {
+    struct Throttled<C> {
+        every: Duration,
+        last: Option<Instant>,
+        callback: C,
+    }
+    impl<C: Callback> Callback for Throttled<C> {
+        fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+            if self.last.is_some_and(|last| last.elapsed() < self.every) {
+                return ControlFlow::Continue(());
+            }
+            let flow = self.callback.on_step(end, run);
+            self.last = Some(Instant::now());
+            flow
+        }
+
+        fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+            self.callback.on_epoch(end, run)
+        }
+
+        fn on_end(&mut self, report: &Report, run: &mut Run) {
+            self.callback.on_end(report, run);
+        }
+    }
+    Throttled { every, last: None, callback }
+}

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::callback::{Callback, StepEnd};
 use super::fit::fit_with;
 use super::options::FitOptions;
+use super::run::Run;
 use super::schedule::Schedule;
 use crate::data::Dataset;
 use crate::network::Network;
@@ -84,6 +85,9 @@ pub fn find_learning_rate(network: &Network, train: &Dataset, options: &FitOptio
         epochs: steps.div_ceil(per_epoch) as usize,
         ema: None,
         swa_from_epoch: None,
+        metrics: Vec::new(),
+        early_stopping: None,
+        time_limit: None,
         ..options.clone()
     };
     let mut curve = Curve::new(steps);
@@ -125,7 +129,7 @@ impl Curve {
 }
 
 impl Callback for Curve {
-    fn on_step(&mut self, end: &StepEnd, _network: &Network) -> ControlFlow<()> {
+    fn on_step(&mut self, end: &StepEnd, _run: &mut Run) -> ControlFlow<()> {
         self.left *= KEPT;
         self.sum = KEPT * self.sum + (1.0 - KEPT) * f64::from(end.loss);
         let loss = self.sum / (1.0 - self.left);

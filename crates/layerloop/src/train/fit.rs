@@ -1,38 +1,49 @@
 //! The training loop.
 
+use std::fmt;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
 
-use layerloop_kernels::{Isa, Matrix, Team, Update};
+use layerloop_kernels::{Isa, Matrix, Team};
 
 use super::average::Average;
-use super::callback::{Callback, EpochEnd, StepEnd};
-use super::lbfgs::{Lbfgs, Penalty, Point};
+use super::callback::{Callback, EpochEnd};
+use super::checkpoint::{Checkpoint, Identity};
+use super::early_stopping::Stopper;
+use super::history::History;
+use super::lbfgs::Lbfgs;
 use super::options::FitOptions;
 use super::pace::Pace;
 use super::plateau::Plateau;
-use super::schedule::{Progress, warm_up};
+use super::run::{Clock, Run};
+use super::schedule::Progress;
+use super::state::{GradientNorms, State, Stopped};
 use super::step::Stepper;
+use super::watched::{ALWAYS, Watched};
 use super::whole::Whole;
 use crate::custom::Open;
-use crate::data::{Batches, Dataset};
-use crate::network::forward::{Batch, Mode};
+use crate::data::Dataset;
 use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
 /// What a run did.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Report {
-    /// One entry for each complete epoch.
+    /// One entry for each complete epoch, those before a checkpoint included.
     pub epochs: Vec<EpochEnd>,
+    /// What was measured after each of them.
+    pub history: History,
     /// Steps taken.
     pub steps: u64,
-    /// Seconds of the training loop alone, callbacks excluded.
+    /// Seconds of the training loop alone, callbacks and measuring excluded.
     pub seconds: f64,
-    /// Whether a callback ended the run early.
-    pub stopped: bool,
+    /// Why the run ended before its last epoch, if it did.
+    pub stopped: Option<Stopped>,
+    /// The best epoch by the metric of early stopping, and its value; the network has its weights if they are restored.
+    pub best: Option<(usize, f64)>,
+    /// What callbacks made of the learning rate: after which step, and the factor on it from then on.
+    pub rate_changes: Vec<(u64, f64)>,
     /// Threads used.
     pub threads: usize,
 }
@@ -99,38 +110,95 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
     Goal::new(network, train, &options.objective).map(drop)
 }
 
-/// As [`fit`], watched and perhaps stopped by `callback`.
+/// What a run is given beside its options. A callback alone is one: `fit_with(.., &mut callback)`.
+#[derive(Default)]
+pub struct With<'a> {
+    /// Data to be judged after every epoch, by name: `[("val", &validation)]` gives the columns `val_loss`, `val_accuracy`, and
+    /// one for each of [`FitOptions::metrics`].
+    pub watch: Vec<(&'a str, &'a Dataset)>,
+    /// Called as the run goes on.
+    pub callback: Option<&'a mut dyn Callback>,
+    /// Where to go on: the network takes the weights that it had.
+    pub from: Option<Checkpoint>,
+    /// Whether to go on though options or data are others than the checkpoint's.
+    pub anyway: bool,
+}
+
+impl fmt::Debug for With<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { watch, from, anyway, .. } = self;
+        f.debug_struct("With").field("watch", watch).field("from", from).field("anyway", anyway).finish_non_exhaustive()
+    }
+}
+
+impl<'a, C: Callback> From<&'a mut C> for With<'a> {
+    fn from(callback: &'a mut C) -> Self {
+        Self { callback: Some(callback), ..Self::default() }
+    }
+}
+
+/// As [`fit`], watched, and perhaps stopped by a callback or begun where another run was.
 ///
 /// # Errors
-/// As [`fit`].
-pub fn fit_with(
-    network: &mut Network,
-    train: &Dataset,
-    options: &FitOptions,
-    callback: &mut dyn Callback,
+/// As [`fit`]; [`Error::Config`] if what is to be measured cannot be, or if the checkpoint is of another network, of other
+/// options or of other data.
+pub fn fit_with<'a>(
+    network: &'a mut Network,
+    train: &'a Dataset,
+    options: &'a FitOptions,
+    with: impl Into<With<'a>>,
 ) -> Result<Report> {
+    let With { watch, callback, from, anyway } = with.into();
     check(network, train, options)?;
-    let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
+    if let Some(from) = &from {
+        check_same(from, network, train, options, anyway)?;
+    }
     let goal = Goal::new(network, train, &options.objective)?;
+    let mut run = begin(network, train, options, &goal, watch)?;
+    from.map_or(Ok(()), |from| run.restore(from))?;
+    let mut nobody = ();
+    let callback = callback.unwrap_or(&mut nobody);
+    run.go(callback)?;
+    let report = report(&run);
+    callback.on_end(&report, &mut run);
+    if let Some(weights) = run.final_weights().cloned() {
+        run.network.parameters.values = weights;
+    }
+    Ok(report)
+}
+
+/// Refuses a checkpoint of another run.
+fn check_same(from: &Checkpoint, network: &Network, train: &Dataset, options: &FitOptions, anyway: bool) -> Result<()> {
+    let differences = from.differences(network, &options.described(), &Identity::of(train));
+    let other_network = from.specification != *network.spec();
+    if differences.is_empty() || anyway && !other_network {
+        return Ok(());
+    }
+    Err(Error::config("checkpoint", format!("it is of another run: {}", differences.join("; "))))
+}
+
+/// Everything that a run needs, before its first step.
+fn begin<'a>(
+    network: &'a mut Network,
+    train: &'a Dataset,
+    options: &'a FitOptions,
+    goal: &'a Goal<'a>,
+    watch: Vec<(&'a str, &'a Dataset)>,
+) -> Result<Run<'a>> {
+    let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
     let lbfgs = Lbfgs::wanted(options.optimizer);
     let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
+    let watched = Watched::new(watch, &options.metrics, &options.objective, network, threads)?;
+    let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
+    let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
-    let clock = Clock::start();
+    let clock = Clock::from(0.0, 0.0);
     let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
     let whole = Whole::wanted(options, network);
     let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states).with_whole(whole);
     let factors = options.factors(&network.program)?;
     let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
-    let updates = vec![None; factors.len()];
-    let average = Average::wanted(options, network);
-    let report = Report {
-        epochs: Vec::with_capacity(options.epochs.min(1024)),
-        steps: 0,
-        seconds: 0.0,
-        stopped: false,
-        threads,
-    };
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
     let pace = (in_doubt && lbfgs.is_none()).then(Pace::new);
@@ -141,232 +209,44 @@ pub fn fit_with(
         Open::Ours(schedule) => Plateau::of(schedule),
         Open::Custom(_) => None,
     };
-    let mut run = Run {
+    let norms = GradientNorms::none(&network.program);
+    Ok(Run {
+        average: Average::wanted(options, network),
+        gradient: Matrix::vector(network.parameters.values.values().len()),
         network,
         train,
-        goal: &goal,
+        goal,
         options,
-        callback,
+        watched,
         stepper,
         pace,
         start,
-        plateau,
-        average,
+        stopper,
         lbfgs,
+        updates: vec![None; factors.len()],
         factors,
-        updates,
+        batch,
         rows,
-        batches: 0,
-        report,
+        last_rows: 0,
+        state: State::new(history, plateau, norms.clone()),
+        norms,
         clock,
-    };
-    let mut batches = Batches::new(train.rows(), batch, options.seed);
-    for epoch in 1..=options.epochs {
-        let more = match run.lbfgs.take() {
-            Some(lbfgs) => run.line_search(epoch, lbfgs)?,
-            None => run.epoch(epoch, batches.epoch(epoch as u64)).map(|()| true)?,
-        };
-        if run.report.stopped || !more {
-            break;
-        }
-    }
-    if let Some(average) = run.average {
-        average.hand_over(run.network);
-    }
-    run.report.seconds = run.clock.seconds();
-    Ok(run.report)
+    })
 }
 
-/// A run on its way.
-struct Run<'a> {
-    network: &'a mut Network,
-    train: &'a Dataset,
-    goal: &'a Goal<'a>,
-    options: &'a FitOptions,
-    callback: &'a mut dyn Callback,
-    stepper: Stepper,
-    /// Where it is not certain that a team is worth its while.
-    pace: Option<Pace>,
-    /// Before the first step.
-    start: Progress,
-    /// Where the schedule waits for one.
-    plateau: Option<Plateau>,
-    average: Option<Average>,
-    /// Where each step looks at all rows.
-    lbfgs: Option<Lbfgs>,
-    /// On the learning rate, for each parameter.
-    factors: Vec<f64>,
-    /// The step of each parameter that moves.
-    updates: Vec<Option<Update>>,
-    /// Rows of a step, at most.
-    rows: usize,
-    /// Batches so far.
-    batches: u64,
-    report: Report,
-    clock: Clock,
-}
-
-impl Run<'_> {
-    fn epoch<'b>(&mut self, epoch: usize, batches: impl Iterator<Item = &'b [u32]>) -> Result<()> {
-        let (mut total, mut left) = (0.0, self.train.rows());
-        let (mut sum, mut taken) = (0.0, 0);
-        for rows in batches {
-            let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
-            taken += rows.len();
-            sum += self.paced_batch(rows, of, taken == of)?;
-            if taken < of {
-                continue;
-            }
-            total += sum;
-            let (step, loss) = (self.report.steps, (sum / taken as f64) as f32);
-            let end = StepEnd { step, epoch, rows: taken, loss, learning_rate };
-            left -= taken;
-            (sum, taken) = (0.0, 0);
-            let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
-            if flow.is_break() {
-                self.report.stopped = true;
-                return Ok(());
-            }
-        }
-        self.check_weights()?;
-        if let Some(average) = &mut self.average {
-            average.epoch(epoch, self.network);
-        }
-        let seconds = self.clock.seconds();
-        let end = EpochEnd { epoch, steps: self.report.steps, train_loss: total / self.train.rows() as f64, seconds };
-        self.plateau.iter_mut().for_each(|plateau| _ = plateau.observe(end.train_loss));
-        self.report.epochs.push(end);
-        self.report.stopped = self.clock.paused(|| self.callback.on_epoch(&end, self.network)).is_break();
-        Ok(())
-    }
-
-    /// One step of L-BFGS on all rows; whether there was one to take.
-    fn line_search(&mut self, epoch: usize, mut lbfgs: Lbfgs) -> Result<bool> {
-        let Self { network, train, goal, options, stepper, factors, .. } = self;
-        let rows: Vec<u32> = (0..train.rows() as u32).collect();
-        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], goal: Some(goal) };
-        let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
-        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options));
-        let start = network.parameters.values.values().to_vec();
-        let mut gradient = Matrix::vector(start.len());
-        let next = lbfgs.step(&start, &mut |w| {
-            network.parameters.values.values_mut().copy_from_slice(&w);
-            let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
-            let mut g = gradient.values().to_vec();
-            let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
-            for (view, _) in network.parameters.layers.iter().zip(&*factors).filter(|(_, factor)| **factor == 0.0) {
-                g[view.start..][..view.layout.len()].fill(0.0);
-            }
-            Point { w, f: if f.is_finite() { f } else { f64::INFINITY }, g, loss: sum / rows.len() as f64 }
-        });
-        let step = self.report.steps + 1;
-        let Some(Point { w, loss, .. }) = next else {
-            network.parameters.values.values_mut().copy_from_slice(&start);
-            return Ok(false);
-        };
-        network.parameters.values.values_mut().copy_from_slice(w);
-        let loss = *loss;
-        self.lbfgs = Some(lbfgs);
-        self.report.steps = step;
-        let end = StepEnd { step, epoch, rows: rows.len(), loss: loss as f32, learning_rate: 1.0 };
-        let flow = self.clock.paused(|| self.callback.on_step(&end, self.network));
-        let end = EpochEnd { epoch, steps: step, train_loss: loss, seconds: self.clock.seconds() };
-        self.report.epochs.push(end);
-        let after = self.clock.paused(|| self.callback.on_epoch(&end, self.network));
-        self.report.stopped = flow.is_break() || after.is_break();
-        Ok(true)
-    }
-
-    /// One batch, alone or together.
-    fn paced_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
-        let Some(pace) = &self.pace else { return self.batch(rows, of, last) };
-        self.stepper.team.work_alone(!pace.together());
-        let start = Instant::now();
-        let loss = self.batch(rows, of, last);
-        if let Some(pace) = &mut self.pace {
-            pace.took(start.elapsed().as_secs_f64());
-        }
-        loss
-    }
-
-    /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
-    fn batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
-        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
-        let step = self.report.steps + 1;
-        self.batches += 1;
-        let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
-        let mode = Mode::Training { seed: self.options.seed, step: self.batches, dropout };
-        let loss = self.stepper.backpropagate(self.network, batch, self.goal.scale(of), mode);
-        if !loss.is_finite() {
-            let place = self.stepper.first_not_finite(self.network, rows.len());
-            let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
-            let layer = place.map_or("the loss".into(), |(layer, _)| layer);
-            return Err(Error::Diverged { step, layer, sample });
-        }
-        let decay = self.options.decay_schedule.factor(self.progress());
-        let (options, rate) = (self.options, self.learning_rate());
-        let plain = options.step(step, rate, decay);
-        for (update, &factor) in self.updates.iter_mut().zip(&self.factors) {
-            *update = match factor {
-                0.0 => None,
-                1.0 => Some(plain),
-                _ => Some(options.step(step, rate * factor, decay)),
-            };
-        }
-        self.stepper.update(self.network, rows.len(), last.then_some(&self.updates));
-        if last {
-            self.report.steps = step;
-            if let Some(average) = &mut self.average {
-                average.step(self.network);
-            }
-        }
-        Ok(loss)
-    }
-
-    /// Before the coming step.
-    fn progress(&self) -> Progress {
-        Progress { step: self.report.steps, ..self.start }
-    }
-
-    /// The learning rate of the coming step.
-    fn learning_rate(&self) -> f64 {
-        let FitOptions { learning_rate, schedule, warmup, .. } = *self.options;
-        let waited = self.plateau.as_ref().map_or(1.0, Plateau::factor);
-        learning_rate * schedule.factor(self.progress()) * warm_up(self.progress(), warmup) * waited
-    }
-
-    /// A weight can overflow in the very last step, whose loss nobody sees.
-    fn check_weights(&self) -> Result<()> {
-        if self.network.is_finite() {
-            return Ok(());
-        }
-        let parameters = &self.network.program.parameters;
-        let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
-        let layer = (0..parameters.len()).find(bad);
-        let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
-        Err(Error::Diverged { step: self.report.steps, layer, sample: None })
-    }
-}
-
-/// Wall time without the callbacks'.
-struct Clock {
-    start: Instant,
-    outside: Duration,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { start: Instant::now(), outside: Duration::ZERO }
-    }
-
-    fn paused<T>(&mut self, f: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = f();
-        self.outside += start.elapsed();
-        result
-    }
-
-    fn seconds(&self) -> f64 {
-        (self.start.elapsed() - self.outside).as_secs_f64()
+/// What the run has done.
+fn report(run: &Run) -> Report {
+    let State { history, steps, stopped, rate_changes, .. } = run.state.clone();
+    let epoch =
+        |row: &Vec<f64>| EpochEnd { epoch: row[0] as usize, steps: row[1] as u64, seconds: row[2], train_loss: row[4] };
+    Report {
+        epochs: history.rows().iter().map(epoch).collect(),
+        history,
+        steps,
+        seconds: run.clock.seconds(),
+        stopped,
+        best: run.stopper.as_ref().and_then(|stopper| stopper.standing.best),
+        rate_changes,
+        threads: run.stepper.team.threads(),
     }
 }

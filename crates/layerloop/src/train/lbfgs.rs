@@ -4,6 +4,9 @@
 
 use std::collections::VecDeque;
 
+use layerloop_kernels::Matrix;
+use serde::{Deserialize, Serialize};
+
 use super::optimizer::Optimizer;
 use super::options::FitOptions;
 use crate::network::Network;
@@ -18,6 +21,19 @@ const CURVATURE: f64 = 0.9;
 const ROUNDING: f64 = 1e-7;
 /// Passes over the data that a line search may take.
 const TRIALS: usize = 25;
+
+/// What is remembered beside vectors: 1 / y.s of each pair; f and the mean loss of the rows, here.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    rho: Vec<f64>,
+    here: Option<[f64; 2]>,
+}
+
+fn vector(values: &[f32]) -> Matrix {
+    let mut vector = Matrix::vector(values.len());
+    vector.values_mut().copy_from_slice(values);
+    vector
+}
 
 /// A point: where, how high, how steep.
 #[derive(Debug, Clone)]
@@ -48,6 +64,36 @@ impl Lbfgs {
     pub(crate) fn wanted(optimizer: Optimizer) -> Option<Self> {
         let Optimizer::Lbfgs { history } = optimizer else { return None };
         Some(Self { history, pairs: VecDeque::new(), here: None })
+    }
+
+    /// What it remembers: its numbers, and its vectors added to `vectors`.
+    pub(crate) fn memory(&self, vectors: &mut Vec<(String, Matrix)>) -> Numbers {
+        for (i, (s, y, _)) in self.pairs.iter().enumerate() {
+            vectors.extend([(format!("lbfgs.s.{i}"), vector(s)), (format!("lbfgs.y.{i}"), vector(y))]);
+        }
+        vectors.extend(self.here.iter().map(|here| ("lbfgs.g".to_owned(), vector(&here.g))));
+        let here = self.here.as_ref().map(|here| [here.f, here.loss]);
+        Numbers { rho: self.pairs.iter().map(|(_, _, rho)| *rho).collect(), here }
+    }
+
+    /// Goes on as the one whose memory that was, at the weights `w`.
+    pub(crate) fn restore(
+        &mut self,
+        numbers: &Numbers,
+        w: &[f32],
+        mut take: impl FnMut(&str, &mut Matrix) -> Result<()>,
+    ) -> Result<()> {
+        let mut vector = |name: &str| {
+            let mut vector = Matrix::vector(0);
+            take(name, &mut vector).map(|()| vector.values().to_vec())
+        };
+        for (i, &rho) in numbers.rho.iter().enumerate() {
+            self.pairs.push_back((vector(&format!("lbfgs.s.{i}"))?, vector(&format!("lbfgs.y.{i}"))?, rho));
+        }
+        if let Some([f, loss]) = numbers.here {
+            self.here = Some(Point { w: w.to_vec(), f, g: vector("lbfgs.g")?, loss });
+        }
+        Ok(())
     }
 
     /// One step from the weights `w`: the point after it, or none where no better one is found.

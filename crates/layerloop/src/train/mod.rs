@@ -1,8 +1,11 @@
-//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `history`, `finder`, `rng`.
+//! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
+//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `finder`, `rng`.
 
 mod average;
 mod callback;
+mod checkpoint;
+mod described;
+mod early_stopping;
 mod finder;
 mod fit;
 mod history;
@@ -14,17 +17,24 @@ mod options;
 mod pace;
 mod plateau;
 pub mod rng;
+mod run;
 mod schedule;
+mod state;
 mod step;
+mod watched;
 mod whole;
 
-pub use callback::{Callback, EpochEnd, StepEnd};
+pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
+pub use checkpoint::{Checkpoint, Identity};
+pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
-pub use fit::{Report, check, default_threads, fit, fit_with};
+pub use fit::{Report, With, check, default_threads, fit, fit_with};
 pub use history::History;
 pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
 pub use plateau::Plateau;
+pub use run::Run;
 pub use schedule::{Milestones, Progress, Schedule, warm_up};
+pub use state::{GradientNorms, Stopped};
 pub use step::{loss_and_gradient, loss_and_gradient_of};

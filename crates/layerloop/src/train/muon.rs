@@ -37,6 +37,21 @@ impl Muon {
         Some(Self { momentum, others, t: 0, first: vector(), second: vector() })
     }
 
+    /// What it remembers from step to step, by name.
+    pub(crate) fn vectors(&self) -> [(&'static str, &Matrix); 2] {
+        [("muon.1", &self.first), ("muon.2", &self.second)]
+    }
+
+    /// As [`Self::vectors`], to be changed.
+    pub(crate) fn vectors_mut(&mut self) -> [(&'static str, &mut Matrix); 2] {
+        [("muon.1", &mut self.first), ("muon.2", &mut self.second)]
+    }
+
+    /// Takes note that so many steps are taken.
+    pub(crate) fn resume(&mut self, steps: u64) {
+        self.t = steps;
+    }
+
     /// Puts the direction of a step in place of the gradient: w -= lr direction is what is left to do.
     pub(crate) fn direct(&mut self, isa: Isa, network: &Network, gradient: &mut Matrix) {
         self.t += 1;

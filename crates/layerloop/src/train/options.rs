@@ -1,11 +1,15 @@
 //! How to train: every option with its usual value, checked at the door.
 
+use std::time::Duration;
+
 use layerloop_kernels::{Before, Update};
 
+use super::early_stopping::EarlyStopping;
 use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::custom::{self, Open};
+use crate::metrics::Any;
 use crate::network::program::Program;
 use crate::{Error, Result};
 
@@ -75,6 +79,12 @@ pub struct FitOptions {
     /// The epoch, counted from 1, after which stochastic weight averaging begins: after the run, the network has the mean of
     /// the weights at the end of this epoch and of all after it. Source: Izmailov et al. 2018.
     pub swa_from_epoch: Option<usize>,
+    /// What is measured after every epoch on the data that is watched, beside the loss and accuracy or R2.
+    pub metrics: Vec<Any>,
+    /// Whether and when the run ends because it gets no better.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Wall time after which the run ends, with the step that is under way.
+    pub time_limit: Option<Duration>,
     /// Seed of the shuffles.
     pub seed: u64,
     /// Threads, at most; if nothing is said, as many as [`default_threads`](super::default_threads) finds useful. Where the
@@ -105,6 +115,9 @@ impl Default for FitOptions {
             accumulate: 1,
             ema: None,
             swa_from_epoch: None,
+            metrics: Vec::new(),
+            early_stopping: None,
+            time_limit: None,
             seed: 0,
             threads: None,
         }
@@ -178,11 +191,19 @@ impl FitOptions {
             let reason = "there is an ema too; a network can have one average".into();
             refuse(self.ema.is_some(), "swa_from_epoch", reason);
         }
+        let reason = "0 s; a run needs some time".into();
+        refuse(self.time_limit.is_some_and(|limit| limit.is_zero()), "time_limit", reason);
         if let Some(threads) = self.threads {
             let reason = format!("{threads}; between 1 and 1024 are possible");
             refuse(!(1..=1024).contains(&threads), "threads", reason);
         }
+        faults.extend(self.early_stopping.iter().flat_map(|rule| rule.faults(epochs)));
         Error::of_several(faults).map_or(Ok(()), Err)
+    }
+
+    /// Whether the network is given the weights of its best epoch.
+    pub(crate) fn restores_best(&self) -> bool {
+        self.early_stopping.as_ref().is_some_and(|rule| rule.restore_best)
     }
 
     /// The step `t`, counted from 1, at the learning rate `lr`; weights decay by `decay` times what the options say.

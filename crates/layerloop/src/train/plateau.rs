@@ -1,5 +1,7 @@
 //! The one schedule that listens: it waits for a loss that falls no more.
 
+use serde::{Deserialize, Serialize};
+
 use super::schedule::Schedule;
 
 /// Follows [`Schedule::ReduceOnPlateau`]: as PyTorch's `ReduceLROnPlateau`, mode `min`, threshold relative.
@@ -14,7 +16,7 @@ use super::schedule::Schedule;
 /// assert!(Plateau::of(Schedule::Constant).is_none());
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
     falls_to: f64,
     least: f64,
@@ -23,7 +25,7 @@ pub struct Plateau {
     cooldown: u32,
     /// The product of the falls so far.
     factor: f64,
-    best: f64,
+    best: Option<f64>,
     /// Epochs without a better loss.
     bad: u32,
     /// Epochs that still do not count.
@@ -35,7 +37,7 @@ impl Plateau {
     #[must_use]
     pub fn of(schedule: Schedule) -> Option<Self> {
         let Schedule::ReduceOnPlateau { factor, patience, threshold, cooldown, least } = schedule else { return None };
-        let (best, bad, resting) = (f64::INFINITY, 0, 0);
+        let (best, bad, resting) = (None, 0, 0);
         Some(Self { falls_to: factor, least, threshold, patience, cooldown, factor: 1.0, best, bad, resting })
     }
 
@@ -47,8 +49,8 @@ impl Plateau {
 
     /// Takes note of an epoch's loss, or of any number that should fall, and gives the factor of the coming steps.
     pub fn observe(&mut self, loss: f64) -> f64 {
-        if loss < self.best * (1.0 - self.threshold) {
-            (self.best, self.bad) = (loss, 0);
+        if self.best.is_none_or(|best| loss < best * (1.0 - self.threshold)) {
+            (self.best, self.bad) = (Some(loss), 0);
         } else {
             self.bad += 1;
         }

@@ -3,6 +3,7 @@
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Team, Update};
 
+use super::muon::Muon;
 use super::objective::Objective;
 use super::whole::Whole;
 use crate::data::Dataset;
@@ -145,13 +146,40 @@ impl Stepper {
         })
     }
 
-    /// p_i of every layer for the batch that [`Self::backpropagate`] left, in border order.
-    fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
+    /// p_i of every layer for the batch that [`Self::backpropagate`] left; it depends on no weight, so that a step may have
+    /// been taken since.
+    pub(super) fn gradient_into(&mut self, network: &Network, rows: usize, gradient: &mut Matrix) {
+        self.plan.gradient(&mut self.team, network, &self.workspace, rows, gradient);
+    }
+
+    /// As [`Self::gradient_into`], in border order.
+    pub(super) fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
         let mut parameters = network.parameters.clone();
         let mut gradient = Matrix::vector(parameters.values.values().len());
-        self.plan.gradient(&mut self.team, network, &self.workspace, rows, &mut gradient);
+        self.gradient_into(network, rows, &mut gradient);
         parameters.values = gradient;
         parameters.in_border_order()
+    }
+
+    /// What the optimiser remembers from step to step, by name.
+    pub(super) fn vectors(&self) -> impl Iterator<Item = (&'static str, &Matrix)> {
+        let muon = self.whole.as_ref().and_then(Whole::muon).map(Muon::vectors).into_iter().flatten();
+        self.moments.vectors().chain(muon)
+    }
+
+    /// As [`Self::vectors`], to be changed.
+    pub(super) fn vectors_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Matrix)> {
+        let muon = self.whole.as_mut().and_then(Whole::muon_mut).map(Muon::vectors_mut).into_iter().flatten();
+        self.moments.vectors_mut().chain(muon)
+    }
+
+    /// Takes note that the weights are others, those after `steps` steps.
+    pub(super) fn resume(&mut self, network: &mut Network, steps: u64) {
+        self.plan.refresh(&mut self.team, network);
+        self.statistics = batch_norm::running(network);
+        if let Some(muon) = self.whole.as_mut().and_then(Whole::muon_mut) {
+            muon.resume(steps);
+        }
     }
 }
 

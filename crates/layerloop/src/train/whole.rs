@@ -35,6 +35,16 @@ impl Whole {
         })
     }
 
+    /// What remembers more than the moments, if it does.
+    pub(crate) fn muon(&self) -> Option<&Muon> {
+        self.muon.as_ref()
+    }
+
+    /// As [`Self::muon`], to be changed.
+    pub(crate) fn muon_mut(&mut self) -> Option<&mut Muon> {
+        self.muon.as_mut()
+    }
+
     fn accumulates(&self) -> bool {
         self.sum.values().len() == self.gradient.values().len()
     }

@@ -7,7 +7,7 @@ use layerloop::Result;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::network::{Activation, Network, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{Callback, FitOptions, StepEnd, fit_with};
+use layerloop::train::{Callback, FitOptions, Run, StepEnd, fit_with};
 use serde_json::json;
 
 use super::jobs::gflop_of_a_row;
@@ -111,7 +111,7 @@ pub(super) fn seconds_of_a_step(spec: &Spec, data: &Dataset, options: FitOptions
         steps: Vec<f64>,
     }
     impl Callback for Watch {
-        fn on_step(&mut self, end: &StepEnd, _: &Network) -> ControlFlow<()> {
+        fn on_step(&mut self, end: &StepEnd, _: &mut Run) -> ControlFlow<()> {
             let now = Instant::now();
             if end.step == 1 {
                 self.start = now;

@@ -1,0 +1,229 @@
+//! A run in one file: whoever reads it goes on to the bit where the run was.
+//!
+//! It is a safetensors file. Its vectors are all parameters, and all that an optimiser keeps for each of them, in f32 and in
+//! border order: `weights`, `moments.1`, `average`, `best`, ... The metadata has one entry, `layerloop-checkpoint`: a CRC-32C of
+//! all that follows and of the vectors, then the JSON form of `Card`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use layerloop_kernels::Matrix;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::lbfgs;
+use super::state::State;
+use crate::data::Dataset;
+use crate::files::{regular_or_missing, write_beside_and_rename};
+use crate::network::parameters::Parameters;
+use crate::network::program::Program;
+use crate::network::{Network, Spec};
+use crate::{Error, Result};
+
+/// The metadata entry that holds the card.
+const ENTRY: &str = "layerloop-checkpoint";
+/// The form of the file; a higher number is of a newer layerloop.
+const FORMAT: u64 = 1;
+
+/// All that the coming steps of a run depend on.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The network.
+    pub specification: Spec,
+    /// The options of the run, as [`FitOptions::described`](super::FitOptions::described) has them.
+    pub options: Value,
+    /// The data that it is trained on.
+    pub data: Identity,
+    pub(super) state: State,
+    pub(super) lbfgs: Option<lbfgs::Numbers>,
+    /// In the order of the flat vector.
+    pub(super) vectors: Vec<(String, Matrix)>,
+}
+
+/// Which data that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Number of rows.
+    pub rows: usize,
+    /// Inputs of a row.
+    pub width: usize,
+    /// [`Dataset::sha256`], where somebody has asked for it: of large data it takes its time.
+    pub sha256: Option<String>,
+}
+
+impl Identity {
+    /// Of this data, without its hash.
+    #[must_use]
+    pub fn of(data: &Dataset) -> Self {
+        Self { rows: data.rows(), width: data.width(), sha256: None }
+    }
+}
+
+/// The JSON in the file's metadata.
+#[derive(Debug, Serialize, Deserialize)]
+struct Card {
+    specification: Spec,
+    options: Value,
+    data: Identity,
+    state: State,
+    lbfgs: Option<lbfgs::Numbers>,
+}
+
+/// What is read of a card before the rest: that of another format may have other fields.
+#[derive(Debug, Serialize, Deserialize)]
+struct Form {
+    format: u64,
+    version: String,
+}
+
+impl Checkpoint {
+    /// Steps taken.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.state.steps
+    }
+
+    /// Whole epochs.
+    #[must_use]
+    pub fn epochs(&self) -> usize {
+        self.state.history.rows().len()
+    }
+
+    /// The network with its weights of that moment.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a specification that makes no sense; [`Error::Format`] if there are no weights.
+    pub fn network(&self) -> Result<Network> {
+        let mut network = Network::new(&self.specification, 0)?;
+        let weights = self.vectors.iter().find(|(name, _)| name == "weights");
+        let (_, weights) = weights.ok_or_else(|| Error::format("checkpoint", "there is no vector `weights`"))?;
+        network.parameters.values.clone_from(weights);
+        Ok(network)
+    }
+
+    /// What speaks against a run with these options on this data going on from here: one line for each difference.
+    #[must_use]
+    pub fn differences(&self, network: &Network, options: &Value, data: &Identity) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut compare = |what: &str, there: String, here: String| {
+            if there != here {
+                differences.push(format!("{what}: {there} in the checkpoint, {here} now"));
+            }
+        };
+        compare("network", self.specification.to_string(), network.spec().to_string());
+        compare("rows of the data", self.data.rows.to_string(), data.rows.to_string());
+        compare("inputs of a row", self.data.width.to_string(), data.width.to_string());
+        if let (Some(there), Some(here)) = (&self.data.sha256, &data.sha256) {
+            compare("sha256 of the data", there.clone(), here.clone());
+        }
+        let said = |options: &Value, name: &str| options.get(name).map_or("nothing".into(), Value::to_string);
+        let names = |options: &Value| options.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default();
+        let mut all: Vec<String> = names(&self.options);
+        all.extend(names(options).into_iter().filter(|name| self.options.get(name).is_none()));
+        all.iter().for_each(|name| compare(name, said(&self.options, name), said(options, name)));
+        differences
+    }
+
+    /// Writes the checkpoint beside `path`, flushes it to the disk, then renames it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be written or the disk is full; [`Error::Data`] if a weight is not finite: such a run
+    /// has nothing that is worth going on with.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let finite = |(_, vector): &(String, Matrix)| vector.values().iter().all(|v| v.is_finite());
+        if let Some((name, _)) = self.vectors.iter().find(|vector| !finite(vector)) {
+            return Err(Error::data(path, format!("not saved: `{name}` has values that are not finite numbers")));
+        }
+        write_beside_and_rename(path, &self.to_bytes(path)?)
+    }
+
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
+        let mut parameters = Parameters::zeros(&Program::of(&self.specification)?);
+        let mut border = |vector: &Matrix| -> Vec<u8> {
+            parameters.values.clone_from(vector);
+            parameters.in_border_order().into_iter().flat_map(f32::to_le_bytes).collect()
+        };
+        let vectors: Vec<(&str, Vec<u8>)> = self.vectors.iter().map(|(name, v)| (name.as_str(), border(v))).collect();
+        let form = Form { format: FORMAT, version: env!("CARGO_PKG_VERSION").into() };
+        let Self { specification, options, data, state, lbfgs, .. } = self.clone();
+        let card = Card { specification, options, data, state, lbfgs };
+        let mut json = serde_json::to_value(&form).map_err(|e| unsaved(&e))?;
+        let rest = serde_json::to_value(&card).map_err(|e| unsaved(&e))?;
+        if let (Value::Object(json), Value::Object(rest)) = (&mut json, rest) {
+            json.extend(rest);
+        }
+        let json = json.to_string();
+        let sum = checksum(&json, vectors.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
+        let metadata = HashMap::from([(ENTRY.to_string(), format!("{sum:08x} {json}"))]);
+        let views = vectors.iter().map(|(name, bytes)| {
+            let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map_err(|e| unsaved(&e))?;
+            Ok((name.to_string(), view))
+        });
+        serialize(views.collect::<Result<Vec<_>>>()?, Some(metadata)).map_err(|e| unsaved(&e))
+    }
+
+    /// Reads a checkpoint that [`Self::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is cut short, damaged, of another program or of a newer
+    /// layerloop.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let wrong = |reason: String| Error::format(path, reason);
+        regular_or_missing(path)?;
+        let bytes = fs::read(path).map_err(Error::io(path))?;
+        let damaged = |e| wrong(format!("not a whole safetensors file: {e}"));
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
+        let entry =
+            entry.ok_or_else(|| wrong(format!("no checkpoint: there is no `{ENTRY}` entry in its metadata")))?;
+        let (sum, json) = entry.split_once(' ').unwrap_or_default();
+        let mut vectors = tensors.tensors();
+        vectors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let found = checksum(json, vectors.iter().map(|(name, view)| (name.as_str(), view.data())));
+        if u32::from_str_radix(sum, 16) != Ok(found) {
+            return Err(wrong(format!("damaged: its checksum is {found:08x}, and {sum} is written in it")));
+        }
+        let unread = |e: serde_json::Error| wrong(format!("the `{ENTRY}` entry of the metadata: {e}"));
+        let Form { format, version } = serde_json::from_str(json).map_err(unread)?;
+        if format > FORMAT {
+            return Err(wrong(format!(
+                "made by layerloop {version} in format {format}; this one reads formats up to {FORMAT}: update it"
+            )));
+        }
+        let Card { specification, options, data, state, lbfgs } = serde_json::from_str(json).map_err(unread)?;
+        let program = Program::of(&specification)?;
+        let flat = |(name, view): &(String, TensorView)| {
+            let (values, _) = view.data().as_chunks::<4>();
+            let mut values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
+            let mut parameters = Parameters::zeros(&program);
+            let expected = parameters.in_border_order().len();
+            if view.dtype() != Dtype::F32 || values.len() != expected {
+                let reason = format!("`{name}` has {} values, but `{specification}` has {expected}", values.len());
+                return Err(wrong(reason));
+            }
+            for i in 0..program.parameters.len() {
+                parameters.set_weight(i, values.by_ref());
+                parameters.set_bias(i, values.by_ref());
+            }
+            Ok((name.clone(), parameters.values))
+        };
+        let vectors = vectors.iter().map(flat).collect::<Result<Vec<_>>>()?;
+        Ok(Self { specification, options, data, state, lbfgs, vectors })
+    }
+}
+
+/// CRC-32C of the card, and of each vector with its name, in the order of the names.
+fn checksum<'a>(card: &str, vectors: impl Iterator<Item = (&'a str, &'a [u8])>) -> u32 {
+    let mut vectors: Vec<_> = vectors.collect();
+    vectors.sort_by_key(|(name, _)| *name);
+    let start = crc32c::crc32c(card.as_bytes());
+    vectors
+        .into_iter()
+        .fold(start, |sum, (name, bytes)| crc32c::crc32c_append(crc32c::crc32c_append(sum, name.as_bytes()), bytes))
+}

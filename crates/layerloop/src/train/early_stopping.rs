@@ -1,0 +1,166 @@
+//! When a run has learnt enough, and which of its epochs was the best.
+
+use layerloop_kernels::{Matrix, choices};
+use serde::{Deserialize, Serialize};
+
+use super::history::History;
+use crate::custom::Open;
+use crate::metrics::Any;
+use crate::network::Network;
+use crate::{Error, Result};
+
+choices! {
+    /// Which of two values is the better one.
+    pub enum Better: "better" {
+        /// The smaller one, as of a loss.
+        Lower = "lower",
+        /// The larger one, as of an accuracy.
+        Higher = "higher",
+    }
+}
+
+/// Ends a run when a column of its [`History`] gets no better, and gives the network the weights of the best epoch.
+///
+/// With an average of the weights ([`FitOptions::ema`](super::FitOptions::ema)), it is the average that is measured and kept.
+///
+/// # Source
+/// The meaning of Keras' `EarlyStopping`.
+///
+/// # Example
+/// ```
+/// use layerloop::train::{EarlyStopping, FitOptions};
+/// let early_stopping = Some(EarlyStopping { patience: 3, ..EarlyStopping::on("val_loss") });
+/// assert!(FitOptions { early_stopping, ..FitOptions::default() }.check().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlyStopping {
+    /// The column: `train_loss`, `val_loss`, `val_accuracy`, `val_f1`.
+    pub metric: String,
+    /// Which value is the better one; if nothing is said, what is known of the metric.
+    pub better: Option<Better>,
+    /// Epochs in a row without a better value after which the run ends, at least 1.
+    pub patience: usize,
+    /// By how much a value must be better to count, at least 0.
+    pub min_delta: f64,
+    /// The first epoch, counted from 1, that counts.
+    pub start_epoch: usize,
+    /// Whether the network is given the weights of the best epoch at the end, not those of the last one.
+    pub restore_best: bool,
+}
+
+impl EarlyStopping {
+    /// On that column: a patience of 5, from the first epoch on, any improvement counts, the best weights are restored.
+    #[must_use]
+    pub fn on(metric: impl Into<String>) -> Self {
+        Self { metric: metric.into(), better: None, patience: 5, min_delta: 0.0, start_epoch: 1, restore_best: true }
+    }
+
+    /// What is wrong about it, whatever the data.
+    pub(crate) fn faults(&self, epochs: usize) -> Vec<Error> {
+        let mut faults = Vec::new();
+        let mut refuse = |wrong: bool, field: &str, reason: String| {
+            if wrong {
+                faults.push(Error::config(field, reason));
+            }
+        };
+        let Self { patience, min_delta, start_epoch, .. } = *self;
+        refuse(patience == 0, "patience", "0; at least 1 epoch without a better value ends a run".into());
+        let reason = format!("{min_delta}; it must be a finite number, at least 0");
+        refuse(!(min_delta >= 0.0 && min_delta.is_finite()), "min_delta", reason);
+        let reason = format!("{start_epoch}; of {epochs} epochs, the first that counts is 1 to {epochs}");
+        refuse(start_epoch == 0 || start_epoch > epochs, "start_epoch", reason);
+        faults.extend(self.direction().err());
+        faults
+    }
+
+    /// Which value is the better one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a metric that nobody knows, or of which nobody has said it.
+    pub(crate) fn direction(&self) -> Result<Better> {
+        if let Some(better) = self.better {
+            return Ok(better);
+        }
+        match self.metric.split_once('_').map(|(_, metric)| metric) {
+            Some("loss") => Ok(Better::Lower),
+            Some(metric) => match metric.parse::<Any>()? {
+                Open::Ours(metric) if metric.higher_is_better() => Ok(Better::Higher),
+                Open::Ours(_) => Ok(Better::Lower),
+                Open::Custom(custom) => {
+                    let reason = format!("`{}` is a metric of your own: say whether lower or higher", custom.name());
+                    Err(Error::config("better", reason))
+                }
+            },
+            None => {
+                let reason = format!("`{}`; a column of the history is wanted, such as val_loss", self.metric);
+                Err(Error::config("early_stopping", reason))
+            }
+        }
+    }
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// The epoch of the best value, and the value.
+    pub(crate) best: Option<(usize, f64)>,
+    /// Epochs since without a better one.
+    waited: usize,
+}
+
+/// Follows a run.
+#[derive(Debug)]
+pub(crate) struct Stopper<'a> {
+    rule: &'a EarlyStopping,
+    better: Better,
+    pub(crate) standing: Standing,
+    /// The parameters of the best epoch; none before there is one, and where they are not wanted.
+    pub(crate) weights: Option<Matrix>,
+}
+
+impl<'a> Stopper<'a> {
+    /// # Errors
+    /// [`Error::Config`] if `history` has no such column.
+    pub(crate) fn new(rule: &'a EarlyStopping, history: &History) -> Result<Self> {
+        if !history.names().contains(&rule.metric) {
+            let names: Vec<&str> = history.names().iter().map(String::as_str).collect();
+            let near = crate::choice::nearest(&rule.metric, &names);
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let reason = format!(
+                "`{}` is not measured in this run{near} the columns are {}",
+                rule.metric,
+                names[4..].join(", ")
+            );
+            return Err(Error::config(
+                "early_stopping",
+                reason.replace(" the columns", "; the columns").replace("?;", "?"),
+            ));
+        }
+        Ok(Self { rule, better: rule.direction()?, standing: Standing::default(), weights: None })
+    }
+
+    /// Takes note of an epoch, after which the run would end with `network`; whether it ends.
+    pub(crate) fn epoch(&mut self, epoch: usize, history: &History, network: &Network) -> bool {
+        if epoch < self.rule.start_epoch {
+            return false;
+        }
+        let value = history.last(&self.rule.metric).unwrap_or(f64::NAN);
+        let gain = |best: f64| match self.better {
+            Better::Lower => best - value,
+            Better::Higher => value - best,
+        };
+        let is_better = match self.standing.best {
+            Some((_, best)) => gain(best) > self.rule.min_delta,
+            None => value.is_finite(),
+        };
+        if is_better {
+            self.standing = Standing { best: Some((epoch, value)), waited: 0 };
+            if self.rule.restore_best {
+                self.weights = Some(network.parameters.values.clone());
+            }
+        } else {
+            self.standing.waited += 1;
+        }
+        self.standing.waited >= self.rule.patience
+    }
+}

@@ -1,0 +1,452 @@
+//! A run on its way: what every callback sees.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use layerloop_kernels::{Matrix, Update};
+
+use super::average::Average;
+use super::callback::{Callback, EpochEnd, StepEnd};
+use super::checkpoint::{Checkpoint, Identity};
+use super::early_stopping::Stopper;
+use super::history::History;
+use super::lbfgs::{Lbfgs, Penalty, Point};
+use super::options::FitOptions;
+use super::pace::Pace;
+use super::plateau::Plateau;
+use super::schedule::{Progress, warm_up};
+use super::state::{GradientNorms, State, Stopped};
+use super::step::Stepper;
+use super::watched::Watched;
+use crate::data::{Batches, Dataset};
+use crate::network::Network;
+use crate::network::forward::{Batch, Mode};
+use crate::network::goal::Goal;
+use crate::{Error, Result};
+
+/// Steps from one look at all weights to the next: whether they are finite.
+const LOOK_EVERY: u64 = 64;
+/// Steps from one look at the norms of the gradient to the next; at first they are looked at more often.
+const NORMS_EVERY: u64 = 256;
+
+/// A run on its way.
+#[derive(Debug)]
+pub struct Run<'a> {
+    pub(super) network: &'a mut Network,
+    pub(super) train: &'a Dataset,
+    pub(super) goal: &'a Goal<'a>,
+    pub(super) options: &'a FitOptions,
+    pub(super) watched: Watched<'a>,
+    pub(super) stepper: Stepper,
+    /// Where it is not certain that a team is worth its while.
+    pub(super) pace: Option<Pace>,
+    /// Before the first step.
+    pub(super) start: Progress,
+    pub(super) average: Option<Average>,
+    pub(super) stopper: Option<Stopper<'a>>,
+    /// Where each step looks at all rows.
+    pub(super) lbfgs: Option<Lbfgs>,
+    /// On the learning rate, for each parameter.
+    pub(super) factors: Vec<f64>,
+    /// The step of each parameter that moves.
+    pub(super) updates: Vec<Option<Update>>,
+    /// Rows of a batch, and of a step, at most.
+    pub(super) batch: usize,
+    pub(super) rows: usize,
+    /// Rows of the newest batch.
+    pub(super) last_rows: usize,
+    /// Memory for a gradient that is looked at.
+    pub(super) gradient: Matrix,
+    pub(super) norms: GradientNorms,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+}
+
+/// What a callback may see, and do.
+impl Run<'_> {
+    /// The network with its weights of this moment.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        self.network
+    }
+
+    /// The network that the run would end with now: with its average weights where there is an average, with the best ones
+    /// where early stopping restores them.
+    #[must_use]
+    pub fn outcome(&self) -> Network {
+        let mut network = self.network.clone();
+        if let Some(weights) = self.final_weights() {
+            network.parameters.values.clone_from(weights);
+        }
+        network
+    }
+
+    /// What was measured so far, one row for each whole epoch.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.state.history
+    }
+
+    /// The norms of the gradient, layer by layer: looked at after steps 1, 2, 4, ..., 256, and then every 256 steps.
+    #[must_use]
+    pub fn gradient_norms(&self) -> Option<&GradientNorms> {
+        Some(&self.state.norms).filter(|norms| norms.step > 0)
+    }
+
+    /// The gradient of the newest batch, at the weights before its step, in border order.
+    #[must_use]
+    pub fn gradient(&mut self) -> Vec<f32> {
+        self.stepper.gradient(self.network, self.last_rows)
+    }
+
+    /// All that the coming steps depend on: a run that begins with it goes on as this one does, to the bit.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let mut vectors = vec![("weights".to_owned(), self.network.parameters.values.clone())];
+        vectors.extend(self.stepper.vectors().map(|(name, vector)| (name.to_owned(), vector.clone())));
+        vectors.extend(self.average.iter().map(|average| ("average".to_owned(), average.mean().clone())));
+        let best = self.stopper.iter().filter_map(|stopper| stopper.weights.clone());
+        vectors.extend(best.map(|best| ("best".to_owned(), best)));
+        let lbfgs = self.lbfgs.as_ref().map(|lbfgs| lbfgs.memory(&mut vectors));
+        let mut state = self.state.clone();
+        state.averaged = self.average.as_ref().map_or(0, Average::count);
+        if let Some(stopper) = &self.stopper {
+            state.standing = stopper.standing.clone();
+        }
+        (state.seconds, state.wall) = (self.clock.seconds(), self.clock.wall());
+        Checkpoint {
+            specification: self.network.spec().clone(),
+            options: self.options.described(),
+            data: Identity::of(self.train),
+            state,
+            lbfgs,
+            vectors,
+        }
+    }
+
+    /// The learning rate of the coming step.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        let FitOptions { learning_rate, schedule, warmup, .. } = *self.options;
+        let waited = self.state.plateau.as_ref().map_or(1.0, Plateau::factor);
+        let own = self.state.rate_factor();
+        learning_rate * schedule.factor(self.progress()) * warm_up(self.progress(), warmup) * waited * own
+    }
+
+    /// Multiplies the learning rate of all coming steps by `factor`; what is not finite or not above 0 changes nothing.
+    pub fn scale_learning_rate(&mut self, factor: f64) {
+        if factor > 0.0 && factor.is_finite() {
+            self.state.rate_changes.push((self.state.steps, factor * self.state.rate_factor()));
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Takes the place of a run that had come so far.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the checkpoint lacks a vector.
+    pub(super) fn restore(&mut self, from: Checkpoint) -> Result<()> {
+        let missing = |name: &str| Error::format("checkpoint", format!("there is no vector `{name}`"));
+        let mut vectors = from.vectors;
+        let mut take = |name: &str, to: &mut Matrix| {
+            let at = vectors.iter().position(|(n, _)| n == name).ok_or_else(|| missing(name))?;
+            *to = vectors.swap_remove(at).1;
+            Ok(())
+        };
+        take("weights", &mut self.network.parameters.values)?;
+        self.stepper.vectors_mut().try_for_each(|(name, vector)| take(name, vector))?;
+        if let Some(average) = &mut self.average {
+            average.restore(from.state.averaged, |mean| take("average", mean))?;
+        }
+        if let Some(stopper) = &mut self.stopper {
+            stopper.standing = from.state.standing.clone();
+            if stopper.standing.best.is_some() && self.options.restores_best() {
+                take("best", stopper.weights.insert(Matrix::vector(0)))?;
+            }
+        }
+        if let (Some(lbfgs), Some(numbers)) = (&mut self.lbfgs, &from.lbfgs) {
+            lbfgs.restore(numbers, self.network.parameters.values.values(), take)?;
+        }
+        self.stepper.resume(self.network, from.state.steps);
+        self.clock = Clock::from(from.state.seconds, from.state.wall);
+        self.state = from.state;
+        Ok(())
+    }
+
+    /// Epoch after epoch, from where it stands.
+    pub(super) fn go(&mut self, callback: &mut dyn Callback) -> Result<()> {
+        let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed);
+        if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
+            self.state.stopped = None; // whoever goes on wants it to go on
+        }
+        while self.state.epoch <= self.options.epochs && self.state.stopped.is_none() {
+            let more = match self.lbfgs.take() {
+                Some(lbfgs) => self.line_search(lbfgs, callback)?,
+                None => self.epoch(batches.epoch(self.state.epoch as u64), callback).map(|()| true)?,
+            };
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn epoch<'b>(&mut self, batches: impl Iterator<Item = &'b [u32]>, callback: &mut dyn Callback) -> Result<()> {
+        let mut left = self.train.rows().saturating_sub(self.state.taken);
+        let (mut sum, mut taken) = (0.0, 0);
+        for rows in batches.skip(self.state.taken.div_ceil(self.batch)) {
+            let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
+            taken += rows.len();
+            sum += self.paced_batch(rows, of, taken == of)?;
+            if taken < of {
+                continue;
+            }
+            self.state.total += sum;
+            self.state.taken += taken;
+            let (step, loss) = (self.state.steps, (sum / taken as f64) as f32);
+            let end = StepEnd { step, epoch: self.state.epoch, rows: taken, loss, learning_rate };
+            left -= taken;
+            (sum, taken) = (0.0, 0);
+            if self.after_step(&end, callback)?.is_break() {
+                return Ok(());
+            }
+        }
+        self.check_weights()?;
+        if let Some(average) = &mut self.average {
+            average.epoch(self.state.epoch, self.network);
+        }
+        let train_loss = self.state.total / self.train.rows() as f64;
+        self.state.plateau.iter_mut().for_each(|plateau| _ = plateau.observe(train_loss));
+        self.after_epoch(train_loss, callback)
+    }
+
+    /// Tells the callback, and looks at the weights and the clock.
+    fn after_step(&mut self, end: &StepEnd, callback: &mut dyn Callback) -> Result<ControlFlow<()>> {
+        if end.step.is_multiple_of(LOOK_EVERY) {
+            self.check_weights()?;
+        }
+        let since = self.clock.pause();
+        let flow = callback.on_step(end, self);
+        self.clock.go_on(since);
+        if flow.is_break() {
+            self.state.stopped = Some(Stopped::Callback);
+        } else if self.options.time_limit.is_some_and(|limit| self.clock.wall() >= limit.as_secs_f64()) {
+            self.state.stopped = Some(Stopped::TimeLimit);
+        }
+        Ok(self.state.stopped.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(())))
+    }
+
+    /// Measures, tells the callback, and decides whether there is another epoch.
+    fn after_epoch(&mut self, train_loss: f64, callback: &mut dyn Callback) -> Result<()> {
+        let (epoch, steps, seconds) = (self.state.epoch, self.state.steps, self.clock.seconds());
+        let since = self.clock.pause();
+        // What is measured is what the run would end with.
+        self.swap_average();
+        let measured = self.watched.measure(self.network);
+        let usual = [epoch as f64, steps as f64, seconds, self.learning_rate(), train_loss];
+        let row = measured.map(|measured| usual.into_iter().chain(measured).collect::<Vec<_>>());
+        let stop = row.map(|row| {
+            self.state.history.push(row);
+            let (history, network) = (&self.state.history, &*self.network);
+            self.stopper.as_mut().is_some_and(|stopper| stopper.epoch(epoch, history, network))
+        });
+        self.swap_average();
+        if stop? {
+            self.state.stopped = Some(Stopped::EarlyStopping);
+        }
+        (self.state.epoch, self.state.taken, self.state.total) = (epoch + 1, 0, 0.0);
+        let end = EpochEnd { epoch, steps, train_loss, seconds };
+        let flow = callback.on_epoch(&end, self);
+        self.clock.go_on(since);
+        if flow.is_break() && self.state.stopped.is_none() {
+            self.state.stopped = Some(Stopped::Callback);
+        }
+        Ok(())
+    }
+
+    /// Changes places with the average, if there is one yet.
+    fn swap_average(&mut self) {
+        if let Some(average) = &mut self.average {
+            average.swap(self.network);
+        }
+    }
+
+    /// The parameters that the run would end with, if they are not the network's.
+    pub(super) fn final_weights(&self) -> Option<&Matrix> {
+        let best = self.stopper.as_ref().and_then(|stopper| stopper.weights.as_ref());
+        best.or_else(|| self.average.as_ref().filter(|average| average.count() > 0).map(Average::mean))
+    }
+
+    /// One step of L-BFGS on all rows; whether there was one to take.
+    fn line_search(&mut self, mut lbfgs: Lbfgs, callback: &mut dyn Callback) -> Result<bool> {
+        if self.state.taken > 0 {
+            // A checkpoint between the step and the end of its epoch.
+            self.lbfgs = Some(lbfgs);
+            return self.after_epoch(self.state.total, callback).map(|()| true);
+        }
+        let Self { network, train, goal, options, stepper, factors, .. } = self;
+        let rows: Vec<u32> = (0..train.rows() as u32).collect();
+        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], goal: Some(goal) };
+        let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
+        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options));
+        let start = network.parameters.values.values().to_vec();
+        let mut gradient = Matrix::vector(start.len());
+        let next = lbfgs.step(&start, &mut |w| {
+            network.parameters.values.values_mut().copy_from_slice(&w);
+            let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
+            let mut g = gradient.values().to_vec();
+            let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
+            for (view, _) in network.parameters.layers.iter().zip(&*factors).filter(|(_, factor)| **factor == 0.0) {
+                g[view.start..][..view.layout.len()].fill(0.0);
+            }
+            Point { w, f: if f.is_finite() { f } else { f64::INFINITY }, g, loss: sum / rows.len() as f64 }
+        });
+        let Some(Point { w, loss, .. }) = next else {
+            network.parameters.values.values_mut().copy_from_slice(&start);
+            return Ok(false);
+        };
+        network.parameters.values.values_mut().copy_from_slice(w);
+        let (loss, rows) = (*loss, rows.len());
+        (self.lbfgs, self.last_rows) = (Some(lbfgs), rows);
+        self.state.steps += 1;
+        (self.state.taken, self.state.total) = (rows, loss);
+        let end =
+            StepEnd { step: self.state.steps, epoch: self.state.epoch, rows, loss: loss as f32, learning_rate: 1.0 };
+        let flow = self.after_step(&end, callback)?;
+        self.after_epoch(loss, callback)?;
+        if flow.is_break() {
+            self.state.stopped = self.state.stopped.or(Some(Stopped::Callback));
+        }
+        Ok(true)
+    }
+
+    /// One batch, alone or together.
+    fn paced_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
+        let Some(pace) = &self.pace else { return self.one_batch(rows, of, last) };
+        self.stepper.team.work_alone(!pace.together());
+        let start = Instant::now();
+        let loss = self.one_batch(rows, of, last);
+        if let Some(pace) = &mut self.pace {
+            pace.took(start.elapsed().as_secs_f64());
+        }
+        loss
+    }
+
+    /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
+    fn one_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
+        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
+        let step = self.state.steps + 1;
+        self.state.batches += 1;
+        self.last_rows = rows.len();
+        let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
+        let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, dropout };
+        let loss = self.stepper.backpropagate(self.network, batch, self.goal.scale(of), mode);
+        if !loss.is_finite() {
+            return Err(self.diverged(step, rows));
+        }
+        if last && (step.is_power_of_two() && step < NORMS_EVERY || step.is_multiple_of(NORMS_EVERY)) {
+            self.look_at_norms(step, rows.len());
+        }
+        let decay = self.options.decay_schedule.factor(self.progress());
+        let (options, rate) = (self.options, self.learning_rate());
+        let plain = options.step(step, rate, decay);
+        for (update, &factor) in self.updates.iter_mut().zip(&self.factors) {
+            *update = match factor {
+                0.0 => None,
+                1.0 => Some(plain),
+                _ => Some(options.step(step, rate * factor, decay)),
+            };
+        }
+        self.stepper.update(self.network, rows.len(), last.then_some(&self.updates));
+        if last {
+            self.state.steps = step;
+            if let Some(average) = &mut self.average {
+                average.step(self.network);
+            }
+        }
+        Ok(loss)
+    }
+
+    /// Notes the norms of the batch's gradient, layer by layer, if they are finite.
+    fn look_at_norms(&mut self, step: u64, rows: usize) {
+        self.stepper.gradient_into(self.network, rows, &mut self.gradient);
+        let parameters = self.network.program.parameters.iter().zip(&self.network.parameters.layers);
+        self.norms.layers.iter_mut().for_each(|(_, square)| *square = 0.0);
+        for (parameter, view) in parameters {
+            let part = &self.gradient.values()[view.start..][..view.layout.len()];
+            let square: f64 = part.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+            let layer = self.norms.layers.iter_mut().find(|(path, _)| *path == parameter.path);
+            layer.into_iter().for_each(|(_, sum)| *sum += square);
+        }
+        if self.norms.layers.iter().all(|(_, square)| square.is_finite()) {
+            self.norms.step = step;
+            self.norms.layers.iter_mut().for_each(|(_, square)| *square = libm::sqrt(*square));
+            self.state.norms.clone_from(&self.norms);
+        }
+    }
+
+    /// The weights, or else the values of the batch, are not finite.
+    fn diverged(&self, step: u64, rows: &[u32]) -> Error {
+        if let Err(weights) = self.check_weights() {
+            return weights;
+        }
+        let place = self.stepper.first_not_finite(self.network, rows.len());
+        let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
+        let layer = place.map_or("the loss".into(), |(layer, _)| layer);
+        self.divergence(step, layer, sample)
+    }
+
+    fn divergence(&self, step: u64, layer: String, sample: Option<usize>) -> Error {
+        let last_good = self.gradient_norms().cloned().map(Box::new);
+        Error::Diverged { step, layer, sample, learning_rate: self.learning_rate(), last_good }
+    }
+
+    /// Before the coming step.
+    fn progress(&self) -> Progress {
+        Progress { step: self.state.steps, ..self.start }
+    }
+
+    /// A gradient or a step can overflow where no loss shows it.
+    fn check_weights(&self) -> Result<()> {
+        if self.network.is_finite() {
+            return Ok(());
+        }
+        let parameters = &self.network.program.parameters;
+        let bad = |i: &usize| self.network.parameters.layer(*i).iter().any(|w| !w.is_finite());
+        let layer = (0..parameters.len()).find(bad);
+        let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
+        Err(self.divergence(self.state.steps, layer, None))
+    }
+}
+
+/// Two times: of training, without callbacks and measuring; and of everything.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    outside: Duration,
+    /// Of a run that this one goes on with.
+    before: [f64; 2],
+}
+
+impl Clock {
+    pub(super) fn from(seconds: f64, wall: f64) -> Self {
+        Self { start: Instant::now(), outside: Duration::ZERO, before: [seconds, wall] }
+    }
+
+    fn pause(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn go_on(&mut self, since: Instant) {
+        self.outside += since.elapsed();
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        self.before[0] + (self.start.elapsed() - self.outside).as_secs_f64()
+    }
+
+    pub(super) fn wall(&self) -> f64 {
+        self.before[1] + self.start.elapsed().as_secs_f64()
+    }
+}

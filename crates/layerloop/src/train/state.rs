@@ -1,0 +1,106 @@
+//! Where a run stands: the numbers, beside its vectors, on which the coming steps depend.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::early_stopping::Standing;
+use super::history::History;
+use super::plateau::Plateau;
+use crate::network::program::Program;
+
+/// Why a run ended before its last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    /// A callback asked for it.
+    Callback,
+    /// The metric of early stopping got no better.
+    EarlyStopping,
+    /// The time was over.
+    TimeLimit,
+}
+
+/// The norms of the gradient of a batch, layer by layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradientNorms {
+    /// The step that they belong to, counted from 1.
+    pub step: u64,
+    /// The layer, as `2` or `2.1`, and the Euclidean norm of its part of the gradient.
+    pub layers: Vec<(String, f64)>,
+}
+
+impl GradientNorms {
+    /// Before the first look, for every layer of `program` that learns.
+    pub(crate) fn none(program: &Program) -> Self {
+        let mut layers: Vec<(String, f64)> = program.parameters.iter().map(|p| (p.path.clone(), 0.0)).collect();
+        layers.dedup();
+        Self { step: 0, layers }
+    }
+
+    /// The norm of the whole gradient.
+    #[must_use]
+    pub fn whole(&self) -> f64 {
+        libm::sqrt(self.layers.iter().map(|(_, norm)| norm * norm).sum())
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The epoch under way, counted from 1.
+    pub(crate) epoch: usize,
+    /// Rows of it whose steps are taken, and the sum of their losses.
+    pub(crate) taken: usize,
+    pub(crate) total: f64,
+    pub(crate) steps: u64,
+    pub(crate) batches: u64,
+    /// Seconds of training, and of everything.
+    pub(crate) seconds: f64,
+    pub(crate) wall: f64,
+    /// What callbacks have made of the learning rate: the step before which, and the factor on it from then on.
+    pub(crate) rate_changes: Vec<(u64, f64)>,
+    pub(crate) plateau: Option<Plateau>,
+    /// Networks in the average.
+    pub(crate) averaged: u64,
+    pub(crate) standing: Standing,
+    pub(crate) stopped: Option<Stopped>,
+    /// Of the last step of which they were looked at.
+    pub(crate) norms: GradientNorms,
+    #[serde(serialize_with = "to_csv", deserialize_with = "from_csv")]
+    pub(crate) history: History,
+}
+
+fn to_csv<S: Serializer>(history: &History, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&history.to_csv())
+}
+
+fn from_csv<'de, D: Deserializer<'de>>(deserializer: D) -> Result<History, D::Error> {
+    let csv = String::deserialize(deserializer)?;
+    History::from_csv(&csv).map_err(serde::de::Error::custom)
+}
+
+impl State {
+    /// Before the first step.
+    pub(crate) fn new(history: History, plateau: Option<Plateau>, norms: GradientNorms) -> Self {
+        Self {
+            epoch: 1,
+            taken: 0,
+            total: 0.0,
+            steps: 0,
+            batches: 0,
+            seconds: 0.0,
+            wall: 0.0,
+            rate_changes: Vec::new(),
+            plateau,
+            averaged: 0,
+            standing: Standing::default(),
+            stopped: None,
+            norms,
+            history,
+        }
+    }
+
+    /// What callbacks have made of the learning rate.
+    pub(crate) fn rate_factor(&self) -> f64 {
+        self.rate_changes.last().map_or(1.0, |&(_, factor)| factor)
+    }
+}
