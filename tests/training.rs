@@ -272,29 +272,27 @@ fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
 
 #[test]
 fn a_step_allocates_nothing() {
-    let data = data().unwrap();
-    let allocations = |batch| {
-        let mut network = network(Activation::Sigmoid).unwrap();
-        let options = FitOptions { batch, ..options() };
-        allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
-    };
-    assert!(allocations(10) > 0, "the counter counts");
-    assert_eq!(allocations(10), allocations(2), "156 steps allocate as often as 33");
-    let allocations = |batch| {
-        let mut network = network(Activation::Sigmoid).unwrap();
-        let (optimizer, average) = (choice("adamw"), FitOptions { ema: Some(0.9), accumulate: 2, ..options() });
-        let options = FitOptions { batch, optimizer, clip_norm: Some(0.1), ..average };
-        allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
-    };
-    assert_eq!(allocations(10), allocations(2), "whole gradients and averages too");
-    let [_, sparse] = sparse_data(3).unwrap();
-    let allocations = |batch| {
-        let mut network = Network::new(&Spec::new(400).layer(2, Activation::Identity), 0).unwrap();
-        let options = FitOptions { batch, ..options() };
-        allocation_counter::measure(|| drop(fit(&mut network, &sparse, &options))).count_total
-    };
-    assert_eq!(allocations(10), allocations(2), "entries too");
+    // An epoch does: its row of the history. So its steps allocate nothing if ten times as many of them allocate no more.
+    fn of_an_epoch(network: &Network, data: &Dataset, repeats: usize, options: &FitOptions) -> u64 {
+        let data = data.select(&(0..repeats * data.rows()).map(|i| i % data.rows()).collect::<Vec<_>>());
+        let allocations = |epochs| {
+            let (mut network, options) = (network.clone(), FitOptions { epochs, ..options.clone() });
+            allocation_counter::measure(|| drop(fit(&mut network, &data, &options))).count_total
+        };
+        allocations(7) - allocations(6)
+    }
+    let whole =
+        FitOptions { optimizer: choice("adamw"), clip_norm: Some(0.1), ema: Some(0.9), accumulate: 2, ..options() };
+    let (data, [_, sparse]) = (data().unwrap(), sparse_data(3).unwrap());
+    let small = Network::new(&Spec::new(400).layer(2, Activation::Identity), 0).unwrap();
     let network = network(Activation::Sigmoid).unwrap();
+    for (network, data, options) in
+        [(&network, &data, options()), (&network, &data, whole), (&small, &sparse, options())]
+    {
+        let once = of_an_epoch(network, data, 1, &options);
+        assert!((1..10).contains(&once), "{once}");
+        assert_eq!(of_an_epoch(network, data, 10, &options), once, "110 steps allocate as often as 11, {options:?}");
+    }
     let mut predictor = Predictor::new(&network, 1);
     predictor.row(&[0.5; 5]).unwrap();
     assert_eq!(allocation_counter::measure(|| drop(predictor.row(&[0.5; 5]).map(<[f32]>::len))).count_total, 0);

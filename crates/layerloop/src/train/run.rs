@@ -57,6 +57,7 @@ pub struct Run<'a> {
     pub(super) last_rows: usize,
     /// Memory for a gradient that is looked at.
     pub(super) gradient: Matrix,
+    /// Their squares, while they are being added up.
     pub(super) norms: GradientNorms,
     pub(super) state: State,
     pub(super) clock: Clock,
@@ -380,9 +381,9 @@ impl Run<'_> {
             layer.into_iter().for_each(|(_, sum)| *sum += square);
         }
         if self.norms.layers.iter().all(|(_, square)| square.is_finite()) {
-            self.norms.step = step;
-            self.norms.layers.iter_mut().for_each(|(_, square)| *square = libm::sqrt(*square));
-            self.state.norms.clone_from(&self.norms);
+            self.state.norms.step = step;
+            let norms = self.state.norms.layers.iter_mut().zip(&self.norms.layers);
+            norms.for_each(|((_, norm), (_, square))| *norm = libm::sqrt(*square));
         }
     }
 
