@@ -6,6 +6,24 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
+/// How files begin that are not whole yet.
+const TEMPORARY: &str = ".layerloop-";
+
+/// Removes what a process that was killed has left half-written in `folder`.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read, or such a file not removed.
+pub fn remove_half_written(folder: impl AsRef<Path>) -> Result<()> {
+    let folder = folder.as_ref();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY)) {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Where `path` leads, links followed; only a regular file may be replaced.
 pub(crate) fn target(path: &Path) -> Result<PathBuf> {
     regular_or_missing(path)?;
@@ -27,11 +45,15 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
         let reason = format!("No such file or directory: there is no folder {}", folder.display());
         return Err(Error::io(path)(std::io::Error::new(ErrorKind::NotFound, reason)));
     }
-    tempfile::Builder::new().prefix(".layerloop-").tempfile_in(folder).map_err(Error::io(path))
+    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(Error::io(path))
 }
 
-/// Whatever goes wrong, `path` is either what it was or all of `bytes`.
-pub(crate) fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes the file beside `path`, flushes it to the disk, and renames it: whatever goes wrong, `path` is either what it was or
+/// all of `bytes`.
+///
+/// # Errors
+/// [`Error::Io`] if the folder is missing or cannot be written, if the disk is full, or if `path` is there and no regular file.
+pub fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
     let path = target(path)?;
     let mut file = temporary_beside(&path)?;
     file.as_file_mut().write_all(bytes).map_err(Error::io(&path))?;

@@ -127,6 +127,16 @@ impl Network {
         self.parameters.in_border_order()
     }
 
+    /// The names of the tensors in border order, as model files have them, and how many numbers each has.
+    pub fn tensors(&self) -> impl Iterator<Item = (String, usize)> + '_ {
+        self.program.parameters.iter().flat_map(|parameter| {
+            let [weight, bias] = parameter.tensors();
+            let biases = if parameter.bias { parameter.outputs } else { 0 };
+            let both = [(weight, parameter.inputs * parameter.outputs), (bias, biases)];
+            both.into_iter().filter(|(_, len)| *len > 0)
+        })
+    }
+
     /// SHA-256 of the parameters in border order, little endian, in hexadecimal: equal for equal bits.
     #[must_use]
     pub fn sha256(&self) -> String {

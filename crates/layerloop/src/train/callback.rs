@@ -59,6 +59,7 @@ pub struct EpochEnd {
 ///     }),
 /// );
 /// fit_with(&mut network, &data, &FitOptions { batch: 2, ..FitOptions::default() }, &mut both)?;
+/// drop(both);
 /// assert_eq!((steps, losses.len()), (6, 3));
 /// # Ok::<(), layerloop::Error>(())
 /// ```

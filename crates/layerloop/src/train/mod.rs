@@ -1,9 +1,11 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `finder`, `rng`.
+//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`,
+//! `finder`, `rng`.
 
 mod average;
 mod callback;
 mod checkpoint;
+mod checkpoints;
 mod described;
 mod early_stopping;
 mod finder;
@@ -26,6 +28,7 @@ mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
 pub use checkpoint::{Checkpoint, Identity};
+pub use checkpoints::{Checkpoints, Every, duration};
 pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, With, check, default_threads, fit, fit_with};

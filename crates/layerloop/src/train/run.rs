@@ -94,10 +94,13 @@ impl Run<'_> {
         Some(&self.state.norms).filter(|norms| norms.step > 0)
     }
 
-    /// The gradient of the newest batch, at the weights before its step, in border order.
+    /// The gradient of the newest batch, at the weights before its step, in border order; zeros before there was one.
     #[must_use]
     pub fn gradient(&mut self) -> Vec<f32> {
-        self.stepper.gradient(self.network, self.last_rows)
+        match self.last_rows {
+            0 => vec![0.0; self.network.spec().parameters()],
+            rows => self.stepper.gradient(self.network, rows),
+        }
     }
 
     /// All that the coming steps depend on: a run that begins with it goes on as this one does, to the bit.

@@ -1,0 +1,206 @@
+//! A run for the tools that people already have: CSV, JSON lines, TensorBoard.
+
+mod tensorboard;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+pub use self::tensorboard::EventFile;
+use crate::files::write_beside_and_rename;
+use crate::train::{Callback, EpochEnd, History, Run, StepEnd};
+use crate::{Error, Result};
+
+/// A callback that writes into a folder
+///
+/// - `history.csv`: the [`History`], a row for each epoch;
+/// - `events.jsonl`: an object for each epoch, and for every so many steps;
+/// - an event file for TensorBoard: the same numbers, the norms of the gradient, and after every epoch histograms of the
+///   weights and of the newest gradient, layer by layer.
+///
+/// A log that cannot be written ends no run: the first failure is kept for [`Self::failure`], and the log is silent from then on.
+#[derive(Debug)]
+pub struct Logs {
+    csv: Appended,
+    json: Appended,
+    events: EventFile,
+    steps_every: u64,
+    failure: Option<Error>,
+}
+
+impl Logs {
+    /// Logs in `folder`, which is made if it is missing, of every epoch and of each step that `steps_every` divides. What is
+    /// there already is of a run that this one goes on with after `steps` steps: what is later is taken out.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be made or written.
+    pub fn new(folder: impl AsRef<Path>, steps_every: u64, steps: u64) -> Result<Self> {
+        let folder = folder.as_ref();
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let until = |step: Option<u64>| step.is_some_and(|step| step <= steps);
+        let field = |line: &str, i: usize| line.split(',').nth(i).and_then(|field| field.parse().ok());
+        let object = |line: &str| serde_json::from_str::<Value>(line).ok();
+        Ok(Self {
+            csv: Appended::open(folder.join("history.csv"), |line| {
+                steps > 0 && (line.starts_with("epoch,") || until(field(line, 1)))
+            })?,
+            json: Appended::open(folder.join("events.jsonl"), |line| {
+                until(object(line).and_then(|o| o["step"].as_u64()))
+            })?,
+            events: EventFile::create(folder, steps)?,
+            steps_every: steps_every.max(1),
+            failure: None,
+        })
+    }
+
+    /// What went wrong first, if anything did.
+    pub fn failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    fn note(&mut self, written: Result<()>) {
+        self.failure = self.failure.take().or(written.err());
+    }
+
+    fn epoch(&mut self, end: &EpochEnd, run: &mut Run) -> Result<()> {
+        let (history, step) = (run.history(), end.steps);
+        let mut csv = History::new(history.names());
+        csv.push(history.rows().last().into_iter().flatten().copied());
+        let csv = csv.to_csv();
+        let (head, row) = csv.split_at(csv.find('\n').map_or(0, |at| at + 1));
+        self.csv.append(if self.csv.empty { &csv } else { row })?;
+        debug_assert!(head.starts_with("epoch,"));
+        let mut object = Map::from_iter([("event".into(), json!("epoch")), ("step".into(), json!(step))]);
+        for (name, &value) in history.names().iter().zip(history.rows().last().into_iter().flatten()) {
+            let whole = ["epoch", "steps"].contains(&name.as_str());
+            let value = if whole { json!(value as u64) } else { json!(value) };
+            object.insert(name.clone(), value);
+        }
+        self.json.append(&format!("{}\n", Value::Object(object)))?;
+        for (name, &value) in history.names().iter().zip(history.rows().last().into_iter().flatten()).skip(3) {
+            self.events.scalar(&tag(name), step, value);
+        }
+        for (layer, norm) in run.gradient_norms().iter().flat_map(|norms| &norms.layers) {
+            self.events.scalar(&format!("gradient norm/layer {layer}"), step, *norm);
+        }
+        let (weights, gradient, mut start) = (run.network().to_vec(), run.gradient(), 0);
+        for (name, len) in run.network().tensors() {
+            self.events.histogram(&format!("weights/{name}"), step, &weights[start..start + len]);
+            self.events.histogram(&format!("gradients/{name}"), step, &gradient[start..start + len]);
+            start += len;
+        }
+        self.events.flush()
+    }
+
+    fn step(&mut self, end: &StepEnd) -> Result<()> {
+        let StepEnd { step, epoch, loss, learning_rate, .. } = *end;
+        let object =
+            json!({ "event": "step", "step": step, "epoch": epoch, "loss": loss, "learning_rate": learning_rate });
+        self.json.append(&format!("{object}\n"))?;
+        self.events.scalar("loss/step", step, loss.into());
+        self.events.scalar("learning rate/step", step, learning_rate);
+        self.events.flush()
+    }
+}
+
+/// `val_loss` is `loss/val`, so that TensorBoard draws what can be compared side by side.
+fn tag(column: &str) -> String {
+    match column.split_once('_') {
+        Some((set, metric)) if column != "learning_rate" => format!("{metric}/{set}"),
+        _ => "learning rate/epoch".into(),
+    }
+}
+
+impl Callback for Logs {
+    fn on_step(&mut self, end: &StepEnd, _: &mut Run) -> ControlFlow<()> {
+        if self.failure.is_none() && end.step.is_multiple_of(self.steps_every) {
+            let written = self.step(end);
+            self.note(written);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        if self.failure.is_none() {
+            let written = self.epoch(end, run);
+            self.note(written);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A file of lines that grows.
+#[derive(Debug)]
+struct Appended {
+    path: PathBuf,
+    file: File,
+    empty: bool,
+}
+
+impl Appended {
+    /// What is there keeps the whole lines that are `wanted`.
+    fn open(path: PathBuf, wanted: impl Fn(&str) -> bool) -> Result<Self> {
+        let there = match fs::read_to_string(&path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::io(&path)(error)),
+        };
+        let kept: String = there.split_inclusive('\n').filter(|line| line.ends_with('\n') && wanted(line)).collect();
+        if kept != there {
+            write_beside_and_rename(&path, kept.as_bytes())?;
+        }
+        let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
+        Ok(Self { path, file, empty: kept.is_empty() })
+    }
+
+    fn append(&mut self, text: &str) -> Result<()> {
+        self.empty = false;
+        self.file.write_all(text.as_bytes()).map_err(Error::io(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Inputs};
+    use crate::network::Network;
+    use crate::train::{FitOptions, With, fit_with};
+
+    fn run(folder: &Path, epochs: usize, steps: u64) {
+        let values: Vec<f32> = (0..40).map(|i| (i * 37 % 11) as f32 / 11.0).collect();
+        let data =
+            Dataset::new("test", Inputs::Floats(values.into()), 2, vec![0, 1, 0, 1, 1].repeat(4), ["a", "b"]).unwrap();
+        let mut network = Network::new(&"2 -> 3 tanh -> 2".parse().unwrap(), 0).unwrap();
+        let mut logs = Logs::new(folder, 2, steps).unwrap();
+        let with = With { watch: vec![("val", &data)], callback: Some(&mut logs), ..With::default() };
+        let options = FitOptions { epochs, batch: 4, ..FitOptions::default() };
+        fit_with(&mut network, &data, &options, with).unwrap();
+        assert!(logs.failure().is_none());
+    }
+
+    #[test]
+    fn a_run_that_goes_on_takes_out_what_is_later_and_half_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        run(folder.path(), 3, 0);
+        let (csv, json) = (read("history.csv"), read("events.jsonl"));
+        assert_eq!(csv.lines().count(), 1 + 3);
+        assert!(csv.starts_with("epoch,steps,seconds,learning_rate,train_loss,val_loss,val_accuracy\n1,5,"), "{csv}");
+        assert_eq!(History::from_csv(&csv).unwrap().rows().len(), 3);
+        let objects: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects.iter().filter(|o| o["event"] == "step").count(), 7, "steps 2, 4, ..., 14");
+        assert_eq!((&objects[2]["epoch"], &objects[2]["steps"]), (&json!(1), &json!(5)));
+        assert!(objects[2]["val_accuracy"].is_number() && objects[2]["val_loss"].is_number());
+
+        File::options().append(true).open(folder.path().join("events.jsonl")).unwrap().write_all(b"{\"ev").unwrap();
+        drop(Logs::new(folder.path(), 2, 10).unwrap());
+        assert_eq!(read("history.csv"), csv.split_inclusive('\n').take(3).collect::<String>());
+        let kept = |o: &&Value| o["step"].as_u64().unwrap() <= 10;
+        assert_eq!(read("events.jsonl").lines().count(), objects.iter().filter(kept).count());
+        drop(Logs::new(folder.path(), 2, 0).unwrap());
+        assert_eq!((read("history.csv"), read("events.jsonl")), (String::new(), String::new()));
+    }
+}

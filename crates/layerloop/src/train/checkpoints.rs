@@ -1,0 +1,282 @@
+//! Checkpoints of a run in a folder, written by a thread of their own while the run goes on.
+
+use std::fmt;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::callback::{Callback, EpochEnd, StepEnd};
+use super::checkpoint::Checkpoint;
+use super::fit::Report;
+use super::run::Run;
+use crate::files::remove_half_written;
+use crate::{Error, Result};
+
+/// How often a checkpoint is made.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use layerloop::train::Every;
+/// assert_eq!("100steps".parse::<Every>()?, Every::Steps(100));
+/// assert_eq!("5min".parse::<Every>()?, Every::Time(Duration::from_secs(300)));
+/// assert_eq!("2 epochs".parse::<Every>()?.to_string(), "2epochs");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// After so many steps.
+    Steps(u64),
+    /// After so many epochs.
+    Epochs(u64),
+    /// After the first step past so much time.
+    Time(Duration),
+}
+
+impl FromStr for Every {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = (text[..unit].trim(), text[unit..].trim());
+        let every = match unit {
+            "step" | "steps" => number.parse().ok().map(Self::Steps),
+            "epoch" | "epochs" => number.parse().ok().map(Self::Epochs),
+            _ => duration(text).ok().map(Self::Time),
+        };
+        let nothing = [Self::Steps(0), Self::Epochs(0), Self::Time(Duration::ZERO)];
+        every.filter(|every| !nothing.contains(every)).ok_or_else(|| {
+            Error::config("checkpoint_every", format!("`{text}`; wanted is such as 100steps, 2epochs, 30s or 5min"))
+        })
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steps(steps) => write!(f, "{steps}steps"),
+            Self::Epochs(epochs) => write!(f, "{epochs}epochs"),
+            Self::Time(time) => write!(f, "{}s", time.as_secs_f64()),
+        }
+    }
+}
+
+/// A time such as `30s`, `5min`, `1.5h`.
+///
+/// # Errors
+/// [`Error::Config`] for anything else.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(layerloop::train::duration("1.5min")?, Duration::from_secs(90));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn duration(text: &str) -> Result<Duration> {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let seconds = match text[unit..].trim() {
+        "s" => Some(1.0),
+        "min" => Some(60.0),
+        "h" => Some(3600.0),
+        _ => None,
+    };
+    let time = text[..unit].trim().parse::<f64>().ok().zip(seconds).map(|(number, seconds)| number * seconds);
+    time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| Error::config("time", format!("`{text}`; wanted is such as 30s, 5min or 1.5h")))
+}
+
+/// A callback that keeps the newest checkpoints of a run in a folder, `step-000001200.safetensors` and so on.
+///
+/// The run does not wait for the disk: one that is due while another is still being written waits, and if a third comes, that
+/// takes its place. One is made at the end of the run in any case, and the run's end waits until it is written.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::Network;
+/// use layerloop::train::{Checkpoints, Every, FitOptions, With, fit, fit_with};
+/// let data = Dataset::new("demo", Inputs::Floats(vec![0., 1., 2., 3.].into()), 1, vec![0, 0, 1, 1], ["a", "b"])?;
+/// let options = FitOptions { batch: 2, ..FitOptions::default() };
+/// let folder = tempfile::tempdir().unwrap();
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// fit_with(&mut network, &data, &options, &mut Checkpoints::new(folder.path(), Every::Epochs(1), 3, |_| {})?)?;
+///
+/// let (newest, damaged) = Checkpoints::newest(folder.path())?;
+/// assert_eq!((newest.as_ref().map(|checkpoint| checkpoint.steps()), damaged.len()), (Some(40), 0));
+/// let mut again = Network::new(&"1 -> 2".parse()?, 0)?;
+/// fit_with(&mut again, &data, &options, With { from: newest, ..With::default() })?;
+/// assert_eq!(again.sha256(), network.sha256());
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoints {
+    every: Every,
+    last: Instant,
+    sha256: Option<String>,
+    desk: Arc<Desk>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// Where a checkpoint waits for the writer.
+#[derive(Debug, Default)]
+struct Desk {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    newest: Option<Checkpoint>,
+    busy: bool,
+    over: bool,
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&'a self, waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Checkpoints {
+    /// Checkpoints in `folder`, which is made if it is missing; the newest `keep`, at least one, are kept. What cannot be
+    /// written is told to `failed`; the run goes on, and the earlier checkpoints stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be made or read.
+    pub fn new(
+        folder: impl AsRef<Path>,
+        every: Every,
+        keep: usize,
+        failed: impl Fn(&Error) + Send + 'static,
+    ) -> Result<Self> {
+        let folder = folder.as_ref().to_path_buf();
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        remove_half_written(&folder)?;
+        let desk = Arc::new(Desk::default());
+        let there = Arc::clone(&desk);
+        let write = move || write_all(&there, &folder, keep.max(1), &failed);
+        let writer = std::thread::Builder::new().name("checkpoints".into()).spawn(write);
+        let writer = writer.map_err(Error::io("the thread that writes checkpoints"))?;
+        Ok(Self { every, last: Instant::now(), sha256: None, desk, writer: Some(writer) })
+    }
+
+    /// With the hash of the data, which is compared when a run goes on.
+    #[must_use]
+    pub fn with_sha256(mut self, sha256: impl Into<String>) -> Self {
+        self.sha256 = Some(sha256.into());
+        self
+    }
+
+    /// The newest whole checkpoint in `folder`, and what is wrong with those that are newer.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn newest(folder: impl AsRef<Path>) -> Result<(Option<Checkpoint>, Vec<Error>)> {
+        let mut wrong = Vec::new();
+        for path in files(folder.as_ref())?.iter().rev() {
+            match Checkpoint::load(path) {
+                Ok(checkpoint) => return Ok((Some(checkpoint), wrong)),
+                Err(error) => wrong.push(error),
+            }
+        }
+        Ok((None, wrong))
+    }
+
+    fn put(&mut self, run: &Run) {
+        let mut checkpoint = run.checkpoint();
+        checkpoint.data.sha256.clone_from(&self.sha256);
+        self.desk.lock().newest = Some(checkpoint);
+        self.desk.changed.notify_all();
+        self.last = Instant::now();
+    }
+}
+
+impl Callback for Checkpoints {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        let due = match self.every {
+            Every::Steps(steps) => end.step.is_multiple_of(steps),
+            Every::Epochs(_) => false,
+            Every::Time(time) => self.last.elapsed() >= time,
+        };
+        if due {
+            self.put(run);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        if matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs)) {
+            self.put(run);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_end(&mut self, _: &Report, run: &mut Run) {
+        self.put(run);
+        let mut waiting = self.desk.lock();
+        while waiting.newest.is_some() || waiting.busy {
+            waiting = self.desk.wait(waiting);
+        }
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.desk.lock().over = true;
+        self.desk.changed.notify_all();
+        if let Some(writer) = self.writer.take() {
+            _ = writer.join(); // it has told what went wrong
+        }
+    }
+}
+
+/// The writer: one checkpoint after the other until it is over.
+fn write_all(desk: &Desk, folder: &Path, keep: usize, failed: &dyn Fn(&Error)) {
+    let mut waiting = desk.lock();
+    loop {
+        if let Some(checkpoint) = waiting.newest.take() {
+            waiting.busy = true;
+            drop(waiting);
+            let path = folder.join(format!("step-{:012}.safetensors", checkpoint.steps()));
+            let written = checkpoint.save(&path).and_then(|()| forget(folder, keep));
+            written.err().iter().for_each(failed);
+            waiting = desk.lock();
+            waiting.busy = false;
+            desk.changed.notify_all();
+        } else if waiting.over {
+            return;
+        } else {
+            waiting = desk.wait(waiting);
+        }
+    }
+}
+
+/// Removes all but the newest `keep`.
+fn forget(folder: &Path, keep: usize) -> Result<()> {
+    let files = files(folder)?;
+    let old = files.len().saturating_sub(keep);
+    files[..old].iter().try_for_each(|path| fs::remove_file(path).map_err(Error::io(path)))
+}
+
+/// The checkpoints of a folder, the oldest first.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.strip_prefix("step-").is_some_and(|rest| rest.ends_with(".safetensors")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
