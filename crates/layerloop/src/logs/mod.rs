@@ -172,7 +172,7 @@ mod tests {
     fn run(folder: &Path, epochs: usize, steps: u64) {
         let values: Vec<f32> = (0..40).map(|i| (i * 37 % 11) as f32 / 11.0).collect();
         let data =
-            Dataset::new("test", Inputs::Floats(values.into()), 2, vec![0, 1, 0, 1, 1].repeat(4), ["a", "b"]).unwrap();
+            Dataset::new("test", Inputs::Floats(values.into()), 2, [0, 1, 0, 1, 1].repeat(4), ["a", "b"]).unwrap();
         let mut network = Network::new(&"2 -> 3 tanh -> 2".parse().unwrap(), 0).unwrap();
         let mut logs = Logs::new(folder, 2, steps).unwrap();
         let with = With { watch: vec![("val", &data)], callback: Some(&mut logs), ..With::default() };
