@@ -3,15 +3,17 @@
 use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Output, Spec};
-use layerloop::train::{ClassWeights, LayerRate, Loss, Optimizer, Reduction, Schedule};
+use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
 use crate::commands::bench;
+use crate::typed::Typed;
 
 /// Feedforward neural networks: train, judge, use and check them.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Train a network on images, judge it, save it
     Train(Box<Train>),
+    /// Train again as a model's receipt says, and confirm that the weights are the same to the bit
+    Replay(Replay),
     /// Judge a model on labelled images
     Eval(Eval),
     /// Say what images show
@@ -40,6 +44,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Parser)]
+#[command(args_override_self = true)]
 pub(crate) struct Train {
     /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
@@ -136,6 +141,52 @@ pub(crate) struct Train {
     /// How the rates of all dropouts change over the run
     #[arg(long, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
+    /// Share of the training rows that is held back to judge the network by after every epoch [default: 0.1 where early stopping
+    /// needs it, else 0]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) validation: Option<f64>,
+    /// What else to measure after every epoch, such as f1,roc-auc; `layerloop list metrics` has them all
+    #[arg(long, value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
+    pub(crate) metrics: Option<Several<Metric>>,
+    /// End when this gets no better, and keep the best weights: val_loss, val_accuracy, val_f1, train_loss, ...
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) early_stopping: Option<String>,
+    /// Epochs in a row without a better value after which --early-stopping ends the run
+    #[arg(long, value_name = "EPOCHS", default_value_t = 5, requires = "early_stopping")]
+    pub(crate) patience: usize,
+    /// By how much a value must be better to count
+    #[arg(long, value_name = "SIZE", default_value_t = 0.0, allow_negative_numbers = true, requires = "early_stopping")]
+    pub(crate) min_delta: f64,
+    /// The first epoch that counts for --early-stopping
+    #[arg(long, value_name = "EPOCH", default_value_t = 1, requires = "early_stopping")]
+    pub(crate) start_epoch: usize,
+    /// Keep the weights of the last epoch, not those of the best one
+    #[arg(long, requires = "early_stopping")]
+    pub(crate) last_weights: bool,
+    /// End after this time, such as 90s, 10min or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) time_limit: Option<Duration>,
+    /// Begin with the network and the weights of this model, not with new ones
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init"])]
+    pub(crate) warm_start: Option<PathBuf>,
+    /// A new folder for all there is of the run: receipt, checkpoints, logs, the best model, the last one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["find_lr"])]
+    pub(crate) run: Option<PathBuf>,
+    /// How often a checkpoint is written into the folder of the run: 100steps, 2epochs, 5min
+    #[arg(long, value_name = "EVERY", default_value = "1epoch")]
+    pub(crate) checkpoint_every: Every,
+    /// How many checkpoints are kept, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) keep: usize,
+    /// Go on with the run in this folder where it was, to the bit; what else is typed changes it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "find_lr"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Go on though options or data are others than the run's
+    #[arg(long, requires = "resume")]
+    pub(crate) anyway: bool,
+    /// Log into this folder: CSV, JSON lines, TensorBoard events [default: DIR/logs where there is a folder of the run]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -160,6 +211,24 @@ pub(crate) struct Train {
     /// Print errors, warnings and, with --json, the objects; nothing else
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// What was typed of all this.
+    #[arg(skip)]
+    pub(crate) typed: Typed,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Replay {
+    /// A model that `train` saved, with the receipt of its run
+    pub(crate) model: PathBuf,
+    /// Folder that has the data set's files; no download then [default: the one that the run had]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Threads; any number gives the same bits [default: what the work keeps busy]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Parser)]

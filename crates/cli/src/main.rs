@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod scores;
 mod table;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
     match command {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Train(args) => commands::train::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Summary(args) => commands::summary::run(&args),

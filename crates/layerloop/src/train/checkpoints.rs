@@ -5,15 +5,13 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::checkpoint::Checkpoint;
 use super::fit::Report;
 use super::run::Run;
-use crate::files::remove_half_written;
+use crate::files::{Background, remove_half_written};
 use crate::{Error, Result};
 
 /// How often a checkpoint is made.
@@ -117,32 +115,9 @@ pub struct Checkpoints {
     every: Every,
     last: Instant,
     sha256: Option<String>,
-    desk: Arc<Desk>,
-    writer: Option<JoinHandle<()>>,
-}
-
-/// Where a checkpoint waits for the writer.
-#[derive(Debug, Default)]
-struct Desk {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    newest: Option<Checkpoint>,
-    busy: bool,
-    over: bool,
-}
-
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&'a self, waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
-        self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner)
-    }
+    folder: PathBuf,
+    keep: usize,
+    writer: Background,
 }
 
 impl Checkpoints {
@@ -160,12 +135,8 @@ impl Checkpoints {
         let folder = folder.as_ref().to_path_buf();
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         remove_half_written(&folder)?;
-        let desk = Arc::new(Desk::default());
-        let there = Arc::clone(&desk);
-        let write = move || write_all(&there, &folder, keep.max(1), &failed);
-        let writer = std::thread::Builder::new().name("checkpoints".into()).spawn(write);
-        let writer = writer.map_err(Error::io("the thread that writes checkpoints"))?;
-        Ok(Self { every, last: Instant::now(), sha256: None, desk, writer: Some(writer) })
+        let writer = Background::new("checkpoints", failed)?;
+        Ok(Self { every, last: Instant::now(), sha256: None, folder, keep: keep.max(1), writer })
     }
 
     /// With the hash of the data, which is compared when a run goes on.
@@ -193,8 +164,11 @@ impl Checkpoints {
     fn put(&mut self, run: &Run) {
         let mut checkpoint = run.checkpoint();
         checkpoint.data.sha256.clone_from(&self.sha256);
-        self.desk.lock().newest = Some(checkpoint);
-        self.desk.changed.notify_all();
+        let (folder, keep) = (self.folder.clone(), self.keep);
+        self.writer.put(move || {
+            checkpoint.save(folder.join(format!("step-{:012}.safetensors", checkpoint.steps())))?;
+            forget(&folder, keep)
+        });
         self.last = Instant::now();
     }
 }
@@ -221,41 +195,7 @@ impl Callback for Checkpoints {
 
     fn on_end(&mut self, _: &Report, run: &mut Run) {
         self.put(run);
-        let mut waiting = self.desk.lock();
-        while waiting.newest.is_some() || waiting.busy {
-            waiting = self.desk.wait(waiting);
-        }
-    }
-}
-
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        self.desk.lock().over = true;
-        self.desk.changed.notify_all();
-        if let Some(writer) = self.writer.take() {
-            _ = writer.join(); // it has told what went wrong
-        }
-    }
-}
-
-/// The writer: one checkpoint after the other until it is over.
-fn write_all(desk: &Desk, folder: &Path, keep: usize, failed: &dyn Fn(&Error)) {
-    let mut waiting = desk.lock();
-    loop {
-        if let Some(checkpoint) = waiting.newest.take() {
-            waiting.busy = true;
-            drop(waiting);
-            let path = folder.join(format!("step-{:012}.safetensors", checkpoint.steps()));
-            let written = checkpoint.save(&path).and_then(|()| forget(folder, keep));
-            written.err().iter().for_each(failed);
-            waiting = desk.lock();
-            waiting.busy = false;
-            desk.changed.notify_all();
-        } else if waiting.over {
-            return;
-        } else {
-            waiting = desk.wait(waiting);
-        }
+        self.writer.finish();
     }
 }
 

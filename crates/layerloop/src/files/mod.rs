@@ -1,9 +1,12 @@
 //! Files that are never half-written: beside and renamed.
 
+mod background;
+
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+pub use self::background::Background;
 use crate::{Error, Result};
 
 /// How files begin that are not whole yet.

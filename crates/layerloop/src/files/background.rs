@@ -1,0 +1,130 @@
+//! Writing while the work goes on.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::{Error, Result};
+
+type Job = Box<dyn FnOnce() -> Result<()> + Send>;
+
+/// A thread that writes files for somebody who does not wait for the disk.
+///
+/// It has room for one job beside the one that it is at: a newer job takes the place of the one that waits. A disk that is
+/// slower than the work is so given less to write, and nobody is held up.
+pub struct Background {
+    desk: Arc<Desk>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Background").finish_non_exhaustive()
+    }
+}
+
+/// Where a job waits.
+#[derive(Default)]
+struct Desk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Option<Job>,
+    busy: bool,
+    over: bool,
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Background {
+    /// A thread of that name; what fails is told to `failed`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system has no thread to give.
+    pub fn new(name: &str, failed: impl Fn(&Error) + Send + 'static) -> Result<Self> {
+        let desk = Arc::new(Desk::default());
+        let there = Arc::clone(&desk);
+        let writer = std::thread::Builder::new().name(name.into()).spawn(move || work(&there, &failed));
+        Ok(Self { desk, writer: Some(writer.map_err(Error::io(name))?) })
+    }
+
+    /// Does this next.
+    pub fn put(&self, job: impl FnOnce() -> Result<()> + Send + 'static) {
+        self.desk.lock().waiting = Some(Box::new(job));
+        self.desk.changed.notify_all();
+    }
+
+    /// Waits until nothing is left to do.
+    pub fn finish(&self) {
+        let mut state = self.desk.lock();
+        while state.waiting.is_some() || state.busy {
+            state = self.desk.wait(state);
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.desk.lock().over = true;
+        self.desk.changed.notify_all();
+        if let Some(writer) = self.writer.take() {
+            _ = writer.join(); // it has told what went wrong
+        }
+    }
+}
+
+/// One job after the other until it is over.
+fn work(desk: &Desk, failed: &dyn Fn(&Error)) {
+    let mut state = desk.lock();
+    loop {
+        if let Some(job) = state.waiting.take() {
+            state.busy = true;
+            drop(state);
+            job().err().iter().for_each(failed);
+            state = desk.lock();
+            state.busy = false;
+            desk.changed.notify_all();
+        } else if state.over {
+            return;
+        } else {
+            state = desk.wait(state);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_job_takes_the_place_of_the_one_that_waits() {
+        let failures = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&failures);
+        let background = Background::new("test", move |error| heard.lock().unwrap().push(error.to_string())).unwrap();
+        let ((started, wait_for_start), (go_on, wait)) = (channel(), channel());
+        background.put(move || {
+            started.send(()).unwrap();
+            wait.recv().unwrap();
+            Err(Error::config("first", "done"))
+        });
+        wait_for_start.recv().unwrap();
+        background.put(|| Err(Error::config("second", "never done")));
+        background.put(|| Err(Error::config("third", "done")));
+        go_on.send(()).unwrap();
+        background.finish();
+        assert_eq!(*failures.lock().unwrap(), ["first: done", "third: done"]);
+    }
+}
