@@ -155,7 +155,13 @@ pub(crate) struct Train {
     #[arg(long, value_name = "EPOCHS", default_value_t = 5, requires = "early_stopping")]
     pub(crate) patience: usize,
     /// By how much a value must be better to count
-    #[arg(long, value_name = "SIZE", default_value_t = 0.0, allow_negative_numbers = true, requires = "early_stopping")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value_t = 0.0,
+        allow_negative_numbers = true,
+        requires = "early_stopping"
+    )]
     pub(crate) min_delta: f64,
     /// The first epoch that counts for --early-stopping
     #[arg(long, value_name = "EPOCH", default_value_t = 1, requires = "early_stopping")]

@@ -3,11 +3,12 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use layerloop::{Error, Result};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Train};
+use crate::typed::Typed;
 
 /// What was typed, if all of it makes sense; help and the like are printed, and end the program.
 ///
@@ -18,7 +19,7 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
     let mut faults = Vec::new();
     // What is refused is taken out, so that what stands behind it is looked at too.
     loop {
-        match Args::try_parse_from(&typed) {
+        match read(&typed) {
             Ok(args) => {
                 faults.extend(args.command.faults());
                 return Error::of_several(faults).map_or(Ok(args), Err);
@@ -35,6 +36,34 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
                 }
             }
         }
+    }
+}
+
+/// As clap reads it; of `train` with all that was typed.
+fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
+    let command = Args::command();
+    let mut found = command.clone().try_get_matches_from(typed)?;
+    let of_train = found.subcommand_matches("train").zip(command.find_subcommand("train"));
+    let typed = of_train.map(|(found, command)| Typed::of(command, found));
+    let mut args = Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut Args::command()))?;
+    if let (Command::Train(train), Some(typed)) = (&mut args.command, typed) {
+        train.typed = typed;
+    }
+    Ok(args)
+}
+
+/// `train`, as if this had been typed.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn train(typed: &Typed) -> Result<Box<Train>> {
+    let command = Args::command();
+    let words = command.find_subcommand("train").map(|train| typed.words(train)).unwrap_or_default();
+    let before = ["layerloop", "train"].map(OsString::from);
+    match read(&[&before[..], &words].concat()) {
+        Ok(Args { command: Command::Train(train) }) => Error::of_several(train.faults()).map_or(Ok(train), Err),
+        Ok(_) => Err(Error::config("arguments", "they are no training's")),
+        Err(refused) => Err(fault(&refused)),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod check_gradients;
 pub(crate) mod eval;
 pub(crate) mod list;
 pub(crate) mod predict;
+pub(crate) mod replay;
 pub(crate) mod summary;
 pub(crate) mod train;
 

@@ -77,7 +77,7 @@ impl EarlyStopping {
     ///
     /// # Errors
     /// [`Error::Config`] for a metric that nobody knows, or of which nobody has said it.
-    pub(crate) fn direction(&self) -> Result<Better> {
+    pub fn direction(&self) -> Result<Better> {
         if let Some(better) = self.better {
             return Ok(better);
         }

@@ -137,10 +137,16 @@ impl Run<'_> {
         learning_rate * schedule.factor(self.progress()) * warm_up(self.progress(), warmup) * waited * own
     }
 
-    /// Multiplies the learning rate of all coming steps by `factor`; what is not finite or not above 0 changes nothing.
-    pub fn scale_learning_rate(&mut self, factor: f64) {
-        if factor > 0.0 && factor.is_finite() {
-            self.state.rate_changes.push((self.state.steps, factor * self.state.rate_factor()));
+    /// What callbacks have made of the learning rate: a factor on it.
+    #[must_use]
+    pub fn rate_factor(&self) -> f64 {
+        self.state.rate_factor()
+    }
+
+    /// Sets the factor on the learning rate of all coming steps; what is not finite or not above 0 changes nothing.
+    pub fn set_rate_factor(&mut self, factor: f64) {
+        if factor > 0.0 && factor.is_finite() && factor != self.rate_factor() {
+            self.state.rate_changes.push((self.state.steps, factor));
         }
     }
 }

@@ -1,160 +1,161 @@
 //! `layerloop train`
 
+mod best;
 mod find_lr;
+mod folder;
+pub(crate) mod job;
 mod report;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use layerloop::choice::text;
-use layerloop::data::{Dataset, Targets};
+use layerloop::logs::Logs;
 use layerloop::model_file::{Model, check_writable};
-use layerloop::network::{Dense, Layer, Network, Output, Spec};
 use layerloop::train::{
-    ClassWeights, FitOptions, LayerRate, Loss, Objective, Optimizer, Report, find_learning_rate, fit_with,
+    Callback, Checkpoint, Checkpoints, Identity, Report, Stopped, With, find_learning_rate, fit_with,
 };
 use layerloop::{Error, Result};
-use layerloop_data::Loaded;
-use layerloop_data::registry::Defaults;
 use serde_json::{Value, json};
 
+use self::best::Best;
+use self::folder::Folder;
+use self::job::Job;
 use self::report::Run;
 use self::watch::Watch;
 use crate::args::Train;
-use crate::door::flags;
 use crate::scores::Scores;
-use crate::{Outcome, data};
+use crate::typed::Typed;
+use crate::{Outcome, door};
+
+/// Steps of a run that are logged, at most.
+const LOGGED_STEPS: u64 = 1000;
+
+/// Trains in a folder of its own, goes on with a run, or just trains.
+pub(crate) fn run(args: &Train) -> Result<Outcome> {
+    match (&args.run, &args.resume) {
+        (Some(path), _) => train(args, Some(&Folder::begin(path)?)),
+        (_, Some(path)) => {
+            let (folder, receipt) = Folder::go_on(path)?;
+            let earlier = Typed::from_json(&receipt["arguments"]).unwrap_or_default();
+            let mut merged = door::train(&args.typed.clone().over(earlier))?;
+            let Train { json, quiet, anyway, threads, .. } = *args;
+            (merged.json, merged.quiet, merged.anyway, merged.threads) = (json, quiet, anyway, threads);
+            train(&merged, Some(&folder))
+        }
+        _ => train(args, None),
+    }
+}
 
 /// Trains, judges, saves.
-pub(crate) fn run(args: &Train) -> Result<Outcome> {
+fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let start = Instant::now();
-    let path = model_path(args);
+    let path = model_path(args, folder);
     path.as_deref().map(check_writable).transpose()?;
-    let mut loaded = data::load(&args.data, args.data_dir.as_deref())?;
-    if let Some(limit) = args.limit {
-        loaded.train = loaded.train.head(limit);
-    }
-    let Defaults { epochs, batch, learning_rate } = loaded.defaults;
-    let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
-    let mut network = Network::new(&args.spec(&loaded.train)?, args.seed)?;
-    layerloop::train::check(&network, &loaded.train, &options)?;
+    let mut job = Job::new(args)?;
     if args.find_lr {
-        find_lr::report(args, &find_learning_rate(&network, &loaded.train, &options)?)?;
+        find_lr::report(args, &find_learning_rate(&job.network, &job.loaded.train, &job.options)?)?;
         return Ok(Outcome::Done);
     }
-    report::introduce(args, &loaded, network.spec(), &options)?;
+    let receipt = job.receipt(args);
+    let from = folder.map_or(Ok(None), |folder| begin(args, folder, &job, &receipt))?;
+    report::introduce(args, &job, from.as_ref())?;
 
-    let mut watch = Watch::new(args, &loaded, &options)?;
-    let fitted = fit_with(&mut network, &loaded.train, &options, &mut watch);
-    let (fitted, judged, failure) = watch.finish(fitted, &network)?;
-    let model = Model::new(network, &loaded.train, receipt(args, &loaded, &options, &fitted, &judged));
+    let mut network = job.network.clone();
+    let mut callbacks = Callbacks::new(args, folder, &job, &receipt, from.as_ref())?;
+    let mut all = callbacks.all();
+    let with = With { watch: job.watched(), callback: Some(&mut all), from, anyway: args.anyway };
+    let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
+    drop(all);
+    let (fitted, failure) = callbacks.finish(fitted)?;
+    let judged = Scores::of(&network, &job.loaded.test, args.loss)?;
+    let receipt = receipt_with_result(receipt, &fitted, &judged);
+    job.network = network;
+    let model = Model::new(job.network, &job.loaded.train, receipt);
     path.as_deref().map(|path| model.save(path)).transpose()?;
     report::conclude(
         args,
         &Run { model: &model, fitted: &fitted, judged: &judged, path: path.as_deref() },
         start.elapsed(),
     )?;
-    let outcome = if fitted.stopped { Outcome::Negative } else { Outcome::Done };
+    let outcome = if fitted.stopped == Some(Stopped::Callback) { Outcome::Negative } else { Outcome::Done };
     failure.map_or(Ok(outcome), Err)
 }
 
-impl Train {
-    /// How to train; `usual` says what was not typed.
-    fn options(&self, usual: &FitOptions) -> FitOptions {
-        FitOptions {
-            epochs: self.epochs.unwrap_or(usual.epochs),
-            batch: self.batch.unwrap_or(usual.batch),
-            objective: Objective {
-                loss: self.loss.map(Into::into),
-                label_smoothing: self.label_smoothing,
-                class_weights: self.class_weights.clone().unwrap_or_default(),
-                reduction: self.reduction,
-            },
-            optimizer: self.optimizer,
-            learning_rate: self.lr.unwrap_or(usual.learning_rate),
-            layer_rates: self.layer_rates(),
-            schedule: self.schedule.into(),
-            warmup: self.warmup,
-            weight_decay: self.weight_decay,
-            l1: self.l1,
-            l2: self.l2,
-            decay_all: self.decay_all,
-            clip_value: self.clip_value,
-            clip_norm: self.clip_norm,
-            accumulate: self.accumulate,
-            ema: self.ema,
-            swa_from_epoch: self.swa_from_epoch,
-            decay_schedule: self.decay_schedule.into(),
-            dropout_schedule: self.dropout_schedule.into(),
-            seed: self.seed,
-            threads: self.threads,
+/// The checkpoint to go on from, if there is one; of a new run, its receipt is written.
+fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Option<Checkpoint>> {
+    let newest =
+        if folder.checkpoints().exists() { Checkpoints::newest(folder.checkpoints())? } else { (None, vec![]) };
+    let (checkpoint, damaged) = newest;
+    for error in &damaged {
+        let back =
+            checkpoint.as_ref().map_or("the beginning".into(), |c| format!("the checkpoint of step {}", c.steps()));
+        eprintln!("warning: {error}; going back to {back}");
+    }
+    if let Some(checkpoint) = &checkpoint {
+        let sha256 = receipt["data"]["sha256"].as_str().map(str::to_owned);
+        let data = Identity { sha256, ..Identity::of(&job.loaded.train) };
+        let differences = checkpoint.differences(&job.network, &job.options.described(), &data);
+        if !differences.is_empty() && !args.anyway {
+            let reason = format!("it would not be the same run: {}", differences.join("; "));
+            return Err(Error::config("--resume", reason + "; with --anyway it goes on all the same"));
         }
     }
+    folder.write_receipt(receipt)?;
+    Ok(checkpoint)
+}
 
-    /// Those with a factor, then those that are frozen.
-    fn layer_rates(&self) -> Vec<LayerRate> {
-        let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
-        self.layer_rate.iter().cloned().chain(frozen).collect()
+/// All that follows a run.
+struct Callbacks<'a> {
+    watch: Watch<'a>,
+    checkpoints: Option<Checkpoints>,
+    best: Option<Best<'a>>,
+    logs: Option<Logs>,
+}
+
+impl<'a> Callbacks<'a> {
+    fn new(
+        args: &'a Train,
+        folder: Option<&Folder>,
+        job: &'a Job,
+        receipt: &Value,
+        from: Option<&Checkpoint>,
+    ) -> Result<Self> {
+        let steps = from.map_or(0, Checkpoint::steps);
+        let log_dir = args.log_dir.clone().or(folder.map(Folder::logs));
+        let per_run = job.steps() / LOGGED_STEPS;
+        let logs = log_dir.map(|path| Logs::new(path, per_run, steps)).transpose()?;
+        let checkpoints = folder.map(|folder| {
+            let failed = |error: &Error| eprintln!("warning: {error}; no checkpoint this time, the run goes on");
+            let checkpoints = Checkpoints::new(folder.checkpoints(), args.checkpoint_every, args.keep, failed)?;
+            Ok(checkpoints.with_sha256(receipt["data"]["sha256"].as_str().unwrap_or_default()))
+        });
+        let best = folder.map(|folder| Best::new(folder.best(), job, receipt.clone()));
+        Ok(Self { watch: Watch::new(args, job)?, checkpoints: checkpoints.transpose()?, best: best.transpose()?, logs })
     }
 
-    /// What is wrong about the options, whatever the data.
-    pub(crate) fn faults(&self) -> Vec<Error> {
-        let mut faults = self.options(&FitOptions::default()).check().map_or_else(flags, |()| Vec::new());
-        if self.hidden.contains(&0) {
-            faults.push(Error::config("--hidden", "a layer of 0 units; each layer needs at least 1"));
-        }
-        if self.lr.is_some() && matches!(self.optimizer, Optimizer::Lbfgs { .. }) {
-            faults.push(Error::config("--lr", "lbfgs finds the length of its steps by itself"));
-        }
-        if self.limit == Some(0) {
-            faults.push(Error::config("--limit", "0 rows; at least 1 is needed to train on"));
-        }
-        if let Some(error) = self.network.as_ref().and_then(|spec| spec.check().err()) {
-            faults.push(Error::config("--network", error.to_string()));
-        }
-        faults
+    fn all(&mut self) -> impl Callback {
+        (&mut self.watch, (&mut self.checkpoints, (&mut self.best, &mut self.logs)))
     }
 
-    /// The network for this data.
-    fn spec(&self, data: &Dataset) -> Result<Spec> {
-        let (inputs, names) = (data.width(), data.target_names().len());
-        let Some(spec) = &self.network else {
-            let usual = match data.targets() {
-                Targets::Labels { .. } => Output::Softmax,
-                Targets::Numbers { .. } => Output::Identity,
-            };
-            let output = self.output.or(self.loss.map(Loss::usual_output)).unwrap_or(usual);
-            let logits = match data.targets() {
-                Targets::Labels { .. } => output.logits(names),
-                Targets::Numbers { .. } => names - (output.targets(1) - 1),
-            };
-            let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
-            let hidden = self.hidden.iter().map(|&n| dense(n, self.activation));
-            let layers = hidden.chain([dense(logits, self.last_activation)]);
-            return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
-        };
-        let outputs = match data.targets() {
-            Targets::Labels { .. } => spec.classes(),
-            Targets::Numbers { .. } => spec.output.targets(spec.logits()),
-        };
-        if (spec.inputs, outputs) != (inputs, names) {
-            let reason = format!(
-                "`{spec}` takes {} inputs to {outputs} outputs; {} has {inputs} inputs and {names} {}",
-                spec.inputs,
-                data.name(),
-                if data.classes().is_empty() { "numbers to give" } else { "classes" }
-            );
-            return Err(Error::config("--network", reason));
+    /// The run's report, and what went wrong beside the training.
+    fn finish(mut self, fitted: Result<Report>) -> Result<(Report, Option<Error>)> {
+        if let Some(failure) = self.logs.as_mut().and_then(Logs::failure) {
+            eprintln!("warning: {failure}; the logs end there");
         }
-        Ok(spec.clone())
+        let failure = self.watch.finish();
+        Ok((fitted?, failure))
     }
 }
 
-/// The named file, none, or the first free one called after the data: no earlier model is ever overwritten unasked.
-fn model_path(args: &Train) -> Option<PathBuf> {
+/// The named file, none, that in the folder of the run, or the first free one called after the data: no earlier model is ever
+/// overwritten unasked.
+fn model_path(args: &Train, folder: Option<&Folder>) -> Option<PathBuf> {
     if args.no_save || args.find_lr || args.save.is_some() {
         return args.save.clone();
+    }
+    if let Some(folder) = folder {
+        return Some(folder.model());
     }
     let name = args.data.file_name().map_or("model".into(), |name| name.to_string_lossy());
     let numbered = (2..).map(|n| format!("{name}-{n}.safetensors"));
@@ -162,66 +163,22 @@ fn model_path(args: &Train) -> Option<PathBuf> {
 }
 
 /// How the model came to be: what it takes to make it again, and how good it was.
-fn receipt(args: &Train, loaded: &Loaded, options: &FitOptions, fitted: &Report, judged: &Scores) -> Value {
-    let train = &loaded.train;
+fn receipt_with_result(mut receipt: Value, fitted: &Report, judged: &Scores) -> Value {
     let (name, score) = judged.headline();
-    let mut receipt = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "seed": options.seed,
-        "options": said(args, options),
-        "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
-        "result": {
-            "epochs": fitted.epochs.len(), "steps": fitted.steps, "interrupted": fitted.stopped,
-            "train_loss": fitted.epochs.last().map(|epoch| epoch.train_loss),
-            "test_loss": judged.loss(),
-        },
+    receipt["result"] = json!({
+        "epochs": fitted.epochs.len(), "steps": fitted.steps, "interrupted": fitted.stopped == Some(Stopped::Callback),
+        "train_loss": fitted.epochs.last().map(|epoch| epoch.train_loss),
+        "test_loss": judged.loss(),
     });
     receipt["result"][format!("test_{name}")] = json!(score);
-    receipt
-}
-
-fn rates(rates: &[LayerRate]) -> Value {
-    json!(rates.iter().map(|LayerRate { layer, factor }| format!("{layer}={factor}")).collect::<Vec<_>>())
-}
-
-/// The options of a run: the first few always, all others where they are not the usual ones.
-fn said(args: &Train, options: &FitOptions) -> Value {
-    let mut said = json!({
-        "epochs": options.epochs, "batch": options.batch, "optimizer": text(options.optimizer),
-        "learning_rate": options.learning_rate, "limit": args.limit,
-    });
-    let all = |options: &FitOptions| {
-        let Objective { loss, label_smoothing, class_weights, reduction } = &options.objective;
-        let class_weights = match class_weights {
-            ClassWeights::Equal => Value::Null,
-            ClassWeights::Balanced => json!("balanced"),
-            ClassWeights::Given(weights) => json!(weights),
-        };
-        [
-            ("loss", json!(loss.map(|loss| loss.to_string()))),
-            ("label_smoothing", json!(label_smoothing)),
-            ("class_weights", class_weights),
-            ("reduction", json!(text(*reduction))),
-            ("schedule", json!(options.schedule.to_string())),
-            ("layer_rates", rates(&options.layer_rates)),
-            ("warmup", json!(options.warmup)),
-            ("weight_decay", json!(options.weight_decay)),
-            ("decay_schedule", json!(options.decay_schedule.to_string())),
-            ("dropout_schedule", json!(options.dropout_schedule.to_string())),
-            ("l1", json!(options.l1)),
-            ("l2", json!(options.l2)),
-            ("decay_all", json!(options.decay_all)),
-            ("clip_value", json!(options.clip_value)),
-            ("clip_norm", json!(options.clip_norm)),
-            ("accumulate", json!(options.accumulate)),
-            ("ema", json!(options.ema)),
-            ("swa_from_epoch", json!(options.swa_from_epoch)),
-        ]
-    };
-    for ((name, value), (_, usual)) in all(options).into_iter().zip(all(&FitOptions::default())) {
-        if value != usual {
-            said[name] = value;
-        }
+    if let Some(stopped) = fitted.stopped {
+        receipt["result"]["stopped"] = json!(stopped);
     }
-    said
+    if let Some((epoch, value)) = fitted.best {
+        receipt["result"]["best"] = json!({ "epoch": epoch, "value": value });
+    }
+    if !fitted.rate_changes.is_empty() {
+        receipt["result"]["rate_changes"] = json!(fitted.rate_changes);
+    }
+    receipt
 }

@@ -7,17 +7,18 @@ use layerloop::Result;
 use layerloop::choice::text;
 use layerloop::data::Targets;
 use layerloop::model_file::Model;
-use layerloop::network::Spec;
-use layerloop::train::{EpochEnd, FitOptions, Report, Schedule, default_threads};
-use layerloop_data::Loaded;
+use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
 use serde_json::json;
 
+use super::job::Job;
 use crate::args::Train;
 use crate::output::line;
 use crate::scores::Scores;
 
 /// Before: what will be trained, on what, and how.
-pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &FitOptions) -> Result<()> {
+pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> Result<()> {
+    let Job { loaded, options, network, validation, .. } = job;
+    let spec = network.spec();
     spec.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
     if args.json || args.quiet {
         return Ok(());
@@ -25,9 +26,10 @@ pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &Fi
     let (train, test) = (&loaded.train, &loaded.test);
     let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
     let (name, rows, test_rows) = (train.name(), train.rows(), test.rows());
-    let (targets, score) = match train.targets() {
-        Targets::Labels { classes, .. } => (format!("{} classes", classes.len()), "accuracy"),
-        Targets::Numbers { names, .. } => (format!("to give {}", names.join(", ")), "r2"),
+    let held = validation.as_ref().map_or(String::new(), |held| format!(", {} to validate on", held.rows()));
+    let targets = match train.targets() {
+        Targets::Labels { classes, .. } => format!("{} classes", classes.len()),
+        Targets::Numbers { names, .. } => format!("to give {}", names.join(", ")),
     };
     let FitOptions { epochs, batch, optimizer, learning_rate, schedule, warmup, seed, .. } = options;
     let (parameters, optimizer) = (spec.parameters(), text(*optimizer));
@@ -37,27 +39,53 @@ pub(super) fn introduce(args: &Train, loaded: &Loaded, spec: &Spec, options: &Fi
     let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
     line(format_args!(
         "{name}{about}\n\
-         {rows} samples to train on, {test_rows} to test on, {targets}\n\
+         {rows} samples to train on{held}, {test_rows} to test on, {targets}\n\
          {spec}, {parameters} parameters\n\
-         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}\n\n\
-         epoch  train loss  test loss  {:>13}      time",
-        format!("test {score}")
-    ))
+         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}"
+    ))?;
+    if let Some(from) = from {
+        line(format_args!("going on after step {}, {} whole epochs", from.steps(), from.epochs()))?;
+    }
+    let columns: String = job.columns().iter().map(|(_, title, width)| format!("  {title:>width$}")).collect();
+    line(format_args!("\nepoch{columns}      time"))
 }
 
 /// After an epoch: one object, one row of the table, or nothing.
-pub(super) fn epoch_line(args: &Train, end: &EpochEnd, test: &Scores, seconds: f64) -> Option<String> {
-    let EpochEnd { epoch, train_loss, .. } = *end;
-    let (loss, (name, score)) = (test.loss(), test.headline());
+pub(super) fn epoch_line(args: &Train, job: &Job, history: &History, seconds: f64) -> Option<String> {
+    let epoch = history.rows().len();
+    let values = |name: &str| history.last(name).unwrap_or(f64::NAN);
     if args.json {
-        let mut event = json!({ "event": "epoch", "epoch": epoch, "train_loss": train_loss, "test_loss": loss });
-        event[format!("test_{name}")] = json!(score);
+        let mut event = json!({ "event": "epoch", "epoch": epoch });
+        for name in history.names().iter().filter(|name| !NOT_SAID.contains(&name.as_str())) {
+            event[name] = json!(values(name));
+        }
         event["seconds"] = json!(seconds);
         return Some(event.to_string());
     }
-    let time = duration(seconds);
-    let (train_loss, loss) = (nats(train_loss), nats(loss));
-    (!args.quiet).then(|| format!("{epoch:5}  {train_loss:>10}  {loss:>9}  {score:13.4}  {time:>8}"))
+    let cell = |(name, _, width): &(String, String, usize)| {
+        let value = values(name);
+        let text = if name.ends_with("_loss") { nats(value) } else { format!("{value:.4}") };
+        format!("  {text:>width$}")
+    };
+    let cells: String = job.columns().iter().map(cell).collect();
+    (!args.quiet).then(|| format!("{epoch:5}{cells}  {:>8}", duration(seconds)))
+}
+
+/// Columns of the history that are no news.
+const NOT_SAID: [&str; 4] = ["epoch", "steps", "seconds", "learning_rate"];
+
+impl Job {
+    /// The columns of the table: name in the history, title, width.
+    fn columns(&self) -> Vec<(String, String, usize)> {
+        let score = self.headline();
+        let sets: &[&str] = if self.validation.is_some() { &["val", "test"] } else { &["test"] };
+        let of = |set: &str| {
+            [(format!("{set}_loss"), format!("{set} loss")), (format!("{set}_{score}"), format!("{set} {score}"))]
+        };
+        let train = [("train_loss".to_owned(), "train loss".to_owned())];
+        let columns = train.into_iter().chain(sets.iter().flat_map(|set| of(set)));
+        columns.map(|(name, title)| (name, title.clone(), title.len().max(9))).collect()
+    }
 }
 
 /// What there is to say of a run that has ended.
@@ -71,10 +99,16 @@ pub(super) struct Run<'a> {
 /// At the end.
 pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
     let Run { model, fitted, judged, path } = run;
-    if fitted.stopped {
-        let (step, epochs) = (fitted.steps, fitted.epochs.len());
-        let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
-        eprintln!("stopped as asked after step {step}, {epochs} whole epochs{kept}");
+    let (step, epochs) = (fitted.steps, fitted.epochs.len());
+    let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
+    let metric = args.early_stopping.as_deref().unwrap_or_default();
+    match (fitted.stopped, fitted.best) {
+        (Some(Stopped::Callback), _) => eprintln!("stopped as asked after step {step}, {epochs} whole epochs{kept}"),
+        (Some(Stopped::TimeLimit), _) => eprintln!("the time was over after step {step}, {epochs} whole epochs{kept}"),
+        (Some(Stopped::EarlyStopping), Some((best, value))) if !args.quiet => {
+            eprintln!("{metric} got no better for {} epochs; it was best in epoch {best}: {value:.4}", args.patience);
+        }
+        _ => {}
     }
     if args.json {
         let (name, score) = judged.headline();
@@ -85,7 +119,13 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         done[format!("test_{name}")] = json!(score);
         done["weights_sha256"] = json!(model.network.sha256());
         done["model"] = json!(path);
-        done["interrupted"] = json!(fitted.stopped);
+        done["interrupted"] = json!(fitted.stopped == Some(Stopped::Callback));
+        if let Some(stopped) = fitted.stopped {
+            done["stopped"] = json!(stopped);
+        }
+        if let Some((epoch, value)) = fitted.best {
+            done["best"] = json!({ "epoch": epoch, "value": value });
+        }
         return line(done);
     }
     if args.quiet {

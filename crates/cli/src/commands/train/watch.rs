@@ -3,12 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use layerloop::data::Dataset;
-use layerloop::network::Network;
-use layerloop::train::{Callback, EpochEnd, FitOptions, Report, StepEnd};
+use layerloop::train::{Callback, EpochEnd, Run, StepEnd};
 use layerloop::{Error, Result};
-use layerloop_data::Loaded;
 
+use super::job::Job;
 use super::report::epoch_line;
 use crate::args::Train;
 use crate::interrupt::Interrupt;
@@ -21,12 +19,11 @@ const EVALUATE_EVERY: Duration = Duration::from_secs(2);
 /// Follows a run.
 pub(super) struct Watch<'a> {
     args: &'a Train,
-    test: &'a Dataset,
+    job: &'a Job,
     bar: RunBar,
     interrupt: Interrupt,
-    looked: Instant,
-    /// The newest judgement, and the step after which it was made.
-    judged: Option<(u64, Scores)>,
+    /// When the test part was last judged.
+    judged: Instant,
     /// Training time at the end of the last epoch.
     seconds: f64,
     /// The first thing that went wrong here; it does not end the training.
@@ -34,52 +31,40 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(args: &'a Train, loaded: &'a Loaded, options: &FitOptions) -> Result<Self> {
-        let per_epoch = loaded.train.rows().div_ceil(options.batch) as u64;
-        let steps = per_epoch.saturating_mul(options.epochs as u64);
+    pub(super) fn new(args: &'a Train, job: &'a Job) -> Result<Self> {
         Ok(Self {
             args,
-            test: &loaded.test,
-            bar: RunBar::new(args.json || args.quiet, options.epochs, steps),
+            job,
+            bar: RunBar::new(args.json || args.quiet, job.options.epochs, job.steps()),
             interrupt: Interrupt::listen()?,
-            looked: Instant::now(),
-            judged: None,
+            judged: Instant::now(),
             seconds: 0.0,
             failure: None,
         })
     }
 
-    /// The run's report, the network's last evaluation, and what went wrong beside the training.
-    pub(super) fn finish(
-        mut self,
-        fitted: Result<Report>,
-        network: &Network,
-    ) -> Result<(Report, Scores, Option<Error>)> {
+    /// What went wrong beside the training.
+    pub(super) fn finish(self) -> Option<Error> {
         self.bar.clear();
-        let fitted = fitted?;
-        let judged = self.judge(fitted.steps, network)?;
-        Ok((fitted, judged, self.failure))
+        self.failure
     }
 
-    /// The network's evaluation after `step`, made now unless it is known.
-    fn judge(&mut self, step: u64, network: &Network) -> Result<Scores> {
-        self.looked = Instant::now();
-        if let Some((at, known)) = &self.judged
-            && *at == step
-        {
-            return Ok(known.clone());
-        }
-        let evaluation = Scores::of(network, self.test, self.args.loss)?;
-        self.bar.score(evaluation.headline());
-        self.judged = Some((step, evaluation.clone()));
-        Ok(evaluation)
+    /// Judges the network in the middle of an epoch.
+    fn judge(&mut self, run: &Run) -> Result<()> {
+        self.judged = Instant::now();
+        self.bar.score(Scores::of(run.network(), &self.job.loaded.test, self.args.loss)?.headline());
+        Ok(())
     }
 
     /// One object, or one row of the table.
-    fn report_epoch(&mut self, end: &EpochEnd, network: &Network) -> Result<()> {
-        let test = self.judge(end.steps, network)?;
+    fn report_epoch(&mut self, end: &EpochEnd, run: &Run) -> Result<()> {
+        self.judged = Instant::now();
+        let name = self.job.headline();
+        if let Some(score) = run.history().last(&format!("test_{name}")) {
+            self.bar.score((name, score));
+        }
         let seconds = end.seconds - std::mem::replace(&mut self.seconds, end.seconds);
-        match epoch_line(self.args, end, &test, seconds) {
+        match epoch_line(self.args, self.job, run.history(), seconds) {
             Some(line) => self.bar.print(&line),
             None => Ok(()),
         }
@@ -93,15 +78,15 @@ impl<'a> Watch<'a> {
 }
 
 impl Callback for Watch<'_> {
-    fn on_step(&mut self, end: &StepEnd, network: &Network) -> ControlFlow<()> {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
         self.bar.step(end);
-        let due = self.looked.elapsed() >= EVALUATE_EVERY;
-        let result = if due { self.judge(end.step, network).map(drop) } else { Ok(()) };
+        let due = self.judged.elapsed() >= EVALUATE_EVERY;
+        let result = if due { self.judge(run) } else { Ok(()) };
         self.flow(result)
     }
 
-    fn on_epoch(&mut self, end: &EpochEnd, network: &Network) -> ControlFlow<()> {
-        let result = self.report_epoch(end, network);
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        let result = self.report_epoch(end, run);
         self.flow(result)
     }
 }

@@ -1,0 +1,221 @@
+//! What was typed, made ready: data, network, options.
+
+use layerloop::data::{Dataset, Targets, split_rows};
+use layerloop::model_file::Model;
+use layerloop::network::{Dense, Layer, Network, Output, Spec};
+use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer};
+use layerloop::{Error, Result};
+use layerloop_data::Loaded;
+use layerloop_data::registry::Defaults;
+use serde_json::{Value, json};
+
+use crate::args::Train;
+use crate::data;
+use crate::door::flags;
+
+/// The share of the training rows that early stopping judges by, where nothing is said.
+const VALIDATION: f64 = 0.1;
+
+/// A run that can begin.
+pub(crate) struct Job {
+    pub(crate) loaded: Loaded,
+    /// What is held back of the training part.
+    pub(crate) validation: Option<Dataset>,
+    pub(crate) options: FitOptions,
+    pub(crate) network: Network,
+    /// The model whose weights the network has.
+    from: Option<Value>,
+}
+
+impl Job {
+    /// Loads the data, makes the network, checks that they go together.
+    pub(crate) fn new(args: &Train) -> Result<Self> {
+        let mut loaded = data::load(&args.data, args.data_dir.as_deref())?;
+        if let Some(limit) = args.limit {
+            loaded.train = loaded.train.head(limit);
+        }
+        let validation = args.split(&mut loaded)?;
+        let Defaults { epochs, batch, learning_rate } = loaded.defaults;
+        let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
+        let (network, from) = match &args.warm_start {
+            None => (Network::new(&args.spec(&loaded.train)?, args.seed)?, None),
+            Some(path) => {
+                let Model { network, .. } = Model::load(path)?;
+                let from = json!({ "model": std::path::absolute(path).unwrap_or_else(|_| path.clone()), "weights_sha256": network.sha256() });
+                (network, Some(from))
+            }
+        };
+        layerloop::train::check(&network, &loaded.train, &options)?;
+        Ok(Self { loaded, validation, options, network, from })
+    }
+
+    /// Steps of the whole run.
+    pub(crate) fn steps(&self) -> u64 {
+        let rows = self.options.batch.saturating_mul(self.options.accumulate);
+        (self.loaded.train.rows().div_ceil(rows) as u64).saturating_mul(self.options.epochs as u64)
+    }
+
+    /// The metric that says most.
+    pub(crate) fn headline(&self) -> &'static str {
+        match self.loaded.train.targets() {
+            Targets::Labels { .. } => "accuracy",
+            Targets::Numbers { .. } => "r2",
+        }
+    }
+
+    /// The data that is judged after every epoch.
+    pub(crate) fn watched(&self) -> Vec<(&'static str, &Dataset)> {
+        let validation = self.validation.iter().map(|validation| ("val", validation));
+        validation.chain([("test", &self.loaded.test)]).collect()
+    }
+
+    /// What it takes to make the run again.
+    pub(crate) fn receipt(&self, args: &Train) -> Value {
+        let train = &self.loaded.train;
+        let mut receipt = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "arguments": args.typed.to_json(),
+            "seed": self.options.seed,
+            "options": self.options.described_shortly(),
+            "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
+        });
+        if let Some(from) = &self.from {
+            receipt["warm_start"] = from.clone();
+        }
+        receipt
+    }
+}
+
+impl Train {
+    /// How to train; `usual` says what was not typed.
+    fn options(&self, usual: &FitOptions) -> FitOptions {
+        FitOptions {
+            epochs: self.epochs.unwrap_or(usual.epochs),
+            batch: self.batch.unwrap_or(usual.batch),
+            objective: Objective {
+                loss: self.loss.map(Into::into),
+                label_smoothing: self.label_smoothing,
+                class_weights: self.class_weights.clone().unwrap_or_default(),
+                reduction: self.reduction,
+            },
+            optimizer: self.optimizer,
+            learning_rate: self.lr.unwrap_or(usual.learning_rate),
+            layer_rates: self.layer_rates(),
+            schedule: self.schedule.into(),
+            warmup: self.warmup,
+            weight_decay: self.weight_decay,
+            l1: self.l1,
+            l2: self.l2,
+            decay_all: self.decay_all,
+            clip_value: self.clip_value,
+            clip_norm: self.clip_norm,
+            accumulate: self.accumulate,
+            ema: self.ema,
+            swa_from_epoch: self.swa_from_epoch,
+            decay_schedule: self.decay_schedule.into(),
+            dropout_schedule: self.dropout_schedule.into(),
+            metrics: self.metrics.iter().flat_map(|several| &several.0).map(|&metric| metric.into()).collect(),
+            early_stopping: self.early_stopping.as_ref().map(|metric| EarlyStopping {
+                patience: self.patience,
+                min_delta: self.min_delta,
+                start_epoch: self.start_epoch,
+                restore_best: !self.last_weights,
+                ..EarlyStopping::on(metric)
+            }),
+            time_limit: self.time_limit,
+            seed: self.seed,
+            threads: self.threads,
+        }
+    }
+
+    /// Those with a factor, then those that are frozen.
+    fn layer_rates(&self) -> Vec<LayerRate> {
+        let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
+        self.layer_rate.iter().cloned().chain(frozen).collect()
+    }
+
+    /// Takes the validation part out of the training part, if one is wanted.
+    fn split(&self, loaded: &mut Loaded) -> Result<Option<Dataset>> {
+        let judged = self.early_stopping.as_ref().is_some_and(|metric| metric.starts_with("val_"));
+        let share = self.validation.unwrap_or(if judged { VALIDATION } else { 0.0 });
+        if share == 0.0 {
+            return Ok(None);
+        }
+        let rows = loaded.train.rows();
+        let held = ((rows as f64 * share).round() as usize).max(1);
+        if held >= rows {
+            let reason = format!("{share} of {rows} rows leaves none to train on");
+            return Err(Error::config("--validation", reason));
+        }
+        let [train, validation] = match loaded.train.targets() {
+            Targets::Labels { .. } => loaded.train.split([rows - held, held], self.seed)?,
+            Targets::Numbers { .. } => {
+                split_rows(rows, [rows - held, held], self.seed)?.map(|part| loaded.train.select(&part))
+            }
+        };
+        loaded.train = train;
+        Ok(Some(validation))
+    }
+
+    /// What is wrong about the options, whatever the data.
+    pub(crate) fn faults(&self) -> Vec<Error> {
+        if self.resume.is_some() {
+            return Vec::new(); // what is typed is only a part of it
+        }
+        let mut faults = self.options(&FitOptions::default()).check().map_or_else(flags, |()| Vec::new());
+        let mut refuse = |wrong: bool, option: &str, reason: &str| {
+            if wrong {
+                faults.push(Error::config(option, reason));
+            }
+        };
+        refuse(self.hidden.contains(&0), "--hidden", "a layer of 0 units; each layer needs at least 1");
+        let lbfgs = matches!(self.optimizer, Optimizer::Lbfgs { .. });
+        refuse(self.lr.is_some() && lbfgs, "--lr", "lbfgs finds the length of its steps by itself");
+        refuse(self.limit == Some(0), "--limit", "0 rows; at least 1 is needed to train on");
+        refuse(self.keep == 0, "--keep", "0 checkpoints; at least 1 is needed to go on from");
+        let share = self.validation.unwrap_or(0.0);
+        refuse(
+            !(0.0..1.0).contains(&share),
+            "--validation",
+            &format!("{share}; it is at least 0 and below 1, such as 0.1"),
+        );
+        if let Some(error) = self.network.as_ref().and_then(|spec| spec.check().err()) {
+            faults.push(Error::config("--network", error.to_string()));
+        }
+        faults
+    }
+
+    /// The network for this data.
+    fn spec(&self, data: &Dataset) -> Result<Spec> {
+        let (inputs, names) = (data.width(), data.target_names().len());
+        let Some(spec) = &self.network else {
+            let usual = match data.targets() {
+                Targets::Labels { .. } => Output::Softmax,
+                Targets::Numbers { .. } => Output::Identity,
+            };
+            let output = self.output.or(self.loss.map(Loss::usual_output)).unwrap_or(usual);
+            let logits = match data.targets() {
+                Targets::Labels { .. } => output.logits(names),
+                Targets::Numbers { .. } => names - (output.targets(1) - 1),
+            };
+            let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
+            let hidden = self.hidden.iter().map(|&n| dense(n, self.activation));
+            let layers = hidden.chain([dense(logits, self.last_activation)]);
+            return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
+        };
+        let outputs = match data.targets() {
+            Targets::Labels { .. } => spec.classes(),
+            Targets::Numbers { .. } => spec.output.targets(spec.logits()),
+        };
+        if (spec.inputs, outputs) != (inputs, names) {
+            let reason = format!(
+                "`{spec}` takes {} inputs to {outputs} outputs; {} has {inputs} inputs and {names} {}",
+                spec.inputs,
+                data.name(),
+                if data.classes().is_empty() { "numbers to give" } else { "classes" }
+            );
+            return Err(Error::config("--network", reason));
+        }
+        Ok(spec.clone())
+    }
+}

@@ -1,0 +1,70 @@
+//! What was typed, in a form that can be kept and typed again.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Map, Value, json};
+
+/// How a run is shown, and where it goes on: no part of what it is.
+const NOT_KEPT: [&str; 8] = ["json", "quiet", "run", "resume", "anyway", "find_lr", "tui", "threads"];
+/// Options that are paths: kept as seen from the root.
+const PATHS: [&str; 6] = ["data", "data_dir", "warm_start", "save", "log_dir", "report"];
+
+/// The options that were typed, with their values as texts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Typed(Map<String, Value>);
+
+impl Typed {
+    /// Those of `command` that were found.
+    pub(crate) fn of(command: &Command, found: &ArgMatches) -> Self {
+        let typed = |arg: &&Arg| found.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let kept = |arg: &&Arg| !NOT_KEPT.contains(&arg.get_id().as_str());
+        let values = |arg: &Arg| {
+            let id = arg.get_id().as_str();
+            let text = |value: &std::ffi::OsStr| match std::path::absolute(value) {
+                Ok(path) if PATHS.contains(&id) && (id != "data" || Path::new(value).exists()) => {
+                    path.display().to_string()
+                }
+                _ => value.to_string_lossy().into_owned(),
+            };
+            let values: Vec<String> = found.get_raw(id).into_iter().flatten().map(text).collect();
+            (id.to_owned(), json!(values))
+        };
+        Self(command.get_arguments().filter(typed).filter(kept).map(values).collect())
+    }
+
+    /// What a receipt has kept.
+    pub(crate) fn from_json(kept: &Value) -> Option<Self> {
+        kept.as_object().map(|kept| Self(kept.clone()))
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
+    /// These, and of `earlier` what is not among them.
+    pub(crate) fn over(mut self, earlier: Self) -> Self {
+        for (id, values) in earlier.0 {
+            self.0.entry(id).or_insert(values);
+        }
+        self
+    }
+
+    /// The words that are typed to say this to `command`.
+    pub(crate) fn words(&self, command: &Command) -> Vec<OsString> {
+        let words = |arg: &Arg| -> Vec<OsString> {
+            let values = self.0.get(arg.get_id().as_str()).and_then(Value::as_array);
+            let texts = values.into_iter().flatten().filter_map(Value::as_str);
+            match arg.get_long() {
+                None => texts.map(OsString::from).collect(),
+                Some(long) if arg.get_action().takes_values() => {
+                    texts.map(|text| format!("--{long}={text}").into()).collect()
+                }
+                Some(long) => texts.take(1).map(|_| format!("--{long}").into()).collect(),
+            }
+        };
+        command.get_arguments().flat_map(words).collect()
+    }
+}
