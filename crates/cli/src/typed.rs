@@ -12,6 +12,9 @@ const NOT_KEPT: [&str; 8] = ["json", "quiet", "run", "resume", "anyway", "find_l
 /// Options that are paths: kept as seen from the root.
 const PATHS: [&str; 6] = ["data", "data_dir", "warm_start", "save", "log_dir", "report"];
 
+/// Where things are put: kept with a run that may go on, but not in a model.
+const PLACES: [&str; 6] = ["save", "no_save", "log_dir", "report", "checkpoint_every", "keep"];
+
 /// The options that were typed, with their values as texts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Typed(Map<String, Value>);
@@ -49,6 +52,12 @@ impl Typed {
         for (id, values) in earlier.0 {
             self.0.entry(id).or_insert(values);
         }
+        self
+    }
+
+    /// Without where things are put.
+    pub(crate) fn without_places(mut self) -> Self {
+        self.0.retain(|id, _| !PLACES.contains(&id.as_str()));
         self
     }
 

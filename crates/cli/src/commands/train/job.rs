@@ -74,11 +74,14 @@ impl Job {
         let train = &self.loaded.train;
         let mut receipt = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "arguments": args.typed.to_json(),
+            "arguments": args.typed.clone().without_places().to_json(),
             "seed": self.options.seed,
             "options": self.options.described_shortly(),
             "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
         });
+        if let Some(limit) = args.limit {
+            receipt["options"]["limit"] = json!(limit);
+        }
         if let Some(from) = &self.from {
             receipt["warm_start"] = from.clone();
         }

@@ -101,7 +101,9 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
             return Err(Error::config("--resume", reason + "; with --anyway it goes on all the same"));
         }
     }
-    folder.write_receipt(receipt)?;
+    let mut receipt = receipt.clone();
+    receipt["arguments"] = args.typed.to_json();
+    folder.write_receipt(&receipt)?;
     Ok(checkpoint)
 }
 
