@@ -11,6 +11,7 @@ mod interrupt;
 mod judge;
 mod list;
 mod predict;
+mod runs;
 mod train;
 
 use std::path::PathBuf;

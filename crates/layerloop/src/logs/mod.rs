@@ -11,8 +11,11 @@ use serde_json::{Map, Value, json};
 
 pub use self::tensorboard::EventFile;
 use crate::files::write_beside_and_rename;
-use crate::train::{Callback, EpochEnd, History, Run, StepEnd};
+use crate::train::{Callback, Checkpoint, EpochEnd, History, Run, StepEnd};
 use crate::{Error, Result};
+
+/// The name of the table.
+const TABLE: &str = "history.csv";
 
 /// A callback that writes into a folder
 ///
@@ -32,25 +35,41 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Logs in `folder`, which is made if it is missing, of every epoch and of each step that `steps_every` divides. What is
-    /// there already is of a run that this one goes on with after `steps` steps: what is later is taken out.
+    /// Logs in `folder`, which is made if it is missing, of every epoch and of each step that `steps_every` divides.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the logs of a run are there already; [`Error::Io`] if the folder cannot be made or written.
+    pub fn new(folder: impl AsRef<Path>, steps_every: u64) -> Result<Self> {
+        let folder = folder.as_ref();
+        if folder.join(TABLE).exists() {
+            let reason = format!("{} has the logs of a run already; name another folder", folder.display());
+            return Err(Error::config("log_dir", reason));
+        }
+        Self::go_on(folder, steps_every, None)
+    }
+
+    /// As [`Self::new`], where what is there already is of the run that goes on from its checkpoint, or else from its
+    /// beginning: what is later is taken out.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be made or written.
-    pub fn new(folder: impl AsRef<Path>, steps_every: u64, steps: u64) -> Result<Self> {
+    pub fn go_on(folder: impl AsRef<Path>, steps_every: u64, from: Option<&Checkpoint>) -> Result<Self> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        let until = |step: Option<u64>| step.is_some_and(|step| step <= steps);
-        let field = |line: &str, i: usize| line.split(',').nth(i).and_then(|field| field.parse().ok());
-        let object = |line: &str| serde_json::from_str::<Value>(line).ok();
+        let (steps, epochs) = from.map_or((0, 0), |from| (from.steps(), from.epochs() as u64));
+        let row = |line: &str| {
+            let epoch = line.split(',').next().and_then(|field| field.parse().ok());
+            from.is_some() && (line.starts_with("epoch,") || epoch.is_some_and(|epoch: u64| epoch <= epochs))
+        };
+        let object = |line: &str| {
+            let event: Value = serde_json::from_str(line).unwrap_or_default();
+            let (of, most) = if event["event"] == "epoch" { ("epoch", epochs) } else { ("step", steps) };
+            event[of].as_u64().is_some_and(|at| at <= most)
+        };
         Ok(Self {
-            csv: Appended::open(folder.join("history.csv"), |line| {
-                steps > 0 && (line.starts_with("epoch,") || until(field(line, 1)))
-            })?,
-            json: Appended::open(folder.join("events.jsonl"), |line| {
-                until(object(line).and_then(|o| o["step"].as_u64()))
-            })?,
-            events: EventFile::create(folder, steps)?,
+            csv: Appended::open(folder.join(TABLE), row)?,
+            json: Appended::open(folder.join("events.jsonl"), object)?,
+            events: EventFile::create(folder, from.map_or(0, |from| from.steps() + 1))?,
             steps_every: steps_every.max(1),
             failure: None,
         })
@@ -167,25 +186,33 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Inputs};
     use crate::network::Network;
-    use crate::train::{FitOptions, With, fit_with};
+    use crate::train::{FitOptions, With, fit_with, on_step};
 
-    fn run(folder: &Path, epochs: usize, steps: u64) {
+    /// The checkpoint after step 10, the last one of epoch 2, before the epoch is over.
+    fn run(folder: &Path, epochs: usize) -> Checkpoint {
         let values: Vec<f32> = (0..40).map(|i| (i * 37 % 11) as f32 / 11.0).collect();
         let data =
             Dataset::new("test", Inputs::Floats(values.into()), 2, [0, 1, 0, 1, 1].repeat(4), ["a", "b"]).unwrap();
         let mut network = Network::new(&"2 -> 3 tanh -> 2".parse().unwrap(), 0).unwrap();
-        let mut logs = Logs::new(folder, 2, steps).unwrap();
-        let with = With { watch: vec![("val", &data)], callback: Some(&mut logs), ..With::default() };
+        let (mut logs, mut checkpoint) = (Logs::new(folder, 2).unwrap(), None);
+        let mut keep = on_step(|end, run| {
+            checkpoint = checkpoint.take().or((end.step == 10).then(|| run.checkpoint()));
+            ControlFlow::Continue(())
+        });
+        let mut both = (&mut logs, &mut keep);
+        let with = With { watch: vec![("val", &data)], callback: Some(&mut both), ..With::default() };
         let options = FitOptions { epochs, batch: 4, ..FitOptions::default() };
         fit_with(&mut network, &data, &options, with).unwrap();
         assert!(logs.failure().is_none());
+        drop(keep);
+        checkpoint.unwrap()
     }
 
     #[test]
     fn a_run_that_goes_on_takes_out_what_is_later_and_half_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-        run(folder.path(), 3, 0);
+        let checkpoint = run(folder.path(), 3);
         let (csv, json) = (read("history.csv"), read("events.jsonl"));
         assert_eq!(csv.lines().count(), 1 + 3);
         assert!(csv.starts_with("epoch,steps,seconds,learning_rate,train_loss,val_loss,val_accuracy\n1,5,"), "{csv}");
@@ -196,11 +223,14 @@ mod tests {
         assert!(objects[2]["val_accuracy"].is_number() && objects[2]["val_loss"].is_number());
 
         File::options().append(true).open(folder.path().join("events.jsonl")).unwrap().write_all(b"{\"ev").unwrap();
-        drop(Logs::new(folder.path(), 2, 10).unwrap());
-        assert_eq!(read("history.csv"), csv.split_inclusive('\n').take(3).collect::<String>());
-        let kept = |o: &&Value| o["step"].as_u64().unwrap() <= 10;
+        let refused = Logs::new(folder.path(), 2).unwrap_err().to_string();
+        assert!(refused.contains("has the logs of a run already; name another folder"), "{refused}");
+        drop(Logs::go_on(folder.path(), 2, Some(&checkpoint)).unwrap());
+        assert_eq!(read("history.csv"), csv.split_inclusive('\n').take(2).collect::<String>());
+        let until = |o: &&Value| o["step"].as_u64().unwrap() <= 10 && o["epoch"].as_u64().unwrap() <= 2;
+        let kept = |o: &&Value| until(o) && !(o["event"] == "epoch" && o["epoch"] == 2);
         assert_eq!(read("events.jsonl").lines().count(), objects.iter().filter(kept).count());
-        drop(Logs::new(folder.path(), 2, 0).unwrap());
+        drop(Logs::go_on(folder.path(), 2, None).unwrap());
         assert_eq!((read("history.csv"), read("events.jsonl")), (String::new(), String::new()));
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
             let mut merged = door::train(&args.typed.clone().over(earlier))?;
             let Train { json, quiet, anyway, threads, .. } = *args;
             (merged.json, merged.quiet, merged.anyway, merged.threads) = (json, quiet, anyway, threads);
+            merged.resume.clone_from(&args.resume);
             train(&merged, Some(&folder))
         }
         _ => train(args, None),
@@ -123,17 +124,24 @@ impl<'a> Callbacks<'a> {
         receipt: &Value,
         from: Option<&Checkpoint>,
     ) -> Result<Self> {
-        let steps = from.map_or(0, Checkpoint::steps);
         let log_dir = args.log_dir.clone().or(folder.map(Folder::logs));
         let per_run = job.steps() / LOGGED_STEPS;
-        let logs = log_dir.map(|path| Logs::new(path, per_run, steps)).transpose()?;
+        let logs = log_dir.map(|path| match args.resume {
+            Some(_) => Logs::go_on(path, per_run, from),
+            None => Logs::new(path, per_run),
+        });
         let checkpoints = folder.map(|folder| {
             let failed = |error: &Error| eprintln!("warning: {error}; no checkpoint this time, the run goes on");
             let checkpoints = Checkpoints::new(folder.checkpoints(), args.checkpoint_every, args.keep, failed)?;
             Ok(checkpoints.with_sha256(receipt["data"]["sha256"].as_str().unwrap_or_default()))
         });
         let best = folder.map(|folder| Best::new(folder.best(), job, receipt.clone()));
-        Ok(Self { watch: Watch::new(args, job)?, checkpoints: checkpoints.transpose()?, best: best.transpose()?, logs })
+        Ok(Self {
+            watch: Watch::new(args, job)?,
+            checkpoints: checkpoints.transpose()?,
+            best: best.transpose()?,
+            logs: logs.transpose()?,
+        })
     }
 
     fn all(&mut self) -> impl Callback {
