@@ -67,7 +67,7 @@ pub fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// A temporary file is its owner's alone; what it becomes is readable like other files.
-fn make_readable(file: &fs::File) -> std::io::Result<()> {
+pub(crate) fn make_readable(file: &fs::File) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

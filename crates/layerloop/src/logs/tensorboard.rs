@@ -48,21 +48,26 @@ impl EventFile {
     /// How numbers are spread, in buckets of equal width between the smallest and the largest; those that are not finite are
     /// left out.
     pub fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) {
-        let finite = || values.iter().copied().filter(|v| v.is_finite()).map(f64::from);
-        let [low, high] = finite().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)]);
-        if low > high {
+        let finite = || values.iter().filter(|v| v.is_finite());
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        for &v in finite() {
+            (low, high) = (low.min(v), high.max(v));
+            (count, sum, squares) = (count + 1.0, sum + f64::from(v), squares + f64::from(v) * f64::from(v));
+        }
+        if count == 0.0 {
             return;
         }
+        let (low, high) = (f64::from(low), f64::from(high));
         let width = (high - low) / BUCKETS as f64;
         let mut counts = [0.0; BUCKETS];
-        finite().for_each(|v| counts[(((v - low) / width) as usize).min(BUCKETS - 1)] += 1.0); // 0 / 0 is the first one
+        let bucket = |v: f32| ((f64::from(v) - low) / width) as usize; // 0 / 0 is the first one
+        finite().for_each(|&v| counts[bucket(v).min(BUCKETS - 1)] += 1.0);
         let limits: Vec<f64> =
             (1..=BUCKETS).map(|i| if i == BUCKETS { high } else { low + width * i as f64 }).collect();
-        let squares = finite().map(|v| v * v).sum();
         self.summary(tag, step, |value_of| {
             value_of.message(5, |histogram| {
-                let numbers = [low, high, finite().count() as f64, finite().sum(), squares];
-                (1..).zip(numbers).for_each(|(field, number)| histogram.double(field, number));
+                (1..).zip([low, high, count, sum, squares]).for_each(|(field, value)| histogram.double(field, value));
                 histogram.doubles(6, &limits);
                 histogram.doubles(7, &counts);
             });

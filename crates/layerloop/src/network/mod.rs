@@ -8,7 +8,7 @@ mod init;
 pub(crate) mod intake;
 mod layer;
 pub(crate) mod layers;
-pub(crate) mod parameters;
+mod parameters;
 mod predict;
 pub(crate) mod program;
 mod spec;

@@ -1,14 +1,14 @@
 //! A run in one file: whoever reads it goes on to the bit where the run was.
 //!
-//! It is a safetensors file. Its vectors are all parameters, and all that an optimiser keeps for each of them, in f32 and in
-//! border order: `weights`, `moments.1`, `average`, `best`, ... The metadata has one entry, `layerloop-checkpoint`: a CRC-32C of
-//! all that follows and of the vectors, then the JSON form of `Card`.
+//! It is a safetensors file. Its vectors are all parameters, and all that an optimiser keeps for each of them, in f32 and as they
+//! lie in memory, in panels, so that writing one is copying it: `weights`, `moments.1`, `average`, `best`, ... The metadata has
+//! one entry, `layerloop-checkpoint`: a CRC-32C of all that follows and of the vectors, then the JSON form of `Card`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use layerloop_kernels::Matrix;
+use layerloop_kernels::{Matrix, PANEL};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,8 +17,6 @@ use super::lbfgs;
 use super::state::State;
 use crate::data::Dataset;
 use crate::files::{regular_or_missing, write_beside_and_rename};
-use crate::network::parameters::Parameters;
-use crate::network::program::Program;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
@@ -76,6 +74,8 @@ struct Card {
 struct Form {
     format: u64,
     version: String,
+    /// Columns of a panel.
+    panel: usize,
 }
 
 impl Checkpoint {
@@ -133,22 +133,21 @@ impl Checkpoint {
     /// has nothing that is worth going on with.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        write_beside_and_rename(path, &self.to_bytes(path)?)
+    }
+
+    /// The whole file, to be written to `path`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a value is not finite.
+    pub(super) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let finite = |(_, vector): &(String, Matrix)| vector.values().iter().all(|v| v.is_finite());
         if let Some((name, _)) = self.vectors.iter().find(|vector| !finite(vector)) {
             return Err(Error::data(path, format!("not saved: `{name}` has values that are not finite numbers")));
         }
-        write_beside_and_rename(path, &self.to_bytes(path)?)
-    }
-
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
-        let mut parameters = Parameters::zeros(&Program::of(&self.specification)?);
-        let mut border = |vector: &Matrix| -> Vec<u8> {
-            parameters.values.clone_from(vector);
-            parameters.in_border_order().into_iter().flat_map(f32::to_le_bytes).collect()
-        };
-        let vectors: Vec<(&str, Vec<u8>)> = self.vectors.iter().map(|(name, v)| (name.as_str(), border(v))).collect();
-        let form = Form { format: FORMAT, version: env!("CARGO_PKG_VERSION").into() };
+        let vectors: Vec<(&str, Vec<u8>)> = self.vectors.iter().map(|(name, v)| (name.as_str(), bytes(v))).collect();
+        let form = Form { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), panel: PANEL };
         let Self { specification, options, data, state, lbfgs, .. } = self.clone();
         let card = Card { specification, options, data, state, lbfgs };
         let mut json = serde_json::to_value(&form).map_err(|e| unsaved(&e))?;
@@ -190,32 +189,34 @@ impl Checkpoint {
             return Err(wrong(format!("damaged: its checksum is {found:08x}, and {sum} is written in it")));
         }
         let unread = |e: serde_json::Error| wrong(format!("the `{ENTRY}` entry of the metadata: {e}"));
-        let Form { format, version } = serde_json::from_str(json).map_err(unread)?;
-        if format > FORMAT {
+        let Form { format, version, panel } = serde_json::from_str(json).map_err(unread)?;
+        if format > FORMAT || panel != PANEL {
             return Err(wrong(format!(
                 "made by layerloop {version} in format {format}; this one reads formats up to {FORMAT}: update it"
             )));
         }
         let Card { specification, options, data, state, lbfgs } = serde_json::from_str(json).map_err(unread)?;
-        let program = Program::of(&specification)?;
+        let expected = Network::new(&specification, 0)?.parameters.values.values().len();
         let flat = |(name, view): &(String, TensorView)| {
             let (values, _) = view.data().as_chunks::<4>();
-            let mut values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
-            let mut parameters = Parameters::zeros(&program);
-            let expected = parameters.in_border_order().len();
             if view.dtype() != Dtype::F32 || values.len() != expected {
                 let reason = format!("`{name}` has {} values, but `{specification}` has {expected}", values.len());
                 return Err(wrong(reason));
             }
-            for i in 0..program.parameters.len() {
-                parameters.set_weight(i, values.by_ref());
-                parameters.set_bias(i, values.by_ref());
-            }
-            Ok((name.clone(), parameters.values))
+            let mut vector = Matrix::vector(expected);
+            vector.values_mut().iter_mut().zip(values).for_each(|(value, &bytes)| *value = f32::from_le_bytes(bytes));
+            Ok((name.clone(), vector))
         };
         let vectors = vectors.iter().map(flat).collect::<Result<Vec<_>>>()?;
         Ok(Self { specification, options, data, state, lbfgs, vectors })
     }
+}
+
+fn bytes(vector: &Matrix) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * vector.values().len()];
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(vector.values()).for_each(|(place, value)| *place = value.to_le_bytes());
+    bytes
 }
 
 /// CRC-32C of the card, and of each vector with its name, in the order of the names.

@@ -1,17 +1,18 @@
 //! Checkpoints of a run in a folder, written by a thread of their own while the run goes on.
 
 use std::fmt;
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::checkpoint::Checkpoint;
 use super::fit::Report;
 use super::run::Run;
-use crate::files::{Background, remove_half_written};
+use super::store::{self, Store};
+use crate::files::Background;
 use crate::{Error, Result};
 
 /// How often a checkpoint is made.
@@ -115,8 +116,7 @@ pub struct Checkpoints {
     every: Every,
     last: Instant,
     sha256: Option<String>,
-    folder: PathBuf,
-    keep: usize,
+    store: Arc<Mutex<Store>>,
     writer: Background,
 }
 
@@ -132,11 +132,8 @@ impl Checkpoints {
         keep: usize,
         failed: impl Fn(&Error) + Send + 'static,
     ) -> Result<Self> {
-        let folder = folder.as_ref().to_path_buf();
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        remove_half_written(&folder)?;
-        let writer = Background::new("checkpoints", failed)?;
-        Ok(Self { every, last: Instant::now(), sha256: None, folder, keep: keep.max(1), writer })
+        let store = Arc::new(Mutex::new(Store::open(folder.as_ref(), keep)?));
+        Ok(Self { every, last: Instant::now(), sha256: None, store, writer: Background::new("checkpoints", failed)? })
     }
 
     /// With the hash of the data, which is compared when a run goes on.
@@ -152,7 +149,7 @@ impl Checkpoints {
     /// [`Error::Io`] if the folder cannot be read.
     pub fn newest(folder: impl AsRef<Path>) -> Result<(Option<Checkpoint>, Vec<Error>)> {
         let mut wrong = Vec::new();
-        for path in files(folder.as_ref())?.iter().rev() {
+        for path in store::files(folder.as_ref())?.iter().rev() {
             match Checkpoint::load(path) {
                 Ok(checkpoint) => return Ok((Some(checkpoint), wrong)),
                 Err(error) => wrong.push(error),
@@ -161,16 +158,17 @@ impl Checkpoints {
         Ok((None, wrong))
     }
 
-    fn put(&mut self, run: &Run) {
+    fn put(&mut self, run: &Run, must_wait: bool) {
         let mut checkpoint = run.checkpoint();
         checkpoint.data.sha256.clone_from(&self.sha256);
-        let (folder, keep) = (self.folder.clone(), self.keep);
-        self.writer.put(move || {
-            checkpoint.save(folder.join(format!("step-{:012}.safetensors", checkpoint.steps())))?;
-            forget(&folder, keep)
-        });
+        let store = Arc::clone(&self.store);
+        self.writer.put(move || lock(&store).add(&checkpoint, must_wait));
         self.last = Instant::now();
     }
+}
+
+fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Callback for Checkpoints {
@@ -181,42 +179,21 @@ impl Callback for Checkpoints {
             Every::Time(time) => self.last.elapsed() >= time,
         };
         if due {
-            self.put(run);
+            self.put(run, false);
         }
         ControlFlow::Continue(())
     }
 
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
         if matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs)) {
-            self.put(run);
+            self.put(run, false);
         }
         ControlFlow::Continue(())
     }
 
     fn on_end(&mut self, _: &Report, run: &mut Run) {
-        self.put(run);
+        self.put(run, true);
         self.writer.finish();
+        lock(&self.store).close();
     }
-}
-
-/// Removes all but the newest `keep`.
-fn forget(folder: &Path, keep: usize) -> Result<()> {
-    let files = files(folder)?;
-    let old = files.len().saturating_sub(keep);
-    files[..old].iter().try_for_each(|path| fs::remove_file(path).map_err(Error::io(path)))
-}
-
-/// The checkpoints of a folder, the oldest first.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(Error::io(folder))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.strip_prefix("step-").is_some_and(|rest| rest.ends_with(".safetensors")) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

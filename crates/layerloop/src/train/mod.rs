@@ -1,5 +1,5 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`,
+//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`, `store`,
 //! `finder`, `rng`.
 
 mod average;
@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod state;
 mod step;
+mod store;
 mod watched;
 mod whole;
 

@@ -29,7 +29,7 @@ use crate::typed::Typed;
 use crate::{Outcome, door};
 
 /// Steps of a run that are logged, at most.
-const LOGGED_STEPS: u64 = 1000;
+const LOGGED_STEPS: u64 = 200;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
 pub(crate) fn run(args: &Train) -> Result<Outcome> {
