@@ -5,9 +5,11 @@
 mod data_dir;
 
 use layerloop::Result;
+use layerloop::data::Dataset;
 use layerloop::metrics::evaluate;
 use layerloop::network::{Activation, Network, Output, Spec};
-use layerloop::train::{FitOptions, fit};
+use layerloop::train::rng::Stream;
+use layerloop::train::{FitOptions, Objective, fit, samples};
 use layerloop_data::Loaded;
 
 use self::data_dir::data_dir;
@@ -71,4 +73,29 @@ fn deep_sigmoid_networks_learn_from_the_first_epochs() -> Result<()> {
         assert!(reached > 0.75, "seed {seed}: {reached}");
     }
     Ok(())
+}
+
+/// One label in a hundred is wrong, and the network has learnt it: its largest losses still tell most of them.
+#[test]
+fn most_flipped_labels_are_in_the_first_hundredth_of_the_outliers() {
+    let Some(folder) = data_dir("most_flipped_labels_are_in_the_first_hundredth_of_the_outliers") else { return };
+    let mnist = layerloop_data::load("mnist", Some(&folder), &mut |_| {}).unwrap();
+    let rows = mnist.train.rows();
+    for seed in 0..3 {
+        let mut stream = Stream::new(seed, "flip", 0);
+        let mut order: Vec<usize> = (0..rows).collect();
+        stream.shuffle(&mut order);
+        let (flipped, mut labels) = (&order[..rows / 100], mnist.train.labels().to_vec());
+        flipped.iter().for_each(|&row| labels[row] = (labels[row] + 1 + stream.below(9) as u32) % 10);
+        let classes = mnist.train.classes().iter().map(String::as_str);
+        let data = Dataset::new("flipped", mnist.train.inputs().clone(), mnist.train.width(), labels, classes).unwrap();
+        let mut network = Network::new(&"784 -> 32 sigmoid -> 10".parse().unwrap(), seed).unwrap();
+        fit(&mut network, &data, &FitOptions { seed, ..FitOptions::default() }).unwrap();
+        let samples = samples(&network, &data, &Objective::default(), 1).unwrap();
+        let mut ranked: Vec<usize> = (0..rows).collect();
+        ranked.sort_by(|&a, &b| samples[b].loss.total_cmp(&samples[a].loss));
+        let found = ranked[..rows / 100].iter().filter(|row| flipped.contains(row)).count();
+        let share = found as f64 / flipped.len() as f64;
+        assert!(share >= 0.8, "{share} of {} with seed {seed}", flipped.len());
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::faults::idx;
+use super::faults::{idx, with_model};
 use super::{Folder, Said, data_dir};
 
 /// A folder with `m.safetensors`, trained for some epochs, and what the training said last.
@@ -198,5 +198,45 @@ fn a_full_disk_behind_stdout_is_an_error() {
     for args in TALKERS {
         let said = printing_to(&folder, args, full.try_clone().unwrap());
         assert!(said.refusal(1).contains("standard output: No space left"), "{args}: {said:?}");
+    }
+}
+
+#[test]
+fn outliers_are_listed_the_most_suspicious_first() {
+    let (folder, _) = with_model();
+    let listed = folder.run(&["outliers", "m.safetensors", "--top", "7", "--json"]).well().json();
+    let losses: Vec<f64> = listed.iter().map(|object| object["loss"].as_f64().expect("a number")).collect();
+    assert_eq!((losses.len(), &listed[6]["rank"]), (7, &7.into()));
+    assert!(losses.is_sorted_by(|a, b| a >= b) && losses[6] > 0.0, "{losses:?}");
+    let by = |by: &str, key: &str| {
+        let listed = folder.run(&["outliers", "m.safetensors", "--share", "0.01", "--by", by, "--json"]).well().json();
+        assert_eq!(listed.len(), 14, "1 % of 1,437");
+        listed.iter().map(|object| object[key].as_f64().expect("a number")).collect::<Vec<f64>>()
+    };
+    assert!(by("gradient", "gradient_norm").is_sorted_by(|a, b| a >= b));
+    assert!(by("margin", "margin").is_sorted());
+    let text = folder.run(&["outliers", "m.safetensors", "--part", "test"]).well().out;
+    assert!(
+        text.starts_with("digits test, 360 rows, the most suspicious first\n\nrank  row  label  the model says"),
+        "{text}"
+    );
+    assert_eq!(text.trim_end().lines().count(), 3 + 20, "{text}");
+
+    let refused = |args: &[&str], code, sentence: &str| {
+        let said = folder.run(&[&["outliers", "m.safetensors"], args].concat());
+        assert!(said.refusal(code).contains(sentence), "{said:?}");
+    };
+    refused(&["--top", "0"], 2, "--top");
+    refused(&["--share", "2"], 2, "`2` is no share above 0 and at most 1, such as 0.01");
+    refused(&["--part", "all"], 2, "all");
+    refused(&["diabetes"], 1, "inputs of a sample: expected 64, got 10");
+    let numbers = ["train", "diabetes", "--network", "10 -> 8 batch-norm tanh -> 1 -> identity", "--quiet"];
+    folder.run(&[&numbers[..], &["--save", "d.safetensors"]].concat()).well();
+    let listed = folder.run(&["outliers", "d.safetensors", "--json"]).well().json();
+    assert!(listed[0]["target"].is_array() && listed[0]["gradient_norm"].is_null(), "{:?}", listed[0]);
+    for (by, sentence) in [("margin", "there are no classes"), ("gradient", "with a batch norm a row has no gradient")]
+    {
+        let said = folder.run(&["outliers", "d.safetensors", "--by", by]);
+        assert!(said.refusal(2).contains(sentence), "{said:?}");
     }
 }

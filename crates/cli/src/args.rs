@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
-use clap::{Arg, Parser, Subcommand};
+use clap::{Arg, Parser, Subcommand, ValueEnum};
 use layerloop::choice::{self, Choice};
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Output, Spec};
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Say what images show
     Predict(Predict),
+    /// List the samples that are most likely mislabelled
+    Outliers(Outliers),
     /// Print a model's layers, shapes, parameters and receipt
     Summary(Summary),
     /// Compare the gradient of the fast road, of the derivation and of central differences
@@ -253,6 +255,59 @@ pub(crate) struct Eval {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Outliers {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Folder that has the data set's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which part of the data to look through
+    #[arg(long, value_enum, default_value = "train")]
+    pub(crate) part: Part,
+    /// What makes a row suspicious
+    #[arg(long, value_enum, default_value = "loss")]
+    pub(crate) by: By,
+    /// How many to list [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..).map(|n| n as usize), conflicts_with = "share")]
+    pub(crate) top: Option<usize>,
+    /// The share of all rows to list, such as 0.01
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) share: Option<f64>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// That to learn from
+    Train,
+    /// That to be judged by
+    Test,
+}
+
+/// What rows are ranked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// A large loss
+    Loss,
+    /// A large gradient: |delta|^2 (|z|^2 + 1), summed over the dense layers
+    Gradient,
+    /// A small p_label - max p_other
+    Margin,
+}
+
+/// Above 0, at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| format!("`{text}` is no share above 0 and at most 1, such as 0.01"))
 }
 
 #[derive(Debug, Parser)]

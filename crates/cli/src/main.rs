@@ -44,6 +44,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Replay(args) => commands::replay::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
+        Command::Outliers(args) => commands::outliers::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),

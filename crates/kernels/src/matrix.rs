@@ -97,7 +97,7 @@ pub struct RowsMut<'a> {
 impl<'a> Rows<'a> {
     /// The first `width` values of a row.
     #[inline(always)]
-    pub(crate) fn row(&self, row: usize, width: usize) -> &'a [f32] {
+    pub fn row(&self, row: usize, width: usize) -> &'a [f32] {
         &self.values[row * self.stride..][..width]
     }
 

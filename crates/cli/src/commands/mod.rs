@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod check_gradients;
 pub(crate) mod eval;
 pub(crate) mod list;
+pub(crate) mod outliers;
 pub(crate) mod predict;
 pub(crate) mod replay;
 pub(crate) mod summary;

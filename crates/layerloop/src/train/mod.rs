@@ -1,5 +1,5 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`, `store`,
+//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`, `store`, `samples`,
 //! `finder`, `rng`.
 
 mod average;
@@ -20,6 +20,7 @@ mod pace;
 mod plateau;
 pub mod rng;
 mod run;
+mod samples;
 mod schedule;
 mod state;
 mod step;
@@ -39,6 +40,7 @@ pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
 pub use plateau::Plateau;
 pub use run::Run;
+pub use samples::{Sample, samples};
 pub use schedule::{Milestones, Progress, Schedule, warm_up};
 pub use state::{GradientNorms, Stopped};
 pub use step::{loss_and_gradient, loss_and_gradient_of};

@@ -1,7 +1,7 @@
 //! One step: forward and backward layer loop over the batch's rows, then the update of every block of weights.
 
 use layerloop_kernels::norm::Statistics;
-use layerloop_kernels::{Matrix, Team, Update};
+use layerloop_kernels::{Matrix, Rows, Team, Update};
 
 use super::muon::Muon;
 use super::objective::Objective;
@@ -89,8 +89,7 @@ impl Stepper {
             let pass = Pass { isa, network, intake, places, mode, statistics };
             team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
         }
-        let loss = matrices[places.loss()].head(rows);
-        loss.values.chunks_exact(loss.stride).map(|row| f64::from(row[0])).sum()
+        self.losses(rows).map(f64::from).sum()
     }
 
     /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left; or nothing yet, where more batches of
@@ -159,6 +158,19 @@ impl Stepper {
         self.gradient_into(network, rows, &mut gradient);
         parameters.values = gradient;
         parameters.in_border_order()
+    }
+
+    /// z_i and delta_i of the batch that [`Self::backpropagate`] left, around the parameters `i`.
+    pub(super) fn operands(&self, network: &Network, i: usize, rows: usize) -> [Rows<'_>; 2] {
+        let Workspace { matrices, places, .. } = &self.workspace;
+        let [from, to] = network.program.around(i);
+        [places.z(from), places.delta(to)].map(|place| matrices[place].head(rows))
+    }
+
+    /// The losses of the rows of that batch.
+    pub(super) fn losses(&self, rows: usize) -> impl Iterator<Item = f32> {
+        let losses = self.workspace.matrices[self.workspace.places.loss()].head(rows);
+        losses.values.chunks_exact(losses.stride).map(|row| row[0])
     }
 
     /// What the optimiser remembers from step to step, by name.

@@ -1,0 +1,143 @@
+//! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
+
+use layerloop_kernels::{Isa, LANES, Team};
+
+use super::objective::Objective;
+use super::step::Stepper;
+use crate::data::Dataset;
+use crate::network::Network;
+use crate::network::forward::{Batch, Mode};
+use crate::network::goal::Goal;
+use crate::network::intake::Intake;
+use crate::network::program::Role;
+use crate::{Error, Result};
+
+/// Rows of a pass.
+const BATCH: usize = 512;
+
+/// A row of a data set, by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Its loss, with its weight.
+    pub loss: f32,
+    /// The Euclidean norm of the gradient of that loss on all dense layers; NaN with a batch norm, whose rows have none of
+    /// their own.
+    pub gradient_norm: f32,
+}
+
+/// The loss of every row, and the norm of its gradient, in one forward and backward pass.
+///
+/// |p_i|^2 = |delta_i|^2 (|z_i|^2 + 1) for a dense layer, since p_i = delta_i (z_i^{;1})^T; without the 1 where it has no bias.
+/// The norm is the root of the sum over the dense layers; no gradient is ever built. Nothing is dropped.
+///
+/// # Errors
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty; [`Error::Config`] if the objective
+/// does not fit.
+///
+/// # Source
+/// Goodfellow 2015, Efficient per-example gradient computations.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::network::{Activation, Network, Spec};
+/// use layerloop::train::{Objective, samples};
+/// let network = Network::from_weights(&Spec::new(1).layer(2, Activation::Identity), &[(vec![0.0; 2], vec![0.0; 2])])?;
+/// let data = Dataset::new("demo", Inputs::Floats(vec![3.0].into()), 1, vec![0], ["a", "b"])?;
+/// let sample = samples(&network, &data, &Objective::default(), 1)?[0];
+/// // delta = (-1/2, 1/2), z = 3: sqrt(1/2 * (9 + 1))
+/// assert_eq!((sample.loss, sample.gradient_norm), (std::f32::consts::LN_2, 5.0_f32.sqrt()));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads: usize) -> Result<Vec<Sample>> {
+    network.check_fits(data)?;
+    if data.rows() == 0 {
+        return Err(Error::data(data.name(), "there are no rows to look at"));
+    }
+    let goal = Goal::new(network, data, objective)?;
+    let mut network = network.clone(); // batch norms take note of what they see
+    let batch_norms = network.program.batch_norms().next().is_some();
+    let rows: Vec<u32> = (0..data.rows() as u32).collect();
+    let batch = BATCH.min(rows.len());
+    let team = Team::new(threads.max(1), Isa::best());
+    let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
+    let mut samples = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(BATCH) {
+        let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
+        let mode = Mode::Training { seed: 0, step: 1, dropout: 0.0 };
+        stepper.backpropagate(&mut network, batch, 1.0, mode);
+        let mut squares = vec![if batch_norms { f64::NAN } else { 0.0 }; rows.len()];
+        let parameters = network.program.parameters.iter().enumerate();
+        for (i, parameter) in parameters.filter(|(_, parameter)| parameter.role == Role::Product) {
+            let [z, delta] = stepper.operands(&network, i, rows.len());
+            for (row, square) in squares.iter_mut().enumerate() {
+                let one = if parameter.bias { 1.0 } else { 0.0 };
+                let z = sum_of_squares(z.row(row, parameter.inputs)) + one;
+                *square += sum_of_squares(delta.row(row, parameter.outputs)) * z;
+            }
+        }
+        let of_row = |(loss, square): (f32, f64)| Sample { loss, gradient_norm: libm::sqrt(square) as f32 };
+        samples.extend(stepper.losses(rows.len()).zip(squares).map(of_row));
+    }
+    Ok(samples)
+}
+
+/// A chain of sums for each lane, then one over the lanes.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    let mut lanes = [0.0_f32; LANES];
+    let (some, rest) = values.as_chunks::<LANES>();
+    some.iter().for_each(|some| lanes.iter_mut().zip(some).for_each(|(sum, x)| *sum += x * x));
+    lanes.into_iter().chain(rest.iter().map(|x| x * x)).map(f64::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Inputs;
+    use crate::train::loss_and_gradient_of;
+
+    fn data(rows: usize) -> Dataset {
+        let values: Vec<f32> = (0..rows * 37).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let labels = (0..rows).map(|i| i as u32 * 7 % 3).collect::<Vec<u32>>();
+        Dataset::new("test", Inputs::Floats(values.into()), 37, labels, ["a", "b", "c"]).unwrap()
+    }
+
+    #[test]
+    fn they_are_the_losses_and_the_norms_of_gradients_of_single_rows() {
+        let data = data(20);
+        let networks = [
+            "37 -> 3",
+            "37 -> 18 tanh -> 33 relu -> 3",
+            "37 -> 18 no-bias tanh dropout=0.5 -> 3 -> sigmoid",
+            "37 -> skip(37 gelu) -> parallel(8 relu | 5 tanh, join=concatenate) -> 2 -> reference-softmax",
+        ];
+        for text in networks {
+            let network = Network::new(&text.parse().unwrap(), 3).unwrap();
+            // Nothing is dropped: the same network without its dropout.
+            let still = Network::new(&text.replace(" dropout=0.5", "").parse().unwrap(), 3).unwrap();
+            let all = samples(&network, &data, &Objective::default(), 1).unwrap();
+            for (row, sample) in all.iter().enumerate() {
+                let one = data.select(&[row]);
+                let (loss, gradient) = loss_and_gradient_of(&Objective::default(), &still, &one, 1).unwrap();
+                let norm = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+                assert!(
+                    (f64::from(sample.loss) - loss).abs() < 1e-6 * loss.abs().max(1.0),
+                    "{text}: {sample:?} {loss}"
+                );
+                assert!((f64::from(sample.gradient_norm) - norm).abs() < 1e-5 * norm, "{text}: {sample:?} {norm}");
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_threads_nor_on_other_rows() {
+        let (data, network) = (data(1100), Network::new(&"37 -> 40 relu -> 3".parse().unwrap(), 3).unwrap());
+        let all = samples(&network, &data, &Objective::default(), 1).unwrap();
+        assert_eq!(samples(&network, &data, &Objective::default(), 3).unwrap(), all);
+        let one = samples(&network, &data.select(&[700]), &Objective::default(), 1).unwrap();
+        assert_eq!(one, [all[700]]);
+        let normed = Network::new(&"37 -> 4 batch-norm -> 3".parse().unwrap(), 3).unwrap();
+        let normed = samples(&normed, &data, &Objective::default(), 1).unwrap();
+        assert!(normed.iter().all(|sample| sample.gradient_norm.is_nan() && sample.loss > 0.0));
+    }
+}
