@@ -10,6 +10,7 @@ mod faults;
 mod interrupt;
 mod judge;
 mod list;
+mod live;
 mod predict;
 mod runs;
 mod train;

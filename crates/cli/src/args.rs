@@ -213,6 +213,9 @@ pub(crate) struct Train {
     /// Look for a learning rate on a copy of the weights: draw its curve, train and save nothing
     #[arg(long, conflicts_with_all = ["save", "lr", "quiet"])]
     pub(crate) find_lr: bool,
+    /// Show the run as curves, with keys to pause it, to stop it, and to lower the learning rate
+    #[arg(long, conflicts_with_all = ["json", "quiet", "find_lr"])]
+    pub(crate) tui: bool,
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

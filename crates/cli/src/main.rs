@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod door;
 mod interrupt;
+mod live;
 mod output;
 mod progress;
 mod scores;

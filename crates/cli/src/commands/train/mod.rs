@@ -39,8 +39,9 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
             let (folder, receipt) = Folder::go_on(path)?;
             let earlier = Typed::from_json(&receipt["arguments"]).unwrap_or_default();
             let mut merged = door::train(&args.typed.clone().over(earlier))?;
-            let Train { json, quiet, anyway, threads, .. } = *args;
-            (merged.json, merged.quiet, merged.anyway, merged.threads) = (json, quiet, anyway, threads);
+            let Train { json, quiet, tui, anyway, threads, .. } = *args;
+            (merged.json, merged.quiet, merged.tui) = (json, quiet, tui);
+            (merged.anyway, merged.threads) = (anyway, threads);
             merged.resume.clone_from(&args.resume);
             train(&merged, Some(&folder))
         }

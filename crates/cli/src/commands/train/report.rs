@@ -46,6 +46,9 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
     if let Some(from) = from {
         line(format_args!("going on after step {}, {} whole epochs", from.steps(), from.epochs()))?;
     }
+    if args.tui {
+        return Ok(());
+    }
     let columns: String = job.columns().iter().map(|(_, title, width)| format!("  {title:>width$}")).collect();
     line(format_args!("\nepoch{columns}      time"))
 }

@@ -10,17 +10,24 @@ use super::job::Job;
 use super::report::epoch_line;
 use crate::args::Train;
 use crate::interrupt::Interrupt;
+use crate::live::{Screen, Wish};
 use crate::progress::RunBar;
 use crate::scores::Scores;
 
 /// Within an epoch the test accuracy is measured at most this often.
 const EVALUATE_EVERY: Duration = Duration::from_secs(2);
 
+/// Where the run shows itself.
+enum View {
+    Bar(RunBar),
+    Live(Box<Screen>),
+}
+
 /// Follows a run.
 pub(super) struct Watch<'a> {
     args: &'a Train,
     job: &'a Job,
-    bar: RunBar,
+    view: View,
     interrupt: Interrupt,
     /// When the test part was last judged.
     judged: Instant,
@@ -32,10 +39,16 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(args: &'a Train, job: &'a Job) -> Result<Self> {
+        let (epochs, steps) = (job.options.epochs, job.steps());
+        let title = format!("{}: {}", job.loaded.train.name(), job.network.spec());
+        let view = match args.tui {
+            true => View::Live(Box::new(Screen::open(title, epochs, steps)?)),
+            false => View::Bar(RunBar::new(args.json || args.quiet, epochs, steps)),
+        };
         Ok(Self {
             args,
             job,
-            bar: RunBar::new(args.json || args.quiet, job.options.epochs, job.steps()),
+            view,
             interrupt: Interrupt::listen()?,
             judged: Instant::now(),
             seconds: 0.0,
@@ -45,29 +58,50 @@ impl<'a> Watch<'a> {
 
     /// What went wrong beside the training.
     pub(super) fn finish(self) -> Option<Error> {
-        self.bar.clear();
+        if let View::Bar(bar) = &self.view {
+            bar.clear();
+        }
         self.failure
+    }
+
+    /// Does what a key asked for; whether that is the end.
+    fn grant(&mut self, wish: Option<Wish>, run: &mut Run) -> Result<bool> {
+        match (wish, &mut self.view) {
+            (Some(Wish::Stop), _) => Ok(true),
+            (Some(Wish::LowerRate), _) => {
+                run.set_rate_factor(run.rate_factor() / 2.0);
+                Ok(false)
+            }
+            (Some(Wish::Pause), View::Live(screen)) => screen.pause(|| self.interrupt.is_asked()),
+            _ => Ok(false),
+        }
     }
 
     /// Judges the network in the middle of an epoch.
     fn judge(&mut self, run: &Run) -> Result<()> {
         self.judged = Instant::now();
-        self.bar.score(Scores::of(run.network(), &self.job.loaded.test, self.args.loss)?.headline());
+        if let View::Bar(bar) = &mut self.view {
+            bar.score(Scores::of(run.network(), &self.job.loaded.test, self.args.loss)?.headline());
+        }
         Ok(())
     }
 
     /// One object, or one row of the table.
     fn report_epoch(&mut self, end: &EpochEnd, run: &Run) -> Result<()> {
         self.judged = Instant::now();
+        let seconds = end.seconds - std::mem::replace(&mut self.seconds, end.seconds);
+        let bar = match &mut self.view {
+            View::Live(screen) => {
+                screen.epoch(run.history());
+                return Ok(());
+            }
+            View::Bar(bar) => bar,
+        };
         let name = self.job.headline();
         if let Some(score) = run.history().last(&format!("test_{name}")) {
-            self.bar.score((name, score));
+            bar.score((name, score));
         }
-        let seconds = end.seconds - std::mem::replace(&mut self.seconds, end.seconds);
-        match epoch_line(self.args, self.job, run.history(), seconds) {
-            Some(line) => self.bar.print(&line),
-            None => Ok(()),
-        }
+        epoch_line(self.args, self.job, run.history(), seconds).map_or(Ok(()), |line| bar.print(&line))
     }
 
     /// Remembers a failure, and goes on unless Ctrl-C was pressed.
@@ -79,10 +113,19 @@ impl<'a> Watch<'a> {
 
 impl Callback for Watch<'_> {
     fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
-        self.bar.step(end);
+        let wish = match &mut self.view {
+            View::Bar(bar) => {
+                bar.step(end);
+                Ok(None)
+            }
+            View::Live(screen) => screen.step(end),
+        };
         let due = self.judged.elapsed() >= EVALUATE_EVERY;
         let result = if due { self.judge(run) } else { Ok(()) };
-        self.flow(result)
+        match wish.and_then(|wish| self.grant(wish, run)) {
+            Ok(true) => ControlFlow::Break(()),
+            granted => self.flow(result.and(granted.map(drop))),
+        }
     }
 
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {

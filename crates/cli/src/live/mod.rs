@@ -1,0 +1,127 @@
+//! The live screen of a run: curves, speed, time left, and keys that pause, stop and slow it.
+
+mod board;
+mod draw;
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use layerloop::train::{History, StepEnd};
+use layerloop::{Error, Result};
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use self::board::Board;
+
+/// How often it is drawn, and keys are looked for.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// What a key asks of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Pause,
+    /// The end, after this step.
+    Stop,
+    /// Half the learning rate.
+    LowerRate,
+}
+
+/// The whole terminal, until this is dropped.
+pub(crate) struct Screen {
+    terminal: DefaultTerminal,
+    board: Board,
+    drawn: Instant,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if standard output is none.
+    pub(crate) fn open(title: String, epochs: usize, steps: u64) -> Result<Self> {
+        let refused = |reason: String| Error::config("--tui", reason);
+        if !std::io::stdout().is_terminal() {
+            return Err(refused("standard output is no terminal; without --tui the run prints a table".into()));
+        }
+        let terminal = ratatui::try_init().map_err(|error| refused(format!("the terminal cannot be used: {error}")))?;
+        let mut screen = Self { terminal, board: Board::new(title, epochs, steps), drawn: Instant::now() };
+        screen.draw()?;
+        Ok(screen)
+    }
+
+    /// Takes note of a step; draws and looks for a key now and then.
+    pub(crate) fn step(&mut self, end: &StepEnd) -> Result<Option<Wish>> {
+        self.board.step(end);
+        if self.drawn.elapsed() < EVERY {
+            return Ok(None);
+        }
+        self.draw()?;
+        let wish = self.wish(Duration::ZERO)?;
+        if wish == Some(Wish::LowerRate) {
+            self.board.said = format!("rate halved after step {}", end.step);
+        }
+        Ok(wish)
+    }
+
+    /// Takes note of an epoch.
+    pub(crate) fn epoch(&mut self, history: &History) {
+        self.board.history.clone_from(history);
+    }
+
+    /// Waits until the run goes on, or is to be stopped, by a key or otherwise; whether it is to be stopped.
+    pub(crate) fn pause(&mut self, stopped: impl Fn() -> bool) -> Result<bool> {
+        let since = Instant::now();
+        self.board.paused = true;
+        let mut stop = false;
+        while !stop {
+            self.draw()?;
+            match self.wish(EVERY)? {
+                Some(Wish::Pause) => break,
+                Some(Wish::Stop) => stop = true,
+                _ => stop = stopped(),
+            }
+        }
+        self.board.paused = false;
+        self.board.paused_for(since.elapsed());
+        Ok(stop)
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        self.board.look();
+        let board = &self.board;
+        self.terminal.draw(|frame| draw::draw(frame, board)).map_err(Error::io("the terminal"))?;
+        self.drawn = Instant::now();
+        Ok(())
+    }
+
+    /// What the keys ask for that are pressed within this time; the last one counts.
+    fn wish(&self, within: Duration) -> Result<Option<Wish>> {
+        let (mut wish, mut within) = (None, within);
+        while event::poll(within).map_err(Error::io("the terminal"))? {
+            within = Duration::ZERO;
+            if let Event::Key(key) = event::read().map_err(Error::io("the terminal"))?
+                && key.kind == KeyEventKind::Press
+            {
+                wish = asked(key).or(wish);
+            }
+        }
+        Ok(wish)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// What a key asks for.
+fn asked(key: KeyEvent) -> Option<Wish> {
+    match key.code {
+        KeyCode::Char(' ' | 'p') => Some(Wish::Pause),
+        KeyCode::Char('l') => Some(Wish::LowerRate),
+        KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Stop),
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Stop),
+        _ => None,
+    }
+}
