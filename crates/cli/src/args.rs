@@ -195,6 +195,10 @@ pub(crate) struct Train {
     /// Log into this folder: CSV, JSON lines, TensorBoard events [default: DIR/logs where there is a folder of the run]
     #[arg(long, value_name = "DIR")]
     pub(crate) log_dir: Option<PathBuf>,
+    /// Write a page about the run: curves, confusion, mistakes, weights, receipt [default: DIR/report.html where there is a folder
+    /// of the run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Seed of the first weights and of the shuffles: same seed, same bits
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -8,6 +8,7 @@ mod door;
 mod interrupt;
 mod live;
 mod output;
+mod page;
 mod progress;
 mod scores;
 mod table;

@@ -109,6 +109,10 @@ impl Folder {
         self.path.join("best.safetensors")
     }
 
+    pub(super) fn report(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+
     /// The network that the run ends with.
     pub(super) fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")

@@ -10,6 +10,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use layerloop::files::write_beside_and_rename;
 use layerloop::logs::Logs;
 use layerloop::model_file::{Model, check_writable};
 use layerloop::train::{
@@ -24,6 +25,7 @@ use self::job::Job;
 use self::report::Run;
 use self::watch::Watch;
 use crate::args::Train;
+use crate::page::{self, Contents};
 use crate::scores::Scores;
 use crate::typed::Typed;
 use crate::{Outcome, door};
@@ -53,7 +55,10 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
 fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let start = Instant::now();
     let path = model_path(args, folder);
-    path.as_deref().map(check_writable).transpose()?;
+    let report = args.report.clone().or(folder.map(Folder::report));
+    for path in path.iter().chain(&report) {
+        check_writable(path)?;
+    }
     let mut job = Job::new(args)?;
     if args.find_lr {
         find_lr::report(args, &find_learning_rate(&job.network, &job.loaded.train, &job.options)?)?;
@@ -75,6 +80,12 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     job.network = network;
     let model = Model::new(job.network, &job.loaded.train, receipt);
     path.as_deref().map(|path| model.save(path)).transpose()?;
+    if let Some(path) = &report {
+        let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
+        let (history, seconds) = (&fitted.history, fitted.seconds);
+        let page = page::html(&Contents { model: &model, train, test, history, objective, seconds })?;
+        write_beside_and_rename(path, page.as_bytes())?;
+    }
     report::conclude(
         args,
         &Run { model: &model, fitted: &fitted, judged: &judged, path: path.as_deref() },

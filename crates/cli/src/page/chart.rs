@@ -1,0 +1,208 @@
+//! Charts as SVG: lines, bars, points.
+
+use std::fmt::Write as _;
+
+use super::{escape, short};
+
+/// The plane of a chart, and its room for labels.
+const WIDTH: f64 = 620.0;
+const HEIGHT: f64 = 250.0;
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 96.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 34.0;
+
+/// An axis: from, to, by logarithm or not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    log: bool,
+}
+
+impl Scale {
+    /// That takes all of these; by logarithm, if it may, where they span more than two decades.
+    pub(super) fn of(values: impl Iterator<Item = f64>, may_be_log: bool) -> Option<Self> {
+        let ends =
+            values.filter(|v| v.is_finite()).fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
+        let [mut low, mut high] = ends;
+        if low > high {
+            return None;
+        }
+        let log = may_be_log && low > 0.0 && high / low > 100.0;
+        if !log && high - low < 1e-12 * high.abs().max(1e-300) {
+            (low, high) = (low - 0.5, high + 0.5);
+        }
+        Some(Self { low, high, log })
+    }
+
+    /// From 0 to 1.
+    fn place(&self, value: f64) -> f64 {
+        let f = |v: f64| if self.log { v.max(f64::MIN_POSITIVE).log10() } else { v };
+        ((f(value) - f(self.low)) / (f(self.high) - f(self.low))).clamp(0.0, 1.0)
+    }
+
+    /// Round numbers on it, about five.
+    pub(super) fn ticks(&self) -> Vec<f64> {
+        if self.log {
+            let [low, high] = [self.low.log10().ceil() as i32, self.high.log10().floor() as i32];
+            return (low..=high).map(|power| 10_f64.powi(power)).collect();
+        }
+        let rough = (self.high - self.low) / 5.0;
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
+        let first = (self.low / step).ceil() as i64;
+        (first..).map(|i| i as f64 * step).take_while(|tick| *tick <= self.high + 1e-9 * step).take(12).collect()
+    }
+}
+
+/// The frame of a chart: grid, ticks, and what is inside.
+struct Plane {
+    x: Scale,
+    y: Scale,
+    inside: String,
+}
+
+impl Plane {
+    fn at(&self, x: f64, y: f64) -> (f64, f64) {
+        let across = LEFT + self.x.place(x) * (WIDTH - LEFT - RIGHT);
+        (across, TOP + (1.0 - self.y.place(y)) * (HEIGHT - TOP - BOTTOM))
+    }
+
+    fn svg(self, title: &str, x_name: &str) -> String {
+        let mut frame = String::new();
+        for tick in self.y.ticks() {
+            let (_, y) = self.at(self.x.low, tick);
+            let (right, label) = (WIDTH - RIGHT, short(tick));
+            _ = write!(frame, r#"<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:.1}" y2="{y:.1}"/>"#);
+            let (x, y) = (LEFT - 8.0, y + 4.0);
+            _ = write!(frame, r#"<text x="{x}" y="{y:.1}" text-anchor="end">{label}</text>"#);
+        }
+        for tick in self.x.ticks() {
+            let (x, _) = self.at(tick, self.y.low);
+            let (y, label) = (HEIGHT - BOTTOM + 18.0, short(tick));
+            _ = write!(frame, r#"<text x="{x:.1}" y="{y}" text-anchor="middle">{label}</text>"#);
+        }
+        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        _ = write!(frame, r#"<line class="axis" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>"#);
+        let (x, y) = (right + 24.0, bottom + 18.0);
+        _ = write!(frame, r#"<text x="{x}" y="{y}">{x_name}</text>"#);
+        let (title, inside) = (escape(title), self.inside);
+        format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><title>{title}</title>{frame}{inside}</svg>"#)
+    }
+}
+
+/// Curves over a common axis, each with its name at its end.
+pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)]) -> Option<String> {
+    let points = || curves.iter().flat_map(|(_, points)| points);
+    let (x, y) = (Scale::of(points().map(|p| p.0), false)?, Scale::of(points().map(|p| p.1), true)?);
+    let mut plane = Plane { x, y, inside: String::new() };
+    let mut ends: Vec<(usize, f64)> = Vec::new();
+    for (i, (_, points)) in curves.iter().enumerate() {
+        let finite: Vec<(f64, f64)> = points.iter().filter(|p| p.1.is_finite()).map(|p| plane.at(p.0, p.1)).collect();
+        let Some(&(_, end)) = finite.last() else { continue };
+        let path: Vec<String> = finite.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let class = i % 4;
+        _ = match finite[..] {
+            [(x, y)] => write!(plane.inside, r#"<circle class="dot c{class}" cx="{x:.1}" cy="{y:.1}" r="4"/>"#),
+            _ => write!(plane.inside, r#"<polyline class="curve c{class}" points="{}"/>"#, path.join(" ")),
+        };
+        ends.push((i, end));
+    }
+    // Names that would lie on each other are moved up.
+    ends.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut room = HEIGHT - BOTTOM - 4.0;
+    for (i, end) in ends {
+        let (x, y, class, name) = (WIDTH - RIGHT + 8.0, end.min(room) + 4.0, i % 4, escape(&curves[i].0));
+        room = end.min(room) - 14.0;
+        _ = write!(plane.inside, r#"<text class="name c{class}" x="{x}" y="{y:.1}">{name}</text>"#);
+    }
+    Some(plane.svg(title, x_name))
+}
+
+/// Points.
+pub(super) fn scatter(title: &str, x_name: &str, points: &[(f64, f64)]) -> Option<String> {
+    let all = Scale::of(points.iter().flat_map(|p| [p.0, p.1]), false)?;
+    let mut plane = Plane { x: all, y: all, inside: String::new() };
+    let ((x1, y1), (x2, y2)) = (plane.at(all.low, all.low), plane.at(all.high, all.high));
+    plane.inside = format!(r#"<line class="grid" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#);
+    for &(x, y) in points {
+        let (x, y) = plane.at(x, y);
+        _ = write!(plane.inside, r#"<circle class="dot c0" cx="{x:.1}" cy="{y:.1}" r="3"/>"#);
+    }
+    Some(plane.svg(title, x_name))
+}
+
+/// Accuracy of each bin of confidence beside the diagonal, where they would be equal.
+pub(super) fn reliability(title: &str, bins: &[(f64, f64, usize)]) -> String {
+    let unit = Scale { low: 0.0, high: 1.0, log: false };
+    let mut plane = Plane { x: unit, y: unit, inside: String::new() };
+    let width = (WIDTH - LEFT - RIGHT) / bins.len() as f64;
+    for (i, (confidence, accuracy, count)) in bins.iter().enumerate().filter(|(_, bin)| bin.2 > 0) {
+        let ((_, y), (_, floor)) = (plane.at(0.0, *accuracy), plane.at(0.0, 0.0));
+        let (x, w, h) = (LEFT + i as f64 * width + 2.0, width - 4.0, floor - y);
+        let said = format!("{count} rows: confidence {confidence:.3}, accuracy {accuracy:.3}");
+        _ = write!(
+            plane.inside,
+            r#"<rect class="bar c0" x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}"><title>{said}</title></rect>"#
+        );
+        let (x, y) = (x + w / 2.0, y - 5.0);
+        _ = write!(plane.inside, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="middle">{count}</text>"#);
+    }
+    let ((x1, y1), (x2, y2)) = (plane.at(0.0, 0.0), plane.at(1.0, 1.0));
+    _ = write!(plane.inside, r#"<line class="axis" stroke-dasharray="4 4" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#);
+    plane.svg(title, "confidence")
+}
+
+/// How numbers are spread, in bins of equal width; small.
+pub(super) fn histogram(title: &str, values: &[f32], class: usize) -> Option<String> {
+    const BINS: usize = 41;
+    let finite = || values.iter().copied().filter(|v| v.is_finite());
+    let most = finite().fold(0.0_f32, |most, v| most.max(v.abs()));
+    finite().next()?;
+    let mut counts = [0_usize; BINS];
+    let bin = |v: f32| ((v / most.max(f32::MIN_POSITIVE) + 1.0) / 2.0 * BINS as f32) as usize;
+    finite().for_each(|v| counts[bin(v).min(BINS - 1)] += 1);
+    let highest = counts.iter().copied().max().unwrap_or(1).max(1) as f64;
+    let bars: String = (0..BINS)
+        .map(|i| {
+            let height = 60.0 * counts[i] as f64 / highest;
+            format!(
+                r#"<rect class="bar c{class}" x="{}" y="{:.1}" width="4.4" height="{height:.1}"/>"#,
+                i * 5,
+                62.0 - height
+            )
+        })
+        .collect();
+    let (title, most) = (escape(title), short(most.into()));
+    Some(format!(
+        r#"<svg viewBox="0 0 205 82" role="img"><title>{title}</title>{bars}<line class="axis" x1="0" x2="205" y1="62" y2="62"/><text x="0" y="78">-{most}</text><text x="102" y="78" text-anchor="middle">0</text><text x="205" y="78" text-anchor="end">{most}</text></svg>"#
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let ticks = |low: f64, high: f64| Scale::of([low, high].into_iter(), true).unwrap().ticks();
+        assert_eq!(ticks(0.0, 10.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(ticks(1.0, 20.0), [5.0, 10.0, 15.0, 20.0]);
+        assert_eq!(ticks(0.002, 1.5), [0.01, 0.1, 1.0]);
+        assert_eq!(ticks(3.0, 3.0).len(), 5);
+        assert!(Scale::of([f64::NAN].into_iter(), true).is_none());
+    }
+
+    #[test]
+    fn a_chart_has_a_curve_and_a_name_for_each_of_its_series() {
+        let curve = |k: f64| (1..=5).map(|x| (f64::from(x), k / f64::from(x))).collect::<Vec<_>>();
+        let svg = lines("loss <&>", "epoch", &[("train".into(), curve(1.0)), ("val".into(), curve(1.01))]).unwrap();
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"name").count()), (2, 2));
+        assert!(svg.contains("<title>loss &lt;&amp;&gt;</title>"));
+        let one = lines("one", "epoch", &[("train".into(), vec![(1.0, 2.0), (2.0, f64::NAN)])]).unwrap();
+        assert!(one.contains("<circle") && !one.contains("NaN"), "{one}");
+        assert!(lines("none", "epoch", &[("train".into(), vec![])]).is_none());
+        assert!(histogram("w", &[f32::NAN], 0).is_none() && histogram("w", &[0.0], 0).is_some());
+    }
+}

@@ -1,0 +1,150 @@
+//! The report of a run: one HTML file that needs nothing else.
+
+mod chart;
+mod picture;
+mod sections;
+
+use std::fmt::Write as _;
+
+use layerloop::Result;
+use layerloop::data::Dataset;
+use layerloop::model_file::Model;
+use layerloop::train::{History, Objective};
+
+/// What a report tells of.
+pub(crate) struct Contents<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) train: &'a Dataset,
+    pub(crate) test: &'a Dataset,
+    pub(crate) history: &'a History,
+    /// What was minimised.
+    pub(crate) objective: &'a Objective,
+    /// Seconds of training.
+    pub(crate) seconds: f64,
+}
+
+/// The page.
+///
+/// # Errors
+/// Those of judging the network on the data.
+pub(crate) fn html(contents: &Contents) -> Result<String> {
+    let sections: Vec<Option<String>> = vec![
+        Some(sections::heading(contents)?),
+        sections::curves(contents.history),
+        sections::judgement(contents)?,
+        sections::mistakes(contents)?,
+        sections::first_layer(contents.model)?,
+        sections::histograms(contents)?,
+        Some(sections::receipt(&contents.model.receipt)),
+    ];
+    let title = escape(contents.train.name());
+    let body: String = sections.into_iter().flatten().collect();
+    Ok(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>layerloop: {title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        include_str!("style.css")
+    ))
+}
+
+/// Text that is text in HTML.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        _ = match c {
+            '&' => write!(out, "&amp;"),
+            '<' => write!(out, "&lt;"),
+            '>' => write!(out, "&gt;"),
+            '"' => write!(out, "&quot;"),
+            _ => write!(out, "{c}"),
+        };
+    }
+    out
+}
+
+/// A number in four digits that matter, without zeros at its end.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if value != 0.0 && !(1e-4..1e6).contains(&size) {
+        return format!("{value:.1e}");
+    }
+    let digits = if value == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 7) as usize };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use layerloop::data::Inputs;
+    use layerloop::network::Network;
+    use layerloop::train::{FitOptions, With, fit_with};
+    use serde_json::json;
+
+    use super::*;
+
+    fn page(train: &Dataset, test: &Dataset, network: &str) -> String {
+        let mut network = Network::new(&network.parse().unwrap(), 0).unwrap();
+        let options = FitOptions { epochs: 3, ..FitOptions::default() };
+        let with = With { watch: vec![("test", test)], ..With::default() };
+        let fitted = fit_with(&mut network, train, &options, with).unwrap();
+        let receipt = json!({ "version": "0", "options": { "batch": 128, "layer_rates": ["1=<0>"] } });
+        let model = Model::new(network, train, receipt);
+        let objective = &options.objective;
+        html(&Contents { model: &model, train, test, history: &fitted.history, objective, seconds: 0.5 }).unwrap()
+    }
+
+    /// Every element that is opened is closed, in order.
+    fn is_well_formed(page: &str) {
+        let mut open = Vec::new();
+        let body = page.replace(include_str!("style.css"), "");
+        for tag in body.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
+            let name = tag.split([' ', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+            match tag {
+                _ if tag.starts_with('!') || ["meta", "link", "img", "br"].contains(&name) || tag.ends_with('/') => {}
+                _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "in {page:.3000}"),
+                _ => open.push(name),
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+
+    #[test]
+    fn a_page_of_pictures_has_every_section_and_asks_for_nothing() {
+        let digits = layerloop_data::load("digits", None, &mut |_| {}).unwrap();
+        let page = page(&digits.train, &digits.test, "64 -> 16 sigmoid -> 10");
+        is_well_formed(&page);
+        assert!(!page.contains("http") && !page.contains("<script"), "no request to anybody");
+        let headings =
+            ["Curves", "Confusion", "Reliability", "Worst mistakes", "First layer", "Weights and gradients", "Receipt"];
+        for heading in headings {
+            assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+        }
+        assert_eq!(page.matches("data:image/png").count(), 24 + 16);
+        assert!(page.contains("1=&lt;0&gt;") && !page.contains("NaN"));
+        let cells = page.split("class=\"confusion").nth(1).unwrap().split("</table>").next().unwrap();
+        let counts = cells.split("<td").skip(1).map(|cell| cell.split('>').nth(1).unwrap().split('<').next().unwrap());
+        assert_eq!(counts.map(|count| count.parse().unwrap_or(0)).sum::<usize>(), digits.test.rows());
+    }
+
+    #[test]
+    fn numbers_many_classes_and_few_rows_have_their_page_too() {
+        let diabetes = layerloop_data::load("diabetes", None, &mut |_| {}).unwrap();
+        let numbers = page(&diabetes.train, &diabetes.test, "10 -> 8 tanh -> 1 -> identity");
+        is_well_formed(&numbers);
+        assert!(numbers.contains("<h2>Predicted and true</h2>") && numbers.contains("<h2>Worst mistakes</h2>"));
+        let names: Vec<String> = (0..40).map(|class| format!("class <{class}>")).collect();
+        let inputs = Inputs::Floats((0..160).map(|i| (i * 37 % 11) as f32).collect());
+        let labels: Vec<u32> = (0..80).map(|i| i * 7 % 40).collect();
+        let many = Dataset::new("many", inputs, 2, labels, names).unwrap();
+        let many = page(&many, &many.head(1), "2 -> 40");
+        is_well_formed(&many);
+        assert!(many.contains("class &lt;"), "{many:.3000}");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let said = [0.0, 0.1, 1.0, 1234.5, 0.012345, 1e-6, 2.5e7, -3.25].map(short);
+        assert_eq!(said, ["0", "0.1", "1", "1234", "0.01235", "1.0e-6", "2.5e7", "-3.25"]);
+    }
+}

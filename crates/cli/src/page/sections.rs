@@ -1,0 +1,352 @@
+//! The sections of a report; one that has nothing to say is left out.
+
+use std::fmt::Write as _;
+
+use layerloop::Result;
+use layerloop::data::{Dataset, Targets, onecold};
+use layerloop::metrics::{Judged, Metric};
+use layerloop::model_file::Model;
+use layerloop::network::Predictor;
+use layerloop::train::{History, loss_and_gradient_of};
+use serde_json::Value;
+
+use super::chart::{histogram, lines, reliability, scatter};
+use super::{Contents, escape, picture, short};
+use crate::commands::threads_for;
+use crate::scores::Scores;
+
+/// Mistakes that are shown, at most.
+const MISTAKES: usize = 24;
+/// Units of the first layer that are shown, at most.
+const UNITS: usize = 64;
+/// Bins of confidence.
+const BINS: usize = 10;
+/// Classes of a confusion matrix that a person can read.
+const CLASSES: usize = 26;
+/// Rows whose gradient is looked at.
+const GRADIENT_ROWS: usize = 1000;
+
+/// What it is, and how good.
+pub(super) fn heading(contents: &Contents) -> Result<String> {
+    let Contents { model, train, test, seconds, .. } = contents;
+    let loss = contents.objective.loss.and_then(|loss| layerloop::choice::parse(&loss.to_string()).ok());
+    let scores = Scores::of(&model.network, test, loss)?;
+    let ((name, score), spec) = (scores.headline(), model.network.spec());
+    let facts = [
+        (format!("test {name}"), format!("{score:.4}")),
+        ("test loss".to_owned(), short(scores.loss())),
+        ("training".to_owned(), format!("{} s", short(*seconds))),
+        ("epochs".to_owned(), contents.history.rows().len().to_string()),
+        ("parameters".to_owned(), spec.parameters().to_string()),
+        ("rows to train on".to_owned(), train.rows().to_string()),
+    ];
+    let facts: String =
+        facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")).collect();
+    let (title, network, sha256) = (escape(train.name()), escape(&spec.to_string()), model.network.sha256());
+    Ok(format!(
+        "<h1>{title}</h1>\n<p><code>{network}</code></p>\n<p class=\"soft\">weights sha256 <code>{sha256}</code></p>\n\
+         <dl class=\"facts\">\n{facts}</dl>\n"
+    ))
+}
+
+/// Losses, scores and the learning rate over the epochs.
+pub(super) fn curves(history: &History) -> Option<String> {
+    let over_epochs = |wanted: &dyn Fn(&str) -> bool| -> Vec<(String, Vec<(f64, f64)>)> {
+        let names = history.names().iter().filter(|name| wanted(name));
+        let points = |name: &String| {
+            let epochs = history.column("epoch").into_iter().flatten();
+            epochs.zip(history.column(name).into_iter().flatten()).collect()
+        };
+        names.map(|name| (name.replace("_loss", "").replace('_', " "), points(name))).collect()
+    };
+    let known = ["epoch", "steps", "seconds", "learning_rate"];
+    let charts = [
+        ("loss", over_epochs(&|name| name.ends_with("_loss"))),
+        ("scores", over_epochs(&|name| !name.ends_with("_loss") && !known.contains(&name))),
+        ("learning rate", over_epochs(&|name| name == "learning_rate")),
+    ];
+    let changes = |points: &[(f64, f64)]| points.windows(2).any(|pair| pair[0].1 != pair[1].1);
+    let drawn = charts.iter().filter(|(name, curves)| *name != "learning rate" || curves.iter().any(|c| changes(&c.1)));
+    let figures: Vec<String> = drawn
+        .filter_map(|(name, curves)| Some(figure(name, &lines(&format!("{name} over epochs"), "epoch", curves)?)))
+        .collect();
+    if figures.is_empty() {
+        return None;
+    }
+    let head: Vec<&str> = history.names().iter().map(String::as_str).collect();
+    let row = |row: &Vec<f64>| row.iter().map(|&v| if v.is_nan() { String::new() } else { short(v) }).collect();
+    let rows: Vec<Vec<String>> = history.rows().iter().map(row).collect();
+    let table = format!("<details><summary>all numbers</summary>{}</details>\n", table("list", &head, &rows));
+    Some(format!("<h2>Curves</h2>\n<div class=\"pair\">\n{}</div>\n{table}", figures.concat()))
+}
+
+/// How the test part was judged.
+pub(super) fn judgement(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, test, .. } = contents;
+    if test.rows() == 0 {
+        return Ok(None);
+    }
+    let outputs = Predictor::new(&model.network, threads_for(model.network.spec())).probabilities(test.inputs())?;
+    match test.targets() {
+        Targets::Labels { labels, .. } => {
+            let judged = Judged::classes(&outputs, labels, model.network.classes());
+            Ok(Some(confusion(model, labels, &outputs) + &calibration(model, labels, &outputs, &judged)))
+        }
+        Targets::Numbers { values, names } => Ok(Some(predicted_and_true(values, names, &outputs))),
+    }
+}
+
+fn confusion(model: &Model, labels: &[u32], outputs: &[f32]) -> String {
+    let classes = &model.classes;
+    let mut counts = vec![vec![0_usize; classes.len()]; classes.len()];
+    for (p, &label) in outputs.chunks_exact(classes.len()).zip(labels) {
+        counts[label as usize][onecold(p)] += 1;
+    }
+    let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let mut page = String::from("<h2>Confusion</h2>\n");
+    if classes.len() <= CLASSES {
+        let head: String = classes.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+        let row = |(truth, row): (usize, &Vec<usize>)| {
+            let all = row.iter().sum();
+            let cell = |(said, &count): (usize, &usize)| match (count, said == truth) {
+                (0, _) => "<td class=\"none\">·</td>".to_owned(),
+                (_, right) => {
+                    let (class, of_row) = (if right { "right" } else { "wrong" }, share(count, all));
+                    // A mistake is rare: a tenth of a row is as dark as it gets.
+                    let dark = if right { of_row } else { (10.0 * of_row).min(1.0) };
+                    format!("<td class=\"{class}\" style=\"--share:{dark:.3}\">{count}</td>")
+                }
+            };
+            let cells: String = row.iter().enumerate().map(cell).collect();
+            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(&classes[truth]))
+        };
+        let rows: String = counts.iter().enumerate().map(row).collect();
+        _ = write!(
+            page,
+            "<div class=\"wide\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
+             <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+        );
+    } else {
+        let pair = |(truth, row): (usize, &Vec<usize>)| {
+            row.iter()
+                .enumerate()
+                .filter(|(said, count)| *said != truth && **count > 0)
+                .map(|(said, &count)| (count, truth, said))
+                .collect::<Vec<_>>()
+        };
+        let mut pairs: Vec<(usize, usize, usize)> = counts.iter().enumerate().flat_map(pair).collect();
+        pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+        let rows: Vec<Vec<String>> = pairs
+            .iter()
+            .take(20)
+            .map(|&(count, truth, said)| vec![classes[truth].clone(), classes[said].clone(), count.to_string()])
+            .collect();
+        page += &table("list", &["it is", "the network says", "rows"], &rows);
+    }
+    let by_class = |class: usize| {
+        let (right, support) = (counts[class][class], counts[class].iter().sum::<usize>());
+        let taken = counts.iter().map(|row| row[class]).sum();
+        let scores = [share(right, taken), share(right, support), share(2 * right, support + taken)];
+        let scores = scores.map(|score| format!("{score:.4}"));
+        std::iter::once(classes[class].clone()).chain(scores).chain([support.to_string()]).collect()
+    };
+    let rows: Vec<Vec<String>> = (0..classes.len()).map(by_class).collect();
+    let scores = table("list", &["class", "precision", "recall", "F1", "rows"], &rows);
+    page + &format!("<details><summary>precision and recall of each class</summary>{scores}</details>\n")
+}
+
+/// Whether probabilities are what they say.
+fn calibration(model: &Model, labels: &[u32], outputs: &[f32], judged: &Judged) -> String {
+    let mut bins = [(0.0, 0.0, 0_usize); BINS];
+    for (p, &label) in outputs.chunks_exact(model.classes.len().max(1)).zip(labels) {
+        let best = onecold(p);
+        let confidence = f64::from(p[best]);
+        let bin = &mut bins[((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+        *bin = (bin.0 + confidence, bin.1 + f64::from(u8::from(best == label as usize)), bin.2 + 1);
+    }
+    let mean = |(confidence, right, count): (f64, f64, usize)| {
+        let n = count.max(1) as f64;
+        (confidence / n, right / n, count)
+    };
+    let chart = reliability("accuracy by confidence", &bins.map(mean));
+    let error = Metric::Ece { bins: BINS }.of(judged).map_or(String::new(), |error| {
+        format!(
+            "expected calibration error {}: how far confidence and accuracy are apart, on average over the rows",
+            short(error)
+        )
+    });
+    let shown = figure("accuracy of the rows by the confidence of the network; above a bar its number of rows", &chart);
+    format!("<h2>Reliability</h2>\n<p>{error}</p>\n<div class=\"pair\">{shown}</div>\n")
+}
+
+fn predicted_and_true(values: &[f32], names: &[String], outputs: &[f32]) -> String {
+    let of = |(i, name): (usize, &String)| {
+        let pairs = values.chunks_exact(names.len()).zip(outputs.chunks_exact(names.len()));
+        let points: Vec<(f64, f64)> = pairs.map(|(t, y)| (f64::from(t[i]), f64::from(y[i]))).collect();
+        let residuals: Vec<f32> = points.iter().map(|(t, y)| (y - t) as f32).collect();
+        let scatter = scatter(&format!("predicted over true {name}"), "true", &points);
+        let residuals = histogram(&format!("residuals of {name}"), &residuals, 1);
+        let scatter = scatter.map(|svg| figure(&format!("{}: predicted over true", escape(name)), &svg));
+        let residuals =
+            residuals.map(|svg| format!("<div class=\"narrow\">{}</div>", figure("residuals: predicted - true", &svg)));
+        [scatter, residuals].into_iter().flatten().collect::<String>()
+    };
+    let figures: String = names.iter().enumerate().map(of).collect();
+    format!("<h2>Predicted and true</h2>\n<div class=\"pair\">\n{figures}</div>\n")
+}
+
+/// The test rows with the largest losses.
+pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, test, objective, .. } = contents;
+    if test.rows() == 0 {
+        return Ok(None);
+    }
+    let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()));
+    let (outputs, losses) = predictor.judge_by(test, objective)?;
+    let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
+    let wrong = |row: &usize| match test.targets() {
+        Targets::Labels { labels, .. } => onecold(outputs[*row]) != labels[*row] as usize,
+        Targets::Numbers { .. } => true,
+    };
+    let mut rows: Vec<usize> = (0..test.rows()).filter(wrong).collect();
+    rows.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
+    rows.truncate(MISTAKES);
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let body = match (test.image(), test.targets()) {
+        (Some((_, width)), Targets::Labels { labels, .. }) => {
+            let mut figures = String::from("<div class=\"samples\">\n");
+            for &row in &rows {
+                let said = onecold(outputs[row]);
+                let [truth, name] = [labels[row] as usize, said].map(|class| escape(&model.classes[class]));
+                let source = picture::grey(&test.row(row), width)?;
+                _ = writeln!(
+                    figures,
+                    "<figure><img src=\"{source}\" alt=\"row {row}: {truth}\"><figcaption><b>{truth}</b>, taken for <b>{name}</b> \
+                     ({:.3})<br>row {row}, loss {}</figcaption></figure>",
+                    outputs[row][said],
+                    short(losses[row].into())
+                );
+            }
+            figures + "</div>\n"
+        }
+        _ => rows_as_table(test, model, &rows, &outputs, &losses),
+    };
+    Ok(Some(format!(
+        "<h2>Worst mistakes</h2>\n<p class=\"soft\">The {} test rows with the largest losses.</p>\n{body}",
+        rows.len()
+    )))
+}
+
+fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32]], losses: &[f32]) -> String {
+    let numbers = |values: &[f32]| values.iter().map(|&v| short(v.into())).collect::<Vec<_>>().join(", ");
+    let row = |&row: &usize| {
+        let (truth, said) = match test.targets() {
+            Targets::Labels { labels, .. } => {
+                let said = onecold(outputs[row]);
+                (
+                    model.classes[labels[row] as usize].clone(),
+                    format!("{} ({:.3})", model.classes[said], outputs[row][said]),
+                )
+            }
+            Targets::Numbers { values, names } => {
+                (numbers(&values[row * names.len()..][..names.len()]), numbers(outputs[row]))
+            }
+        };
+        let inputs = test.row(row);
+        let first = numbers(&inputs[..inputs.len().min(6)]) + if inputs.len() > 6 { ", ..." } else { "" };
+        vec![row.to_string(), truth, said, short(losses[row].into()), first]
+    };
+    table("list", &["row", "true", "predicted", "loss", "inputs"], &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The weights of each unit of the first dense layer as a picture.
+pub(super) fn first_layer(model: &Model) -> Result<Option<String>> {
+    let inputs = model.network.spec().inputs;
+    let Some((_, width)) = model.input.image else { return Ok(None) };
+    let (Some((name, len)), weights) = (model.network.tensors().next(), model.network.to_vec()) else {
+        return Ok(None);
+    };
+    if !name.ends_with("weight") || len % inputs != 0 || len < inputs {
+        return Ok(None);
+    }
+    let weights = &weights[..len];
+    let most = weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+    let mut units = String::new();
+    for (unit, weights) in weights.chunks_exact(inputs).take(UNITS).enumerate() {
+        let source = picture::diverging(weights, width, most)?;
+        _ = writeln!(units, "<img src=\"{source}\" alt=\"unit {}\" title=\"unit {}\">", unit + 1, unit + 1);
+    }
+    let (shown, all, most) = ((len / inputs).min(UNITS), len / inputs, short(most.into()));
+    Ok(Some(format!(
+        "<h2>First layer</h2>\n<p class=\"soft\">The weights of {shown} of {all} units: negative ones blue, positive ones red, \
+         the strongest {most}.</p>\n<div class=\"units\">\n{units}</div>\n"
+    )))
+}
+
+/// How weights and gradients are spread, tensor by tensor.
+pub(super) fn histograms(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, train, objective, .. } = contents;
+    let rows = train.rows().min(GRADIENT_ROWS);
+    if rows < 2 {
+        return Ok(None); // a batch norm takes two
+    }
+    let threads = threads_for(model.network.spec());
+    let (_, gradient) = loss_and_gradient_of(objective, &model.network, &train.head(rows), threads)?;
+    let (weights, mut start, mut figures) = (model.network.to_vec(), 0, String::new());
+    for (name, len) in model.network.tensors() {
+        for (what, values, class) in [("weights", &weights, 0), ("gradient", &gradient, 1)] {
+            let title = format!("{name}: {what}");
+            figures += &histogram(&title, &values[start..start + len], class)
+                .map_or(String::new(), |svg| figure(&escape(&title), &svg));
+        }
+        start += len;
+    }
+    Ok(Some(format!(
+        "<h2>Weights and gradients</h2>\n<p class=\"soft\">At the end of the run; the gradient is that of the first {rows} \
+         training rows.</p>\n<div class=\"small\">\n{figures}</div>\n"
+    )))
+}
+
+/// What it takes to make it again.
+pub(super) fn receipt(receipt: &Value) -> String {
+    let mut rows = String::new();
+    flat("", receipt, &mut |name, value| {
+        _ = writeln!(rows, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(name), escape(value));
+    });
+    format!("<h2>Receipt</h2>\n<div class=\"wide\"><table class=\"receipt\"><tbody>\n{rows}</tbody></table></div>\n")
+}
+
+/// Every value with its path.
+fn flat(path: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::Object(object) => {
+            let inside = |name: &String| if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            object.iter().for_each(|(name, value)| flat(&inside(name), value, each));
+        }
+        Value::String(text) => each(path, text),
+        Value::Array(items) => {
+            let item = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+            each(path, &items.iter().map(item).collect::<Vec<_>>().join(", "));
+        }
+        other => each(path, &other.to_string()),
+    }
+}
+
+fn figure(caption: &str, svg: &str) -> String {
+    format!("<figure><figcaption>{caption}</figcaption>{svg}</figure>\n")
+}
+
+/// The first column is text.
+fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: String = head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+    let row = |row: &Vec<String>| {
+        let cells: String = row[1..].iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+        format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(&row[0]))
+    };
+    let rows: String = rows.iter().map(row).collect();
+    format!(
+        "<div class=\"wide\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
+    )
+}

@@ -1,0 +1,44 @@
+// Opens a page as a person does: nothing may be asked of anybody, nothing may go wrong, nothing may stick out.
+//
+//     node look.mjs PAGE.html FOLDER     writes light.png, dark.png, phone.png into FOLDER
+
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [page_file, folder] = process.argv.slice(2);
+const address = pathToFileURL(page_file).href;
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const faults = [];
+
+const sights = [
+  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
+];
+for (const { name, ...how } of sights) {
+  const context = await browser.newContext(how);
+  const page = await context.newPage();
+  page.on("request", (request) => {
+    const asked = request.url();
+    if (asked !== address && !asked.startsWith("data:")) faults.push(`${name}: a request to ${asked}`);
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error") faults.push(`${name}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
+  await page.goto(address, { waitUntil: "load" });
+  const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  if (wide > seen) faults.push(`${name}: the page is ${wide} wide in a window of ${seen}`);
+  const headings = await page.locator("h2").allTextContents();
+  if (headings.length < 4) faults.push(`${name}: only ${headings.join(", ")}`);
+  const broken = await page.evaluate(() => [...document.images].filter((image) => image.naturalWidth === 0).length);
+  if (broken > 0) faults.push(`${name}: ${broken} pictures are broken`);
+  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+  console.log(`${name}: ${headings.join(", ")}`);
+  await context.close();
+}
+await browser.close();
+if (faults.length > 0) {
+  console.error(faults.join("\n"));
+  process.exit(1);
+}
