@@ -96,3 +96,28 @@ fn mounted(folder: &Folder, script: &str, args: &[&str]) -> Option<Said> {
 fn not_run(test: &str) {
     let _ = writeln!(std::io::stderr(), "NOT RUN: {test}");
 }
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_run_costs_a_checkpoint_and_nothing_else() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("disk")).unwrap();
+    let train = ["train", "--hidden", "512", "--epochs", "40", "--json", "--run", "disk/r", "--keep", "9"];
+    let elsewhere = ["--save", "m.safetensors", "--report", "r.html"];
+    // A checkpoint takes half a megabyte, so that this disk has room for some of them; then there is room again.
+    let script = "mount -t tmpfs -o size=3m tmpfs disk && head -c 1500k /dev/zero > disk/filler || exit 90; \
+                  \"$0\" \"$@\" || exit 91; ls disk/r/checkpoints > kept; rm disk/filler; \
+                  \"$0\" train --resume disk/r --json --save again.safetensors --report again.html || exit 92";
+    let Some(said) = mounted(&folder, script, &[&train[..], &elsewhere].concat()) else {
+        return not_run("a_disk_that_is_full_in_the_middle_...: for want of the right to mount one");
+    };
+    assert_eq!(said.code, 0, "{said:?}");
+    let full = "No space left on device (os error 28); no checkpoint this time, the run goes on";
+    assert!(said.err.contains(full), "{said:?}");
+    assert!(!said.err.contains("going back"), "every checkpoint is whole: {said:?}");
+    let kept = fs::read_to_string(folder.path("kept")).unwrap();
+    assert!((1..=3).contains(&kept.lines().count()) && kept.contains("step-"), "{kept}");
+    let done: Vec<serde_json::Value> = said.json().into_iter().filter(|object| object["event"] == "done").collect();
+    let whole = folder.run(&["train", "--hidden", "512", "--epochs", "40", "--json", "--no-save"]).well().last();
+    assert_eq!(done.len(), 2);
+    assert!(done.iter().all(|done| done["weights_sha256"] == whole["weights_sha256"]), "{done:?}");
+}
