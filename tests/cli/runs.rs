@@ -272,3 +272,22 @@ fn the_logs_are_whole_and_the_best_model_is_the_best() {
         epochs.iter().min_by(|a, b| a["val_loss"].as_f64().partial_cmp(&b["val_loss"].as_f64()).expect("numbers"));
     assert_eq!(judged["loss"], lowest.expect("an epoch")["test_loss"]);
 }
+
+#[test]
+fn a_run_that_diverges_says_where_and_how_large_the_gradients_were_and_keeps_its_checkpoints() {
+    let folder = Folder::new();
+    let network = ["train", "diabetes", "--network", "10 -> 4 -> 1 -> identity", "--optimizer", "sgd", "--lr", "1e-3"];
+    let train = [&network[..], &["--l2", "3000", "--epochs", "400", "--json", "--run", "r"]].concat();
+    let first = folder.run(&[&train[..], &["--checkpoint-every", "1steps"]].concat());
+    let line = first.refusal(1);
+    let step = line.split("diverged at step ").nth(1).and_then(|rest| rest.split(':').next()).expect("a step");
+    assert!(step.parse::<u64>().expect("a number") > 4, "{line}");
+    for piece in [" had a norm of ", " in layer 1, ", " in layer 2; a learning rate of 1e-4, clipping to a norm of "] {
+        assert!(line.contains(piece), "`{piece}` in {line}");
+    }
+    assert!(first.err.contains("note: the checkpoints before that are kept; `train --resume r --anyway`"), "{first:?}");
+    // The newest is whole, and leads to the same end.
+    assert!(!checkpoints(&folder).is_empty());
+    let again = folder.run(&["train", "--resume", "r", "--json"]);
+    assert_eq!(again.refusal(1), line);
+}

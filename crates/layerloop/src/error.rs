@@ -80,7 +80,7 @@ fn advice(layer: &str, rate: f64, last_good: Option<&GradientNorms>) -> String {
     if layer == "the inputs" {
         return "look at that row of the data: every input must be a finite number".into();
     }
-    let slower = format!("a learning rate of {:.0e}", rate / 10.0);
+    let slower = format!("a learning rate of {:.0e}", (rate / 10.0).min(0.1));
     let Some(good) = last_good else {
         return format!(
             "there was no good step before it; {slower}, inputs scaled to about 1, or another seed may help"

@@ -402,7 +402,8 @@ impl Run<'_> {
             return weights;
         }
         let place = self.stepper.first_not_finite(self.network, rows.len());
-        let sample = place.as_ref().map(|&(_, row)| rows[row] as usize);
+        let of_losses = || self.stepper.losses(rows.len()).position(|loss| !loss.is_finite());
+        let sample = place.as_ref().map(|&(_, row)| row).or_else(of_losses).map(|row| rows[row] as usize);
         let layer = place.map_or("the loss".into(), |(layer, _)| layer);
         self.divergence(step, layer, sample)
     }

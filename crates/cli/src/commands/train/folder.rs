@@ -96,6 +96,10 @@ impl Folder {
         self.path.join(RECEIPT)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }

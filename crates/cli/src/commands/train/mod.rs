@@ -74,6 +74,12 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let with = With { watch: job.watched(), callback: Some(&mut all), from, anyway: args.anyway };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
     drop(all);
+    if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
+        let path = folder.path().display();
+        eprintln!(
+            "note: the checkpoints before that are kept; `train --resume {path} --anyway` and what is to change goes on"
+        );
+    }
     let (fitted, failure) = callbacks.finish(fitted)?;
     let judged = Scores::of(&network, &job.loaded.test, args.loss)?;
     let receipt = receipt_with_result(receipt, &fitted, &judged);
