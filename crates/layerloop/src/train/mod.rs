@@ -1,5 +1,5 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
-//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `checkpoint`, `checkpoints`, `store`, `samples`,
+//! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `learner`, `checkpoint`, `checkpoints`, `store`, `samples`,
 //! `finder`, `rng`.
 
 mod average;
@@ -12,6 +12,7 @@ mod finder;
 mod fit;
 mod history;
 mod lbfgs;
+mod learner;
 mod muon;
 mod objective;
 mod optimizer;
@@ -35,6 +36,7 @@ pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, With, check, default_threads, fit, fit_with};
 pub use history::History;
+pub use learner::Learner;
 pub use objective::{ClassWeights, Loss, Objective, Reduction};
 pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
