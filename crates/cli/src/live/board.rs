@@ -1,5 +1,6 @@
 //! What the live screen shows of a run.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use layerloop::train::{History, StepEnd};
@@ -41,6 +42,21 @@ impl Curve {
     }
 }
 
+/// A column of the history.
+#[derive(Debug, Clone)]
+pub(super) struct Measure {
+    pub(super) name: String,
+    pub(super) over_epochs: Curve,
+    pub(super) over_steps: Curve,
+}
+
+/// Epochs in the table.
+const RECENT: usize = 5;
+/// Columns of the history that are no measures: epoch, steps, seconds, learning_rate.
+const NO_MEASURE: usize = 4;
+/// How long it is shown what was asked for.
+const SAID_FOR: Duration = Duration::from_secs(5);
+
 /// Everything that is drawn.
 #[derive(Debug, Clone)]
 pub(super) struct Board {
@@ -49,13 +65,16 @@ pub(super) struct Board {
     pub(super) steps: u64,
     pub(super) now: Option<StepEnd>,
     pub(super) losses: Curve,
-    pub(super) history: History,
+    /// The measures of the history, over the epochs and over the steps.
+    pub(super) measures: Vec<Measure>,
+    /// The numbers of the last epochs: the epoch, then the measures.
+    pub(super) recent: VecDeque<Vec<f64>>,
     /// Samples a second, of the last while.
     pub(super) speed: f64,
     pub(super) left: Option<Duration>,
     pub(super) paused: bool,
-    /// What was last asked for.
-    pub(super) said: String,
+    /// What was last asked for, and when.
+    said: Option<(String, Instant)>,
     start: Start,
 }
 
@@ -81,11 +100,12 @@ impl Board {
             steps,
             now: None,
             losses: Curve::new(),
-            history: History::default(),
+            measures: Vec::new(),
+            recent: VecDeque::new(),
             speed: 0.0,
             left: None,
             paused: false,
-            said: String::new(),
+            said: None,
             start: Start { at: now, step: None, paused: Duration::ZERO, samples: 0, looked: now },
         }
     }
@@ -98,6 +118,36 @@ impl Board {
         self.now = Some(*end);
     }
 
+    /// Takes note of the newest epoch of a history.
+    pub(super) fn epoch(&mut self, history: &History) {
+        let Some(row) = history.rows().last() else { return };
+        let names = || history.names().iter().skip(NO_MEASURE);
+        if self.measures.is_empty() {
+            let measure =
+                |name: &String| Measure { name: name.clone(), over_epochs: Curve::new(), over_steps: Curve::new() };
+            self.measures = names().map(measure).collect();
+        }
+        for (measure, &value) in self.measures.iter_mut().zip(&row[NO_MEASURE..]).filter(|(_, value)| value.is_finite())
+        {
+            measure.over_epochs.push(row[0], value);
+            measure.over_steps.push(row[1], value);
+        }
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back([&row[..1], &row[NO_MEASURE..]].concat());
+    }
+
+    /// Says for a while what was asked for.
+    pub(super) fn say(&mut self, said: String) {
+        self.said = Some((said, Instant::now()));
+    }
+
+    /// What was asked for a short while ago.
+    pub(super) fn said(&self) -> &str {
+        self.said.as_ref().filter(|(_, at)| at.elapsed() < SAID_FOR).map_or("", |(said, _)| said)
+    }
+
     /// Takes note of a pause that is over.
     pub(super) fn paused_for(&mut self, time: Duration) {
         self.start.paused += time;
@@ -106,7 +156,7 @@ impl Board {
 
     /// Works out speed and time left, before the board is drawn.
     pub(super) fn look(&mut self) {
-        let Some(now) = self.now else { return };
+        let Some(now) = self.now.filter(|_| !self.paused) else { return };
         let since = self.start.looked.elapsed().as_secs_f64();
         if since > 0.0 && self.start.samples > 0 {
             let speed = self.start.samples as f64 / since;

@@ -12,23 +12,20 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph,
 use super::board::Board;
 
 /// Colours of the curves, from the terminal's own.
-const COLOURS: [Color; 4] = [Color::Blue, Color::Magenta, Color::Green, Color::Cyan];
-/// Columns of the history that are no measure.
-const NO_MEASURE: usize = 4;
-
+const COLOURS: [Color; 4] = [Color::Cyan, Color::Magenta, Color::Green, Color::Yellow];
 /// A curve with its name.
 type Named = (String, Vec<(f64, f64)>);
 
 pub(super) fn draw(frame: &mut Frame, board: &Board) {
     let area = frame.area();
     let (wide, tall) = (area.width >= 60, area.height >= 20);
-    let table = if tall { board.history.rows().len().min(5) as u16 + 1 } else { 0 };
+    let table = if tall { board.recent.len() as u16 + 1 } else { 0 };
     let rows = [1, 1, 1].map(Constraint::Length);
     let rest = [Constraint::Min(3), Constraint::Length(table), Constraint::Length(1)];
     let [title, gauge, facts, charts, epochs, keys] = Layout::vertical([&rows[..], &rest].concat()).areas(area);
     frame.render_widget(Line::styled(&*board.title, Style::new().add_modifier(Modifier::BOLD)), title);
     frame.render_widget(progress(board), gauge);
-    frame.render_widget(Paragraph::new(self::facts(board)), facts);
+    frame.render_widget(Paragraph::new(self::facts(board, wide)), facts);
     let (losses, scores) = curves(board);
     if wide && !scores.is_empty() {
         let [left, right] = Layout::horizontal([Constraint::Percentage(58), Constraint::Fill(1)]).areas(charts);
@@ -56,20 +53,17 @@ fn progress(board: &Board) -> Gauge<'static> {
     let ratio = (step as f64 / board.steps.max(1) as f64).clamp(0.0, 1.0);
     let left = board.left.map_or(String::new(), |left| format!(", {} left", time(left)));
     let label = format!("{:.0} %{left}", 100.0 * ratio);
-    Gauge::default().ratio(ratio).label(label).gauge_style(colour(Color::Blue))
+    Gauge::default().ratio(ratio).label(label).gauge_style(colour(Color::Cyan))
 }
 
-fn facts(board: &Board) -> Line<'static> {
+fn facts(board: &Board, wide: bool) -> Line<'static> {
     let Some(now) = board.now else { return Line::from("the first step is under way") };
-    let (epochs, steps) = (board.epochs, board.steps);
-    Line::from(format!(
-        "epoch {}/{epochs}  step {}/{steps}  loss {:.4}  lr {}  {}",
-        now.epoch,
-        now.step,
-        now.loss,
-        short(now.learning_rate),
-        speed(board.speed)
-    ))
+    let (epoch, step, loss, rate) = (now.epoch, now.step, now.loss, short(now.learning_rate));
+    if !wide {
+        return Line::from(format!("loss {loss:.4}  lr {rate}  epoch {epoch}  step {step}"));
+    }
+    let (epochs, steps, speed) = (board.epochs, board.steps, speed(board.speed));
+    Line::from(format!("epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  lr {rate}  {speed}"))
 }
 
 fn footer(board: &Board, wide: bool) -> Line<'static> {
@@ -85,7 +79,7 @@ fn footer(board: &Board, wide: bool) -> Line<'static> {
         Span::raw(if board.paused { "  " } else { "" }),
         Span::raw(keys),
         Span::raw("   "),
-        Span::raw(board.said.clone()),
+        Span::raw(board.said().to_owned()),
     ])
 }
 
@@ -93,16 +87,10 @@ fn footer(board: &Board, wide: bool) -> Line<'static> {
 fn curves(board: &Board) -> (Vec<Named>, Vec<Named>) {
     let mut losses = vec![("train".to_owned(), board.losses.points.clone())];
     let mut scores = Vec::new();
-    let history = &board.history;
-    for name in history.names().iter().skip(NO_MEASURE).filter(|name| *name != "train_loss") {
-        let over = |place: &str| -> Vec<(f64, f64)> {
-            let places = history.column(place).into_iter().flatten();
-            let values = history.column(name).into_iter().flatten();
-            places.zip(values).filter(|(_, value)| value.is_finite()).collect()
-        };
-        match name.strip_suffix("_loss") {
-            Some(set) => losses.push((set.to_owned(), over("steps"))),
-            None => scores.push((name.replace('_', " "), over("epoch"))),
+    for measure in board.measures.iter().filter(|measure| measure.name != "train_loss") {
+        match measure.name.strip_suffix("_loss") {
+            Some(set) => losses.push((set.to_owned(), measure.over_steps.points.clone())),
+            None => scores.push((measure.name.replace('_', " "), measure.over_epochs.points.clone())),
         }
     }
     (losses, scores)
@@ -141,20 +129,17 @@ fn chart(frame: &mut Frame, area: Rect, title: &str, curves: &[Named]) {
 }
 
 fn last_epochs(board: &Board, width: u16) -> Table<'static> {
-    let history = &board.history;
-    let measures: Vec<usize> =
-        (NO_MEASURE..history.names().len()).take(usize::from(width.saturating_sub(6) / 14)).collect();
-    let head =
-        std::iter::once("epoch".to_owned()).chain(measures.iter().map(|&i| history.names()[i].replace('_', " ")));
-    let first = history.rows().len().saturating_sub(5);
+    let columns = usize::from(width.saturating_sub(6) / 14).min(board.measures.len());
+    let names = board.measures.iter().take(columns).map(|measure| measure.name.replace('_', " "));
+    let head = Row::new(std::iter::once("epoch".to_owned()).chain(names).collect::<Vec<_>>());
     let row = |row: &Vec<f64>| {
-        let cells = measures.iter().map(|&i| if row[i].is_nan() { String::new() } else { format!("{:.4}", row[i]) });
+        let number = |&value: &f64| if value.is_nan() { String::new() } else { format!("{value:.4}") };
+        let cells = row.iter().skip(1).take(columns).map(number);
         Row::new(std::iter::once(format!("{:>5}", row[0])).chain(cells).collect::<Vec<_>>())
     };
-    let widths = std::iter::once(Constraint::Length(5)).chain(measures.iter().map(|_| Constraint::Length(13)));
-    let rows: Vec<Row> = history.rows()[first..].iter().map(row).collect();
-    let head = Row::new(head.collect::<Vec<_>>()).style(Style::new().add_modifier(Modifier::DIM));
-    Table::new(rows, widths.collect::<Vec<_>>()).header(head)
+    let widths = std::iter::once(Constraint::Length(5)).chain((0..columns).map(|_| Constraint::Length(13)));
+    let rows: Vec<Row> = board.recent.iter().map(row).collect();
+    Table::new(rows, widths.collect::<Vec<_>>()).header(head.style(Style::new().add_modifier(Modifier::DIM)))
 }
 
 /// `3.2 s`, `2 min 05 s`, `1 h 12 min`.
@@ -201,10 +186,11 @@ mod tests {
             board.step(&StepEnd { step: step as u64, epoch: 10, rows: 32, loss, learning_rate: 0.005 });
         }
         let names = ["epoch", "steps", "seconds", "learning_rate", "train_loss", "test_loss", "test_accuracy"];
-        board.history = History::new(names);
+        let mut history = History::new(names);
         for epoch in 1..=10 {
             let e = f64::from(epoch);
-            board.history.push([e, 45.0 * e, e, 0.005, 2.0 / e, 2.2 / e, 1.0 - 0.5 / e]);
+            history.push([e, 45.0 * e, e, 0.005, 2.0 / e, 2.2 / e, 1.0 - 0.5 / e]);
+            board.epoch(&history);
         }
         (board.speed, board.left) = (1.5e6, Some(Duration::from_secs(125)));
         board
@@ -235,9 +221,10 @@ mod tests {
     #[test]
     fn a_small_terminal_has_the_essentials_and_a_paused_run_says_so() {
         let mut board = board();
-        (board.paused, board.said) = (true, "rate halved".into());
+        board.paused = true;
+        board.say("rate halved".into());
         let lines = drawn(&board, 40, 12);
-        assert!(lines[2].starts_with("epoch 10/20  step 450/900  loss 0.0250"), "{}", lines[2]);
+        assert!(lines[2] == "loss 0.0250  lr 0.0050  epoch 10  step 4", "{}", lines[2]);
         assert!(lines[3].contains("loss over steps") && !lines.join("").contains("scores"), "{lines:?}");
         assert_eq!(lines[11], " PAUSED   space go on   q stop   rate ha");
         drawn(&board, 8, 3);

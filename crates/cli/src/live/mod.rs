@@ -22,8 +22,8 @@ pub(crate) enum Wish {
     Pause,
     /// The end, after this step.
     Stop,
-    /// Half the learning rate.
-    LowerRate,
+    /// Half the learning rate, so many times.
+    LowerRate(i32),
 }
 
 /// The whole terminal, until this is dropped.
@@ -57,15 +57,15 @@ impl Screen {
         }
         self.draw()?;
         let wish = self.wish(Duration::ZERO)?;
-        if wish == Some(Wish::LowerRate) {
-            self.board.said = format!("rate halved after step {}", end.step);
+        if let Some(Wish::LowerRate(_)) = wish {
+            self.board.say(format!("rate halved after step {}", end.step));
         }
         Ok(wish)
     }
 
     /// Takes note of an epoch.
     pub(crate) fn epoch(&mut self, history: &History) {
-        self.board.history.clone_from(history);
+        self.board.epoch(history);
     }
 
     /// Waits until the run goes on, or is to be stopped, by a key or otherwise; whether it is to be stopped.
@@ -94,7 +94,7 @@ impl Screen {
         Ok(())
     }
 
-    /// What the keys ask for that are pressed within this time; the last one counts.
+    /// What the keys ask for that are pressed within this time: an end before all else, then a pause.
     fn wish(&self, within: Duration) -> Result<Option<Wish>> {
         let (mut wish, mut within) = (None, within);
         while event::poll(within).map_err(Error::io("the terminal"))? {
@@ -102,7 +102,7 @@ impl Screen {
             if let Event::Key(key) = event::read().map_err(Error::io("the terminal"))?
                 && key.kind == KeyEventKind::Press
             {
-                wish = asked(key).or(wish);
+                wish = both(wish, asked(key));
             }
         }
         Ok(wish)
@@ -119,9 +119,37 @@ impl Drop for Screen {
 fn asked(key: KeyEvent) -> Option<Wish> {
     match key.code {
         KeyCode::Char(' ' | 'p') => Some(Wish::Pause),
-        KeyCode::Char('l') => Some(Wish::LowerRate),
+        KeyCode::Char('l') => Some(Wish::LowerRate(1)),
         KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Stop),
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Stop),
         _ => None,
+    }
+}
+
+/// What two keys ask for together.
+fn both(one: Option<Wish>, other: Option<Wish>) -> Option<Wish> {
+    match (one, other) {
+        (Some(Wish::Stop), _) | (_, Some(Wish::Stop)) => Some(Wish::Stop),
+        (Some(Wish::Pause), Some(Wish::Pause)) => None,
+        (Some(Wish::Pause), _) | (_, Some(Wish::Pause)) => Some(Wish::Pause),
+        (Some(Wish::LowerRate(one)), Some(Wish::LowerRate(other))) => Some(Wish::LowerRate(one + other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_pressed_together_lose_no_end_and_no_halving() {
+        let key = |code, modifiers| asked(KeyEvent::new(code, modifiers));
+        let plain = |c| key(KeyCode::Char(c), KeyModifiers::NONE);
+        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Wish::Stop));
+        assert_eq!((plain('c'), plain('x')), (None, None));
+        let all = |keys: &str| keys.chars().map(plain).fold(None, both);
+        assert_eq!(all("ql "), Some(Wish::Stop));
+        assert_eq!(all("lxl"), Some(Wish::LowerRate(2)));
+        assert_eq!((all(" p"), all("l ")), (None, Some(Wish::Pause)));
     }
 }

@@ -68,8 +68,8 @@ impl<'a> Watch<'a> {
     fn grant(&mut self, wish: Option<Wish>, run: &mut Run) -> Result<bool> {
         match (wish, &mut self.view) {
             (Some(Wish::Stop), _) => Ok(true),
-            (Some(Wish::LowerRate), _) => {
-                run.set_rate_factor(run.rate_factor() / 2.0);
+            (Some(Wish::LowerRate(times)), _) => {
+                run.set_rate_factor(run.rate_factor() * 0.5_f64.powi(times));
                 Ok(false)
             }
             (Some(Wish::Pause), View::Live(screen)) => screen.pause(|| self.interrupt.is_asked()),
