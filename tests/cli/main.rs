@@ -6,6 +6,7 @@ mod data_dir;
 mod bench;
 mod disks;
 mod downloads;
+mod explain;
 mod faults;
 mod interrupt;
 mod judge;

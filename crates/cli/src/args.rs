@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Say what images show
     Predict(Predict),
+    /// Show every number of the forward and backward pass of a sample
+    Explain(Explain),
     /// List the samples that are most likely mislabelled
     Outliers(Outliers),
     /// Print a model's layers, shapes, parameters and receipt
@@ -289,6 +291,34 @@ pub(crate) struct Outliers {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct Explain {
+    /// A model that `train` saved
+    #[arg(required_unless_present = "example")]
+    pub(crate) model: Option<PathBuf>,
+    /// digits, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Folder that has the data set's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which part of the data the sample is of
+    #[arg(long, value_enum, default_value = "test")]
+    pub(crate) part: Part,
+    /// The row of the sample, counted from 0
+    #[arg(long, value_name = "ROW", default_value_t = 0)]
+    pub(crate) sample: usize,
+    /// An example instead of a model: golden, that of the derivation
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(["golden"]), conflicts_with_all = ["model", "sample"])]
+    pub(crate) example: Option<String>,
+    /// Print one JSON object: every z, t, A, B, C, q, p with all its numbers
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Walk through the objects one by one
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) step: bool,
 }
 
 /// A part of a data set.

@@ -46,6 +46,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Replay(args) => commands::replay::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Outliers(args) => commands::outliers::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::List(args) => commands::list::run(&args),

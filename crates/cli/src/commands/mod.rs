@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check_gradients;
 pub(crate) mod eval;
+pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod outliers;
 pub(crate) mod predict;

@@ -1,0 +1,205 @@
+//! `layerloop explain`
+
+use std::io::{BufRead as _, IsTerminal as _, stdin};
+use std::path::PathBuf;
+
+use layerloop::data::Dataset;
+use layerloop::explain::{LARGEST_A, Trace, TracedLayer};
+use layerloop::math::Matrix;
+use layerloop::model_file::Model;
+use layerloop::{Error, Result};
+use serde_json::json;
+
+use crate::args::{Explain, Part};
+use crate::output::line;
+use crate::table::table;
+use crate::{Outcome, data};
+
+/// Numbers of a row that are printed, at most.
+const NUMBERS: usize = 8;
+/// Rows of a matrix that are printed, at most.
+const ROWS: usize = 6;
+
+pub(crate) fn run(args: &Explain) -> Result<Outcome> {
+    let trace = if args.example.is_some() { Trace::golden()? } else { of_model(args)? };
+    if args.json {
+        line(json!(trace))?;
+    } else if args.step {
+        step_by_step(&trace)?;
+    } else {
+        line(passes(&trace))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The sample that was named, through the model that was named.
+fn of_model(args: &Explain) -> Result<Trace> {
+    let path = args.model.as_ref().ok_or_else(|| {
+        Error::config("MODEL", "a model is needed, or --example golden for the example of the derivation")
+    })?;
+    let model = Model::load(path)?;
+    let trained_on = || model.receipt["data"]["name"].as_str().map(PathBuf::from);
+    let name = args.data.clone().or_else(trained_on).ok_or_else(|| {
+        Error::config("DATA", "the model does not say what it was trained on; name the data of the sample")
+    })?;
+    let loaded = data::load(&name, args.data_dir.as_deref())?;
+    let data: Dataset = if args.part == Part::Train { loaded.train } else { loaded.test };
+    Trace::of(&model.network, &data, args.sample)
+}
+
+/// An object of the derivation as it is shown: name, shape, formula, numbers.
+struct Object<'a> {
+    name: String,
+    formula: String,
+    numbers: Numbers<'a>,
+}
+
+enum Numbers<'a> {
+    Vector(&'a [f64]),
+    Matrix(&'a Matrix),
+    /// A_i, past the limit: its factors.
+    Factors(&'a TracedLayer),
+    Number(f64),
+}
+
+impl Numbers<'_> {
+    fn shape(&self) -> String {
+        match self {
+            Self::Vector(vector) => vector.len().to_string(),
+            Self::Matrix(matrix) => format!("{} x {}", matrix.rows(), matrix.cols()),
+            Self::Factors(layer) => {
+                let (n, columns) = (layer.t.len(), layer.a_factors.z1.len());
+                format!("{n} x {}", n * columns)
+            }
+            Self::Number(_) => "1".into(),
+        }
+    }
+
+    /// Frobenius' norm.
+    fn norm(&self) -> f64 {
+        let of = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>().sqrt();
+        match self {
+            Self::Vector(vector) => of(vector),
+            Self::Matrix(matrix) => of(matrix.entries()),
+            // The blocks are orthogonal.
+            Self::Factors(layer) => of(&layer.a_factors.sigma_prime) * of(&layer.a_factors.z1),
+            Self::Number(number) => number.abs(),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Vector(vector) => row(vector),
+            Self::Number(number) => format!("{number:.6}"),
+            Self::Matrix(matrix) => {
+                let rows: Vec<String> = (0..matrix.rows().min(ROWS)).map(|r| row(matrix.row(r))).collect();
+                let left = matrix.rows().saturating_sub(ROWS);
+                rows.join("\n") + &if left > 0 { format!("\n... and {left} more rows") } else { String::new() }
+            }
+            Self::Factors(layer) => {
+                let (slopes, z1) = (row(&layer.a_factors.sigma_prime), row(&layer.a_factors.z1));
+                format!(
+                    "block k is e_k (z^(;1))^T times sigma'(t_k); more than {LARGEST_A} entries, so here are its factors\n\
+                     sigma'(t)  {slopes}\nz^(;1)     {z1}"
+                )
+            }
+        }
+    }
+}
+
+fn row(values: &[f64]) -> String {
+    let mut cells: Vec<String> = values.iter().take(NUMBERS).map(|v| format!("{:>10.6}", v + 0.0)).collect();
+    if values.len() > NUMBERS {
+        cells.push(format!("... ({} more)", values.len() - NUMBERS));
+    }
+    cells.join(" ")
+}
+
+/// The objects in the order of the derivation, each with the loop that it belongs to.
+fn objects(trace: &Trace) -> Vec<(&'static str, Object<'_>)> {
+    let (l, mut all) = (trace.layers.len(), Vec::new());
+    let mut add = |part, name: String, formula: String, numbers| all.push((part, Object { name, formula, numbers }));
+    let forward = "forward layer loop";
+    add(forward, "z_1".into(), "x".into(), Numbers::Vector(&trace.x));
+    for layer in &trace.layers {
+        let i = layer.i;
+        add(forward, format!("W_{i}"), "weights, the bias in the last column".into(), Numbers::Matrix(&layer.w));
+        add(forward, format!("t_{i}"), format!("W_{i} z_{i}^(;1)"), Numbers::Vector(&layer.t));
+        add(forward, format!("z_{}", i + 1), format!("{}(t_{i})", layer.activation), Numbers::Vector(&layer.z_next));
+        let a = layer.a.as_ref().map_or(Numbers::Factors(layer), Numbers::Matrix);
+        add(forward, format!("A_{i}"), format!("diag(sigma'(t_{i})) [e_k (z_{i}^(;1))^T]_k"), a);
+        add(forward, format!("B_{i}"), format!("diag(sigma'(t_{i})) W_{i}[:, :n_{i}]"), Numbers::Matrix(&layer.b));
+    }
+    let output = &trace.output;
+    add(
+        forward,
+        format!("z_{}", l + 2),
+        format!("{}(z_{})", output.kind, l + 1),
+        Numbers::Vector(&output.probabilities),
+    );
+    add(forward, "C_K".into(), format!("Jacobian of {}", output.kind), Numbers::Matrix(&output.c));
+    let class = &trace.classes[trace.target];
+    add("loss", format!("z_{}", l + 3), format!("-log p of class {class}"), Numbers::Number(trace.loss));
+    add("loss", format!("q_{}", l + 2), format!("-y / z_{}", l + 2), Numbers::Vector(&trace.q_loss));
+    let backward = "backward layer loop";
+    add(backward, format!("q_{}", l + 1), format!("C_K^T q_{}", l + 2), Numbers::Vector(&output.q_logits));
+    for layer in trace.layers.iter().rev() {
+        let i = layer.i;
+        add(backward, format!("p_{i}"), format!("A_{i}^T q_{}", i + 1), Numbers::Matrix(&layer.p));
+        add(backward, format!("q_{i}"), format!("B_{i}^T q_{}", i + 1), Numbers::Vector(&layer.q));
+    }
+    all
+}
+
+/// Every object with its shape, its norm and its formula.
+fn passes(trace: &Trace) -> String {
+    let all = objects(trace);
+    // Of one width, so that they stand flush left.
+    let widest = all.iter().map(|(_, object)| object.formula.chars().count()).max().unwrap_or(0);
+    let mut text = headline(trace);
+    let mut part = "";
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut flush = |part: &str, rows: &mut Vec<Vec<String>>| {
+        if !rows.is_empty() {
+            text += &format!("\n{part}\n{}", table(&["", "shape", "norm", &format!("{:widest$}", "formula")], rows));
+            rows.clear();
+        }
+    };
+    for (of, Object { name, formula, numbers }) in all {
+        if of != part {
+            flush(part, &mut rows);
+            part = of;
+        }
+        rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), format!("{formula:widest$}")]);
+    }
+    flush(part, &mut rows);
+    text + "\n--step shows the numbers, object by object; --json has them all"
+}
+
+fn headline(trace: &Trace) -> String {
+    let p = &trace.output.probabilities;
+    let said = layerloop::data::onecold(&p.iter().map(|&p| p as f32).collect::<Vec<f32>>());
+    format!(
+        "sample {}, class {}: the network says {} with probability {:.4}, loss {:.6}\n",
+        trace.sample, trace.classes[trace.target], trace.classes[said], p[said], trace.loss
+    )
+}
+
+/// One object after the other; at a terminal each waits for the return key.
+fn step_by_step(trace: &Trace) -> Result<()> {
+    line(headline(trace))?;
+    let waits = stdin().is_terminal();
+    let mut keys = stdin().lock().lines();
+    let mut part = "";
+    for (of, Object { name, formula, numbers }) in objects(trace) {
+        if of != part {
+            line(format_args!("== {of} ==\n"))?;
+            part = of;
+        }
+        line(format_args!("{name} = {formula}    {}\n{}\n", numbers.shape(), numbers.text()))?;
+        if waits && keys.next().is_none() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! What a network computes for a sample, as people and scripts see it.
+
+use serde_json::Value;
+
+use super::faults::with_model;
+use super::{Folder, Said};
+
+#[test]
+fn the_golden_example_has_the_numbers_of_the_derivation() {
+    let folder = Folder::new();
+    let said = folder.run(&["explain", "--example", "golden"]).well().out;
+    for line in [
+        "sample 0, class second: the network says second with probability 0.8119, loss 0.208432",
+        "A_1  2 x 8  0.481599  diag(sigma'(t_1)) [e_k (z_1^(;1))^T]_k",
+        "q_1      3  0.199204  B_1^T q_2",
+    ] {
+        assert!(said.contains(line), "`{line}` in\n{said}");
+    }
+    let steps = folder.run(&["explain", "--example", "golden", "--step"]).well().out;
+    assert!(steps.contains("z_2 = sigmoid(t_1)    2\n  0.731059   0.731059\n"), "{steps}");
+    assert!(steps.find("== forward layer loop ==") < steps.find("== backward layer loop =="), "{steps}");
+    let json = folder.run(&["explain", "--example", "golden", "--json"]).well().last();
+    let rounded = |values: &Value| {
+        let rows = values.as_array().expect("rows").iter();
+        let round = |v: &Value| format!("{:.4}", v.as_f64().expect("a number") + 0.0);
+        rows.map(|row| row.as_array().expect("a row").iter().map(round).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let p_1 = [["-0.1110", "0.0000", "0.1110", "-0.1110"], ["0.0370", "0.0000", "-0.0370", "0.0370"]];
+    assert_eq!(rounded(&json["layers"][0]["p"]), p_1.map(|row| row.to_vec()));
+}
+
+#[test]
+fn a_sample_of_a_model_is_shown_and_what_cannot_be_is_named() {
+    let (folder, _) = with_model();
+    let json = folder.run(&["explain", "m.safetensors", "--sample", "7", "--json"]).well().last();
+    let judged: Value = folder
+        .run(&["outliers", "m.safetensors", "--part", "test", "--top", "360", "--json"])
+        .well()
+        .json()
+        .into_iter()
+        .find(|object| object["row"] == 7)
+        .expect("row 7");
+    let near = |a: &Value, b: &Value| (a.as_f64().expect("a number") - b.as_f64().expect("a number")).abs() < 1e-5;
+    assert!(near(&json["loss"], &judged["loss"]), "{} {}", json["loss"], judged["loss"]);
+    assert_eq!(json["gradient"].as_array().map(Vec::len), Some(310));
+    assert_eq!(json["layers"][0]["a"].as_array().map(Vec::len), Some(4));
+    folder.run(&["train", "--epochs", "1", "--quiet", "--save", "w.safetensors"]).well();
+    let wide = folder.run(&["explain", "w.safetensors", "--json"]).well().last();
+    assert!(wide["layers"][0]["a"].is_null(), "32 x 2080 entries are past the limit");
+    assert_eq!(wide["layers"][0]["a_factors"]["z1"].as_array().map(Vec::len), Some(65));
+
+    let refused = |said: Said, sentence: &str| assert!(said.refusal(2).contains(sentence), "{said:?}");
+    refused(
+        folder.run(&["explain", "m.safetensors", "--sample", "360"]),
+        "sample: 360; digits test has the rows 0 to 359",
+    );
+    refused(folder.run(&["explain", "--example", "silver"]), "silver");
+    folder
+        .run(&[
+            "train",
+            "--network",
+            "64 -> skip(64 relu) -> 10",
+            "--epochs",
+            "1",
+            "--quiet",
+            "--save",
+            "s.safetensors",
+        ])
+        .well();
+    refused(folder.run(&["explain", "s.safetensors"]), "the derivation is of dense layers with a bias");
+    let said = folder.run(&["explain", "m.safetensors", "diabetes"]);
+    assert!(said.refusal(1).contains("inputs of a sample: expected 64, got 10"), "{said:?}");
+    assert_eq!(folder.run(&["explain"]).code, 2);
+}
