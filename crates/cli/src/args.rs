@@ -296,7 +296,6 @@ pub(crate) struct Outliers {
 #[derive(Debug, Parser)]
 pub(crate) struct Explain {
     /// A model that `train` saved
-    #[arg(required_unless_present = "example")]
     pub(crate) model: Option<PathBuf>,
     /// digits, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
     #[arg(value_name = "DATA")]
