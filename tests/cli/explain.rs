@@ -11,8 +11,8 @@ fn the_golden_example_has_the_numbers_of_the_derivation() {
     let said = folder.run(&["explain", "--example", "golden"]).well().out;
     for line in [
         "sample 0, class second: the network says second with probability 0.8119, loss 0.208432",
-        "A_1  2 x 8  0.481599  diag(sigma'(t_1)) [e_k (z_1^(;1))^T]_k",
-        "q_1      3  0.199204  B_1^T q_2",
+        "A_1  2 x 8  0.481599       diag(sigma'(t_1)) [e_k (z_1^(;1))^T]_k",
+        "q_1      3  0.199204       B_1^T q_2",
     ] {
         assert!(said.contains(line), "`{line}` in\n{said}");
     }
@@ -20,6 +20,14 @@ fn the_golden_example_has_the_numbers_of_the_derivation() {
     assert!(steps.contains("z_2 = sigmoid(t_1)    2\n  0.731059   0.731059\n"), "{steps}");
     assert!(steps.find("== forward layer loop ==") < steps.find("== backward layer loop =="), "{steps}");
     let json = folder.run(&["explain", "--example", "golden", "--json"]).well().last();
+    assert!(json["fast"]["ulp"]["loss"].as_f64() < Some(4.0), "{}", json["fast"]["ulp"]);
+    assert_eq!(json["fast"]["gradient"].as_array().map(Vec::len), Some(14));
+    let slopes = folder.run(&["explain", "--example", "golden", "--differences", "--json"]).well().last();
+    let off = |i: usize| {
+        slopes["differences"]["gradient"][i].as_f64().expect("a slope")
+            - json["gradient"][i].as_f64().expect("a number")
+    };
+    assert!((0..14).all(|i| off(i).abs() < 1e-8), "{}", slopes["differences"]);
     let rounded = |values: &Value| {
         let rows = values.as_array().expect("rows").iter();
         let round = |v: &Value| format!("{:.4}", v.as_f64().expect("a number") + 0.0);

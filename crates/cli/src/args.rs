@@ -315,6 +315,9 @@ pub(crate) struct Explain {
     /// Print one JSON object: every z, t, A, B, C, q, p with all its numbers
     #[arg(long)]
     pub(crate) json: bool,
+    /// Compare the gradient with central differences too: two forward passes for each parameter
+    #[arg(long, conflicts_with = "step")]
+    pub(crate) differences: bool,
     /// Walk through the objects one by one
     #[arg(long, conflicts_with = "json")]
     pub(crate) step: bool,

@@ -4,9 +4,10 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::path::PathBuf;
 
 use layerloop::data::Dataset;
-use layerloop::explain::{LARGEST_A, Trace, TracedLayer};
+use layerloop::explain::{Beside, LARGEST_A, Trace, TracedLayer, differences, golden};
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
+use layerloop::network::Network;
 use layerloop::{Error, Result};
 use serde_json::json;
 
@@ -21,19 +22,34 @@ const NUMBERS: usize = 8;
 const ROWS: usize = 6;
 
 pub(crate) fn run(args: &Explain) -> Result<Outcome> {
-    let trace = if args.example.is_some() { Trace::golden()? } else { of_model(args)? };
+    let (network, data) = if args.example.is_some() { golden()? } else { of_model(args)? };
+    let trace = Trace::of(&network, &data, args.sample)?;
+    let beside = Beside::of(&trace, &network, &data)?;
+    let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;
     if args.json {
-        line(json!(trace))?;
+        let mut object = json!(trace);
+        object["fast"] = json!(beside);
+        if let Some(slopes) = slopes {
+            object["differences"] = json!({ "gradient": slopes });
+        }
+        line(object)?;
     } else if args.step {
         step_by_step(&trace)?;
     } else {
-        line(passes(&trace))?;
+        line(passes(&trace, &beside))?;
+        if let Some(slopes) = slopes {
+            let off = slopes.iter().zip(&trace.gradient).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            line(format_args!(
+                "the gradient is within {off:.1e} of central differences, in every one of {} parameters",
+                slopes.len()
+            ))?;
+        }
     }
     Ok(Outcome::Done)
 }
 
-/// The sample that was named, through the model that was named.
-fn of_model(args: &Explain) -> Result<Trace> {
+/// The model that was named, and the data of the sample.
+fn of_model(args: &Explain) -> Result<(Network, Dataset)> {
     let path = args.model.as_ref().ok_or_else(|| {
         Error::config("MODEL", "a model is needed, or --example golden for the example of the derivation")
     })?;
@@ -43,8 +59,28 @@ fn of_model(args: &Explain) -> Result<Trace> {
         Error::config("DATA", "the model does not say what it was trained on; name the data of the sample")
     })?;
     let loaded = data::load(&name, args.data_dir.as_deref())?;
-    let data: Dataset = if args.part == Part::Train { loaded.train } else { loaded.test };
-    Trace::of(&model.network, &data, args.sample)
+    Ok((model.network, if args.part == Part::Train { loaded.train } else { loaded.test }))
+}
+
+/// How far the fast road is off where it has the same object: the largest difference in ULP.
+fn fast_road(name: &str, trace: &Trace, beside: &Beside) -> String {
+    let largest = |ulps: &[f64]| format!("{:.1}", ulps.iter().copied().fold(0.0, f64::max));
+    let l = trace.layers.len();
+    let Some((letter, i)) = name.split_once('_').and_then(|(letter, i)| Some((letter, i.parse::<usize>().ok()?)))
+    else {
+        return String::new();
+    };
+    match letter {
+        "z" if i <= l + 1 => largest(&beside.ulp.z[i - 1]),
+        "z" if i == l + 2 => largest(&beside.ulp.probabilities),
+        "z" => largest(&[beside.ulp.loss]),
+        "p" => {
+            let len = |layer: &TracedLayer| layer.p.entries().len();
+            let start = trace.layers[..i - 1].iter().map(len).sum::<usize>();
+            largest(&beside.ulp.gradient[start..start + len(&trace.layers[i - 1])])
+        }
+        _ => String::new(),
+    }
 }
 
 /// An object of the derivation as it is shown: name, shape, formula, numbers.
@@ -152,7 +188,7 @@ fn objects(trace: &Trace) -> Vec<(&'static str, Object<'_>)> {
 }
 
 /// Every object with its shape, its norm and its formula.
-fn passes(trace: &Trace) -> String {
+fn passes(trace: &Trace, beside: &Beside) -> String {
     let all = objects(trace);
     // Of one width, so that they stand flush left.
     let widest = all.iter().map(|(_, object)| object.formula.chars().count()).max().unwrap_or(0);
@@ -161,7 +197,8 @@ fn passes(trace: &Trace) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut flush = |part: &str, rows: &mut Vec<Vec<String>>| {
         if !rows.is_empty() {
-            text += &format!("\n{part}\n{}", table(&["", "shape", "norm", &format!("{:widest$}", "formula")], rows));
+            text +=
+                &format!("\n{part}\n{}", table(&["", "shape", "norm", "ULP", &format!("{:widest$}", "formula")], rows));
             rows.clear();
         }
     };
@@ -170,10 +207,11 @@ fn passes(trace: &Trace) -> String {
             flush(part, &mut rows);
             part = of;
         }
-        rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), format!("{formula:widest$}")]);
+        let fast = fast_road(&name, trace, beside);
+        rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), fast, format!("{formula:widest$}")]);
     }
     flush(part, &mut rows);
-    text + "\n--step shows the numbers, object by object; --json has them all"
+    text + "\nULP: the largest difference of the fast road in f32, in units in the last place\n--step shows the numbers, object by object; --json has them all"
 }
 
 fn headline(trace: &Trace) -> String {

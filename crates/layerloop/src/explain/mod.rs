@@ -1,16 +1,18 @@
 //! Where the two roads meet: a network as the derivation writes it, its loss and gradient in f64, and the check that
 //! the fast road, the derivation and central differences agree.
 //!
-//! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`.
+//! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`, `beside`.
 
+mod beside;
 mod check;
 mod differences;
 mod map;
 mod meeting;
 mod trace;
 
+pub use beside::{Beside, Ulps, differences, ulps};
 pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
 pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};
-pub use trace::{Factors, LARGEST_A, Trace, TracedLayer, TracedOutput};
+pub use trace::{Factors, LARGEST_A, Trace, TracedLayer, TracedOutput, golden};

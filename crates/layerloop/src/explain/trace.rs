@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::meeting::in_math;
 use crate::choice::Choice as _;
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Inputs, Targets};
 use crate::math::{self, Matrix};
 use crate::network::{Activation, Network, Spec};
 use crate::{Error, Result};
@@ -147,17 +147,13 @@ impl Trace {
         Self::through(&in_math(network)?, &x, (sample, labels[sample] as usize), classes.to_vec())
     }
 
-    /// The example of the derivation: x = (1, 0, -1), y = (0, 1), two layers without biases, sigmoid, softmax.
+    /// The example of the derivation, traced: see [`golden`].
     ///
     /// # Errors
     /// None.
     pub fn golden() -> Result<Self> {
-        let w_1 = Matrix::from_rows(&[[0.0, 1.0, -1.0], [2.0, 0.0, 1.0]])?;
-        let w_2 = Matrix::from_rows(&[[-1.0, 0.0], [2.0, -1.0]])?;
-        let layer = math::Layer::without_bias;
-        let layers = vec![layer(&w_1, math::Activation::Sigmoid), layer(&w_2, math::Activation::Identity)];
-        let network = math::Network::new(layers, math::Output::Softmax)?;
-        Self::through(&network, &[1.0, 0.0, -1.0], (0, 1), vec!["first".into(), "second".into()])
+        let (network, data) = golden()?;
+        Self::of(&network, &data, 0)
     }
 
     /// A sample and its class through a network of the derivation.
@@ -203,6 +199,19 @@ impl Trace {
         let (loss, q_loss, gradient) = (forward.loss(), backward.q[l + 1].clone(), backward.gradient());
         Ok(Self { sample, target, classes, x: x.to_vec(), layers, output, loss, q_loss, gradient })
     }
+}
+
+/// The example of the derivation: x = (1, 0, -1), y = (0, 1), two layers whose biases are 0, sigmoid, softmax.
+///
+/// # Errors
+/// None.
+pub fn golden() -> Result<(Network, Dataset)> {
+    let spec = Spec::new(3).layer(2, Activation::Sigmoid).layer(2, Activation::Identity);
+    let w_1 = vec![0.0, 1.0, -1.0, 2.0, 0.0, 1.0];
+    let w_2 = vec![-1.0, 0.0, 2.0, -1.0];
+    let network = Network::from_weights(&spec, &[(w_1, vec![0.0; 2]), (w_2, vec![0.0; 2])])?;
+    let data = Dataset::new("golden", Inputs::Floats(vec![1.0, 0.0, -1.0].into()), 3, vec![1], ["first", "second"])?;
+    Ok((network, data))
 }
 
 fn check_softmax(spec: &Spec) -> Result<()> {

@@ -18,6 +18,7 @@ use super::schedule::{Progress, warm_up};
 use super::state::{GradientNorms, State, Stopped};
 use super::step::Stepper;
 use super::watched::Watched;
+use super::whole::sum_of_squares;
 use crate::data::{Batches, Dataset};
 use crate::network::Network;
 use crate::network::forward::{Batch, Mode};
@@ -26,8 +27,9 @@ use crate::{Error, Result};
 
 /// Steps from one look at all weights to the next: whether they are finite.
 const LOOK_EVERY: u64 = 64;
-/// Steps from one look at the norms of the gradient to the next; at first they are looked at more often.
+/// Steps from one look at the norms of the gradient to the next, and the first steps at which they are looked at.
 const NORMS_EVERY: u64 = 256;
+const NORMS_AT: [u64; 2] = [1, 16];
 
 /// A run on its way.
 #[derive(Debug)]
@@ -88,7 +90,7 @@ impl Run<'_> {
         &self.state.history
     }
 
-    /// The norms of the gradient, layer by layer: looked at after steps 1, 2, 4, ..., 256, and then every 256 steps.
+    /// The norms of the gradient, layer by layer: looked at in steps 1 and 16, and then every 256 steps.
     #[must_use]
     pub fn gradient_norms(&self) -> Option<&GradientNorms> {
         Some(&self.state.norms).filter(|norms| norms.step > 0)
@@ -355,7 +357,7 @@ impl Run<'_> {
         if !loss.is_finite() {
             return Err(self.diverged(step, rows));
         }
-        if last && (step.is_power_of_two() && step < NORMS_EVERY || step.is_multiple_of(NORMS_EVERY)) {
+        if last && (NORMS_AT.contains(&step) || step.is_multiple_of(NORMS_EVERY)) {
             self.look_at_norms(step, rows.len());
         }
         let decay = self.options.decay_schedule.factor(self.progress());
@@ -385,7 +387,7 @@ impl Run<'_> {
         self.norms.layers.iter_mut().for_each(|(_, square)| *square = 0.0);
         for (parameter, view) in parameters {
             let part = &self.gradient.values()[view.start..][..view.layout.len()];
-            let square: f64 = part.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+            let square = sum_of_squares(part);
             let layer = self.norms.layers.iter_mut().find(|(path, _)| *path == parameter.path);
             layer.into_iter().for_each(|(_, sum)| *sum += square);
         }

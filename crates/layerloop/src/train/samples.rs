@@ -1,15 +1,16 @@
 //! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
 
-use layerloop_kernels::{Isa, LANES, Team};
+use layerloop_kernels::{Isa, Team};
 
 use super::objective::Objective;
 use super::step::Stepper;
+use super::whole::sum_of_squares;
 use crate::data::Dataset;
-use crate::network::Network;
 use crate::network::forward::{Batch, Mode};
 use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::program::Role;
+use crate::network::{Network, Predictor};
 use crate::{Error, Result};
 
 /// Rows of a pass.
@@ -82,12 +83,34 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
     Ok(samples)
 }
 
-/// A chain of sums for each lane, then one over the lanes.
-fn sum_of_squares(values: &[f32]) -> f64 {
-    let mut lanes = [0.0_f32; LANES];
-    let (some, rest) = values.as_chunks::<LANES>();
-    some.iter().for_each(|some| lanes.iter_mut().zip(some).for_each(|(sum, x)| *sum += x * x));
-    lanes.into_iter().chain(rest.iter().map(|x| x * x)).map(f64::from).sum()
+/// What the fast road computes for one row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FastSample {
+    /// What each dense layer reads, then the logits.
+    pub(crate) z: Vec<Vec<f32>>,
+    pub(crate) probabilities: Vec<f32>,
+    pub(crate) loss: f32,
+    /// In border order.
+    pub(crate) gradient: Vec<f32>,
+}
+
+/// The only row of `data`, forward and backward; of a network of dense layers, by cross-entropy.
+///
+/// # Errors
+/// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if cross-entropy does not.
+pub(crate) fn fast_sample(network: &Network, data: &Dataset) -> Result<FastSample> {
+    let goal = Goal::new(network, data, &Objective::default())?;
+    let mut network = network.clone();
+    let mut stepper = Stepper::new(Team::new(1, Isa::best()), &mut network, Intake::all(data.width()), 1, 0);
+    let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], goal: Some(&goal) };
+    stepper.backpropagate(&mut network, batch, 1.0, Mode::Training { seed: 0, step: 1, dropout: 0.0 });
+    let parameters = network.program.parameters.iter().enumerate();
+    let mut z: Vec<Vec<f32>> =
+        parameters.map(|(i, p)| stepper.operands(&network, i, 1)[0].row(0, p.inputs).to_vec()).collect();
+    z.push(stepper.logits(&network, 1).row(0, network.program.logits().width).to_vec());
+    let probabilities = Predictor::new(&network, 1).probabilities(data.inputs())?;
+    let loss = stepper.losses(1).sum();
+    Ok(FastSample { z, probabilities, loss, gradient: stepper.gradient(&network, 1) })
 }
 
 #[cfg(test)]

@@ -167,6 +167,11 @@ impl Stepper {
         [places.z(from), places.delta(to)].map(|place| matrices[place].head(rows))
     }
 
+    /// The logits of that batch.
+    pub(super) fn logits(&self, network: &Network, rows: usize) -> Rows<'_> {
+        self.workspace.matrices[self.workspace.places.z(network.program.logits())].head(rows)
+    }
+
     /// The losses of the rows of that batch.
     pub(super) fn losses(&self, rows: usize) -> impl Iterator<Item = f32> {
         let losses = self.workspace.matrices[self.workspace.places.loss()].head(rows);

@@ -71,7 +71,7 @@ impl Whole {
         if let Some(muon) = &mut self.muon {
             muon.direct(isa, network, gradient);
         }
-        let norm = clip_norm.map_or(0.0, |_| norm(gradient.values()));
+        let norm = clip_norm.map_or(0.0, |_| libm::sqrt(sum_of_squares(gradient.values())));
         match clip_norm {
             Some(most) if norm > most => {
                 let scale = (most / norm) as f32;
@@ -92,13 +92,14 @@ impl Whole {
     }
 }
 
-/// The Euclidean norm of whole vectors of sixteen: a chain of sums for each lane, then one over the lanes.
-fn norm(values: &[f32]) -> f64 {
+/// A chain of sums for each of sixteen lanes, then one over the lanes.
+pub(super) fn sum_of_squares(values: &[f32]) -> f64 {
     let mut lanes = [0.0; LANES];
-    for some in values.chunks_exact(LANES) {
+    let (some, rest) = values.as_chunks::<LANES>();
+    for some in some {
         lanes.iter_mut().zip(some).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
     }
-    libm::sqrt(lanes.iter().sum())
+    lanes.into_iter().chain(rest.iter().map(|&x| f64::from(x) * f64::from(x))).sum()
 }
 
 #[cfg(test)]
