@@ -79,6 +79,28 @@ fn killed_after(command: &mut std::process::Command, seconds: f64) -> bool {
     !over
 }
 
+/// Measured where the system counts a process's memory; the data alone are 55 MB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_of_all_of_mnist_with_everything_on_stays_below_120_megabytes() {
+    let Some(data) = data_dir("a_run_of_all_of_mnist_with_everything_on_...") else { return };
+    let (folder, data) = (Folder::new(), data.display().to_string());
+    let begin =
+        ["train", "mnist", "--data-dir", &data, "--epochs", "2", "--json", "--run", "r", "--metrics", "f1,roc-auc"];
+    let mut child =
+        folder.command(&[&begin[..], &ALL_ON].concat()).stdout(Stdio::null()).spawn().expect("the binary starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0_u64;
+    while child.try_wait().expect("a child").is_none() {
+        let lines = fs::read_to_string(&status).unwrap_or_default();
+        let kilobytes = lines.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak = kilobytes.map_or(peak, |kilobytes| kilobytes.trim().parse().expect("a number"));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.wait().expect("an end").success() && folder.path("r/model.safetensors").exists());
+    assert!((60_000..120_000).contains(&peak), "{peak} kB");
+}
+
 /// The table of a run, without its seconds.
 fn measured(run: &Path) -> String {
     let csv = fs::read_to_string(run.join("logs/history.csv")).expect("a table");

@@ -77,8 +77,12 @@ impl Inputs {
     }
 
     fn select(&self, rows: &[usize], width: usize) -> Self {
-        fn gather<T: Copy>(values: &[T], rows: &[usize], width: usize) -> Arc<[T]> {
-            rows.iter().flat_map(|r| values[r * width..][..width].iter().copied()).collect()
+        /// Into their place at once: grown like a vector, the rows of a large set would take three times their room.
+        fn gather<T: Copy + Default>(values: &[T], rows: &[usize], width: usize) -> Arc<[T]> {
+            let mut gathered: Arc<[T]> = std::iter::repeat_n(T::default(), rows.len() * width).collect();
+            let places = Arc::make_mut(&mut gathered).chunks_exact_mut(width);
+            rows.iter().zip(places).for_each(|(row, place)| place.copy_from_slice(&values[row * width..][..width]));
+            gathered
         }
         match self {
             Self::Bytes { values, scale } => Self::Bytes { values: gather(values, rows, width), scale: *scale },
