@@ -80,3 +80,36 @@ fn a_sample_of_a_model_is_shown_and_what_cannot_be_is_named() {
     assert!(said.refusal(1).contains("inputs of a sample: expected 64, got 10"), "{said:?}");
     assert_eq!(folder.run(&["explain"]).code, 2);
 }
+
+#[test]
+fn any_loss_and_numbers_to_give_are_traced_as_the_model_was_trained() {
+    let folder = Folder::new();
+    let traced = |train: &[&str]| {
+        let save = ["train", "--epochs", "2", "--quiet", "--save", "m.safetensors"];
+        folder.run(&[&save[..], train].concat()).well();
+        folder.run(&["explain", "m.safetensors", "--sample", "3", "--differences", "--json"]).well().last()
+    };
+    for (train, loss) in [
+        (&["diabetes", "--loss", "huber"][..], "huber"),
+        (&["diabetes", "--hidden", "8", "--activation", "gelu"], "mse"),
+        (&["digits", "--output", "sigmoid", "--loss", "focal"], "focal"),
+        (
+            &["digits", "--loss", "squared-hinge", "--network", "64 -> 6 tanh dropout=0.1 -> 10 -> identity"],
+            "squared-hinge",
+        ),
+    ] {
+        let json = traced(train);
+        assert_eq!(json["loss_name"], loss);
+        assert_eq!(json["target"].is_null(), train[0] == "diabetes");
+        let numbers = |value: &Value| {
+            value.as_array().expect("numbers").iter().map(|v| v.as_f64().expect("a number")).collect::<Vec<f64>>()
+        };
+        let exact = numbers(&json["gradient"]);
+        let size = exact.iter().fold(0.0, |size: f64, v| size.max(v.abs()));
+        assert!(size > 0.0, "{train:?}");
+        for other in [numbers(&json["fast"]["gradient"]), numbers(&json["differences"]["gradient"])] {
+            let off = exact.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(other.len() == exact.len() && off < 3e-6 * size, "{train:?}: {off:e} of {size}");
+        }
+    }
+}

@@ -364,6 +364,11 @@ impl Dataset {
         }
     }
 
+    /// The same samples, each of weight 1.
+    pub(crate) fn unweighted(self) -> Self {
+        Self { weights: None, ..self }
+    }
+
     /// The first `rows` samples, or all if there are fewer.
     #[must_use]
     pub fn head(&self, rows: usize) -> Self {

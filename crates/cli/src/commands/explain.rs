@@ -1,20 +1,21 @@
 //! `layerloop explain`
 
 use std::io::{BufRead as _, IsTerminal as _, stdin};
-use std::path::PathBuf;
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Beside, LARGEST_A, Trace, TracedLayer, differences, golden};
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
+use layerloop::train::Objective;
 use layerloop::{Error, Result};
 use serde_json::json;
 
-use crate::args::{Explain, Part};
+use super::{data_of, objective_of};
+use crate::Outcome;
+use crate::args::Explain;
 use crate::output::line;
 use crate::table::table;
-use crate::{Outcome, data};
 
 /// Numbers of a row that are printed, at most.
 const NUMBERS: usize = 8;
@@ -22,8 +23,13 @@ const NUMBERS: usize = 8;
 const ROWS: usize = 6;
 
 pub(crate) fn run(args: &Explain) -> Result<Outcome> {
-    let (network, data) = if args.example.is_some() { golden()? } else { of_model(args)? };
-    let trace = Trace::of(&network, &data, args.sample)?;
+    let (network, data, objective) = if args.example.is_some() {
+        let (network, data) = golden()?;
+        (network, data, Objective::default())
+    } else {
+        of_model(args)?
+    };
+    let trace = Trace::of(&network, &data, args.sample, &objective)?;
     let beside = Beside::of(&trace, &network, &data)?;
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;
     if args.json {
@@ -48,18 +54,15 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The model that was named, and the data of the sample.
-fn of_model(args: &Explain) -> Result<(Network, Dataset)> {
+/// The model that was named, the data of the sample, and what it is measured by.
+fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
     let path = args.model.as_ref().ok_or_else(|| {
         Error::config("MODEL", "a model is needed, or --example golden for the example of the derivation")
     })?;
     let model = Model::load(path)?;
-    let trained_on = || model.receipt["data"]["name"].as_str().map(PathBuf::from);
-    let name = args.data.clone().or_else(trained_on).ok_or_else(|| {
-        Error::config("DATA", "the model does not say what it was trained on; name the data of the sample")
-    })?;
-    let loaded = data::load(&name, args.data_dir.as_deref())?;
-    Ok((model.network, if args.part == Part::Train { loaded.train } else { loaded.test }))
+    let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
+    let objective = objective_of(&model)?;
+    Ok((model.network, data, objective))
 }
 
 /// How far the fast road is off where it has the same object: the largest difference in ULP.
@@ -174,9 +177,11 @@ fn objects(trace: &Trace) -> Vec<(&'static str, Object<'_>)> {
         Numbers::Vector(&output.probabilities),
     );
     add(forward, "C_K".into(), format!("Jacobian of {}", output.kind), Numbers::Matrix(&output.c));
-    let class = &trace.classes[trace.target];
-    add("loss", format!("z_{}", l + 3), format!("-log p of class {class}"), Numbers::Number(trace.loss));
-    add("loss", format!("q_{}", l + 2), format!("-y / z_{}", l + 2), Numbers::Vector(&trace.q_loss));
+    add("loss", "y".into(), "what z is measured against".into(), Numbers::Vector(&trace.y));
+    let of_y = format!("{}(y, z_{})", trace.loss_name, l + 2);
+    add("loss", format!("z_{}", l + 3), of_y, Numbers::Number(trace.loss));
+    let by_z = format!("gradient of it by z_{}", l + 2);
+    add("loss", format!("q_{}", l + 2), by_z, Numbers::Vector(&trace.q_loss));
     let backward = "backward layer loop";
     add(backward, format!("q_{}", l + 1), format!("C_K^T q_{}", l + 2), Numbers::Vector(&output.q_logits));
     for layer in trace.layers.iter().rev() {
@@ -215,11 +220,17 @@ fn passes(trace: &Trace, beside: &Beside) -> String {
 }
 
 fn headline(trace: &Trace) -> String {
-    let p = &trace.output.probabilities;
+    let (p, classes) = (&trace.output.probabilities, &trace.classes);
+    let Some(target) = trace.target else {
+        let each = classes.iter().zip(p).zip(&trace.y).map(|((name, p), y)| format!("{name} {p:.4}, not {y:.4}"));
+        let said = each.collect::<Vec<_>>().join("; ");
+        return format!("sample {}: the network says {said}; loss {:.6}\n", trace.sample, trace.loss);
+    };
     let said = layerloop::data::onecold(&p.iter().map(|&p| p as f32).collect::<Vec<f32>>());
+    let what = if matches!(trace.output.kind.as_str(), "identity" | "exp") { "output" } else { "probability" };
     format!(
-        "sample {}, class {}: the network says {} with probability {:.4}, loss {:.6}\n",
-        trace.sample, trace.classes[trace.target], trace.classes[said], p[said], trace.loss
+        "sample {}, class {}: the network says {} with {what} {:.4}, loss {:.6}\n",
+        trace.sample, classes[target], classes[said], p[said], trace.loss
     )
 }
 

@@ -1,20 +1,17 @@
 //! `layerloop outliers`
 
-use std::path::PathBuf;
-
-use layerloop::choice::parse;
 use layerloop::data::{Dataset, Targets, onecold};
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
-use layerloop::train::{Objective, Sample, samples};
+use layerloop::train::{Sample, samples};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
-use super::threads_for;
-use crate::args::{By, Outliers, Part};
+use super::{data_of, objective_of, threads_for};
+use crate::Outcome;
+use crate::args::{By, Outliers};
 use crate::output::line;
 use crate::table::table;
-use crate::{Outcome, data};
 
 /// A row of the data, and why it is suspected.
 struct Suspect {
@@ -27,15 +24,7 @@ struct Suspect {
 
 pub(crate) fn run(args: &Outliers) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let trained_on = || model.receipt["data"]["name"].as_str().map(PathBuf::from);
-    let name = args.data.clone().or_else(trained_on).ok_or_else(|| {
-        Error::config("DATA", "the model does not say what it was trained on; name the data to look through")
-    })?;
-    let loaded = data::load(&name, args.data_dir.as_deref())?;
-    let data = match args.part {
-        Part::Train => loaded.train,
-        Part::Test => loaded.test,
-    };
+    let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
     let suspects = suspects(args, &model, &data)?;
     let wanted = match (args.top, args.share) {
         (Some(top), _) => top,
@@ -60,8 +49,7 @@ pub(crate) fn run(args: &Outliers) -> Result<Outcome> {
 
 /// All rows, the most suspicious first; of equals the first comes first.
 fn suspects(args: &Outliers, model: &Model, data: &Dataset) -> Result<Vec<Suspect>> {
-    let loss = model.receipt["options"]["loss"].as_str().map(parse::<layerloop::train::Loss>).transpose()?;
-    let objective = Objective { loss: loss.map(Into::into), ..Objective::default() };
+    let objective = objective_of(model)?;
     let threads = threads_for(model.network.spec());
     let samples = samples(&model.network, data, &objective, threads)?;
     let margins = match data.targets() {

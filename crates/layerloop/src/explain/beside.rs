@@ -63,8 +63,8 @@ impl Beside {
         if trace.sample >= data.rows() || trace.gradient.len() != network.spec().parameters() {
             return Err(Error::config("sample", "the trace is not of this network and this data"));
         }
-        let one = data.select(&[trace.sample]);
-        let FastSample { z, probabilities, loss, gradient } = train::fast_sample(network, &one)?;
+        let one = data.select(&[trace.sample]).unweighted();
+        let FastSample { z, probabilities, loss, gradient } = train::fast_sample(network, &one, &trace.objective)?;
         let gradient: Vec<f32> = super::matrices(network.spec(), &gradient)?
             .iter()
             .flat_map(math::Matrix::entries)
@@ -87,8 +87,7 @@ impl Beside {
 /// # Errors
 /// Those of [`Trace::of`].
 pub fn differences(trace: &Trace, network: &Network) -> Result<Vec<f64>> {
-    let mut network = super::in_math(network)?;
-    let y: Vec<f64> = (0..trace.classes.len()).map(|class| f64::from(class == trace.target)).collect();
+    let mut network = super::in_math(network)?.under(trace.l_y)?;
     let mut slopes = Vec::with_capacity(trace.gradient.len());
     for i in 0..network.layers().len() {
         for k in 0..network.layers()[i].w().entries().len() {
@@ -96,7 +95,7 @@ pub fn differences(trace: &Trace, network: &Network) -> Result<Vec<f64>> {
             let h = math::STEP * w.abs().max(1.0);
             let mut moved = |by: f64| {
                 network.w_mut(i)[k] = w + by;
-                network.loss(&trace.x, &y)
+                network.loss(&trace.x, &trace.y)
             };
             let slope = (moved(h)? - moved(-h)?) / (2.0 * h);
             network.w_mut(i)[k] = w;
@@ -110,6 +109,7 @@ pub fn differences(trace: &Trace, network: &Network) -> Result<Vec<f64>> {
 mod tests {
     use super::*;
     use crate::data::Inputs;
+    use crate::train::Objective;
 
     /// The bound that is stated: 2^-19 of the largest number of the vector.
     const BOUND: f64 = 1.0 / 524_288.0;
@@ -120,10 +120,15 @@ mod tests {
         let data =
             Dataset::new("demo", Inputs::Floats(values.into()), 5, vec![0, 1, 2, 1, 0, 2, 1, 0], ["a", "b", "c"])
                 .unwrap();
-        for text in ["5 -> 3", "5 -> 18 sigmoid -> 3", "5 -> 9 tanh -> 33 gelu -> 7 relu -> 2 -> reference-softmax"] {
+        let networks = [
+            "5 -> 3",
+            "5 -> 18 sigmoid -> 3",
+            "5 -> 9 tanh dropout=0.5 -> 33 gelu -> 7 relu -> 2 -> reference-softmax",
+        ];
+        for text in networks {
             let network = Network::new(&text.parse().unwrap(), 7).unwrap();
             for sample in [0, 5] {
-                let trace = Trace::of(&network, &data, sample).unwrap();
+                let trace = Trace::of(&network, &data, sample, &Objective::default()).unwrap();
                 let beside = Beside::of(&trace, &network, &data).unwrap();
                 let near = |name: &str, fast: &[f32], exact: &[f64]| {
                     assert_eq!(fast.len(), exact.len(), "{text}, {name}");

@@ -4,7 +4,7 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
-use crate::network::{Activation, Layer, Network, Output, Spec};
+use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
 use crate::{Error, Result};
 
 impl From<Activation> for math::Activation {
@@ -86,11 +86,14 @@ impl From<Loss> for math::Loss {
 /// ```
 pub fn in_math(network: &Network) -> Result<math::Network> {
     let spec = network.spec();
-    let dense = spec.layers.iter().map(|layer| match layer {
+    let dropped = |layer: &Layer| matches!(layer, Layer::Unit(Unit::Dropout { .. } | Unit::AlphaDropout { .. }));
+    let dense = spec.layers.iter().filter(|layer| !dropped(layer)).map(|layer| match layer {
         Layer::Dense(dense) if dense.bias => Ok(dense),
         _ => Err(Error::config(
             "network",
-            format!("{spec}: the derivation is of dense layers with a bias, one after the other"),
+            format!(
+                "{spec}: the derivation is of dense layers with a bias, one after the other, and dropout between them"
+            ),
         )),
     });
     let dense = dense.collect::<Result<Vec<_>>>()?;

@@ -3,10 +3,12 @@
 use serde::{Serialize, Serializer};
 
 use super::meeting::in_math;
-use crate::choice::Choice as _;
-use crate::data::{Dataset, Inputs, Targets};
+use crate::choice::{Choice as _, text};
+use crate::data::{Dataset, Inputs};
 use crate::math::{self, Matrix};
-use crate::network::{Activation, Network, Spec};
+use crate::network::goal::Goal;
+use crate::network::{Activation, Layer, Network, Output, Spec};
+use crate::train::Objective;
 use crate::{Error, Result};
 
 /// Entries of A_i up to which it is written out; of larger layers there are its factors, and [`TracedLayer::a_row`].
@@ -30,22 +32,31 @@ pub const LARGEST_A: usize = 65_536;
 pub struct Trace {
     /// The row of the data set.
     pub sample: usize,
-    /// The class of the sample, by index.
-    pub target: usize,
-    /// The names of the classes.
+    /// The class of the sample, by index; none where there are numbers to give.
+    pub target: Option<usize>,
+    /// The names of the classes, or of the numbers.
     pub classes: Vec<String>,
+    /// What the loss measures the outputs against: of a class and a softmax, 1 in its place and 0 elsewhere.
+    pub y: Vec<f64>,
     /// z_1 = x
     pub x: Vec<f64>,
     /// Layers 1, ..., L.
     pub layers: Vec<TracedLayer>,
     /// Layer L + 1.
     pub output: TracedOutput,
-    /// z_{L+3} = l_y(z_{L+2}), in nats.
+    /// cross-entropy, mse, ...
+    pub loss_name: String,
+    /// z_{L+3} = l_y(z_{L+2}); in nats, where it is an entropy.
     pub loss: f64,
     /// q_{L+2}, the gradient of l_y.
     pub q_loss: Vec<f64>,
     /// (p_1; ...; p_L), each row by row.
     pub gradient: Vec<f64>,
+    /// What the fast road is asked for.
+    #[serde(skip)]
+    pub(super) objective: Objective,
+    #[serde(skip)]
+    pub(super) l_y: math::Loss,
 }
 
 /// A layer: z_{i+1} = g_i(w_i; z_i) = sigma(t_i), t_i = W_i z_i^{;1}.
@@ -53,7 +64,7 @@ pub struct Trace {
 pub struct TracedLayer {
     /// Which, counted from 1.
     pub i: usize,
-    /// sigma
+    /// sigma, with its numbers where they are not the usual ones.
     pub activation: String,
     /// W_i, n_{i+1} x (n_i + 1), the bias in its last column.
     #[serde(serialize_with = "rows")]
@@ -122,29 +133,34 @@ impl TracedLayer {
 }
 
 impl Trace {
-    /// Row `sample` of `data` through `network`.
+    /// Row `sample` of `data` through `network`, measured by the loss and the label smoothing of `objective`; no sample and no
+    /// class weighs more than another.
     ///
     /// # Errors
-    /// [`Error::Config`] for a sample that is not there, for a network with layers that are not dense, or if it is no classifier
-    /// of one class a row; [`Error::Shape`] if the data does not fit it; [`Error::Data`] for an input that is not finite.
-    pub fn of(network: &Network, data: &Dataset, sample: usize) -> Result<Self> {
+    /// [`Error::Config`] for a sample that is not there, for a network with layers that are not dense, or if the loss does not go
+    /// with it; [`Error::Shape`] if the data does not fit it; [`Error::Data`] for an input that is not finite.
+    pub fn of(network: &Network, data: &Dataset, sample: usize, objective: &Objective) -> Result<Self> {
         network.check_fits(data)?;
         if sample >= data.rows() {
             let reason = format!("{sample}; {} has the rows 0 to {}", data.name(), data.rows().saturating_sub(1));
             return Err(Error::config("sample", reason));
         }
-        let Targets::Labels { labels, classes } = data.targets() else {
-            let reason =
-                format!("{} has numbers to give; what is traced is a classifier and its cross-entropy", data.name());
-            return Err(Error::config("sample", reason));
-        };
-        check_softmax(network.spec())?;
+        let objective =
+            Objective { loss: objective.loss, label_smoothing: objective.label_smoothing, ..Objective::default() };
         let x: Vec<f64> = data.row(sample).into_iter().map(f64::from).collect();
         if let Some(column) = x.iter().position(|x| !x.is_finite()) {
             let reason = format!("input {column} is {}; every input of a trace is a finite number", x[column]);
             return Err(Error::row(data.name(), sample, reason));
         }
-        Self::through(&in_math(network)?, &x, (sample, labels[sample] as usize), classes.to_vec())
+        let (loss, y) = Goal::new(network, data, &objective)?.of_row(network, sample as u32)?;
+        let y: Vec<f64> = y.into_iter().map(f64::from).collect();
+        let derivation = in_math(network)?.under(loss.into())?;
+        let target = data.labels().get(sample).map(|&label| label as usize);
+        let mut trace = Self::through(&derivation, &x, &y)?;
+        let dense = network.spec().layers.iter().filter_map(|l| if let Layer::Dense(d) = l { Some(d) } else { None });
+        trace.layers.iter_mut().zip(dense).for_each(|(traced, dense)| traced.activation = text(dense.activation));
+        let (classes, loss_name) = (data.target_names().to_vec(), loss.name().into());
+        Ok(Self { sample, target, classes, loss_name, objective, ..trace })
     }
 
     /// The example of the derivation, traced: see [`golden`].
@@ -153,21 +169,15 @@ impl Trace {
     /// None.
     pub fn golden() -> Result<Self> {
         let (network, data) = golden()?;
-        Self::of(&network, &data, 0)
+        Self::of(&network, &data, 0, &Objective::default())
     }
 
-    /// A sample and its class through a network of the derivation.
+    /// A sample and what it is measured against through a network of the derivation.
     ///
     /// # Errors
     /// [`Error::Shape`] if they do not fit.
-    pub fn through(
-        network: &math::Network,
-        x: &[f64],
-        (sample, target): (usize, usize),
-        classes: Vec<String>,
-    ) -> Result<Self> {
-        let y: Vec<f64> = (0..classes.len()).map(|class| f64::from(class == target)).collect();
-        let forward = network.forward(x, &y)?;
+    pub fn through(network: &math::Network, x: &[f64], y: &[f64]) -> Result<Self> {
+        let forward = network.forward(x, y)?;
         let backward = forward.backward_closed_form()?;
         let (z, t, l) = (forward.z(), forward.t(), network.layers().len());
         let mut layers = Vec::with_capacity(l);
@@ -190,14 +200,32 @@ impl Trace {
             });
         }
         let output = TracedOutput {
-            kind: if network.output() == math::Output::Softmax { "softmax" } else { "reference-softmax" }.into(),
+            kind: Output::ALL
+                .iter()
+                .find(|ours| math::Output::from(**ours) == network.output())
+                .map_or("", |o| o.name())
+                .into(),
             logits: z[l].clone(),
             probabilities: z[l + 1].clone(),
             c: network.output().jacobian(&z[l]),
             q_logits: backward.q[l].clone(),
         };
         let (loss, q_loss, gradient) = (forward.loss(), backward.q[l + 1].clone(), backward.gradient());
-        Ok(Self { sample, target, classes, x: x.to_vec(), layers, output, loss, q_loss, gradient })
+        Ok(Self {
+            sample: 0,
+            target: None,
+            classes: Vec::new(),
+            y: y.to_vec(),
+            x: x.to_vec(),
+            layers,
+            output,
+            loss_name: String::new(),
+            loss,
+            q_loss,
+            gradient,
+            objective: Objective::default(),
+            l_y: network.l_y(),
+        })
     }
 }
 
@@ -212,14 +240,6 @@ pub fn golden() -> Result<(Network, Dataset)> {
     let network = Network::from_weights(&spec, &[(w_1, vec![0.0; 2]), (w_2, vec![0.0; 2])])?;
     let data = Dataset::new("golden", Inputs::Floats(vec![1.0, 0.0, -1.0].into()), 3, vec![1], ["first", "second"])?;
     Ok((network, data))
-}
-
-fn check_softmax(spec: &Spec) -> Result<()> {
-    if spec.output.is_softmax() {
-        return Ok(());
-    }
-    let reason = format!("{spec}: what is traced ends in a softmax or the reference softmax, and in cross-entropy");
-    Err(Error::config("network", reason))
 }
 
 /// The name that the text form of a network has for it.
@@ -243,7 +263,7 @@ fn rows_or_null<S: Serializer>(matrix: &Option<Matrix>, serializer: S) -> std::r
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Activation, Layer, Output};
+    use crate::math::{Activation, Layer, Loss, Output};
 
     /// `n` numbers in [-1, 1] that look unrelated.
     fn numbers(seed: usize, n: usize) -> Vec<f64> {
@@ -282,6 +302,39 @@ mod tests {
         assert!(off <= 1e-7, "{name}: {off:e}");
     }
 
+    /// A network and everything that is asked of it, against central differences.
+    fn check(network: &math::Network, x: &[f64], y: &[f64]) {
+        let trace = Trace::through(network, x, y).unwrap();
+        for (layer, traced) in network.layers().iter().zip(&trace.layers) {
+            let g = |w: &[f64], z: &[f64]| {
+                let mut moved = layer.clone();
+                moved.w_mut().copy_from_slice(w);
+                moved.g(z).unwrap()
+            };
+            let w = layer.w().entries();
+            assert_same("A_i", traced.a.as_ref().unwrap().entries(), slopes(|w| g(w, &traced.z), w).entries());
+            assert_same("B_i", traced.b.entries(), slopes(|z| g(w, z), &traced.z).entries());
+            assert_eq!(traced.a_row(0), traced.a.as_ref().unwrap().row(0));
+        }
+        let of_logits = slopes(|z| network.output().probabilities(z), &trace.output.logits);
+        assert_same("C_K", trace.output.c.entries(), of_logits.entries());
+        let loss = |w: &[f64]| {
+            let mut moved = network.clone();
+            moved.set_parameters(w).unwrap();
+            vec![moved.loss(x, y).unwrap()]
+        };
+        assert_same("gradient", &trace.gradient, slopes(loss, &network.parameters()).entries());
+        let of_x = slopes(|x| vec![network.loss(x, y).unwrap()], x);
+        assert_same("q_1", &trace.layers[0].q, of_x.entries());
+        let of_last = slopes(|z| vec![network.l_y().value(network.output(), y, z).unwrap()], &trace.output.logits);
+        assert_same("q_{L+1}", &trace.output.q_logits, of_last.entries());
+        assert_same("C_K^T q_{L+2}", &trace.output.c.transpose_times(&trace.q_loss).unwrap(), of_last.entries());
+    }
+
+    fn one_hot(k: usize, class: usize) -> Vec<f64> {
+        (0..k).map(|j| f64::from(j == class)).collect()
+    }
+
     /// Sigmoid networks of 1 to 5 layers, 2 to 26 classes, both softmaxes; and every smooth activation.
     #[test]
     fn every_object_is_what_central_differences_say() {
@@ -291,33 +344,43 @@ mod tests {
             for output in Output::SOFTMAXES {
                 let widths: Vec<usize> =
                     (0..l).map(|i| 1 + (3 * i + k) % 4).chain([k + 1 - output.classes(1)]).collect();
-                let (network, x) = (network(&widths, activation, output), numbers(l, widths[0]));
-                let classes: Vec<String> = (0..k).map(|class| class.to_string()).collect();
-                let target = (k + l) % k;
-                let trace = Trace::through(&network, &x, (0, target), classes).unwrap();
-                let y: Vec<f64> = (0..k).map(|class| f64::from(class == target)).collect();
-                for (layer, traced) in network.layers().iter().zip(&trace.layers) {
-                    let g = |w: &[f64], z: &[f64]| {
-                        let mut moved = layer.clone();
-                        moved.w_mut().copy_from_slice(w);
-                        moved.g(z).unwrap()
-                    };
-                    let w = layer.w().entries();
-                    assert_same("A_i", traced.a.as_ref().unwrap().entries(), slopes(|w| g(w, &traced.z), w).entries());
-                    assert_same("B_i", traced.b.entries(), slopes(|z| g(w, z), &traced.z).entries());
-                    assert_eq!(traced.a_row(0), traced.a.as_ref().unwrap().row(0));
-                }
-                let of_logits = slopes(|z| output.probabilities(z), &trace.output.logits);
-                assert_same("C_K", trace.output.c.entries(), of_logits.entries());
-                let loss = |w: &[f64]| {
-                    let mut moved = network.clone();
-                    moved.set_parameters(w).unwrap();
-                    vec![moved.loss(&x, &y).unwrap()]
-                };
-                assert_same("gradient", &trace.gradient, slopes(loss, &network.parameters()).entries());
-                let of_x = slopes(|x| vec![network.loss(x, &y).unwrap()], &x);
-                assert_same("q_1", &trace.layers[0].q, of_x.entries());
+                check(&network(&widths, activation, output), &numbers(l, widths[0]), &one_hot(k, (k + l) % k));
             }
+        }
+    }
+
+    /// Where no difference crosses a kink, activations with kinks have a Jacobian like any other.
+    #[test]
+    fn activations_with_kinks_have_the_same_objects_beside_them() {
+        const CLEAR: f64 = 0.05;
+        for activation in Activation::ALL.into_iter().filter(|a| !a.joints().is_empty()) {
+            let clear = |network: &math::Network, x: &[f64]| {
+                let forward = network.forward(x, &one_hot(3, 0)).unwrap();
+                let far = |t: &f64| activation.joints().iter().all(|joint| (t - joint).abs() > CLEAR);
+                forward.t().iter().flatten().all(far)
+            };
+            let network = network(&[4, 3, 3], activation, Output::Softmax);
+            let x = (0..).map(|seed| numbers(seed, 4)).find(|x| clear(&network, x)).unwrap();
+            check(&network, &x, &one_hot(3, 1));
+        }
+    }
+
+    /// Every loss under every output map that it goes with.
+    #[test]
+    fn every_loss_has_the_same_objects() {
+        for (loss, output, logits) in Loss::ALL
+            .into_iter()
+            .flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
+            .flat_map(|(loss, output)| [1, 2, 5].map(|logits| (loss, output, logits)))
+        {
+            let network = network(&[3, 4, logits], Activation::Tanh, output).under(loss).unwrap();
+            let of = |y: f64| match loss {
+                Loss::Hinge | Loss::SquaredHinge => y.signum(),
+                Loss::Mse | Loss::Mae | Loss::Huber { .. } | Loss::LogCosh | Loss::Quantile { .. } => 2.0 * y,
+                _ => y.abs(),
+            };
+            let y: Vec<f64> = numbers(logits, output.targets(logits)).into_iter().map(of).collect();
+            check(&network, &numbers(9, 3), &y);
         }
     }
 
@@ -347,17 +410,18 @@ mod tests {
             Dataset::new("demo", inputs, width, vec![0, 1], ["a", "b"]).unwrap()
         };
         let large = Network::new(&"300 -> 40 sigmoid -> 2".parse().unwrap(), 0).unwrap();
-        let trace = Trace::of(&large, &data(300), 1).unwrap();
+        let trace = Trace::of(&large, &data(300), 1, &Objective::default()).unwrap();
         assert!(trace.layers[0].a.is_none() && trace.layers[1].a.is_some());
         let row = trace.layers[0].a_row(3);
         assert_eq!((row.len(), row[0], row[4 * 301 - 1]), (40 * 301, 0.0, trace.layers[0].a_factors.sigma_prime[3]));
         let said = |network: &str, sample| {
             let network = Network::new(&network.parse().unwrap(), 0).unwrap();
-            Trace::of(&network, &data(3), sample).unwrap_err().to_string()
+            Trace::of(&network, &data(3), sample, &Objective::default()).unwrap_err().to_string()
         };
         assert_eq!(said("3 -> 2", 2), "sample: 2; demo has the rows 0 to 1");
         assert!(said("3 -> skip(3 relu) -> 2", 0).contains("the derivation is of dense layers with a bias"));
-        assert!(said("3 -> 2 -> sigmoid", 0).contains("ends in a softmax or the reference softmax"));
+        assert!(said("3 -> 2 no-bias", 0).contains("dense layers with a bias"));
+        assert!(said("3 -> 2 -> exp", 0).contains("poisson measures numbers, but demo has classes"));
         assert!(said("4 -> 2", 0).contains("expected 4, got 3"));
     }
 }

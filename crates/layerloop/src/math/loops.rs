@@ -3,7 +3,7 @@
 //! Indices start at 0 here: `z[i]` is `z_{i+1}`, `a[i]` is `A_{i+1}` and so on. Both sides of a formula move by the
 //! same one, so that each line reads as in the derivation, with `l` for L.
 
-use super::{Matrix, Network, cross_entropy_gradient, cross_entropy_of_logits, cross_entropy_of_logits_gradient};
+use super::{Matrix, Network};
 use crate::Result;
 
 /// What the forward layer loop computed, kept for the way back.
@@ -45,7 +45,7 @@ impl Network {
     ///
     /// # Shapes
     ///
-    /// `x` has length `n_1`, `y` length K.
+    /// `x` has length `n_1`, `y` that of [`Output::targets`](super::Output::targets): K, mostly.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Network {
             z.push(layer.sigma(&t[i]));
         }
         z.push(self.output().probabilities(&z[l]));
-        let loss = cross_entropy_of_logits(self.output(), y, &z[l])?; // = cross_entropy(y, z_{L+2}), but stable
+        let loss = self.l_y().value(self.output(), y, &z[l])?; // = l_y(z_{L+2}), but stable
         Ok(Forward { network: self, y: y.to_vec(), z, t, loss })
     }
 }
@@ -125,7 +125,7 @@ impl Forward<'_> {
     /// The same loop by the closed forms, which multiply the zeros out and need no Jacobian.
     ///
     /// ```text
-    /// q_{L+1} = z_{L+2} - y;   p_i = delta_i (z_i^{;1})^T,  q_i = W_i[:, :n_i]^T delta_i  for i = L, ..., 1
+    /// q_{L+1} = z_{L+2} - y for cross-entropy;   p_i = delta_i (z_i^{;1})^T,  q_i = W_i[:, :n_i]^T delta_i  for i = L, ..., 1
     /// ```
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Forward<'_> {
         let (l, mut backward) = self.start()?;
         let Backward { p, q } = &mut backward;
         // z_{L+3} = l_y(g_{L+1}(z_{L+1}))
-        q[l] = cross_entropy_of_logits_gradient(self.network.output(), &self.y, &self.z[l])?;
+        q[l] = self.network.l_y().gradient(self.network.output(), &self.y, &self.z[l])?;
         for (i, layer) in self.network.layers().iter().enumerate().rev() {
             // z_{i+1} = g_i(w_i; z_i) = sigma(W_i z_i^{;1})
             p[i] = layer.p_i(&self.z[i], &q[i + 1])?;
@@ -154,7 +154,7 @@ impl Forward<'_> {
         let p = self.network.layers().iter().map(|layer| layer.w().clone()).collect();
         let mut q = vec![vec![]; l + 2];
         // z_{L+3} = l_y(z_{L+2})
-        q[l + 1] = cross_entropy_gradient(&self.y, &self.z[l + 1])?;
+        q[l + 1] = self.network.l_y().gradient_of_outputs(self.network.output(), &self.y, &self.z[l])?;
         Ok((l, Backward { p, q }))
     }
 }

@@ -111,6 +111,16 @@ impl Loss {
         Self::SquaredHinge,
     ];
 
+    /// The loss that an output map is made for.
+    pub fn usual(output: Output) -> Self {
+        match output {
+            Output::Softmax | Output::ReferenceSoftmax => Self::CrossEntropy,
+            Output::Sigmoid => Self::BinaryCrossEntropy,
+            Output::Identity => Self::Mse,
+            Output::Exp => Self::Poisson,
+        }
+    }
+
     /// The output maps that it goes with.
     pub fn outputs(self) -> &'static [Output] {
         match self {
@@ -153,6 +163,50 @@ impl Loss {
         }
         let n = z.len() as f64;
         Ok(z.iter().zip(y).map(|(&z, &y)| self.term_slope(y, z) / n).collect())
+    }
+
+    /// `q_{L+2}`, the gradient with respect to the outputs: `q_{L+1} = C_K^T q_{L+2}`.
+    ///
+    /// ```text
+    /// cross-entropy, kl   -y_k / p_k,   0 where y_k = 0
+    /// focal               -v_k / p_k
+    /// others              the derivative of the term by its logit, over that of the output map
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::value`].
+    ///
+    /// # Numerics
+    ///
+    /// Not finite where an output has underflowed to 0 or reached 1; [`Self::gradient`] always is.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use layerloop::math::{Loss, Output};
+    /// assert_eq!(Loss::CrossEntropy.gradient_of_outputs(Output::Softmax, &[0.0, 1.0], &[3.0, 3.0])?, [0.0, -2.0]);
+    /// assert_eq!(Loss::Mse.gradient_of_outputs(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, [0.0, 3.0]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    #[doc(alias = "q_{L+2}")]
+    pub fn gradient_of_outputs(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
+        self.check(output, y, z)?;
+        let of_class = |(&y, log_p): (&f64, f64)| if y == 0.0 { 0.0 } else { self.class_slope(y, log_p) / log_p.exp() };
+        let n = z.len() as f64;
+        Ok(match (output, z) {
+            (Output::Softmax | Output::ReferenceSoftmax, _) => {
+                y.iter().zip(log_softmax(output, z)).map(of_class).collect()
+            }
+            (Output::Sigmoid, &[z]) => {
+                let (y, log_p) = ([1.0 - y[0], y[0]], [log_sigmoid(-z), log_sigmoid(z)]);
+                y.iter().zip(log_p).map(of_class).collect()
+            }
+            _ => {
+                let c = output.jacobian(z);
+                z.iter().zip(y).enumerate().map(|(k, (&z, &y))| self.term_slope(y, z) / n / c[(k, k)]).collect()
+            }
+        })
     }
 
     fn check(self, output: Output, y: &[f64], z: &[f64]) -> Result<()> {
@@ -282,6 +336,21 @@ mod tests {
             let value = |z: &[f64]| loss.value(output, &y, z).unwrap();
             let found = check_gradient(value, &z, &loss.gradient(output, &y, &z).unwrap(), STEP).unwrap();
             assert!(found.relative_error < 1e-6, "{loss:?} of {output:?}, z = {z:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_chain_rule_leads_from_the_outputs_to_the_logits() {
+        for ((loss, output), n) in table().flat_map(|pair| (1..=25).map(move |n| (pair, n))) {
+            let (y, z) = (targets(loss, output.targets(n)), numbers(5, n));
+            let q = loss.gradient_of_outputs(output, &y, &z).unwrap();
+            let through = output.jacobian(&z).transpose_times(&q).unwrap();
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-13 * (1.0 + b.abs());
+            let fused = loss.gradient(output, &y, &z).unwrap();
+            assert!(
+                through.iter().zip(&fused).all(|(a, b)| near(*a, *b)),
+                "{loss:?} of {output:?}: {through:?} {fused:?}"
+            );
         }
     }
 

@@ -1,8 +1,8 @@
 //! L layers and an output map: the classifier `h_x(w)`, its loss `f_{x,y}(w)`, and the order of the parameters w.
 
 use super::matrix::same_size;
-use super::{Layer, Output, cross_entropy_of_logits};
-use crate::Result;
+use super::{Layer, Loss, Output};
+use crate::{Error, Result};
 
 /// A classifier: L layers, any number of them and of any widths, then the output map.
 ///
@@ -25,10 +25,11 @@ use crate::Result;
 pub struct Network {
     layers: Vec<Layer>,
     output: Output,
+    l_y: Loss,
 }
 
 impl Network {
-    /// The network of these layers, the first one first.
+    /// The network of these layers, the first one first; its loss is [`Loss::usual`] for the output map.
     ///
     /// # Errors
     ///
@@ -37,7 +38,20 @@ impl Network {
         for (i, pair) in layers.windows(2).enumerate() {
             same_size(&format!("inputs of layer {}", i + 2), pair[0].outputs(), pair[1].inputs())?;
         }
-        Ok(Self { layers, output })
+        Ok(Self { layers, output, l_y: Loss::usual(output) })
+    }
+
+    /// The same network under another loss.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if it does not go with the output map.
+    pub fn under(self, l_y: Loss) -> Result<Self> {
+        if !l_y.outputs().contains(&self.output) {
+            let reason = format!("{l_y:?} of {:?}; it goes with {:?}", self.output, l_y.outputs());
+            return Err(Error::config("loss", reason));
+        }
+        Ok(Self { l_y, ..self })
     }
 
     /// Layers 1, ..., L.
@@ -48,6 +62,11 @@ impl Network {
     /// The output map `g_{L+1}`.
     pub fn output(&self) -> Output {
         self.output
+    }
+
+    /// The loss `l_y`, as a function of y and the outputs.
+    pub fn l_y(&self) -> Loss {
+        self.l_y
     }
 
     /// The logits `z_{L+1} = g_L(w_L; ... g_1(w_1; x) ...)`.
@@ -77,10 +96,10 @@ impl Network {
     ///
     /// # Numerics
     ///
-    /// Computed from the logits, by [`cross_entropy_of_logits`].
+    /// Computed from the logits, by [`Loss::value`].
     #[doc(alias = "f_{x,y}")]
     pub fn loss(&self, x: &[f64], y: &[f64]) -> Result<f64> {
-        cross_entropy_of_logits(self.output, y, &self.logits(x)?)
+        self.l_y.value(self.output, y, &self.logits(x)?)
     }
 
     /// How many parameters there are: `sum_i n_{i+1} (n_i + 1)`.

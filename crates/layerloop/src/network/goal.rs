@@ -2,7 +2,7 @@
 
 use layerloop_kernels::loss::{self, Loss, Truth};
 use layerloop_kernels::softmax::{self, Logits, Output};
-use layerloop_kernels::{Block, RowsMut};
+use layerloop_kernels::{Block, RowsMut, gather::Source};
 
 use super::Network;
 use super::forward::{Batch, Pass};
@@ -146,6 +146,23 @@ impl<'a> Goal<'a> {
             Open::Ours(ours) => loss::evaluate(isa, ours, logits, Truth { targets, weights, scale }, delta, loss),
             Open::Custom(own) => evaluate_own(&*own, logits, Truth { targets, weights, scale }, delta, loss),
         }
+    }
+
+    /// The loss, and what it measures the outputs for `row` against.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a loss of somebody's own, of which there is a value and a gradient but no equation.
+    pub(crate) fn of_row(&self, network: &Network, row: u32) -> Result<(Loss, Vec<f32>)> {
+        let Open::Ours(loss) = self.loss else {
+            let reason = format!("{:?} has no twin in the derivation; name one of `layerloop list losses`", self.loss);
+            return Err(Error::config("loss", reason));
+        };
+        let (spec, logits) = (network.spec(), network.program.logits().width);
+        let (mut y, mut weight) = (vec![0.0; spec.output.targets(logits)], [0.0]);
+        let batch = Batch { source: Source::Floats(&[]), rows: &[row], next: &[], goal: None };
+        let stride = y.len();
+        self.truth(batch, spec, logits, RowsMut { values: &mut y, stride }, RowsMut { values: &mut weight, stride: 1 });
+        Ok((loss, y))
     }
 
     /// Targets and weight of each row of a block.

@@ -94,12 +94,12 @@ pub(crate) struct FastSample {
     pub(crate) gradient: Vec<f32>,
 }
 
-/// The only row of `data`, forward and backward; of a network of dense layers, by cross-entropy.
+/// The only row of `data`, forward and backward; of a network of dense layers.
 ///
 /// # Errors
-/// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if cross-entropy does not.
-pub(crate) fn fast_sample(network: &Network, data: &Dataset) -> Result<FastSample> {
-    let goal = Goal::new(network, data, &Objective::default())?;
+/// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the objective does not.
+pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objective) -> Result<FastSample> {
+    let goal = Goal::new(network, data, objective)?;
     let mut network = network.clone();
     let mut stepper = Stepper::new(Team::new(1, Isa::best()), &mut network, Intake::all(data.width()), 1, 0);
     let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], goal: Some(&goal) };
