@@ -1,10 +1,11 @@
 //! The fast road: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `intake`,
-//! `workspace`, `forward`, `backward`, `predict`, `summary`.
+//! `workspace`, `forward`, `backward`, `predict`, `input_gradient`, `summary`.
 
 pub(crate) mod backward;
 pub(crate) mod forward;
 pub(crate) mod goal;
 mod init;
+mod input_gradient;
 pub(crate) mod intake;
 mod layer;
 pub(crate) mod layers;
@@ -17,6 +18,7 @@ mod text;
 pub(crate) mod workspace;
 
 pub use init::Init;
+pub use input_gradient::{InputGradients, Of};
 pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
@@ -173,6 +175,21 @@ impl Network {
             _ => {}
         }
         self.check_names_rows(name, data.inputs())
+    }
+
+    /// The number of rows that `inputs` are, if they are rows for this network.
+    pub(crate) fn check_rows(&self, inputs: &Inputs) -> Result<usize> {
+        let width = self.spec.inputs;
+        if !inputs.len().is_multiple_of(width) {
+            return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
+        }
+        if let Inputs::Sparse(matrix) = inputs
+            && matrix.width() != width
+        {
+            return Err(Error::shape("columns of the sparse inputs", width, matrix.width()));
+        }
+        self.check_names_rows("the inputs", inputs)?;
+        Ok(inputs.len() / width)
     }
 
     /// Refuses inputs that name no row of the table which the network looks them up in.

@@ -86,17 +86,7 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
     pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let (width, classes) = (self.network.spec().inputs, self.network.classes());
-        if !inputs.len().is_multiple_of(width) {
-            return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
-        }
-        if let Inputs::Sparse(matrix) = inputs
-            && matrix.width() != width
-        {
-            return Err(Error::shape("columns of the sparse inputs", width, matrix.width()));
-        }
-        self.network.check_names_rows("the inputs", inputs)?;
-        let rows = inputs.len() / width;
+        let (rows, classes) = (self.network.check_rows(inputs)?, self.network.classes());
         let mut probabilities = vec![0.0; rows * classes];
         self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
         Ok(probabilities)

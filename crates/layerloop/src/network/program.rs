@@ -170,9 +170,18 @@ impl Program {
     /// # Errors
     /// [`Error::Config`] for a width of 0, or chains that cannot be joined.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        Self::back_to(spec, false)
+    }
+
+    /// As [`Self::of`], with a gradient of the input too.
+    pub(crate) fn of_inputs(spec: &Spec) -> Result<Self> {
+        Self::back_to(spec, true)
+    }
+
+    fn back_to(spec: &Spec, input: bool) -> Result<Self> {
         let mut program =
             Self { values: vec![], ops: vec![], parameters: vec![], stages: vec![], matrices: [0; 2], kept: vec![] };
-        let input = program.value(spec.inputs, false);
+        let input = program.value(spec.inputs, input);
         program.chain(&spec.layers, "", input)?;
         program.number_gradients();
         let barrier = |op: &Op| matches!(op.kind, Kind::BatchStandardise { .. });

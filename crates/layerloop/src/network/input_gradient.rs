@@ -1,0 +1,342 @@
+//! How fast the outputs change with the inputs, by the fast road: one way back for each output.
+
+use layerloop_kernels::gather::Source;
+use layerloop_kernels::norm::Statistics;
+use layerloop_kernels::softmax::{self, Logits, Output};
+use layerloop_kernels::{Block, Isa, Team};
+
+use super::Network;
+use super::backward::{self, Plan};
+use super::forward::{self, Batch, Mode, Pass};
+use super::goal::Goal;
+use super::intake::Intake;
+use super::layers;
+use super::program::Program;
+use super::workspace::{Reach, Workspace};
+use crate::data::{Dataset, Inputs, onecold};
+use crate::train::Objective;
+use crate::{Error, Result};
+
+/// Which number of a row's the gradient is of: a weighted sum of outputs or of logits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Of<'a> {
+    /// `v . z_{L+2}`, of the outputs: one weight a class, or a number to give.
+    Outputs(&'a [f32]),
+    /// `v . z_{L+1}`, of the logits.
+    Logits(&'a [f32]),
+    /// The largest output of each row; of equals the first.
+    Largest,
+}
+
+/// What the gradients with respect to the inputs need: built once, used for any number of rows.
+///
+/// ```text
+/// q_1 = B_1^T ... B_L^T C_K^T v        the gradient of v . z_{L+2} by x = z_1
+/// J   = C_K B_L ... B_1                 its rows are q_1 for v = e_1, ..., e_K
+/// ```
+///
+/// The network is as in use: nothing is dropped, a batch norm has its running statistics.
+///
+/// # Numerics
+/// f32, with the same bits for any number of threads, any vector width, and any other rows in the batch.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Inputs;
+/// use layerloop::network::{Activation, InputGradients, Network, Of, Output, Spec};
+/// let spec = Spec::new(2).layer(1, Activation::Identity).output(Output::Identity);
+/// let network = Network::from_weights(&spec, &[(vec![3.0, -2.0], vec![1.0])])?;
+/// let mut gradients = InputGradients::new(&network, 1)?;
+/// let rows = Inputs::Floats(vec![0.5, 0.5].into());
+/// assert_eq!(gradients.of(&rows, Of::Outputs(&[10.0]))?, [30.0, -20.0]);
+/// assert_eq!(gradients.jacobian(&rows)?, [3.0, -2.0]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug)]
+#[doc(alias = "saliency")]
+pub struct InputGradients {
+    /// With a program that goes back to its input.
+    network: Network,
+    plan: Plan,
+    /// A block of rows for each member of the team.
+    workspace: Workspace,
+    statistics: Vec<Statistics>,
+    team: Team,
+}
+
+/// What stands above the logits, on the way back.
+#[derive(Debug, Clone, Copy)]
+enum Above<'a> {
+    Of(Of<'a>),
+    Loss(&'a Goal<'a>),
+    /// One way back for each output.
+    EveryOutput,
+}
+
+impl InputGradients {
+    /// For `threads` threads, at least 1.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a network whose inputs are names in a table.
+    pub fn new(network: &Network, threads: usize) -> Result<Self> {
+        if network.program.table().is_some() {
+            let reason =
+                format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
+            return Err(Error::config("network", reason));
+        }
+        let mut network = Network { program: Program::of_inputs(network.spec())?, ..network.clone() };
+        let mut team = Team::new(threads.max(1), Isa::best());
+        let intake = Intake::all(network.spec().inputs);
+        let mut plan = Plan::new(&network, &intake);
+        plan.refresh(&mut team, &mut network);
+        let rows = team.threads() * super::workspace::block_rows(&network.program);
+        let workspace = Workspace::new(&network.program, rows, Reach::Gradient, intake);
+        let statistics = layers::batch_norm::running(&network);
+        Ok(Self { network, plan, workspace, statistics, team })
+    }
+
+    /// The gradient of one number of each row with respect to its inputs.
+    ///
+    /// # Shapes
+    /// rows x inputs; a v has one entry for each output, or for each logit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a v of another length, or values that do not fill whole rows.
+    pub fn of(&mut self, inputs: &Inputs, of: Of) -> Result<Vec<f32>> {
+        let (outputs, logits) = (self.network.classes(), self.network.spec().logits());
+        match of {
+            Of::Outputs(v) if v.len() != outputs => {
+                return Err(Error::shape("weights of the outputs", outputs, v.len()));
+            }
+            Of::Logits(v) if v.len() != logits => return Err(Error::shape("weights of the logits", logits, v.len())),
+            _ => {}
+        }
+        self.rows(inputs, Above::Of(of), 1)
+    }
+
+    /// The Jacobian of the outputs with respect to the inputs, of every row.
+    ///
+    /// # Shapes
+    /// rows x outputs x inputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for values that do not fill whole rows.
+    pub fn jacobian(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+        self.rows(inputs, Above::EveryOutput, self.network.classes())
+    }
+
+    /// The gradient of the loss of every row with respect to its inputs: `q_1`.
+    ///
+    /// # Shapes
+    /// rows x inputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the data does not fit the network, [`Error::Config`] if the objective does not.
+    pub fn of_loss(&mut self, data: &Dataset, objective: &Objective) -> Result<Vec<f32>> {
+        self.network.check_fits(data)?;
+        let network = self.network.clone();
+        let goal = Goal::new(&network, data, objective)?;
+        self.rows(data.inputs(), Above::Loss(&goal), 1)
+    }
+
+    fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
+        let width = self.network.spec().inputs;
+        let rows = self.network.check_rows(inputs)?;
+        let mut gradients = vec![0.0; rows * each * width];
+        self.pass(inputs.source(), above, rows, each, &mut gradients);
+        Ok(gradients)
+    }
+
+    fn pass(&mut self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
+        let Self { network, plan, workspace, statistics, team } = self;
+        let Workspace { matrices, places, intake, block } = workspace;
+        let (isa, places, width) = (team.isa(), *places, network.spec().inputs);
+        let order: Vec<u32> = (0..rows as u32).collect();
+        let goal = if let Above::Loss(goal) = above { Some(goal) } else { None };
+        let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
+        let batch = Batch { source, rows: &order, next: &[], goal };
+        let (first, stages) = (network.program.values[0], network.program.stages.len());
+        team.for_each_stretch(matrices, rows, *block, [(gradients, each * width)], |stretch, block, [gradients]| {
+            let batch = batch.part(stretch);
+            forward::forward(pass, batch, 0, block);
+            for k in 0..each {
+                match above {
+                    Above::Of(of) => seed(pass, of, block),
+                    Above::Loss(goal) => goal.evaluate(pass, batch, 1.0, block),
+                    Above::EveryOutput => {
+                        let unit: Vec<f32> = (0..each).map(|j| if j == k { 1.0 } else { 0.0 }).collect();
+                        seed(pass, Of::Outputs(&unit), block);
+                    }
+                }
+                (0..stages).rev().for_each(|stage| backward::backward(pass, plan, stage, block));
+                let q = block.read(places.delta(first));
+                for (row, to) in gradients.chunks_exact_mut(each * width).enumerate() {
+                    to[k * width..][..width].copy_from_slice(q.row(row, width));
+                }
+            }
+        });
+    }
+}
+
+/// Puts q_{L+1} where the way back begins.
+fn seed(pass: Pass, of: Of, block: &mut Block) {
+    let (last, output) = (pass.network.program.logits(), pass.network.spec().output);
+    let ([mut delta], [z]) = block.write([pass.places.delta(last)], [pass.places.z(last)]);
+    let classes = pass.network.classes();
+    let mut p = vec![0.0; z.count() * classes];
+    softmax::probabilities(pass.isa, Logits { rows: z, width: last.width, output }, &mut p);
+    let mut unit = vec![0.0; classes];
+    for (row, p) in p.chunks_exact(classes).enumerate() {
+        let delta = delta.row(row, last.width);
+        let v = match of {
+            Of::Logits(v) => {
+                delta.copy_from_slice(v);
+                continue;
+            }
+            Of::Outputs(v) => v,
+            Of::Largest => {
+                unit.fill(0.0);
+                unit[onecold(p)] = 1.0;
+                &unit
+            }
+        };
+        through_output(output, p, v, delta);
+    }
+}
+
+/// q_{L+1} = C_K^T v
+fn through_output(output: Output, p: &[f32], v: &[f32], q: &mut [f32]) {
+    match output {
+        Output::Softmax | Output::ReferenceSoftmax => {
+            let mean: f32 = p.iter().zip(v).map(|(p, v)| p * v).sum();
+            q.iter_mut().zip(p.iter().zip(v)).for_each(|(q, (p, v))| *q = p * (v - mean));
+        }
+        Output::Sigmoid if q.len() == 1 => q[0] = p[0] * p[1] * (v[1] - v[0]),
+        Output::Sigmoid => q.iter_mut().zip(p.iter().zip(v)).for_each(|(q, (p, v))| *q = p * (1.0 - p) * v),
+        Output::Identity => q.copy_from_slice(v),
+        Output::Exp => q.iter_mut().zip(p.iter().zip(v)).for_each(|(q, (p, v))| *q = p * v),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::in_map;
+
+    fn inputs(rows: usize, width: usize) -> Inputs {
+        Inputs::Floats((0..rows * width).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect())
+    }
+
+    /// C_K B of the derivation, row by row, for every kind of layer and output map.
+    #[test]
+    fn the_jacobian_is_the_derivations() {
+        for text in [
+            "7 -> 3",
+            "7 -> 18 sigmoid -> 33 tanh -> 3",
+            "7 -> 5 relu dropout=0.5 -> 4 gelu -> 2 -> reference-softmax",
+            "7 -> 20 mish layer-norm -> 1 -> sigmoid",
+            "7 -> 8 swish -> 4 -> sigmoid",
+            "7 -> 8 selu alpha-dropout=0.2 -> 3 -> identity",
+            "7 -> 8 softplus -> 2 -> exp",
+            "7 -> scale gelu -> skip(7 tanh) -> parallel(4 relu | 4 elu, join=multiply) -> prelu -> 3",
+            "7 -> skip(7 gelu, join=concatenate) -> rrelu -> 12 -> maxout=3 -> bilinear=2 -> 3",
+        ] {
+            let network = Network::new(&text.parse().unwrap_or_else(|e| panic!("{text}: {e}")), 3).unwrap();
+            let inputs = inputs(70, 7);
+            let jacobian = InputGradients::new(&network, 2).unwrap().jacobian(&inputs).unwrap();
+            let (map, output) = (in_map(&network).unwrap(), crate::math::Output::from(network.spec().output));
+            let Inputs::Floats(values) = &inputs else { unreachable!() };
+            let (classes, mut worst) = (network.classes(), 0.0_f64);
+            for (x, fast) in values.chunks_exact(7).zip(jacobian.chunks_exact(7 * classes)) {
+                let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                let (b, c) = (map.b(&x).unwrap(), output.jacobian(&map.g(&x).unwrap()));
+                for k in 0..classes {
+                    let exact = b.transpose_times(c.row(k)).unwrap();
+                    let size = exact.iter().fold(1e-6, |size: f64, v| size.max(v.abs()));
+                    let off = exact.iter().zip(&fast[k * 7..]).map(|(a, b)| (a - f64::from(*b)).abs());
+                    worst = worst.max(off.fold(0.0, f64::max) / size);
+                }
+            }
+            assert!(worst < 2e-5, "{text}: {worst:e}");
+        }
+    }
+
+    /// In use a batch norm is a weight and a bias for each column.
+    #[test]
+    fn a_batch_norm_has_its_running_statistics() {
+        let network = Network::new(&"7 -> 6 -> batch-norm tanh -> 3".parse().unwrap(), 1).unwrap();
+        let data = Dataset::new("demo", inputs(70, 7), 7, vec![1; 70], ["a", "b", "c"]).unwrap();
+        let options = crate::train::FitOptions { epochs: 3, batch: 20, ..Default::default() };
+        let mut trained = network.clone();
+        crate::train::fit(&mut trained, &data, &options).unwrap();
+        let one = inputs(1, 7);
+        let jacobian = InputGradients::new(&trained, 1).unwrap().jacobian(&one).unwrap();
+        let Inputs::Floats(x) = &one else { unreachable!() };
+        let mut predictor = crate::network::Predictor::new(&trained, 1);
+        let mut moved = |i: usize, by: f32| {
+            let mut x = x.to_vec();
+            x[i] += by;
+            predictor.row(&x).unwrap().to_vec()
+        };
+        for i in 0..7 {
+            let (above, below) = (moved(i, 1e-2), moved(i, -1e-2));
+            for k in 0..3 {
+                let slope = (above[k] - below[k]) / 2e-2;
+                assert!((slope - jacobian[k * 7 + i]).abs() < 1e-3, "{i} {k}: {slope} {}", jacobian[k * 7 + i]);
+            }
+        }
+        assert!(jacobian.iter().any(|j| j.abs() > 1e-2), "{jacobian:?}");
+    }
+
+    #[test]
+    fn the_gradient_of_the_loss_is_q_1_and_that_of_logits_and_the_largest_output_fit_together() {
+        let network = Network::new(&"7 -> 9 sigmoid -> 3".parse().unwrap(), 1).unwrap();
+        let rows = inputs(40, 7);
+        let labels: Vec<u32> = (0..40).map(|i| i * 7 % 3).collect();
+        let data = Dataset::new("demo", rows.clone(), 7, labels, ["a", "b", "c"]).unwrap();
+        let mut gradients = InputGradients::new(&network, 1).unwrap();
+        let losses = gradients.of_loss(&data, &Objective::default()).unwrap();
+        for row in 0..40 {
+            let trace = crate::explain::Trace::of(&network, &data, row, &Objective::default()).unwrap();
+            let near = trace.layers[0].q.iter().zip(&losses[row * 7..]).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-6);
+            assert!(near, "row {row}");
+        }
+        let jacobian = gradients.jacobian(&rows).unwrap();
+        let largest = gradients.of(&rows, Of::Largest).unwrap();
+        let mut said = crate::network::Predictor::new(&network, 1);
+        for (row, p) in said.probabilities(&rows).unwrap().chunks_exact(3).enumerate() {
+            assert_eq!(largest[row * 7..][..7], jacobian[(row * 3 + onecold(p)) * 7..][..7]);
+        }
+        // sum_k dz_k/dx over all logits, by v = 1, is the sum over each one
+        let of = |v: &[f32]| InputGradients::new(&network, 1).unwrap().of(&rows, Of::Logits(v)).unwrap();
+        let parts = [of(&[1.0, 0.0, 0.0]), of(&[0.0, 1.0, 0.0]), of(&[0.0, 0.0, 1.0])];
+        for (i, all) in of(&[1.0; 3]).iter().enumerate() {
+            assert!((all - parts.iter().map(|part| part[i]).sum::<f32>()).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn bits_depend_on_no_threads_and_no_other_rows_and_bytes_are_numbers() {
+        let network = Network::new(&"7 -> 40 relu -> layer-norm -> 3".parse().unwrap(), 1).unwrap();
+        let all = InputGradients::new(&network, 1).unwrap().jacobian(&inputs(300, 7)).unwrap();
+        assert_eq!(InputGradients::new(&network, 3).unwrap().jacobian(&inputs(300, 7)).unwrap(), all);
+        let Inputs::Floats(values) = inputs(300, 7) else { unreachable!() };
+        let one = Inputs::Floats(values[200 * 7..201 * 7].into());
+        assert_eq!(InputGradients::new(&network, 1).unwrap().jacobian(&one).unwrap(), all[200 * 21..201 * 21]);
+        let bytes = Inputs::Bytes { values: (0..70).collect(), scale: 0.5 };
+        let floats = Inputs::Floats((0..70).map(|v| v as f32 * 0.5).collect());
+        let mut gradients = InputGradients::new(&network, 1).unwrap();
+        assert_eq!(gradients.jacobian(&bytes).unwrap(), gradients.jacobian(&floats).unwrap());
+    }
+
+    #[test]
+    fn what_has_no_gradient_is_refused() {
+        let network = Network::new(&"4 -> embedding(count=9, width=2) -> 3".parse().unwrap(), 1).unwrap();
+        let said = InputGradients::new(&network, 1).unwrap_err().to_string();
+        assert!(said.contains("names in a table"), "{said}");
+        let mut gradients = InputGradients::new(&Network::new(&"4 -> 3".parse().unwrap(), 1).unwrap(), 1).unwrap();
+        assert!(gradients.jacobian(&inputs(1, 7)).is_err());
+        assert!(gradients.of(&inputs(1, 4), Of::Outputs(&[1.0])).is_err());
+        assert!(gradients.of(&inputs(1, 4), Of::Logits(&[1.0; 4])).is_err());
+    }
+}
