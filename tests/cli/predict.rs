@@ -210,3 +210,36 @@ fn mnists_test_file_is_predicted_as_well_as_the_training_said() {
     let right = right.count() as f64 / 1e4;
     assert!(right > 0.5 && (right - judged).abs() < 1e-3, "{right}, but training ended with {judged}");
 }
+
+#[test]
+fn an_attribution_says_what_each_pixel_had_to_do_with_the_answer_and_is_drawn() {
+    let (folder, data) = trained();
+    write_idx(&folder, &data, 3);
+    let ask = ["images", "--attribution"];
+    for by in ["saliency", "input-times-gradient", "integrated-gradients", "integrated-gradients=8", "occlusion=2"] {
+        let said = answers(&folder, &[&ask[..], &[by]].concat());
+        assert_eq!(said.len(), 3);
+        for answer in &said {
+            let why = &answer["attribution"];
+            assert_eq!((&why["by"], &why["class"]), (&by.into(), &answer["label"]), "{why}");
+            let values: Vec<f64> =
+                why["values"].as_array().expect("values").iter().map(|v| v.as_f64().expect("a number")).collect();
+            assert!(values.len() == 64 && values.iter().any(|v| *v != 0.0), "{by}");
+            let moved = why["value"].as_f64().expect("f(x)") - why["baseline"].as_f64().expect("f(x')");
+            let sum: f64 = values.iter().sum();
+            let complete = (sum - moved).abs() < 2e-3 * moved.abs() + 1e-6;
+            assert!(complete || !by.starts_with("integrated"), "{by}: {sum} {moved}");
+        }
+    }
+    let of_other = answers(&folder, &[&ask[..], &["saliency", "--class", "3", "--pictures", "why"]].concat());
+    assert!(of_other.iter().all(|answer| answer["attribution"]["class"] == "3"));
+    let picture = layerloop_data::read_png(folder.path("why/images-2.png")).expect("a picture");
+    assert_eq!((picture.height, picture.width), (8 * 8, (2 * 8 + 1) * 8));
+    let text = folder.run(&["predict", "m.safetensors", "images", "--attribution", "occlusion"]).well().out;
+    assert!(text.lines().all(|line| line.contains(": row ") && line.contains(" column ")), "{text}");
+    let of_ten = ["predict", "m.safetensors", "images", "--attribution", "saliency", "--class", "ten"];
+    let refused = folder.run(&of_ten);
+    assert!(refused.refusal(2).contains("--class: `ten` is none of 0, 1, 2"), "{refused:?}");
+    assert_eq!(folder.run(&["predict", "m.safetensors", "images", "--pictures", "why"]).code, 2);
+    assert_eq!(folder.run(&["predict", "m.safetensors", "images", "--attribution", "salience"]).code, 2);
+}

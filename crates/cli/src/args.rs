@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Parser, Subcommand, ValueEnum};
 use layerloop::choice::{self, Choice};
+use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
@@ -365,6 +366,15 @@ pub(crate) struct Predict {
     /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(crate) invert: Option<bool>,
+    /// What each input had to do with the answer: saliency, input-times-gradient, integrated-gradients or occlusion
+    #[arg(long, value_parser = choice::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
+    pub(crate) attribution: Option<Attribution>,
+    /// The class that is asked about, by name [default: the answer]
+    #[arg(long, value_name = "CLASS", requires = "attribution")]
+    pub(crate) class: Option<String>,
+    /// Folder to draw each image and its attribution into, side by side, as PNG files
+    #[arg(long, value_name = "DIR", requires = "attribution")]
+    pub(crate) pictures: Option<PathBuf>,
 }
 
 #[derive(Debug, Parser)]
@@ -375,7 +385,7 @@ pub(crate) struct Summary {
 
 #[derive(Debug, Parser)]
 pub(crate) struct List {
-    /// layers, activations, joins, outputs, initializers, optimizers, schedules or metrics [default: what can be listed]
+    /// layers, activations, losses, optimizers, attributions, ... [default: what can be listed]
     #[arg(value_name = "WHAT")]
     pub(crate) what: Option<String>,
     /// Print one JSON object a line

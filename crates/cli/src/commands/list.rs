@@ -1,6 +1,7 @@
 //! `layerloop list`
 
 use layerloop::choice::{Choice, nearest};
+use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Join, Output, Unit};
 use layerloop::train::{Loss, Optimizer, Schedule};
@@ -50,6 +51,7 @@ const FAMILIES: &[Family] = &[
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics of `layerloop eval`"),
+    of::<Attribution>("attributions", "--attribution of `layerloop predict`"),
 ];
 
 const fn of<T: Choice>(name: &'static str, place: &'static str) -> Family {

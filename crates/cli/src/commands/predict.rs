@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use layerloop::choice::text;
 use layerloop::data::Inputs;
+use layerloop::explain::{Attributed, Attribution, Attributor};
+use layerloop::files::write_beside_and_rename;
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
 use layerloop::{Error, Result};
@@ -13,6 +16,7 @@ use super::threads_for;
 use crate::Outcome;
 use crate::args::Predict;
 use crate::output::line;
+use crate::page::picture::with_attribution;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     if args.top == 0 {
@@ -22,15 +26,61 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     let Some((height, width)) = model.input.image else {
         return Err(Error::data(&args.model, "this network's inputs are no images, so there is nothing to show it"));
     };
-    let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()));
+    let threads = threads_for(model.network.spec());
+    let mut predictor = Predictor::new(&model.network, threads);
+    let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
     for path in &args.inputs {
         let inputs = read(path, height, width, args.invert)?;
-        let probabilities = predictor.probabilities(&Inputs::Floats(inputs.into()))?;
-        for (row, probabilities) in probabilities.chunks_exact(model.classes.len()).enumerate() {
-            line(answer(args, &model, path, row, probabilities))?;
+        let probabilities = predictor.probabilities(&Inputs::Floats(inputs.clone().into()))?;
+        let rows = probabilities.chunks_exact(model.classes.len()).zip(inputs.chunks_exact(height * width));
+        for (row, (probabilities, x)) in rows.enumerate() {
+            let why = attributor.as_mut().map(|asked| asked.attribute(x, path, row)).transpose()?;
+            line(answer(args, &model, path, row, probabilities, why.as_ref()))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+/// What each pixel had to do with an answer, as it is asked for.
+struct Asked<'a> {
+    attributor: Attributor<'a>,
+    by: Attribution,
+    /// The class, where it is not the answer's.
+    class: Option<usize>,
+    pictures: Option<&'a Path>,
+    width: usize,
+}
+
+impl<'a> Asked<'a> {
+    fn new(args: &'a Predict, model: &'a Model, by: Attribution, threads: usize) -> Result<Self> {
+        let class = args.class.as_ref().map(|name| {
+            model.classes.iter().position(|class| class == name).ok_or_else(|| {
+                let reason = format!("`{name}` is none of {}", model.classes.join(", "));
+                Error::config("--class", reason)
+            })
+        });
+        if let Some(folder) = &args.pictures {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        }
+        let image = model.input.image;
+        Ok(Self {
+            attributor: Attributor::new(&model.network, image, threads)?,
+            by,
+            class: class.transpose()?,
+            pictures: args.pictures.as_deref(),
+            width: image.map_or(1, |(_, width)| width),
+        })
+    }
+
+    fn attribute(&mut self, x: &[f32], path: &Path, row: usize) -> Result<Attributed> {
+        let why = self.attributor.attribute(x, self.class, self.by)?;
+        if let Some(folder) = self.pictures {
+            let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let picture = with_attribution(x, &why.values, self.width)?;
+            write_beside_and_rename(&folder.join(format!("{name}-{row}.png")), &picture)?;
+        }
+        Ok(why)
+    }
 }
 
 /// The images of a file as rows of the network's inputs.
@@ -44,17 +94,41 @@ fn read(path: &Path, height: usize, width: usize, invert: Option<bool>) -> Resul
     })
 }
 
-/// The most probable classes of one image.
-fn answer(args: &Predict, model: &Model, path: &Path, row: usize, probabilities: &[f32]) -> String {
+/// The most probable classes of one image, and what its pixels had to do with one of them.
+fn answer(
+    args: &Predict,
+    model: &Model,
+    path: &Path,
+    row: usize,
+    probabilities: &[f32],
+    why: Option<&Attributed>,
+) -> String {
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
     let label = ranked[0].0;
     let top = ranked.iter().take(args.top);
     if args.json {
         let top: Vec<_> = top.map(|(label, p)| json!({"label": label, "probability": p})).collect();
-        json!({"input": path, "row": row, "label": label, "probabilities": top}).to_string()
-    } else {
-        let top: Vec<String> = top.map(|(label, p)| format!("{label} {p:.4}")).collect();
-        format!("{}[{row}]: {label}   ({})", path.display(), top.join(", "))
+        let mut object = json!({"input": path, "row": row, "label": label, "probabilities": top});
+        if let (Some(why), Some(by)) = (why, args.attribution) {
+            object["attribution"] = json!(why);
+            object["attribution"]["by"] = json!(text(by));
+            object["attribution"]["class"] = json!(model.classes[why.output]);
+        }
+        return object.to_string();
     }
+    let top: Vec<String> = top.map(|(label, p)| format!("{label} {p:.4}")).collect();
+    let because = why.map_or_else(String::new, |why| because(model, why));
+    format!("{}[{row}]: {label}   ({}){because}", path.display(), top.join(", "))
+}
+
+/// The pixels that had most to do with it.
+fn because(model: &Model, why: &Attributed) -> String {
+    const MOST: usize = 4;
+    let width = model.input.image.map_or(1, |(_, width)| width);
+    let mut ranked: Vec<(usize, f32)> = why.values.iter().copied().enumerate().collect();
+    ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let pixel = |&(i, v): &(usize, f32)| format!("row {} column {} {v:+.4}", i / width, i % width);
+    let most: Vec<String> = ranked.iter().take(MOST).map(pixel).collect();
+    format!("   {} {:.4}: {}", model.classes[why.output], why.value, most.join(", "))
 }

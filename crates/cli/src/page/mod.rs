@@ -1,7 +1,7 @@
 //! The report of a run: one HTML file that needs nothing else.
 
 mod chart;
-mod picture;
+pub(crate) mod picture;
 mod sections;
 
 use std::fmt::Write as _;

@@ -1,6 +1,9 @@
-//! Pictures in the page itself: PNG in base64.
+//! Pictures as PNG files, and in a page itself: in base64.
 
 use layerloop::{Error, Result};
+
+/// How many times as large a pixel is drawn in a picture of its own.
+const SCALE: usize = 8;
 
 /// Grey, from 0 to 1.
 pub(super) fn grey(values: &[f32], width: usize) -> Result<String> {
@@ -11,14 +14,38 @@ pub(super) fn grey(values: &[f32], width: usize) -> Result<String> {
 /// Negative values blue, positive ones red, the stronger the larger beside `most`; on any ground.
 pub(super) fn diverging(values: &[f32], width: usize, most: f32) -> Result<String> {
     let pixel = |&value: &f32| {
-        let [red, green, blue] = if value < 0.0 { [0, 114, 210] } else { [213, 70, 0] };
+        let [red, green, blue] = colour(value);
         [red, green, blue, ((value.abs() / most.max(f32::MIN_POSITIVE)).min(1.0) * 255.0).round() as u8]
     };
     let bytes: Vec<u8> = values.iter().flat_map(pixel).collect();
     uri(&bytes, width, png::ColorType::Rgba)
 }
 
-fn uri(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<String> {
+/// An image and what each of its pixels had to do with an answer, side by side on white, `SCALE` times as large.
+pub(crate) fn with_attribution(grey: &[f32], values: &[f32], width: usize) -> Result<Vec<u8>> {
+    let most = values.iter().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
+    let of_grey = |&v: &f32| [(v.clamp(0.0, 1.0) * 255.0).round() as u8; 3];
+    let on_white = |&value: &f32| {
+        let strength = value.abs() / most;
+        colour(value).map(|c| (255.0 - strength * (255.0 - f32::from(c))).round() as u8)
+    };
+    let left: Vec<[u8; 3]> = grey.iter().map(of_grey).collect();
+    let right: Vec<[u8; 3]> = values.iter().map(on_white).collect();
+    let mut bytes = Vec::new();
+    for (left, right) in left.chunks_exact(width).zip(right.chunks_exact(width)) {
+        let wide = |row: &[[u8; 3]]| row.iter().flat_map(|pixel| pixel.repeat(SCALE)).collect::<Vec<u8>>();
+        let row = [wide(left), vec![255; 3 * SCALE], wide(right)].concat();
+        bytes.extend(row.repeat(SCALE));
+    }
+    file(&bytes, (2 * width + 1) * SCALE, png::ColorType::Rgb)
+}
+
+/// Blue below 0, red above: far apart for those too who see red and green alike.
+fn colour(value: f32) -> [u8; 3] {
+    if value < 0.0 { [0, 114, 210] } else { [213, 70, 0] }
+}
+
+fn file(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<Vec<u8>> {
     let height = bytes.len() / colour.samples() / width.max(1);
     let mut file = Vec::new();
     let written = || -> std::result::Result<(), png::EncodingError> {
@@ -29,11 +56,15 @@ fn uri(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<String> {
     };
     let mut written = written;
     written().map_err(|error| Error::config("picture", error.to_string()))?;
-    Ok(format!("data:image/png;base64,{}", base64(&file)))
+    Ok(file)
+}
+
+fn uri(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<String> {
+    Ok(format!("data:image/png;base64,{}", base64(&file(bytes, width, colour)?)))
 }
 
 /// RFC 4648.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let four = |three: &[u8]| {
         let bits = three.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - three.len()));

@@ -1,8 +1,10 @@
 //! Where the two roads meet: a network as the derivation writes it, its loss and gradient in f64, and the check that
 //! the fast road, the derivation and central differences agree.
 //!
-//! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`, `beside`.
+//! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`, `beside`; then
+//! `attribution`, which asks why an output is what it is.
 
+mod attribution;
 mod beside;
 mod check;
 mod differences;
@@ -10,6 +12,7 @@ mod map;
 mod meeting;
 mod trace;
 
+pub use attribution::{Attributed, Attribution, Attributor};
 pub use beside::{Beside, Ulps, differences, ulps};
 pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};

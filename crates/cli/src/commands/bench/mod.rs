@@ -1,5 +1,6 @@
 //! `layerloop bench`
 
+mod explain;
 mod floor;
 mod jobs;
 mod parts;
@@ -20,13 +21,14 @@ use crate::args::Bench;
 use crate::output::line;
 
 /// Everything that can be measured.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "floor",
     "notebook",
     "wide",
     "large",
     "tiny",
     "predict",
+    "explain",
     "sparse",
     "sweep",
     "parts",
@@ -70,6 +72,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
         match name {
             "floor" => show(floor::measure(&mut setting))?,
             "predict" => show(predict::measure(&setting)?)?,
+            "explain" => show(explain::measure(&setting)?)?,
             "sparse" => show(sparse::measure(&setting)?)?,
             "sweep" => {
                 sweep::measure(&setting, show)?;
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["floor", "predict", "sparse", "sweep", "parts", "same-bits"];
+        let others = ["floor", "predict", "explain", "sparse", "sweep", "parts", "same-bits"];
         assert!(NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(JOBS.iter().all(|job| NAMES.contains(&job.name)) && DEFAULT.iter().all(|name| NAMES.contains(name)));
     }
