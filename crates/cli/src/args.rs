@@ -322,6 +322,9 @@ pub(crate) struct Explain {
     /// Walk through the objects one by one
     #[arg(long, conflicts_with = "json")]
     pub(crate) step: bool,
+    /// Write a page to walk through the layer loops with: one HTML file that needs nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "step")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// A part of a data set.

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Beside, LARGEST_A, Trace, TracedLayer, differences, golden};
+use layerloop::files::write_beside_and_rename;
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
@@ -15,6 +16,7 @@ use super::{data_of, objective_of};
 use crate::Outcome;
 use crate::args::Explain;
 use crate::output::line;
+use crate::page;
 use crate::table::table;
 
 /// Numbers of a row that are printed, at most.
@@ -30,6 +32,9 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
         of_model(args)?
     };
     let trace = Trace::of(&network, &data, args.sample, &objective)?;
+    if let Some(path) = &args.html {
+        write_beside_and_rename(path, page::explain::html(&trace, &data)?.as_bytes())?;
+    }
     let beside = Beside::of(&trace, &network, &data)?;
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;
     if args.json {
@@ -41,6 +46,8 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
         line(object)?;
     } else if args.step {
         step_by_step(&trace)?;
+    } else if let Some(path) = &args.html {
+        line(format_args!("{}open {} in a browser", headline(&trace), path.display()))?;
     } else {
         line(passes(&trace, &beside))?;
         if let Some(slopes) = slopes {

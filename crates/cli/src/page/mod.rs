@@ -1,6 +1,7 @@
-//! The report of a run: one HTML file that needs nothing else.
+//! Pages, each one HTML file that needs nothing else: the report of a run, and the walk through the layer loops.
 
 mod chart;
+pub(crate) mod explain;
 pub(crate) mod picture;
 mod sections;
 

@@ -159,7 +159,7 @@ impl Trace {
         let mut trace = Self::through(&derivation, &x, &y)?;
         let dense = network.spec().layers.iter().filter_map(|l| if let Layer::Dense(d) = l { Some(d) } else { None });
         trace.layers.iter_mut().zip(dense).for_each(|(traced, dense)| traced.activation = text(dense.activation));
-        let (classes, loss_name) = (data.target_names().to_vec(), loss.name().into());
+        let (classes, loss_name) = (data.target_names().to_vec(), text(loss));
         Ok(Self { sample, target, classes, loss_name, objective, ..trace })
     }
 
