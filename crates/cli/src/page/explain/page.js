@@ -80,7 +80,7 @@ function steps() {
     layer: 0,
     reach: 0,
     views: () => [
-      view("z_1 = x", asImage(now.layers[0].z) ? grid(now.layers[0].z, image) : vector(now.layers[0].z), { change: 0, image: asImage(now.layers[0].z), name: "z_1" }),
+      view("z_1 = x", asImage(now.layers[0].z) ? grid(now.layers[0].z, image) : vector(now.layers[0].z), { change: 0, name: "z_1" }),
       view("y", vector(net.y), { name: "y" }),
     ],
   });
@@ -127,7 +127,7 @@ function steps() {
       layer: i,
       reach: i,
       views: () => [
-        ...(w.rows * w.rows * w.cols <= given.largest ? [view(`A_{${i}}`, layer().a(), { broad: true, name: `A_${i}` })] : []),
+        ...wholeOrBlocks(i, layer(), w),
         view(`\\sigma'(t_{${i}})`, vector(layer().sigmaPrime), { name: `sigma'_${i}` }),
         view(`(z_{${i}}^{;1})^\\top`, across(layer().z1), { broad: true, name: `z1_${i}` }),
       ],
@@ -215,7 +215,7 @@ function steps() {
       layer: i,
       reach: L + 2,
       back: i,
-      views: () => [view(`q_{${i}}`, asImage(layer().q) ? grid(layer().q, image) : vector(layer().q), { image: asImage(layer().q), name: `q_${i}` })],
+      views: () => [view(`q_{${i}}`, asImage(layer().q) ? grid(layer().q, image) : vector(layer().q), { name: `q_${i}` })],
     });
   }
   add("update", {
@@ -228,6 +228,17 @@ function steps() {
     views: () => [stepDown()],
   });
   return list;
+}
+
+// A_i itself, or, past the limit, its blocks: the size of each, and as images those that are not 0.
+function wholeOrBlocks(i, { sigmaPrime, z1, a }, w) {
+  if (w.rows * w.rows * w.cols <= given.largest) return [view(`A_{${i}}`, a(), { broad: true, name: `A_${i}` })];
+  const size = norm(z1);
+  const sizes = matrix(w.rows, w.rows, (r, c) => (r === c ? sigmaPrime[r] * size : 0));
+  return [
+    view(`A_{${i}} \\text{, a square for each block of } 1 \\times ${w.cols} \\text{: its norm}`, sizes, { name: `blocks_${i}` }),
+    ...tilesOf(`\\text{block } k \\text{ of row } k \\text{: } \\sigma'(t_k)\\, z_{${i}}^\\top`, matrix(w.rows, w.cols, (r, c) => sigmaPrime[r] * z1[c])),
+  ];
 }
 
 const full = (p) => matrix(p.length, p.length, (r, c) => p[r] * ((r === c) - p[c]));
@@ -275,15 +286,20 @@ function paint(canvas, m, from = 0, cols = m.cols, rows = m.rows, stride = m.col
   context.putImageData(picture, 0, 0);
 }
 
-function view(tex, m, { change, broad = false, image, name } = {}) {
-  const label = m.image ? `${m.rows} x ${m.cols} image` : m.cols === 1 ? `${m.rows}` : `${m.rows} x ${m.cols}`;
+// Entries from which on a vector is drawn lying down.
+const LONG = 64;
+
+function view(tex, given_m, { change, broad = false, name } = {}) {
+  const lies = given_m.cols === 1 && given_m.rows > LONG;
+  const m = lies ? across(given_m.at) : given_m;
+  broad ||= lies;
+  const label = m.image ? `${m.rows} x ${m.cols} image` : lies ? `${m.cols}` : m.cols === 1 ? `${m.rows}` : `${m.rows} x ${m.cols}`;
   const caption = make("figcaption", {}, typeset(tex), ` \u2002${label}, norm ${digits(norm(m.at))}`);
   const figure = make("figure", { class: broad ? "broad" : undefined, "data-name": name }, caption);
   figure.numbers = m;
-  const indexOf = (r, c) => (m.image ? r * m.cols + c : undefined);
   const pick = (r, c) => {
     if (change === undefined) return;
-    chosen = change === 0 ? { what: 0, row: indexOf(r, c) ?? r, col: 0 } : { what: change, row: r, col: c };
+    chosen = change === 0 ? { what: 0, row: m.image ? r * m.cols + c : lies ? c : r, col: 0 } : { what: change, row: r, col: c };
     showChange();
   };
   if (m.cols <= 10 && m.rows <= 12) {
@@ -303,8 +319,9 @@ function view(tex, m, { change, broad = false, image, name } = {}) {
   paint(canvas, m);
   const said = make("output", { "aria-live": "polite" }, "\u00a0");
   let size = m.image ? 10 : Math.max(1, Math.min(m.cols === 1 ? 22 : 16, Math.floor((broad ? 760 : 420) / m.cols), Math.max(3, Math.floor(400 / m.rows))));
-  const wide = m.cols === 1 ? 3 : 1; // a vector is not a thread
-  const fit = () => Object.assign(canvas.style, { width: `${m.cols * size * wide}px`, height: `${m.rows * size}px` });
+  // A vector is not a thread.
+  const [wide, high] = [m.cols === 1 ? 3 : 1, m.rows === 1 ? Math.max(1, 24 / size) : 1];
+  const fit = () => Object.assign(canvas.style, { width: `${m.cols * size * wide}px`, height: `${m.rows * size * high}px` });
   fit();
   let [r, c] = [0, 0];
   const tell = () => {
