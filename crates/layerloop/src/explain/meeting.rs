@@ -102,6 +102,29 @@ pub fn in_math(network: &Network) -> Result<math::Network> {
     math::Network::new(layers.collect::<Result<_>>()?, spec.output.into())
 }
 
+/// `network` with other parameters, rounded to f32.
+///
+/// # Shapes
+/// `w`: the order of [`math::Network::parameters`], each bias behind its row.
+///
+/// # Errors
+/// [`Error::Shape`] unless there is one number for each parameter.
+pub(super) fn with_parameters(network: &Network, w: &[f64]) -> Result<Network> {
+    let spec = network.spec();
+    if w.len() != spec.parameters() {
+        return Err(Error::shape("numbers of the parameters", spec.parameters(), w.len()));
+    }
+    let mut rest = w;
+    let layer = |(inputs, outputs): (usize, usize)| {
+        let (rows, after) = rest.split_at(outputs * (inputs + 1));
+        rest = after;
+        let rows = rows.chunks_exact(inputs + 1);
+        let weight = rows.clone().flat_map(|row| &row[..inputs]).map(|&w| w as f32).collect();
+        (weight, rows.map(|row| row[inputs] as f32).collect())
+    };
+    Network::from_weights(spec, &spec.shapes().into_iter().map(layer).collect::<Vec<_>>())
+}
+
 /// The parameters of a network, or their gradient, from one flat vector into one matrix a layer.
 ///
 /// # Shapes

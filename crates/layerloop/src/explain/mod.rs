@@ -7,6 +7,7 @@
 mod attribution;
 mod beside;
 mod check;
+mod curvature;
 mod differences;
 mod map;
 mod meeting;
@@ -15,6 +16,7 @@ mod trace;
 pub use attribution::{Attributed, Attribution, Attributor};
 pub use beside::{Beside, Ulps, differences, ulps};
 pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
+pub use curvature::{Eigen, Estimate, Hessian, surface};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
 pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};

@@ -245,6 +245,46 @@ impl Activation {
         }
     }
 
+    /// sigma''(t): 0 where two straight lines meet.
+    #[doc(alias = "sigma_prime_prime")]
+    pub fn second_derivative(self, t: f64) -> f64 {
+        let sigmoid = |t| Self::Sigmoid.value(t);
+        // S' and S''
+        let slope = sigmoid(t) * sigmoid(-t);
+        let bend = slope * (sigmoid(-t) - sigmoid(t));
+        let tanh_slope = 1.0 - t.tanh().powi(2);
+        match self {
+            Self::Identity | Self::Relu | Self::HardSigmoid | Self::HardTanh | Self::Relu6 => 0.0,
+            Self::LeakyRelu { .. } | Self::SoftShrink { .. } | Self::HardShrink { .. } | Self::Trelu { .. } => 0.0,
+            Self::Sigmoid => bend,
+            Self::Tanh => -2.0 * t.tanh() * tanh_slope,
+            Self::LogSigmoid => -slope,
+            Self::Elu { .. } | Self::Celu { .. } | Self::Selu if t > 0.0 => 0.0,
+            Self::Elu { a } => a * t.exp(),
+            Self::Celu { a } => (t / a).exp() / a,
+            Self::Selu => SELU[0] * SELU[1] * t.exp(),
+            Self::Gelu => (2.0 - t * t) * (-t * t / 2.0).exp() / (2.0 * PI).sqrt(),
+            Self::GeluTanh => {
+                let (s, s_1) = gelu_s(t);
+                let s_2 = (gelu_s(1.0).1 - gelu_s(0.0).1) * 2.0 * t; // s' = a + b t^2
+                let slope = sigmoid(s) * sigmoid(-s);
+                slope * (2.0 * s_1 + t * (s_2 + (sigmoid(-s) - sigmoid(s)) * s_1 * s_1))
+            }
+            Self::Swish => 2.0 * slope + t * bend,
+            Self::HardSwish => f64::from(t > -3.0 && t < 3.0) / 3.0,
+            Self::Mish => {
+                let g = tanh_softplus(t);
+                let (rest, s) = (1.0 - g * g, sigmoid(t));
+                2.0 * rest * s + t * rest * (slope - 2.0 * g * s * s)
+            }
+            Self::Softplus => slope,
+            Self::Softsign => -2.0 * t.signum() * (1.0 + t.abs()).powi(-3),
+            Self::TanhShrink => 2.0 * t.tanh() * tanh_slope,
+            Self::LogCosh => tanh_slope,
+            Self::Lisht => 2.0 * tanh_slope * (1.0 - t * t.tanh()),
+        }
+    }
+
     /// Where sigma is joined from two functions, ascending: its kinks, and where only a higher derivative jumps.
     pub fn joints(self) -> Vec<f64> {
         match self {
@@ -288,6 +328,17 @@ mod tests {
         for sigma in Activation::ALL {
             for t in [-6.5, -1.5, -0.1, 0.1, 1.5, 6.5] {
                 let found = check_gradient(|t| sigma.value(t[0]), &[t], &[sigma.derivative(t)], STEP).unwrap();
+                assert!(found.relative_error < 1e-6, "{sigma:?} at {t}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_second_derivative_is_the_slope_of_the_first() {
+        for sigma in Activation::ALL {
+            for t in [-6.5, -1.5, -0.1, 0.1, 1.5, 6.5] {
+                let exact = [sigma.second_derivative(t)];
+                let found = check_gradient(|t| sigma.derivative(t[0]), &[t], &exact, STEP).unwrap();
                 assert!(found.relative_error < 1e-6, "{sigma:?} at {t}: {found:?}");
             }
         }

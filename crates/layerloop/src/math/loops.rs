@@ -75,6 +75,16 @@ impl Forward<'_> {
         &self.t
     }
 
+    /// The network that was gone through.
+    pub fn network(&self) -> &Network {
+        self.network
+    }
+
+    /// The target.
+    pub fn y(&self) -> &[f64] {
+        &self.y
+    }
+
     /// The loss `z_{L+3}`.
     pub fn loss(&self) -> f64 {
         self.loss

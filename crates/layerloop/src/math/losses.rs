@@ -209,6 +209,51 @@ impl Loss {
         })
     }
 
+    /// `H u`, H the Hessian of [`Self::value`] with respect to the logits: how `q_{L+1}` changes as the logits move along u.
+    ///
+    /// ```text
+    /// cross-entropy, kl   s (diag(p) - p p^T) u,   s = sum_k y_k
+    /// focal               p_j (u_j - u') sum_k v_k + p_j sum_k v'_k - v'_j,   u' = p . u,   v'_k = v_k's slope times (u_k - u')
+    /// others              the second derivative of each term, times u, by K
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::value`]; [`Error::Shape`] unless `u` is as long as `z`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use layerloop::math::{Loss, Output};
+    /// let u = Loss::CrossEntropy.hessian_times(Output::Softmax, &[1.0, 0.0], &[3.0, 3.0], &[1.0, 0.0])?;
+    /// assert_eq!(u, [0.25, -0.25]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn hessian_times(self, output: Output, y: &[f64], z: &[f64], u: &[f64]) -> Result<Vec<f64>> {
+        self.check(output, y, z)?;
+        same_size("length of the direction of the logits", z.len(), u.len())?;
+        if !Output::SOFTMAXES.contains(&output) {
+            let n = z.len() as f64;
+            return Ok(z.iter().zip(y).zip(u).map(|((&z, &y), u)| self.term_bend(y, z) * u / n).collect());
+        }
+        let log_p = log_softmax(output, z);
+        let along = |k: usize| u.get(k).copied().unwrap_or(0.0); // the reference class's logit does not move
+        let mean: f64 = log_p.iter().enumerate().map(|(k, log_p)| log_p.exp() * along(k)).sum();
+        let sum: f64 = y.iter().zip(&log_p).map(|(&y, &log_p)| -self.class_slope(y, log_p)).sum();
+        let moved: Vec<f64> = y
+            .iter()
+            .zip(&log_p)
+            .enumerate()
+            .map(|(k, (&y, &lp))| -self.class_bend(y, lp) * (along(k) - mean))
+            .collect();
+        let moved_sum: f64 = moved.iter().sum();
+        let of = |(k, log_p): (usize, &f64)| {
+            let p = log_p.exp();
+            p * (along(k) - mean) * sum + p * moved_sum - moved[k]
+        };
+        Ok(log_p.iter().enumerate().map(of).take(z.len()).collect())
+    }
+
     fn check(self, output: Output, y: &[f64], z: &[f64]) -> Result<()> {
         if !self.outputs().contains(&output) {
             let reason = format!("{self:?} of {output:?}; it goes with {:?}", self.outputs());
@@ -239,6 +284,15 @@ impl Loss {
         }
     }
 
+    /// The derivative of [`Self::class_slope`] with respect to log `p_k`.
+    fn class_bend(self, y: f64, log_p: f64) -> f64 {
+        let (Self::Focal { gamma }, p, c) = (self, log_p.exp(), -log_p.exp_m1()) else { return 0.0 };
+        if c == 0.0 || gamma == 0.0 {
+            return 0.0;
+        }
+        y * gamma * p * c.powf(gamma - 1.0) * (2.0 + log_p - (gamma - 1.0) * p * log_p / c)
+    }
+
     /// What one output adds to the mean, elsewhere.
     fn term(self, y: f64, z: f64) -> f64 {
         let e = z - y;
@@ -258,6 +312,29 @@ impl Loss {
             Self::Quantile { tau } => (-tau * e).max((1.0 - tau) * e),
             Self::Hinge => (1.0 - y * z).max(0.0),
             Self::SquaredHinge => (1.0 - y * z).max(0.0).powi(2),
+            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
+        }
+    }
+
+    /// The derivative of [`Self::term_slope`] with respect to z; 0 at a kink.
+    fn term_bend(self, y: f64, z: f64) -> f64 {
+        let (e, p, c) = (z - y, sigmoid(z), sigmoid(-z));
+        match self {
+            Self::BinaryCrossEntropy => p * c,
+            Self::Focal { gamma } => {
+                let half = |p: f64, c: f64, log_c: f64| {
+                    p.powf(gamma) * c * (gamma * (p - gamma * c * log_c) + p + gamma * p * (log_c + 1.0))
+                };
+                (1.0 - y) * half(p, c, log_sigmoid(-z)) + y * half(c, p, log_sigmoid(z))
+            }
+            Self::Mse => 2.0,
+            Self::Huber { delta } => f64::from(e.abs() < delta),
+            Self::LogCosh => Activation::LogCosh.second_derivative(e),
+            Self::Msle if z > -0.5 => 2.0 * (1.0 - magnitude(z) + magnitude(y)) / (1.0 + z).powi(2),
+            Self::Msle => 8.0,
+            Self::Poisson => z.exp(),
+            Self::SquaredHinge => 2.0 * y * y * f64::from(1.0 - y * z > 0.0),
+            Self::Mae | Self::Quantile { .. } | Self::Hinge => 0.0,
             Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
         }
     }
@@ -336,6 +413,22 @@ mod tests {
             let value = |z: &[f64]| loss.value(output, &y, z).unwrap();
             let found = check_gradient(value, &z, &loss.gradient(output, &y, &z).unwrap(), STEP).unwrap();
             assert!(found.relative_error < 1e-6, "{loss:?} of {output:?}, z = {z:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_hessian_is_the_central_differences_of_the_gradient() {
+        for ((loss, output), n) in table().flat_map(|pair| [1, 2, 3, 7, 25].map(move |n| (pair, n))) {
+            let (y, z, u) = (targets(loss, output.targets(n)), numbers(5, n), numbers(8, n));
+            let moved = |by: f64| {
+                let z: Vec<f64> = z.iter().zip(&u).map(|(z, u)| z + by * u).collect();
+                loss.gradient(output, &y, &z).unwrap()
+            };
+            let (above, below) = (moved(STEP), moved(-STEP));
+            for (k, exact) in loss.hessian_times(output, &y, &z, &u).unwrap().into_iter().enumerate() {
+                let slope = (above[k] - below[k]) / (2.0 * STEP);
+                assert!((exact - slope).abs() < 1e-8, "{loss:?} of {output:?}, {n}: {exact} {slope}");
+            }
         }
     }
 

@@ -78,6 +78,9 @@ pub use network::Network;
 mod loops;
 pub use loops::{Backward, Forward, Jacobians};
 
+// The loops once more, followed along a direction: the Hessian.
+mod hessian;
+
 // Is it right? Central differences answer.
 mod check;
 pub use check::{Deviation, STEP, check_gradient, check_jacobian, check_network};
