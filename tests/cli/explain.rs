@@ -113,3 +113,50 @@ fn any_loss_and_numbers_to_give_are_traced_as_the_model_was_trained() {
         }
     }
 }
+
+#[test]
+fn the_curvature_of_a_model_is_told_and_drawn() {
+    let (folder, _) = with_model();
+    let ask = ["explain", "m.safetensors", "--curvature", "--rows", "60"];
+    let json = folder.run(&[&ask[..], &["--json", "--surface", "s.svg"]].concat()).well().last();
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let top = number(&json["largest_eigenvalue"]["value"]);
+    assert!(top > 0.0 && number(&json["largest_eigenvalue"]["residual"]) < 1e-2 * top, "{json}");
+    assert!(number(&json["trace"]["value"]) > 0.5 * top && json["rows"] == 60 && json["parameters"] == 310, "{json}");
+    let picture = std::fs::read_to_string(folder.path("s.svg")).expect("a picture");
+    assert!(
+        picture.starts_with("<svg")
+            && picture.trim_end().ends_with("</svg>")
+            && picture.matches("<rect").count() > 41 * 41
+    );
+    let text = folder.run(&ask).well().out;
+    assert!(text.contains("largest eigenvalue") && text.contains("standard error"), "{text}");
+    let none = folder.run(&["explain", "m.safetensors", "--curvature", "--rows", "0"]);
+    assert!(none.refusal(2).contains("--rows: 0"), "{none:?}");
+    assert_eq!(folder.run(&["explain", "m.safetensors", "--surface", "s.svg"]).code, 2);
+}
+
+#[test]
+fn the_worst_mistakes_come_with_what_stands_behind_them() {
+    let (folder, _) = with_model();
+    let ask = ["explain", "m.safetensors", "--mistakes", "--top", "3"];
+    let worst = folder.run(&[&ask[..], &["--json", "--html", "w.html"]].concat()).well().json();
+    assert_eq!(worst.len(), 3);
+    for mistake in &worst {
+        assert_ne!(mistake["label"], mistake["said"]);
+        assert_eq!(mistake["nearest"].as_array().map(Vec::len), Some(5));
+        assert_eq!(mistake["aligned"].as_array().map(Vec::len), Some(5));
+        assert!(mistake["turned"]["distance"].as_f64() > Some(0.0), "{mistake}");
+        assert_eq!(mistake["turned"]["x"].as_array().map(Vec::len), Some(64));
+    }
+    let page = std::fs::read_to_string(folder.path("w.html")).expect("a page");
+    assert_eq!(page.matches("<section class=\"mistake\">").count(), 3);
+    assert!(!page.contains("http:") && !page.contains("https:"), "it asks nobody for anything");
+    let text = folder.run(&ask).well().out;
+    assert_eq!(text.matches("turns the answer").count(), 3, "{text}");
+    let none = folder.run(&["explain", "m.safetensors", "--mistakes", "--top", "0"]);
+    assert!(none.refusal(2).contains("--top: 0 mistakes"), "{none:?}");
+    folder.run(&["train", "diabetes", "--epochs", "1", "--quiet", "--save", "d.safetensors"]).well();
+    let numbers = folder.run(&["explain", "d.safetensors", "--mistakes"]);
+    assert!(numbers.refusal(1).contains("there are no classes in it"), "{numbers:?}");
+}

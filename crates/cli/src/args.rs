@@ -325,6 +325,21 @@ pub(crate) struct Explain {
     /// Write a page to walk through the layer loops with: one HTML file that needs nothing else
     #[arg(long, value_name = "FILE", conflicts_with = "step")]
     pub(crate) html: Option<PathBuf>,
+    /// How the loss bends around the model: the largest eigenvalue of its Hessian, and its trace
+    #[arg(long, conflicts_with_all = ["sample", "step", "html", "differences"])]
+    pub(crate) curvature: bool,
+    /// How many rows the Hessian is of, the first ones
+    #[arg(long, value_name = "ROWS", default_value_t = 500, requires = "curvature")]
+    pub(crate) rows: usize,
+    /// Draw the loss along the two directions in which it bends most, as an SVG picture
+    #[arg(long, value_name = "FILE", requires = "curvature")]
+    pub(crate) surface: Option<PathBuf>,
+    /// The worst mistakes, each with the training rows that stand behind it and the smallest change that turns the answer
+    #[arg(long, conflicts_with_all = ["sample", "example", "step", "differences", "curvature"])]
+    pub(crate) mistakes: bool,
+    /// How many mistakes
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "mistakes")]
+    pub(crate) top: usize,
 }
 
 /// A part of a data set.

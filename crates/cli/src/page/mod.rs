@@ -1,7 +1,8 @@
-//! Pages, each one HTML file that needs nothing else: the report of a run, and the walk through the layer loops.
+//! Pages, each one HTML file that needs nothing else: the report of a run, the walk through the layer loops, the worst mistakes.
 
 mod chart;
 pub(crate) mod explain;
+pub(crate) mod mistakes;
 pub(crate) mod picture;
 mod sections;
 

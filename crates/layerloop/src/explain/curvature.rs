@@ -162,8 +162,9 @@ impl Hessian {
             }
             unit(vector)
         };
-        let residual = beside.get(n - 1).map_or(0.0, |beside| (beside * first[n - 1]).abs());
-        Ok(Eigen { value, residual, vector: combined(&first), second: combined(&second) })
+        let (vector, second) = (combined(&first), combined(&second));
+        let left: Vec<f64> = self.times(&vector)?.iter().zip(&vector).map(|(h, v)| h - value * v).collect();
+        Ok(Eigen { value, residual: dot(&left, &left).sqrt(), vector, second })
     }
 
     /// The trace, by `probes` vectors of -1 and 1: the mean of `v^T H v`.

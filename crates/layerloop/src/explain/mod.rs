@@ -11,6 +11,7 @@ mod curvature;
 mod differences;
 mod map;
 mod meeting;
+mod mistakes;
 mod trace;
 
 pub use attribution::{Attributed, Attribution, Attributor};
@@ -20,4 +21,5 @@ pub use curvature::{Eigen, Estimate, Hessian, surface};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
 pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};
+pub use mistakes::{Mistake, Near, Turned, mistakes, turn};
 pub use trace::{Factors, LARGEST_A, Trace, TracedLayer, TracedOutput, golden};

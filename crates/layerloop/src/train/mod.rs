@@ -42,7 +42,7 @@ pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
 pub use plateau::Plateau;
 pub use run::Run;
-pub(crate) use samples::{FastSample, fast_sample};
+pub(crate) use samples::{FastSample, LastLayer, fast_sample, last_layer};
 pub use samples::{Sample, samples};
 pub use schedule::{Milestones, Progress, Schedule, warm_up};
 pub use state::{GradientNorms, Stopped};

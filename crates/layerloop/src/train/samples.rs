@@ -51,26 +51,13 @@ pub struct Sample {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads: usize) -> Result<Vec<Sample>> {
-    network.check_fits(data)?;
-    if data.rows() == 0 {
-        return Err(Error::data(data.name(), "there are no rows to look at"));
-    }
-    let goal = Goal::new(network, data, objective)?;
-    let mut network = network.clone(); // batch norms take note of what they see
     let batch_norms = network.program.batch_norms().next().is_some();
-    let rows: Vec<u32> = (0..data.rows() as u32).collect();
-    let batch = BATCH.min(rows.len());
-    let team = Team::new(threads.max(1), Isa::best());
-    let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
-    let mut samples = Vec::with_capacity(rows.len());
-    for rows in rows.chunks(BATCH) {
-        let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
-        let mode = Mode::Training { seed: 0, step: 1, dropout: 0.0 };
-        stepper.backpropagate(&mut network, batch, 1.0, mode);
-        let mut squares = vec![if batch_norms { f64::NAN } else { 0.0 }; rows.len()];
+    let mut samples = Vec::with_capacity(data.rows());
+    for_each_batch(network, data, objective, threads, |network, stepper, rows| {
+        let mut squares = vec![if batch_norms { f64::NAN } else { 0.0 }; rows];
         let parameters = network.program.parameters.iter().enumerate();
         for (i, parameter) in parameters.filter(|(_, parameter)| parameter.role == Role::Product) {
-            let [z, delta] = stepper.operands(&network, i, rows.len());
+            let [z, delta] = stepper.operands(network, i, rows);
             for (row, square) in squares.iter_mut().enumerate() {
                 let one = if parameter.bias { 1.0 } else { 0.0 };
                 let z = sum_of_squares(z.row(row, parameter.inputs)) + one;
@@ -78,9 +65,72 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
             }
         }
         let of_row = |(loss, square): (f32, f64)| Sample { loss, gradient_norm: libm::sqrt(square) as f32 };
-        samples.extend(stepper.losses(rows.len()).zip(squares).map(of_row));
-    }
+        samples.extend(stepper.losses(rows).zip(squares).map(of_row));
+    })?;
     Ok(samples)
+}
+
+/// What the last dense layer read and was told, for every row of a data set: its p_L is delta_L (z_L; 1)^T.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LastLayer {
+    /// z_L, row after row.
+    pub(crate) z: Vec<f32>,
+    /// delta_L, row after row.
+    pub(crate) delta: Vec<f32>,
+    pub(crate) losses: Vec<f32>,
+    /// Length of a z_L, and of a delta_L.
+    pub(crate) widths: [usize; 2],
+}
+
+/// # Errors
+/// Those of [`samples`]; [`Error::Config`] for a network without a dense layer.
+pub(crate) fn last_layer(
+    network: &Network,
+    data: &Dataset,
+    objective: &Objective,
+    threads: usize,
+) -> Result<LastLayer> {
+    let mut parameters = network.program.parameters.iter().enumerate();
+    let (i, last) = parameters
+        .rfind(|(_, parameter)| parameter.role == Role::Product)
+        .ok_or_else(|| Error::config("network", format!("{}: there is no dense layer in it", network.spec())))?;
+    let widths = [last.inputs, last.outputs];
+    let mut all = LastLayer { z: vec![], delta: vec![], losses: vec![], widths };
+    for_each_batch(network, data, objective, threads, |network, stepper, rows| {
+        let [z, delta] = stepper.operands(network, i, rows);
+        (0..rows).for_each(|row| all.z.extend_from_slice(z.row(row, widths[0])));
+        (0..rows).for_each(|row| all.delta.extend_from_slice(delta.row(row, widths[1])));
+        all.losses.extend(stepper.losses(rows));
+    })?;
+    Ok(all)
+}
+
+/// Calls `f` with the stepper after it went through some rows, until it went through all of them. Nothing is dropped, every row's
+/// gradient is that of its own loss.
+fn for_each_batch(
+    network: &Network,
+    data: &Dataset,
+    objective: &Objective,
+    threads: usize,
+    mut f: impl FnMut(&Network, &Stepper, usize),
+) -> Result<()> {
+    network.check_fits(data)?;
+    if data.rows() == 0 {
+        return Err(Error::data(data.name(), "there are no rows to look at"));
+    }
+    let goal = Goal::new(network, data, objective)?;
+    let mut network = network.clone(); // batch norms take note of what they see
+    let rows: Vec<u32> = (0..data.rows() as u32).collect();
+    let batch = BATCH.min(rows.len());
+    let team = Team::new(threads.max(1), Isa::best());
+    let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
+    for rows in rows.chunks(BATCH) {
+        let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
+        let mode = Mode::Training { seed: 0, step: 1, dropout: 0.0 };
+        stepper.backpropagate(&mut network, batch, 1.0, mode);
+        f(&network, &stepper, rows.len());
+    }
+    Ok(())
 }
 
 /// What the fast road computes for one row.

@@ -1,5 +1,8 @@
 //! `layerloop explain`
 
+mod curvature;
+mod mistakes;
+
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use layerloop::data::Dataset;
@@ -25,12 +28,20 @@ const NUMBERS: usize = 8;
 const ROWS: usize = 6;
 
 pub(crate) fn run(args: &Explain) -> Result<Outcome> {
+    if args.mistakes {
+        mistakes::show(args, &model_of(args)?)?;
+        return Ok(Outcome::Done);
+    }
     let (network, data, objective) = if args.example.is_some() {
         let (network, data) = golden()?;
         (network, data, Objective::default())
     } else {
         of_model(args)?
     };
+    if args.curvature {
+        curvature::show(args, &network, &data, &objective)?;
+        return Ok(Outcome::Done);
+    }
     let trace = Trace::of(&network, &data, args.sample, &objective)?;
     if let Some(path) = &args.html {
         write_beside_and_rename(path, page::explain::html(&trace, &data)?.as_bytes())?;
@@ -61,12 +72,16 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The model that was named, the data of the sample, and what it is measured by.
-fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
+fn model_of(args: &Explain) -> Result<Model> {
     let path = args.model.as_ref().ok_or_else(|| {
         Error::config("MODEL", "a model is needed, or --example golden for the example of the derivation")
     })?;
-    let model = Model::load(path)?;
+    Model::load(path)
+}
+
+/// The model that was named, the data of the sample, and what it is measured by.
+fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
+    let model = model_of(args)?;
     let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
     let objective = objective_of(&model)?;
     Ok((model.network, data, objective))

@@ -1,0 +1,68 @@
+//! `layerloop explain --mistakes`
+
+use layerloop::data::Dataset;
+use layerloop::explain::{Mistake, Near, mistakes};
+use layerloop::files::write_beside_and_rename;
+use layerloop::model_file::Model;
+use layerloop::{Error, Result};
+use serde_json::json;
+
+use crate::args::{Explain, Part};
+use crate::commands::{load_of, objective_of, threads_for};
+use crate::output::line;
+use crate::page;
+
+pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
+    if args.top == 0 {
+        return Err(Error::config("--top", "0 mistakes; at least 1 is needed for an explanation"));
+    }
+    let loaded = load_of(model, args.data.as_deref(), args.data_dir.as_deref())?;
+    let data = if args.part == Part::Train { &loaded.train } else { &loaded.test };
+    let threads = threads_for(model.network.spec());
+    let worst = mistakes(&model.network, [&loaded.train, data], &objective_of(model)?, args.top, threads)?;
+    if let Some(path) = &args.html {
+        write_beside_and_rename(path, page::mistakes::html(model, [&loaded.train, data], &worst)?.as_bytes())?;
+    }
+    if args.json {
+        return worst.iter().try_for_each(|mistake| {
+            let mut object = json!(mistake);
+            object["label"] = json!(data.classes()[mistake.label]);
+            object["said"] = json!(data.classes()[mistake.said]);
+            line(object)
+        });
+    }
+    if worst.is_empty() {
+        return line(format_args!("no mistake in {} rows of {}", data.rows(), data.name()));
+    }
+    for mistake in &worst {
+        line(told(mistake, &loaded.train, data))?;
+    }
+    args.html.as_ref().map_or(Ok(()), |path| line(format_args!("open {} in a browser", path.display())))
+}
+
+/// A mistake in four lines.
+fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
+    let classes = data.classes();
+    let rows = |near: &[Near]| {
+        let one = |near: &Near| {
+            let label = train.labels().get(near.row).map_or("?", |&label| &classes[label as usize]);
+            format!("{} ({label}, {:.3})", near.row, near.by)
+        };
+        near.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let turned = mistake.turned.as_ref().map_or("no small change of the input turns the answer".to_owned(), |turned| {
+        format!("a change of length {:.4} turns the answer to {}", turned.distance, classes[turned.said])
+    });
+    format!(
+        "row {}: {}, but the model says {} with {:.4}; loss {:.4}\n  \
+         nearest training rows in the last hidden layer: {}\n  \
+         training rows whose gradient pulls with it: {}\n  {turned}",
+        mistake.row,
+        classes[mistake.label],
+        classes[mistake.said],
+        mistake.probabilities[mistake.said],
+        mistake.loss,
+        rows(&mistake.nearest),
+        rows(&mistake.aligned),
+    )
+}
