@@ -160,3 +160,15 @@ fn the_worst_mistakes_come_with_what_stands_behind_them() {
     let numbers = folder.run(&["explain", "d.safetensors", "--mistakes"]);
     assert!(numbers.refusal(1).contains("there are no classes in it"), "{numbers:?}");
 }
+
+#[test]
+fn units_are_counted_layer_by_layer() {
+    let (folder, _) = with_model();
+    let layers = folder.run(&["explain", "m.safetensors", "--units", "--json"]).well().json();
+    assert_eq!(layers.iter().map(|layer| layer["units"].as_u64()).collect::<Vec<_>>(), [Some(4), Some(10)]);
+    assert!(layers.iter().all(|layer| layer["mean_gradient"].as_f64() > Some(0.0)), "{layers:?}");
+    let text = folder.run(&["explain", "m.safetensors", "--units", "--rows", "50"]).well().out;
+    assert!(text.starts_with("layer  units  dead  saturated"), "{text}");
+    let none = folder.run(&["explain", "m.safetensors", "--units", "--rows", "0"]);
+    assert!(none.refusal(1).contains("there are no rows"), "{none:?}");
+}

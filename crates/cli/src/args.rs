@@ -328,8 +328,8 @@ pub(crate) struct Explain {
     /// How the loss bends around the model: the largest eigenvalue of its Hessian, and its trace
     #[arg(long, conflicts_with_all = ["sample", "step", "html", "differences"])]
     pub(crate) curvature: bool,
-    /// How many rows the Hessian is of, the first ones
-    #[arg(long, value_name = "ROWS", default_value_t = 500, requires = "curvature")]
+    /// How many rows --curvature and --units look at, the first ones
+    #[arg(long, value_name = "ROWS", default_value_t = 500)]
     pub(crate) rows: usize,
     /// Draw the loss along the two directions in which it bends most, as an SVG picture
     #[arg(long, value_name = "FILE", requires = "curvature")]
@@ -337,6 +337,9 @@ pub(crate) struct Explain {
     /// The worst mistakes, each with the training rows that stand behind it and the smallest change that turns the answer
     #[arg(long, conflicts_with_all = ["sample", "example", "step", "differences", "curvature"])]
     pub(crate) mistakes: bool,
+    /// What the units of each layer do: dead ones, saturated ones, how steep they are, how large the gradient is
+    #[arg(long, conflicts_with_all = ["sample", "step", "html", "differences", "curvature", "mistakes"])]
+    pub(crate) units: bool,
     /// How many mistakes
     #[arg(long, value_name = "N", default_value_t = 8, requires = "mistakes")]
     pub(crate) top: usize,

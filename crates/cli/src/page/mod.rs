@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use layerloop::Result;
 use layerloop::data::Dataset;
+use layerloop::logs::Curve;
 use layerloop::model_file::Model;
 use layerloop::train::{History, Objective};
 
@@ -19,6 +20,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) train: &'a Dataset,
     pub(crate) test: &'a Dataset,
     pub(crate) history: &'a History,
+    /// The size of the gradient of each layer over the epochs, where it was logged.
+    pub(crate) norms: &'a [Curve],
     /// What was minimised.
     pub(crate) objective: &'a Objective,
     /// Seconds of training.
@@ -32,10 +35,12 @@ pub(crate) struct Contents<'a> {
 pub(crate) fn html(contents: &Contents) -> Result<String> {
     let sections: Vec<Option<String>> = vec![
         Some(sections::heading(contents)?),
-        sections::curves(contents.history),
+        sections::curves(contents.history, contents.norms),
         sections::judgement(contents)?,
         sections::mistakes(contents)?,
         sections::first_layer(contents.model)?,
+        sections::classes(contents)?,
+        sections::units(contents)?,
         sections::histograms(contents)?,
         Some(sections::receipt(&contents.model.receipt)),
     ];
@@ -93,7 +98,8 @@ mod tests {
         let receipt = json!({ "version": "0", "options": { "batch": 128, "layer_rates": ["1=<0>"] } });
         let model = Model::new(network, train, receipt);
         let objective = &options.objective;
-        html(&Contents { model: &model, train, test, history: &fitted.history, objective, seconds: 0.5 }).unwrap()
+        html(&Contents { model: &model, train, test, history: &fitted.history, norms: &[], objective, seconds: 0.5 })
+            .unwrap()
     }
 
     /// Every element that is opened is closed, in order.
@@ -117,15 +123,31 @@ mod tests {
         let page = page(&digits.train, &digits.test, "64 -> 16 sigmoid -> 10");
         is_well_formed(&page);
         assert!(!page.contains("http") && !page.contains("<script"), "no request to anybody");
-        let headings =
-            ["Curves", "Confusion", "Reliability", "Worst mistakes", "First layer", "Weights and gradients", "Receipt"];
-        for heading in headings {
+        let headings = [
+            "Curves",
+            "Confusion",
+            "Reliability",
+            "Worst mistakes",
+            "First layer",
+            "What each class looks for",
+            "Units",
+        ];
+        for heading in headings.into_iter().chain(["Weights and gradients", "Receipt"]) {
             assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
         }
-        assert_eq!(page.matches("data:image/png").count(), 24 + 16);
+        // Mistakes, units, classes; and those behind the cells of the confusion matrix.
+        let behind = page.matches("alt=\"row ").count() - 24;
+        assert_eq!(page.matches("data:image/png").count(), 24 + 16 + 10 + behind);
+        let taken = page.split(" taken for <b>").skip(1).filter_map(|rest| rest.split(": ").nth(1)?.split('<').next());
+        let wrong: Vec<usize> = taken.filter_map(|count| count.parse().ok()).collect();
+        assert!(behind == wrong.iter().map(|&count| count.min(12)).sum::<usize>() && behind > 10, "{wrong:?}");
+        assert_eq!(page.matches("href=\"#taken-").count(), page.matches("id=\"taken-").count());
         assert!(page.contains("1=&lt;0&gt;") && !page.contains("NaN"));
         let cells = page.split("class=\"confusion").nth(1).unwrap().split("</table>").next().unwrap();
-        let counts = cells.split("<td").skip(1).map(|cell| cell.split('>').nth(1).unwrap().split('<').next().unwrap());
+        let counts = cells.split("<td").skip(1).map(|cell| {
+            let texts = cell.split('>').skip(1).map(|rest| rest.split('<').next().unwrap());
+            texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+        });
         assert_eq!(counts.map(|count| count.parse().unwrap_or(0)).sum::<usize>(), digits.test.rows());
     }
 

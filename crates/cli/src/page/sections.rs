@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets, onecold};
+use layerloop::explain::{LayerUnits, class_views};
+use layerloop::logs::Curve;
 use layerloop::metrics::{Judged, Metric};
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
@@ -17,6 +19,8 @@ use crate::scores::Scores;
 
 /// Mistakes that are shown, at most.
 const MISTAKES: usize = 24;
+/// Pictures behind a cell of the confusion matrix, at most.
+const TAKEN: usize = 12;
 /// Units of the first layer that are shown, at most.
 const UNITS: usize = 64;
 /// Bins of confidence.
@@ -50,7 +54,7 @@ pub(super) fn heading(contents: &Contents) -> Result<String> {
 }
 
 /// Losses, scores and the learning rate over the epochs.
-pub(super) fn curves(history: &History) -> Option<String> {
+pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     let over_epochs = |wanted: &dyn Fn(&str) -> bool| -> Vec<(String, Vec<(f64, f64)>)> {
         let names = history.names().iter().filter(|name| wanted(name));
         let points = |name: &String| {
@@ -67,9 +71,15 @@ pub(super) fn curves(history: &History) -> Option<String> {
     ];
     let changes = |points: &[(f64, f64)]| points.windows(2).any(|pair| pair[0].1 != pair[1].1);
     let drawn = charts.iter().filter(|(name, curves)| *name != "learning rate" || curves.iter().any(|c| changes(&c.1)));
-    let figures: Vec<String> = drawn
+    let mut figures: Vec<String> = drawn
         .filter_map(|(name, curves)| Some(figure(name, &lines(&format!("{name} over epochs"), "epoch", curves)?)))
         .collect();
+    // Layers differ by powers of ten where a gradient vanishes or explodes.
+    let power = |&(epoch, norm): &(f64, f64)| (epoch, norm.max(1e-12).log10());
+    let norms: Vec<Curve> =
+        norms.iter().map(|(layer, points)| (format!("layer {layer}"), points.iter().map(power).collect())).collect();
+    let caption = "size of the gradient, layer by layer, as a power of ten";
+    figures.extend(lines("gradient norms over epochs", "epoch", &norms).map(|svg| figure(caption, &svg)));
     if figures.is_empty() {
         return None;
     }
@@ -90,13 +100,13 @@ pub(super) fn judgement(contents: &Contents) -> Result<Option<String>> {
     match test.targets() {
         Targets::Labels { labels, .. } => {
             let judged = Judged::classes(&outputs, labels, model.network.classes());
-            Ok(Some(confusion(model, labels, &outputs) + &calibration(model, labels, &outputs, &judged)))
+            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration(model, labels, &outputs, &judged)))
         }
         Targets::Numbers { values, names } => Ok(Some(predicted_and_true(values, names, &outputs))),
     }
 }
 
-fn confusion(model: &Model, labels: &[u32], outputs: &[f32]) -> String {
+fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> Result<String> {
     let classes = &model.classes;
     let mut counts = vec![vec![0_usize; classes.len()]; classes.len()];
     for (p, &label) in outputs.chunks_exact(classes.len()).zip(labels) {
@@ -114,7 +124,12 @@ fn confusion(model: &Model, labels: &[u32], outputs: &[f32]) -> String {
                     let (class, of_row) = (if right { "right" } else { "wrong" }, share(count, all));
                     // A mistake is rare: a tenth of a row is as dark as it gets.
                     let dark = if right { of_row } else { (10.0 * of_row).min(1.0) };
-                    format!("<td class=\"{class}\" style=\"--share:{dark:.3}\">{count}</td>")
+                    let shown = if right || test.image().is_none() {
+                        count.to_string()
+                    } else {
+                        format!("<a href=\"#taken-{truth}-{said}\">{count}</a>")
+                    };
+                    format!("<td class=\"{class}\" style=\"--share:{dark:.3}\">{shown}</td>")
                 }
             };
             let cells: String = row.iter().enumerate().map(cell).collect();
@@ -126,6 +141,7 @@ fn confusion(model: &Model, labels: &[u32], outputs: &[f32]) -> String {
             "<div class=\"wide\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
              <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
         );
+        page += &taken(model, test, labels, outputs, &counts)?;
     } else {
         let pair = |(truth, row): (usize, &Vec<usize>)| {
             row.iter()
@@ -152,7 +168,78 @@ fn confusion(model: &Model, labels: &[u32], outputs: &[f32]) -> String {
     };
     let rows: Vec<Vec<String>> = (0..classes.len()).map(by_class).collect();
     let scores = table("list", &["class", "precision", "recall", "F1", "rows"], &rows);
-    page + &format!("<details><summary>precision and recall of each class</summary>{scores}</details>\n")
+    Ok(page + &format!("<details><summary>precision and recall of each class</summary>{scores}</details>\n"))
+}
+
+/// The pictures behind each wrong cell of a confusion matrix: those that were meant when the cell was followed.
+fn taken(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32], counts: &[Vec<usize>]) -> Result<String> {
+    let Some((_, width)) = test.image() else { return Ok(String::new()) };
+    let said: Vec<usize> = outputs.chunks_exact(model.classes.len()).map(onecold).collect();
+    let mut page = String::from("<p class=\"soft\">A number that is wrong leads to its pictures.</p>\n");
+    for (truth, row) in counts.iter().enumerate() {
+        for (answer, &count) in row.iter().enumerate().filter(|(answer, count)| *answer != truth && **count > 0) {
+            let [what, taken_for] = [truth, answer].map(|class| escape(&model.classes[class]));
+            _ = write!(
+                page,
+                "<div class=\"taken\" id=\"taken-{truth}-{answer}\"><p><b>{what}</b>, taken for <b>{taken_for}</b>: {count}</p>\
+                 <div class=\"samples\">"
+            );
+            let rows = (0..test.rows()).filter(|&row| labels[row] as usize == truth && said[row] == answer);
+            for row in rows.take(TAKEN) {
+                let source = picture::grey(&test.row(row), width)?;
+                _ = write!(
+                    page,
+                    "<figure><img src=\"{source}\" alt=\"row {row}\"><figcaption>row {row}</figcaption></figure>"
+                );
+            }
+            page.push_str("</div></div>\n");
+        }
+    }
+    Ok(page)
+}
+
+/// What each class looks for, as images.
+pub(super) fn classes(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, test, .. } = contents;
+    let (Some((_, width)), Targets::Labels { .. }) = (test.image(), test.targets()) else { return Ok(None) };
+    if test.rows() == 0 || model.network.spec().logits() != model.classes.len() {
+        return Ok(None);
+    }
+    let Ok(views) = class_views(&model.network, &test.head(GRADIENT_ROWS), threads_for(model.network.spec())) else {
+        return Ok(None); // of names in a table there is no gradient
+    };
+    let mut figures = String::new();
+    for (view, class) in views.iter().zip(&model.classes) {
+        let most = view.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+        let (source, class) = (picture::diverging(view, width, most)?, escape(class));
+        _ = writeln!(
+            figures,
+            "<figure><img src=\"{source}\" alt=\"class {class}\"><figcaption>{class}</figcaption></figure>"
+        );
+    }
+    Ok(Some(format!(
+        "<h2>What each class looks for</h2>\n<p class=\"soft\">The gradient of its logit by the pixels, in the mean over test rows of \
+         the class: more there makes the class more likely where it is red, less likely where it is blue.</p>\n\
+         <div class=\"units named\">\n{figures}</div>\n"
+    )))
+}
+
+/// Dead and saturated units, layer by layer, of a network of dense layers.
+pub(super) fn units(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, test, .. } = contents;
+    let Ok(layers) = layerloop::explain::units(&model.network, &test.head(GRADIENT_ROWS)) else { return Ok(None) };
+    let row = |layer: &LayerUnits| {
+        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient } = layer;
+        let counts = [layer, units, dead, saturated].map(ToString::to_string);
+        counts.into_iter().chain([short(*mean_slope), short(*mean_gradient)]).collect()
+    };
+    let rows: Vec<Vec<String>> = layers.iter().map(row).collect();
+    let head = ["layer", "units", "dead", "saturated", "mean slope", "mean gradient"];
+    Ok(Some(format!(
+        "<h2>Units</h2>\n<p class=\"soft\">Dead: the slope of the activation is 0 in every row. Saturated: it is below 5 % of the \
+         steepest in 95 % of the rows. The gradient is that of the loss by what the layer gives.</p>\n{}",
+        table("list", &head, &rows)
+    )))
 }
 
 /// Whether probabilities are what they say.

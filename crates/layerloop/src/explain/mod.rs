@@ -13,6 +13,7 @@ mod map;
 mod meeting;
 mod mistakes;
 mod trace;
+mod units;
 
 pub use attribution::{Attributed, Attribution, Attributor};
 pub use beside::{Beside, Ulps, differences, ulps};
@@ -23,3 +24,4 @@ pub use map::in_map;
 pub use meeting::{in_math, loss_and_gradient, matrices};
 pub use mistakes::{Mistake, Near, Turned, mistakes, turn};
 pub use trace::{Factors, LARGEST_A, Trace, TracedLayer, TracedOutput, golden};
+pub use units::{LayerUnits, class_views, units};

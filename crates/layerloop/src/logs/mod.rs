@@ -16,6 +16,30 @@ use crate::{Error, Result};
 
 /// The name of the table.
 const TABLE: &str = "history.csv";
+const EVENTS: &str = "events.jsonl";
+
+/// What a curve is drawn by: its name, and its points.
+pub type Curve = (String, Vec<(f64, f64)>);
+
+/// The size of the gradient of each layer over the epochs of a run, from the log folder that it left: small ones below and large
+/// ones above say that the gradient vanishes on its way down. Empty where there is no such log.
+#[must_use]
+pub fn gradient_norms(folder: impl AsRef<Path>) -> Vec<Curve> {
+    let text = std::fs::read_to_string(folder.as_ref().join(EVENTS)).unwrap_or_default();
+    let mut curves: Vec<Curve> = Vec::new();
+    for event in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let (Some(epoch), Some(norms)) = (event["epoch"].as_f64(), event["gradient_norms"].as_object()) else {
+            continue;
+        };
+        for (layer, norm) in norms.iter().filter_map(|(layer, norm)| Some((layer, norm.as_f64()?))) {
+            match curves.iter_mut().find(|(name, _)| name == layer) {
+                Some((_, points)) => points.push((epoch, norm)),
+                None => curves.push((layer.clone(), vec![(epoch, norm)])),
+            }
+        }
+    }
+    curves
+}
 
 /// A callback that writes into a folder
 ///
@@ -68,7 +92,7 @@ impl Logs {
         };
         Ok(Self {
             csv: Appended::open(folder.join(TABLE), row)?,
-            json: Appended::open(folder.join("events.jsonl"), object)?,
+            json: Appended::open(folder.join(EVENTS), object)?,
             events: EventFile::create(folder, from.map_or(0, |from| from.steps() + 1))?,
             steps_every: steps_every.max(1),
             failure: None,
@@ -97,6 +121,10 @@ impl Logs {
             let whole = ["epoch", "steps"].contains(&name.as_str());
             let value = if whole { json!(value as u64) } else { json!(value) };
             object.insert(name.clone(), value);
+        }
+        if let Some(norms) = run.gradient_norms() {
+            let of_layer = |(layer, norm): &(String, f64)| (layer.clone(), json!(norm));
+            object.insert("gradient_norms".into(), Value::Object(norms.layers.iter().map(of_layer).collect()));
         }
         self.json.append(&format!("{}\n", Value::Object(object)))?;
         for (name, &value) in history.names().iter().zip(history.rows().last().into_iter().flatten()).skip(3) {
@@ -213,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
         let checkpoint = run(folder.path(), 3);
-        let (csv, json) = (read("history.csv"), read("events.jsonl"));
+        let (csv, json) = (read("history.csv"), read(EVENTS));
         assert_eq!(csv.lines().count(), 1 + 3);
         assert!(csv.starts_with("epoch,steps,seconds,learning_rate,train_loss,val_loss,val_accuracy\n1,5,"), "{csv}");
         assert_eq!(History::from_csv(&csv).unwrap().rows().len(), 3);
@@ -222,15 +250,15 @@ mod tests {
         assert_eq!((&objects[2]["epoch"], &objects[2]["steps"]), (&json!(1), &json!(5)));
         assert!(objects[2]["val_accuracy"].is_number() && objects[2]["val_loss"].is_number());
 
-        File::options().append(true).open(folder.path().join("events.jsonl")).unwrap().write_all(b"{\"ev").unwrap();
+        File::options().append(true).open(folder.path().join(EVENTS)).unwrap().write_all(b"{\"ev").unwrap();
         let refused = Logs::new(folder.path(), 2).unwrap_err().to_string();
         assert!(refused.contains("has the logs of a run already; name another folder"), "{refused}");
         drop(Logs::go_on(folder.path(), 2, Some(&checkpoint)).unwrap());
         assert_eq!(read("history.csv"), csv.split_inclusive('\n').take(2).collect::<String>());
         let until = |o: &&Value| o["step"].as_u64().unwrap() <= 10 && o["epoch"].as_u64().unwrap() <= 2;
         let kept = |o: &&Value| until(o) && !(o["event"] == "epoch" && o["epoch"] == 2);
-        assert_eq!(read("events.jsonl").lines().count(), objects.iter().filter(kept).count());
+        assert_eq!(read(EVENTS).lines().count(), objects.iter().filter(kept).count());
         drop(Logs::go_on(folder.path(), 2, None).unwrap());
-        assert_eq!((read("history.csv"), read("events.jsonl")), (String::new(), String::new()));
+        assert_eq!((read("history.csv"), read(EVENTS)), (String::new(), String::new()));
     }
 }

@@ -6,7 +6,7 @@ mod mistakes;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use layerloop::data::Dataset;
-use layerloop::explain::{Beside, LARGEST_A, Trace, TracedLayer, differences, golden};
+use layerloop::explain::{Beside, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
 use layerloop::files::write_beside_and_rename;
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
@@ -40,6 +40,10 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     };
     if args.curvature {
         curvature::show(args, &network, &data, &objective)?;
+        return Ok(Outcome::Done);
+    }
+    if args.units {
+        show_units(args, &network, &data)?;
         return Ok(Outcome::Done);
     }
     let trace = Trace::of(&network, &data, args.sample, &objective)?;
@@ -85,6 +89,21 @@ fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
     let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
     let objective = objective_of(&model)?;
     Ok((model.network, data, objective))
+}
+
+/// What the units of each layer do on the first rows of the data.
+fn show_units(args: &Explain, network: &Network, data: &Dataset) -> Result<()> {
+    let layers = units(network, &data.head(args.rows))?;
+    if args.json {
+        return layers.iter().try_for_each(|layer| line(json!(layer)));
+    }
+    let row = |layer: &LayerUnits| {
+        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient } = layer;
+        let counts = [layer, units, dead, saturated].map(ToString::to_string);
+        counts.into_iter().chain([format!("{mean_slope:.6}"), format!("{mean_gradient:.3e}")]).collect()
+    };
+    let rows: Vec<Vec<String>> = layers.iter().map(row).collect();
+    line(table(&["layer", "units", "dead", "saturated", "mean slope", "mean gradient"], &rows))
 }
 
 /// How far the fast road is off where it has the same object: the largest difference in ULP.

@@ -89,7 +89,9 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     if let Some(path) = &report {
         let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
         let (history, seconds) = (&fitted.history, fitted.seconds);
-        let page = page::html(&Contents { model: &model, train, test, history, objective, seconds })?;
+        let logs = folder.map(Folder::logs).or_else(|| args.log_dir.clone());
+        let norms = logs.map_or_else(Vec::new, layerloop::logs::gradient_norms);
+        let page = page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds })?;
         write_beside_and_rename(path, page.as_bytes())?;
     }
     report::conclude(
