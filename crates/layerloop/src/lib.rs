@@ -28,3 +28,9 @@ pub mod network;
 pub mod train;
 
 pub use error::{Error, Result};
+
+/// The examples of the book run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/math/07-other-layers.md")]
+#[doc = include_str!("../../../docs/math/08-hessian.md")]
+struct Book;
