@@ -263,20 +263,7 @@ fn rows_or_null<S: Serializer>(matrix: &Option<Matrix>, serializer: S) -> std::r
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Activation, Layer, Loss, Output};
-
-    /// `n` numbers in [-1, 1] that look unrelated.
-    fn numbers(seed: usize, n: usize) -> Vec<f64> {
-        (1..=n).map(|k| (2.399_963 * (1009 * seed + k) as f64).sin()).collect()
-    }
-
-    fn network(widths: &[usize], activation: Activation, output: Output) -> math::Network {
-        let layer = |n: &[usize]| {
-            let w = numbers(n[0] + 31 * n[1], n[1] * (n[0] + 1));
-            Layer::new(Matrix::new(n[1], n[0] + 1, w).unwrap(), activation).unwrap()
-        };
-        math::Network::new(widths.windows(2).map(layer).collect(), output).unwrap()
-    }
+    use crate::math::{Activation, Loss, Output, network, numbers};
 
     /// Every derivative of f at `at`, of fourth order in the step.
     fn slopes(f: impl Fn(&[f64]) -> Vec<f64>, at: &[f64]) -> Matrix {

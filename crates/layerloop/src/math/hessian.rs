@@ -104,15 +104,7 @@ fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::math::{Activation, Layer, Loss, Matrix, Network, Output, numbers};
-
-    fn network(widths: &[usize], activation: Activation, output: Output) -> Network {
-        let layer = |n: &[usize]| {
-            let w = numbers(n[0] + 31 * n[1], n[1] * (n[0] + 1));
-            Layer::new(Matrix::new(n[1], n[0] + 1, w).unwrap(), activation).unwrap()
-        };
-        Network::new(widths.windows(2).map(layer).collect(), output).unwrap()
-    }
+    use crate::math::{Activation, Loss, Network, Output, network, numbers};
 
     /// H v against central differences of the gradient along v, of fourth order.
     fn check(network: &Network, x: &[f64], y: &[f64]) {

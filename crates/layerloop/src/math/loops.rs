@@ -179,15 +179,7 @@ impl Backward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Activation, Layer, Output, STEP, check_gradient, check_network, numbers};
-
-    fn network(widths: &[usize], activation: Activation, output: Output) -> Network {
-        let layer = |n: &[usize]| {
-            let w = numbers(n[0] + 31 * n[1], n[1] * (n[0] + 1));
-            Layer::new(Matrix::new(n[1], n[0] + 1, w).unwrap(), activation).unwrap()
-        };
-        Network::new(widths.windows(2).map(layer).collect(), output).unwrap()
-    }
+    use crate::math::{Activation, Layer, Output, STEP, check_gradient, check_network, network, numbers};
 
     fn one_hot(k: usize, class: usize) -> Vec<f64> {
         (0..k).map(|j| f64::from(j == class)).collect()

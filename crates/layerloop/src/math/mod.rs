@@ -87,6 +87,16 @@ pub use check::{Deviation, STEP, check_gradient, check_jacobian, check_network};
 
 /// `n` numbers in [-1, 1] that look unrelated; another `seed`, other numbers.
 #[cfg(test)]
-fn numbers(seed: usize, n: usize) -> Vec<f64> {
+pub(crate) fn numbers(seed: usize, n: usize) -> Vec<f64> {
     (1..=n).map(|k| (2.399_963 * (1009 * seed + k) as f64).sin()).collect()
+}
+
+/// A network of such numbers.
+#[cfg(test)]
+pub(crate) fn network(widths: &[usize], activation: Activation, output: Output) -> Network {
+    let layer = |n: &[usize]| {
+        let w = numbers(n[0] + 31 * n[1], n[1] * (n[0] + 1));
+        Layer::new(Matrix::new(n[1], n[0] + 1, w).expect("a matrix"), activation).expect("a layer")
+    };
+    Network::new(widths.windows(2).map(layer).collect(), output).expect("layers that fit")
 }

@@ -11,7 +11,7 @@ use super::forward::{self, Batch, Mode, Pass};
 use super::goal::Goal;
 use super::intake::Intake;
 use super::layers;
-use super::program::Program;
+use super::program::{Kind, Program, Value};
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs, onecold};
 use crate::train::Objective;
@@ -62,6 +62,8 @@ pub struct InputGradients {
     workspace: Workspace,
     statistics: Vec<Statistics>,
     team: Team,
+    /// By what the gradients are: the input, or the preactivations of the first layer.
+    by: Value,
 }
 
 /// What stands above the logits, on the way back.
@@ -84,7 +86,50 @@ impl InputGradients {
                 format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
             return Err(Error::config("network", reason));
         }
-        let mut network = Network { program: Program::of_inputs(network.spec())?, ..network.clone() };
+        let network = Network { program: Program::of_inputs(network.spec())?, ..network.clone() };
+        let by = network.program.values[0];
+        Ok(Self::back_to(network, by, threads))
+    }
+
+    /// As [`Self::new`], but every gradient is by the preactivations `t_1` of the first layer, which is dense: for each row a few
+    /// numbers, and the shared weights `W_1` (n_2 x n_1) make of them the gradient by the inputs.
+    ///
+    /// ```text
+    /// dz_{L+2} / dx = J_1 W_1[:, :n_1],   J_1 = C_K B_L ... B_2 diag(sigma'(t_1))
+    /// ```
+    ///
+    /// So the whole Jacobian of many rows takes little more than a forward pass, and any row or block of it is a product away: the
+    /// one by the inputs takes outputs x inputs numbers a row.
+    ///
+    /// # Shapes
+    /// Of all results, n_2 stands where inputs stand elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a network that does not begin with a dense layer.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Inputs;
+    /// use layerloop::network::{InputGradients, Network};
+    /// let network = Network::new(&"3 -> 2 tanh -> 2".parse()?, 0)?;
+    /// let rows = Inputs::Floats(vec![0.1, -0.2, 0.3].into());
+    /// let whole = InputGradients::new(&network, 1)?.jacobian(&rows)?;
+    /// let factor = InputGradients::by_first_layer(&network, 1)?.jacobian(&rows)?;
+    /// let w = network.weight(0);
+    /// let entry = |k: usize, i: usize| (0..2).map(|j| factor[k * 2 + j] * w[j * 3 + i]).sum::<f32>();
+    /// assert!((0..2).all(|k| (0..3).all(|i| (entry(k, i) - whole[k * 3 + i]).abs() < 1e-6)));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn by_first_layer(network: &Network, threads: usize) -> Result<Self> {
+        let Some(Kind::Dense(_)) = network.program.ops.first().map(|op| op.kind) else {
+            let reason = format!("{}: its first layer is not dense, so its Jacobian has no factor W_1", network.spec());
+            return Err(Error::config("network", reason));
+        };
+        let by = network.program.values[network.program.ops[0].to[0]];
+        Ok(Self::back_to(network.clone(), by, threads))
+    }
+
+    fn back_to(mut network: Network, by: Value, threads: usize) -> Self {
         let mut team = Team::new(threads.max(1), Isa::best());
         let intake = Intake::all(network.spec().inputs);
         let mut plan = Plan::new(&network, &intake);
@@ -92,7 +137,7 @@ impl InputGradients {
         let rows = team.threads() * super::workspace::block_rows(&network.program);
         let workspace = Workspace::new(&network.program, rows, Reach::Gradient, intake);
         let statistics = layers::batch_norm::running(&network);
-        Ok(Self { network, plan, workspace, statistics, team })
+        Self { network, plan, workspace, statistics, team, by }
     }
 
     /// The gradient of one number of each row with respect to its inputs.
@@ -140,22 +185,22 @@ impl InputGradients {
     }
 
     fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
-        let width = self.network.spec().inputs;
         let rows = self.network.check_rows(inputs)?;
-        let mut gradients = vec![0.0; rows * each * width];
+        let mut gradients = vec![0.0; rows * each * self.by.width];
         self.pass(inputs.source(), above, rows, each, &mut gradients);
         Ok(gradients)
     }
 
     fn pass(&mut self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
-        let Self { network, plan, workspace, statistics, team } = self;
+        let Self { network, plan, workspace, statistics, team, by } = self;
         let Workspace { matrices, places, intake, block } = workspace;
-        let (isa, places, width) = (team.isa(), *places, network.spec().inputs);
+        let (isa, places, by) = (team.isa(), *places, *by);
+        let width = by.width;
         let order: Vec<u32> = (0..rows as u32).collect();
         let goal = if let Above::Loss(goal) = above { Some(goal) } else { None };
         let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
         let batch = Batch { source, rows: &order, next: &[], goal };
-        let (first, stages) = (network.program.values[0], network.program.stages.len());
+        let stages = network.program.stages.len();
         team.for_each_stretch(matrices, rows, *block, [(gradients, each * width)], |stretch, block, [gradients]| {
             let batch = batch.part(stretch);
             forward::forward(pass, batch, 0, block);
@@ -169,7 +214,7 @@ impl InputGradients {
                     }
                 }
                 (0..stages).rev().for_each(|stage| backward::backward(pass, plan, stage, block));
-                let q = block.read(places.delta(first));
+                let q = block.read(places.delta(by));
                 for (row, to) in gradients.chunks_exact_mut(each * width).enumerate() {
                     to[k * width..][..width].copy_from_slice(q.row(row, width));
                 }
@@ -327,6 +372,27 @@ mod tests {
         let floats = Inputs::Floats((0..70).map(|v| v as f32 * 0.5).collect());
         let mut gradients = InputGradients::new(&network, 1).unwrap();
         assert_eq!(gradients.jacobian(&bytes).unwrap(), gradients.jacobian(&floats).unwrap());
+    }
+
+    #[test]
+    fn the_factor_times_the_first_weights_is_the_jacobian() {
+        for text in
+            ["7 -> 18 sigmoid -> 33 tanh -> 3", "7 -> 5 gelu -> skip(5 relu) -> 2 -> reference-softmax", "7 -> 3"]
+        {
+            let network = Network::new(&text.parse().unwrap(), 5).unwrap();
+            let (w, k, n) = (network.weight(0), network.classes(), network.spec().shapes()[0].1);
+            let whole = InputGradients::new(&network, 2).unwrap().jacobian(&inputs(70, 7)).unwrap();
+            let factor = InputGradients::by_first_layer(&network, 2).unwrap().jacobian(&inputs(70, 7)).unwrap();
+            assert_eq!(factor.len(), 70 * k * n);
+            for (row, factor) in factor.chunks_exact(n).enumerate() {
+                for i in 0..7 {
+                    let entry: f32 = (0..n).map(|j| factor[j] * w[j * 7 + i]).sum();
+                    assert!((entry - whole[row * 7 + i]).abs() < 1e-6, "{text}");
+                }
+            }
+        }
+        let skips = Network::new(&"7 -> skip(7 relu) -> 3".parse().unwrap(), 1).unwrap();
+        assert!(InputGradients::by_first_layer(&skips, 1).is_err());
     }
 
     #[test]

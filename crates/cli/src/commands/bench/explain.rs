@@ -27,16 +27,22 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     let mut gradients = InputGradients::new(&network, threads)?;
     let one = milliseconds(&mut || gradients.of(test.inputs(), Of::Largest).map(drop))?;
     let whole = milliseconds(&mut || gradients.jacobian(test.inputs()).map(drop))?;
+    let mut factors = InputGradients::by_first_layer(&network, threads)?;
+    let factor = milliseconds(&mut || factors.jacobian(test.inputs()).map(drop))?;
     let rows = test.rows();
     Ok(Measured {
         object: json!({
             "job": "explain", "network": spec.to_string(), "threads": threads, "isa": setting.isa.name(), "rows": rows,
             "trace_ms": trace, "forward_and_backward_ms": passes, "input_gradient_ms": one, "input_jacobian_ms": whole,
+            "input_jacobian_factor_ms": factor,
         }),
         text: format!(
             "explain   {spec}: trace of one row {trace:.2} ms; {rows} rows forward and backward {passes:.2} ms, gradient of an \
-             output by the inputs {one:.2} ms ({:.2}x), of all 10 {whole:.1} ms ({:.2}x)",
+             output by the inputs {one:.2} ms ({:.2}x); Jacobian of all 10 as a factor of W_1 {factor:.2} ms ({:.2}x), written out, \
+             {} MB, {whole:.1} ms ({:.2}x)",
             one / passes,
+            factor / passes,
+            rows * 10 * test.width() * 4 / 1_000_000,
             whole / passes
         ),
     })
