@@ -125,4 +125,15 @@ mod tests {
         assert_eq!(numbers["layers"][0]["activation"], json!({ "name": "sigmoid", "numbers": {} }));
         assert_eq!(numbers["x"], "AACAPwAAAAAAAIC/");
     }
+
+    /// What they compute, `tests/browser/run` compares.
+    #[test]
+    fn the_engine_has_every_activation_and_every_loss() {
+        let engine = include_str!("explain/engine.js");
+        let has =
+            |name: &str| engine.contains(&format!("\n  {name}: (")) || engine.contains(&format!("\n  \"{name}\": ("));
+        let names = Activation::ALL.iter().map(|a| a.name()).chain(Loss::ALL.iter().map(|loss| loss.name()));
+        let left: Vec<&str> = names.filter(|name| !has(name)).collect();
+        assert!(left.is_empty(), "engine.js has no {left:?}");
+    }
 }
