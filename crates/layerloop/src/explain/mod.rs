@@ -12,6 +12,7 @@ mod differences;
 mod map;
 mod meeting;
 mod mistakes;
+mod second_order;
 mod trace;
 mod units;
 

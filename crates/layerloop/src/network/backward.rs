@@ -123,7 +123,7 @@ impl Plan {
     }
 
     /// W_i^T without the bias, in panels; empty for the first layer.
-    fn transposed(&self, layer: usize) -> Weights<'_> {
+    pub(crate) fn transposed(&self, layer: usize) -> Weights<'_> {
         let TransposedView { start, layout } = self.transposed_views[layer];
         Weights { values: &self.transposed.values()[start..][..layout.len()], layout }
     }

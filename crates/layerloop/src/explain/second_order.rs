@@ -1,0 +1,196 @@
+//! The Hessian times a vector on the fast road: the products of [`math::Forward::hessian_times`] by the kernels, for many rows at
+//! once; the few numbers between them by `math/`.
+
+use layerloop_kernels::dense::{self, Weights};
+use layerloop_kernels::{Activation, Block, Isa, Matrix, Team, gather};
+
+use super::meeting::{matrices, with_parameters};
+use crate::Result;
+use crate::data::Dataset;
+use crate::math;
+use crate::network::backward::Plan;
+use crate::network::intake::Intake;
+use crate::network::workspace::{Places, Reach, Workspace, block_rows};
+use crate::network::{Layer, Network, Spec};
+
+/// Rows of a pass.
+const BATCH: usize = 512;
+
+/// A network of dense layers, rows for it, and what they are measured against.
+#[derive(Debug)]
+pub(super) struct FastHessian<'a> {
+    pub(super) network: Network,
+    pub(super) data: &'a Dataset,
+    pub(super) y: Vec<Vec<f64>>,
+    pub(super) l_y: math::Loss,
+    pub(super) threads: usize,
+}
+
+/// Where the matrices of a pass lie, beside z and R delta in the first workspace, R z and delta in the second.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    first: usize,
+}
+
+impl Beside {
+    /// For each layer: t, R t, q and R q from above, and room for a sum.
+    const EACH: usize = 5;
+
+    fn of(self, layer: usize) -> [usize; Self::EACH] {
+        [0, 1, 2, 3, 4].map(|k| self.first + Self::EACH * layer + k)
+    }
+}
+
+impl FastHessian<'_> {
+    /// `H v`, of the mean loss of all rows.
+    pub(super) fn times(&self, v: &[f64]) -> Result<Vec<f64>> {
+        let direction = with_parameters(&self.network, v)?;
+        let (mut network, mut direction) = (plain(&self.network)?, plain(&direction)?);
+        let mut team = Team::new(self.threads, Isa::best());
+        let intake = Intake::all(self.data.width());
+        let mut plans = [Plan::new(&network, &intake), Plan::new(&direction, &intake)];
+        plans[0].refresh(&mut team, &mut network);
+        plans[1].refresh(&mut team, &mut direction);
+        let batch = BATCH.min(self.data.rows());
+        let workspace = || Workspace::new(&network.program, batch, Reach::Gradient, intake.clone());
+        let (mut with_z, mut with_rz) = (workspace(), workspace());
+        // R z has a 0 where z has its 1.
+        with_rz.matrices.iter_mut().for_each(|matrix| matrix.values_mut().fill(0.0));
+        let widths = network.spec().shapes().into_iter().map(|(_, outputs)| outputs);
+        let mut beside: Vec<Matrix> =
+            widths.flat_map(|width| (0..Beside::EACH).map(move |_| Matrix::zeros(batch, width))).collect();
+        let len = network.parameters.values.values().len();
+        let (mut part, mut total) = (Matrix::vector(len), vec![0.0_f64; len]);
+        let order: Vec<u32> = (0..self.data.rows() as u32).collect();
+        for rows in order.chunks(BATCH) {
+            let each = with_z.matrices.len();
+            let mut all: Vec<Matrix> = with_z.matrices.drain(..).chain(with_rz.matrices.drain(..)).collect();
+            all.append(&mut beside);
+            let pass = Pass { of: self, networks: [&network, &direction], plans: [&plans[0], &plans[1]], each, rows };
+            let step = block_rows(&network.program);
+            let (isa, places) = (team.isa(), with_z.places);
+            team.for_each_block(&mut all, rows.len(), step, |block| pass.block(isa, &intake, places, block));
+            beside = all.split_off(2 * each);
+            with_rz.matrices = all.split_off(each);
+            with_z.matrices = all;
+            // R p_i = R delta_i (z_i; 1)^T + delta_i (R z_i; 0)^T
+            for workspace in [&with_z, &with_rz] {
+                plans[0].gradient(&mut team, &network, workspace, rows.len(), &mut part);
+                total.iter_mut().zip(part.values()).for_each(|(total, part)| *total += f64::from(*part));
+            }
+        }
+        let n = self.data.rows() as f64;
+        let mut parameters = network.parameters.clone();
+        parameters.values.values_mut().iter_mut().zip(&total).for_each(|(to, total)| *to = (total / n) as f32);
+        let rows = matrices(network.spec(), &parameters.in_border_order())?;
+        Ok(rows.iter().flat_map(math::Matrix::entries).copied().collect())
+    }
+}
+
+/// Without what is dropped in training: dense layers alone.
+fn plain(network: &Network) -> Result<Network> {
+    let dense = |layer: &&Layer| matches!(layer, Layer::Dense(_));
+    let spec = Spec { layers: network.spec().layers.iter().filter(dense).cloned().collect(), ..network.spec().clone() };
+    let weights: Vec<_> = (0..spec.layers.len()).map(|i| (network.weight(i), network.bias(i))).collect();
+    Network::from_weights(&spec, &weights)
+}
+
+/// Both loops, each followed along the direction, for the rows of a batch.
+struct Pass<'a> {
+    of: &'a FastHessian<'a>,
+    /// W and V.
+    networks: [&'a Network; 2],
+    plans: [&'a Plan; 2],
+    /// Matrices of a workspace.
+    each: usize,
+    rows: &'a [u32],
+}
+
+impl Pass<'_> {
+    fn block(&self, isa: Isa, intake: &Intake, places: Places, block: &mut Block) {
+        let Self { of, networks: [network, direction], plans, each, rows } = self;
+        let (rows, values) = (&rows[block.rows()], &network.program.values);
+        let beside = Beside { first: 2 * each };
+        let z = |i: usize| places.z(values[i]);
+        let (r_z, delta) = (|i: usize| each + z(i), |i: usize| places.delta(values[i]));
+        let layers = network.spec().layers.len();
+        let activation = |i: usize| match &network.spec().layers[i] {
+            Layer::Dense(dense) => math::Activation::from(dense.activation),
+            _ => math::Activation::Identity,
+        };
+
+        let ([x], []) = block.write([z(0)], []);
+        gather::rows(isa, of.data.inputs().source(), &intake.columns, None, [rows, &[]], x);
+        for i in 0..layers {
+            let [t, r_t, _, _, room] = beside.of(i);
+            let mut product = |from: usize, of: &Network, to: usize| {
+                let weights = Weights { values: of.parameters.layer(i), layout: of.parameters.layers[i].layout };
+                let ([out], [z]) = block.write([to], [from]);
+                dense::forward(isa, Activation::Identity, z.into(), weights, out, None);
+            };
+            // t_i = W_i (z_i; 1),  R t_i = V_i (z_i; 1) + W_i (R z_i; 0)
+            product(z(i), network, t);
+            product(z(i), direction, r_t);
+            product(r_z(i), network, room);
+            let (sigma, width) = (activation(i), values[i + 1].width);
+            let ([mut next, mut r_next, mut r_t], [t, room]) = block.write([z(i + 1), r_z(i + 1), r_t], [t, room]);
+            for row in 0..rows.len() {
+                let (t, room, r_t) = (t.row(row, width), room.row(row, width), r_t.row(row, width));
+                let (next, r_next) = (next.row(row, width), r_next.row(row, width));
+                for k in 0..width {
+                    let at = f64::from(t[k]);
+                    r_t[k] += room[k];
+                    next[k] = sigma.value(at) as f32;
+                    r_next[k] = (sigma.derivative(at) * f64::from(r_t[k])) as f32;
+                }
+            }
+        }
+        let [_, _, q, r_q, _] = beside.of(layers - 1);
+        let width = values[layers].width;
+        let output = network.spec().output.into();
+        let ([mut q, mut r_q], [logits, r_logits]) = block.write([q, r_q], [z(layers), r_z(layers)]);
+        for (row, &of_data) in rows.iter().enumerate() {
+            let numbers = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+            let (y, logits) = (&of.y[of_data as usize], numbers(logits.row(row, width)));
+            let along = numbers(r_logits.row(row, width));
+            let both = [of.l_y.gradient(output, y, &logits), of.l_y.hessian_times(output, y, &logits, &along)];
+            for (to, from) in [q.row(row, width), r_q.row(row, width)].into_iter().zip(both) {
+                let from = from.unwrap_or_else(|_| vec![f64::NAN; width]); // their shapes were checked
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = from as f32);
+            }
+        }
+        for i in (0..layers).rev() {
+            let ([t, r_t, q, r_q, _], sigma, width) = (beside.of(i), activation(i), values[i + 1].width);
+            // R delta_i goes with z_i, delta_i with R z_i.
+            let [r_delta, delta] = [delta(i + 1), each + delta(i + 1)];
+            let ([mut to_r, mut to], [t, r_t, q, r_q]) = block.write([r_delta, delta], [t, r_t, q, r_q]);
+            for row in 0..rows.len() {
+                let [t, r_t, q, r_q] = [t, r_t, q, r_q].map(|rows| rows.row(row, width));
+                let (to_r, to) = (to_r.row(row, width), to.row(row, width));
+                for k in 0..width {
+                    let [t, r_t, q, r_q] = [t[k], r_t[k], q[k], r_q[k]].map(f64::from);
+                    let slope = sigma.derivative(t);
+                    to[k] = (slope * q) as f32;
+                    to_r[k] = (slope * r_q + sigma.second_derivative(t) * r_t * q) as f32;
+                }
+            }
+            if i == 0 {
+                break; // nobody asks what the input is told
+            }
+            let [t, _, q, r_q, room] = beside.of(i - 1);
+            let mut product = |from: usize, plan: &Plan, to: usize| {
+                let ([out], [delta, any]) = block.write([to], [from, t]);
+                dense::input_gradient(isa, Activation::Identity, delta, plan.transposed(i), any, out);
+            };
+            // q_i = W_i^T delta_i,  R q_i = W_i^T R delta_i + V_i^T delta_i
+            product(delta, plans[0], q);
+            product(r_delta, plans[0], r_q);
+            product(delta, plans[1], room);
+            let ([mut r_q], [room]) = block.write([r_q], [room]);
+            for row in 0..rows.len() {
+                let width = values[i].width;
+                r_q.row(row, width).iter_mut().zip(room.row(row, width)).for_each(|(r_q, room)| *r_q += room);
+            }
+        }
+    }
+}
