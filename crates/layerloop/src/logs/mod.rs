@@ -90,13 +90,19 @@ impl Logs {
             let (of, most) = if event["event"] == "epoch" { ("epoch", epochs) } else { ("step", steps) };
             event[of].as_u64().is_some_and(|at| at <= most)
         };
-        Ok(Self {
-            csv: Appended::open(folder.join(TABLE), row)?,
-            json: Appended::open(folder.join(EVENTS), object)?,
-            events: EventFile::create(folder, from.map_or(0, |from| from.steps() + 1))?,
-            steps_every: steps_every.max(1),
-            failure: None,
-        })
+        let (csv, json) = (Appended::open(folder.join(TABLE), row)?, Appended::open(folder.join(EVENTS), object)?);
+        // A checkpoint may be of the last step of an epoch whose end was logged after it, at that very step: all that TensorBoard
+        // has of the step is forgotten then, and what stays true of it is said again.
+        let text = std::fs::read_to_string(folder.join(EVENTS)).map_err(Error::io(folder))?;
+        let kept = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let at_step: Vec<Value> = kept.filter(|event| from.is_some() && event["step"] == steps).collect();
+        let ended = at_step.iter().any(|event| event["event"] == "epoch");
+        let mut events = EventFile::create(folder, if ended { steps + 1 } else { from.map_or(0, |_| steps) })?;
+        for event in at_step.iter().filter(|_| !ended) {
+            step_scalars(&mut events, steps, event["loss"].as_f64(), event["learning_rate"].as_f64());
+        }
+        events.flush()?;
+        Ok(Self { csv, json, events, steps_every: steps_every.max(1), failure: None })
     }
 
     /// What went wrong first, if anything did.
@@ -147,9 +153,17 @@ impl Logs {
         let object =
             json!({ "event": "step", "step": step, "epoch": epoch, "loss": loss, "learning_rate": learning_rate });
         self.json.append(&format!("{object}\n"))?;
-        self.events.scalar("loss/step", step, loss.into());
-        self.events.scalar("learning rate/step", step, learning_rate);
+        step_scalars(&mut self.events, step, Some(loss.into()), Some(learning_rate));
         self.events.flush()
+    }
+}
+
+/// What TensorBoard is told of a step; a number that is not finite has no place in the other log.
+fn step_scalars(events: &mut EventFile, step: u64, loss: Option<f64>, learning_rate: Option<f64>) {
+    for (tag, value) in [("loss/step", loss), ("learning rate/step", learning_rate)] {
+        if let Some(value) = value {
+            events.scalar(tag, step, value);
+        }
     }
 }
 

@@ -22,13 +22,13 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// A new file in `folder`. Of earlier files there, TensorBoard forgets what is later than `step`.
+    /// A new file in `folder`. Of earlier files there, TensorBoard forgets what is later than `step`: it reads them in the order of
+    /// their names, which are numbered.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be made.
     pub fn create(folder: impl AsRef<Path>, step: u64) -> Result<Self> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = |n: u32| format!("events.out.tfevents.{:010}.layerloop.{}.{n}", now.as_secs(), std::process::id());
+        let name = |n: u32| format!("events.out.tfevents.{n:010}.layerloop");
         let free = (0..).map(|n| folder.as_ref().join(name(n))).find(|path| !path.exists());
         let path = free.unwrap_or_default();
         let file = File::create_new(&path).map_err(Error::io(&path))?;
@@ -207,5 +207,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         EventFile::create(folder.path(), 300).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        // By name they are in the order in which they were made, which neither a clock nor a process's number is.
+        let made: Vec<_> = (0..12).map(|_| EventFile::create(folder.path(), 300).unwrap().path).collect();
+        assert!(made.is_sorted() && made[0] > events.path);
     }
 }

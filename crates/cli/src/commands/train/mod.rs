@@ -164,8 +164,9 @@ impl<'a> Callbacks<'a> {
         })
     }
 
+    /// The checkpoint comes last: what it stands for is in the logs and among the best then, whenever the run is killed.
     fn all(&mut self) -> impl Callback {
-        (&mut self.watch, (&mut self.checkpoints, (&mut self.best, &mut self.logs)))
+        (&mut self.watch, (&mut self.best, (&mut self.logs, &mut self.checkpoints)))
     }
 
     /// The run's report, and what went wrong beside the training.
