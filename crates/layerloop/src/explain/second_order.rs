@@ -10,6 +10,7 @@ use crate::data::Dataset;
 use crate::math;
 use crate::network::backward::Plan;
 use crate::network::intake::Intake;
+use crate::network::program::Value;
 use crate::network::workspace::{Places, Reach, Workspace, block_rows};
 use crate::network::{Layer, Network, Spec};
 
@@ -66,10 +67,10 @@ impl FastHessian<'_> {
             let each = with_z.matrices.len();
             let mut all: Vec<Matrix> = with_z.matrices.drain(..).chain(with_rz.matrices.drain(..)).collect();
             all.append(&mut beside);
-            let pass = Pass { of: self, networks: [&network, &direction], plans: [&plans[0], &plans[1]], each, rows };
+            let (networks, plans) = ([&network, &direction], [&plans[0], &plans[1]]);
+            let pass = Pass { of: self, networks, plans, each, rows, isa: team.isa(), places: with_z.places };
             let step = block_rows(&network.program);
-            let (isa, places) = (team.isa(), with_z.places);
-            team.for_each_block(&mut all, rows.len(), step, |block| pass.block(isa, &intake, places, block));
+            team.for_each_block(&mut all, rows.len(), step, |block| pass.block(&intake, block));
             beside = all.split_off(2 * each);
             with_rz.matrices = all.split_off(each);
             with_z.matrices = all;
@@ -104,37 +105,62 @@ struct Pass<'a> {
     /// Matrices of a workspace.
     each: usize,
     rows: &'a [u32],
+    isa: Isa,
+    places: Places,
 }
 
 impl Pass<'_> {
-    fn block(&self, isa: Isa, intake: &Intake, places: Places, block: &mut Block) {
-        let Self { of, networks: [network, direction], plans, each, rows } = self;
-        let (rows, values) = (&rows[block.rows()], &network.program.values);
-        let beside = Beside { first: 2 * each };
-        let z = |i: usize| places.z(values[i]);
-        let (r_z, delta) = (|i: usize| each + z(i), |i: usize| places.delta(values[i]));
-        let layers = network.spec().layers.len();
-        let activation = |i: usize| match &network.spec().layers[i] {
-            Layer::Dense(dense) => math::Activation::from(dense.activation),
-            _ => math::Activation::Identity,
-        };
+    fn layers(&self) -> usize {
+        self.networks[0].spec().layers.len()
+    }
 
-        let ([x], []) = block.write([z(0)], []);
-        gather::rows(isa, of.data.inputs().source(), &intake.columns, None, [rows, &[]], x);
-        for i in 0..layers {
-            let [t, r_t, _, _, room] = beside.of(i);
+    fn value(&self, i: usize) -> Value {
+        self.networks[0].program.values[i]
+    }
+
+    fn activation(&self, i: usize) -> math::Activation {
+        match &self.networks[0].spec().layers[i] {
+            Layer::Dense(dense) => dense.activation.into(),
+            _ => math::Activation::Identity,
+        }
+    }
+
+    /// Where z_i lies, and R z_i.
+    fn z(&self, i: usize) -> [usize; 2] {
+        let z = self.places.z(self.value(i));
+        [z, self.each + z]
+    }
+
+    fn beside(&self, layer: usize) -> [usize; Beside::EACH] {
+        Beside { first: 2 * self.each }.of(layer)
+    }
+
+    fn block(&self, intake: &Intake, block: &mut Block) {
+        let rows = &self.rows[block.rows()];
+        let ([x], []) = block.write([self.z(0)[0]], []);
+        gather::rows(self.isa, self.of.data.inputs().source(), &intake.columns, None, [rows, &[]], x);
+        self.forward(rows.len(), block);
+        self.loss(rows, block);
+        self.backward(rows.len(), block);
+    }
+
+    /// t_i, R t_i, z_{i+1} and R z_{i+1} of every layer.
+    fn forward(&self, rows: usize, block: &mut Block) {
+        let Self { networks: [network, direction], isa, .. } = *self;
+        for i in 0..self.layers() {
+            let ([t, r_t, _, _, room], [z, r_z], [next, r_next]) = (self.beside(i), self.z(i), self.z(i + 1));
             let mut product = |from: usize, of: &Network, to: usize| {
                 let weights = Weights { values: of.parameters.layer(i), layout: of.parameters.layers[i].layout };
                 let ([out], [z]) = block.write([to], [from]);
                 dense::forward(isa, Activation::Identity, z.into(), weights, out, None);
             };
             // t_i = W_i (z_i; 1),  R t_i = V_i (z_i; 1) + W_i (R z_i; 0)
-            product(z(i), network, t);
-            product(z(i), direction, r_t);
-            product(r_z(i), network, room);
-            let (sigma, width) = (activation(i), values[i + 1].width);
-            let ([mut next, mut r_next, mut r_t], [t, room]) = block.write([z(i + 1), r_z(i + 1), r_t], [t, room]);
-            for row in 0..rows.len() {
+            product(z, network, t);
+            product(z, direction, r_t);
+            product(r_z, network, room);
+            let (sigma, width) = (self.activation(i), self.value(i + 1).width);
+            let ([mut next, mut r_next, mut r_t], [t, room]) = block.write([next, r_next, r_t], [t, room]);
+            for row in 0..rows {
                 let (t, room, r_t) = (t.row(row, width), room.row(row, width), r_t.row(row, width));
                 let (next, r_next) = (next.row(row, width), r_next.row(row, width));
                 for k in 0..width {
@@ -145,10 +171,15 @@ impl Pass<'_> {
                 }
             }
         }
-        let [_, _, q, r_q, _] = beside.of(layers - 1);
-        let width = values[layers].width;
-        let output = network.spec().output.into();
-        let ([mut q, mut r_q], [logits, r_logits]) = block.write([q, r_q], [z(layers), r_z(layers)]);
+    }
+
+    /// q_{L+1} and R q_{L+1}.
+    fn loss(&self, rows: &[u32], block: &mut Block) {
+        let (of, layers) = (self.of, self.layers());
+        let [_, _, q, r_q, _] = self.beside(layers - 1);
+        let width = self.value(layers).width;
+        let output = self.networks[0].spec().output.into();
+        let ([mut q, mut r_q], [logits, r_logits]) = block.write([q, r_q], self.z(layers));
         for (row, &of_data) in rows.iter().enumerate() {
             let numbers = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
             let (y, logits) = (&of.y[of_data as usize], numbers(logits.row(row, width)));
@@ -159,12 +190,18 @@ impl Pass<'_> {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to = from as f32);
             }
         }
-        for i in (0..layers).rev() {
-            let ([t, r_t, q, r_q, _], sigma, width) = (beside.of(i), activation(i), values[i + 1].width);
+    }
+
+    /// R delta_i and delta_i of every layer, from the last to the first.
+    fn backward(&self, rows: usize, block: &mut Block) {
+        let Self { plans, isa, .. } = *self;
+        for i in (0..self.layers()).rev() {
+            let ([t, r_t, q, r_q, _], sigma, width) = (self.beside(i), self.activation(i), self.value(i + 1).width);
             // R delta_i goes with z_i, delta_i with R z_i.
-            let [r_delta, delta] = [delta(i + 1), each + delta(i + 1)];
+            let r_delta = self.places.delta(self.value(i + 1));
+            let delta = self.each + r_delta;
             let ([mut to_r, mut to], [t, r_t, q, r_q]) = block.write([r_delta, delta], [t, r_t, q, r_q]);
-            for row in 0..rows.len() {
+            for row in 0..rows {
                 let [t, r_t, q, r_q] = [t, r_t, q, r_q].map(|rows| rows.row(row, width));
                 let (to_r, to) = (to_r.row(row, width), to.row(row, width));
                 for k in 0..width {
@@ -177,7 +214,7 @@ impl Pass<'_> {
             if i == 0 {
                 break; // nobody asks what the input is told
             }
-            let [t, _, q, r_q, room] = beside.of(i - 1);
+            let [t, _, q, r_q, room] = self.beside(i - 1);
             let mut product = |from: usize, plan: &Plan, to: usize| {
                 let ([out], [delta, any]) = block.write([to], [from, t]);
                 dense::input_gradient(isa, Activation::Identity, delta, plan.transposed(i), any, out);
@@ -187,8 +224,8 @@ impl Pass<'_> {
             product(r_delta, plans[0], r_q);
             product(delta, plans[1], room);
             let ([mut r_q], [room]) = block.write([r_q], [room]);
-            for row in 0..rows.len() {
-                let width = values[i].width;
+            for row in 0..rows {
+                let width = self.value(i).width;
                 r_q.row(row, width).iter_mut().zip(room.row(row, width)).for_each(|(r_q, room)| *r_q += room);
             }
         }
