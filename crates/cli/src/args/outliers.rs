@@ -1,0 +1,52 @@
+//! The options of `layerloop outliers`.
+
+use std::path::PathBuf;
+
+use clap::builder::TypedValueParser as _;
+use clap::{Parser, ValueEnum};
+
+use super::Part;
+
+#[derive(Debug, Parser)]
+pub(crate) struct Outliers {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
+    #[arg(value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Folder that has the data set's files; no download then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which part of the data to look through
+    #[arg(long, value_enum, default_value = "train")]
+    pub(crate) part: Part,
+    /// What makes a row suspicious
+    #[arg(long, value_enum, default_value = "loss")]
+    pub(crate) by: By,
+    /// How many to list [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..).map(|n| n as usize), conflicts_with = "share")]
+    pub(crate) top: Option<usize>,
+    /// The share of all rows to list, such as 0.01
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) share: Option<f64>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What rows are ranked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// A large loss
+    Loss,
+    /// A large gradient: |delta|^2 (|z|^2 + 1), summed over the dense layers
+    Gradient,
+    /// A small p_label - max p_other
+    Margin,
+}
+
+/// Above 0, at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| format!("`{text}` is no share above 0 and at most 1, such as 0.01"))
+}

@@ -1,0 +1,54 @@
+//! How the values of options are read.
+
+use std::ffi::OsStr;
+use std::marker::PhantomData;
+
+use clap::Arg;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use layerloop::choice::{self, Choice};
+
+/// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
+pub(super) fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    Chosen::<T>(PhantomData)
+}
+
+/// As [`choice()`], for several with commas between them.
+pub(super) fn several<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = Several<T>> {
+    Chosen::<Several<T>>(PhantomData)
+}
+
+/// What was chosen, in the order in which it was named.
+#[derive(Debug, Clone)]
+pub(crate) struct Several<T>(pub(crate) Vec<T>);
+
+#[derive(Debug, Clone)]
+struct Chosen<T>(PhantomData<T>);
+
+impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        StringValueParser::new().try_map(|text| choice::parse(&text)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names::<T>()))
+    }
+}
+
+impl<T: Choice + Send + Sync> TypedValueParser for Chosen<Several<T>> {
+    type Value = Several<T>;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Several<T>, clap::Error> {
+        StringValueParser::new().try_map(|text| choice::parse_all(&text).map(Several)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names::<T>()))
+    }
+}
+
+/// Each name with its equation, for the help.
+fn names<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+    T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))
+}

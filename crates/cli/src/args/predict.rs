@@ -1,0 +1,39 @@
+//! The options of `layerloop predict`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use layerloop::explain::Attribution;
+
+use super::parsers::choice;
+
+const INPUT: &str = "How images are read";
+const WHY: &str = "Why: attributions";
+const OUTPUT: &str = "Output";
+
+#[derive(Debug, Parser)]
+pub(crate) struct Predict {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+    /// PNG images of any size, or IDX files of images
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Print one JSON object a line, one for each image
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+    /// How many classes to print, the most probable first
+    #[arg(long, help_heading = OUTPUT, value_name = "N", default_value_t = 3)]
+    pub(crate) top: usize,
+    /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
+    #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub(crate) invert: Option<bool>,
+    /// What each input had to do with the answer: saliency, input-times-gradient, integrated-gradients or occlusion
+    #[arg(long, help_heading = WHY, value_parser = choice::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
+    pub(crate) attribution: Option<Attribution>,
+    /// The class that is asked about, by name [default: the answer]
+    #[arg(long, help_heading = WHY, value_name = "CLASS", requires = "attribution")]
+    pub(crate) class: Option<String>,
+    /// Folder to draw each image and its attribution into, side by side, as PNG files
+    #[arg(long, help_heading = WHY, value_name = "DIR", requires = "attribution")]
+    pub(crate) pictures: Option<PathBuf>,
+}

@@ -1,0 +1,11 @@
+//! The options of `layerloop summary`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+pub(crate) struct Summary {
+    /// A model that `train` saved
+    pub(crate) model: PathBuf,
+}
