@@ -57,7 +57,7 @@ fn one_hot(data: &Dataset) -> Vec<Vec<f32>> {
 }
 
 fn probabilities(m: &Network, data: &Dataset) -> layerloop::Result<Vec<Vec<f32>>> {
-    let rows = Predictor::new(m, 1).probabilities(data.inputs())?;
+    let rows = Predictor::new(m, 1)?.probabilities(data.inputs())?;
     Ok(rows.chunks(m.spec().classes()).map(<[f32]>::to_vec).collect())
 }
 

@@ -185,12 +185,12 @@ fn math_is_the_central_differences() -> Result<()> {
 fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result<()> {
     for case in table() {
         let (network, data, k) = (case.network()?, case.data()?, case.classes());
-        let (p, loss) = Predictor::new(&network, 1).judge(&data)?;
+        let (p, loss) = Predictor::new(&network, 1)?.judge(&data)?;
         for threads in THREADS {
-            let same = Predictor::new(&network, threads).judge(&data)?;
+            let same = Predictor::new(&network, threads)?.judge(&data)?;
             assert!((bits(&p), bits(&loss)) == (bits(&same.0), bits(&same.1)), "{threads} threads, {case:?}");
         }
-        let (math, mut predictor) = (in_math(&network)?, Predictor::new(&network, 1));
+        let (math, mut predictor) = (in_math(&network)?, Predictor::new(&network, 1)?);
         for (row, p) in p.chunks_exact(k).enumerate() {
             let x: Vec<f64> = data.row(row).into_iter().map(f64::from).collect();
             let truth = math.probabilities(&x)?;
@@ -445,7 +445,7 @@ fn golden_numbers() -> Result<()> {
         let same = got.iter().zip(golden).all(|(got, golden)| (got - golden).abs() <= 0.5e-4);
         assert!(got.len() == golden.len() && same, "{got:.4?} instead of {golden:.4?}");
     };
-    four_decimals(&Predictor::new(&network, 1).probabilities(data.inputs())?, &[0.1881, 0.8119]);
+    four_decimals(&Predictor::new(&network, 1)?.probabilities(data.inputs())?, &[0.1881, 0.8119]);
     four_decimals(&[loss as f32], &[0.2084]);
     four_decimals(&gradient[..6], &[-0.1110, 0.0, 0.1110, 0.0370, 0.0, -0.0370]); // dW_1
     four_decimals(&gradient[8..12], &[0.1375, 0.1375, -0.1375, -0.1375]); // dW_2

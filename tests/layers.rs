@@ -122,7 +122,7 @@ fn every_layer_and_every_join_is_the_map_of_the_derivation() {
                 assert!(loss_and_gradient(&network, &data, threads).unwrap().1 == fast, "{what}, {threads} threads");
             }
             assert_near(&fast, &gradient(&map, &data), GRADIENT, &what);
-            let p = Predictor::new(&network, 2).probabilities(data.inputs()).unwrap();
+            let p = Predictor::new(&network, 2).unwrap().probabilities(data.inputs()).unwrap();
             for (i, p) in p.chunks_exact(CLASSES).enumerate() {
                 let truth = Output::Softmax.probabilities(&map.g(&row(&data, i)).unwrap());
                 assert_near(p, &truth, PROBABILITIES, &what);

@@ -155,8 +155,8 @@ fn entries_and_numbers_give_the_same_bits() -> Result<()> {
             let spec = Spec::new(400).layer(46, Activation::Relu).layer(2, Activation::Identity);
             let mut network = Network::new(&spec, 0)?;
             fit(&mut network, data, &FitOptions { threads: Some(threads), ..options.clone() })?;
-            let (probabilities, losses) = Predictor::new(&network, threads).judge(data)?;
-            assert_eq!(Predictor::new(&network, 2).probabilities(data.inputs())?, probabilities);
+            let (probabilities, losses) = Predictor::new(&network, threads)?.judge(data)?;
+            assert_eq!(Predictor::new(&network, 2)?.probabilities(data.inputs())?, probabilities);
             let (loss, gradient) = layerloop::train::loss_and_gradient(&network, data, threads)?;
             let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
             all.push((network.sha256(), bits(probabilities), bits(losses), loss.to_bits(), bits(gradient)));
@@ -171,7 +171,7 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() -> Result<()> {
     for data in [data()?, sparse_data(40)?[0].clone()] {
         let spec = Spec::new(data.width()).layer(33, Activation::Sigmoid).layer(3, Activation::Identity);
         let network = Network::new(&spec, 0)?;
-        let mut predictor = Predictor::new(&network, 2);
+        let mut predictor = Predictor::new(&network, 2)?;
         let together = predictor.probabilities(data.inputs())?;
         for (row, among_others) in together.chunks(3).enumerate() {
             assert_eq!(predictor.row(&data.row(row))?, among_others, "row {row}");
@@ -293,7 +293,7 @@ fn a_step_allocates_nothing() {
         assert!((1..10).contains(&once), "{once}");
         assert_eq!(of_an_epoch(network, data, 10, &options), once, "110 steps allocate as often as 11, {options:?}");
     }
-    let mut predictor = Predictor::new(&network, 1);
+    let mut predictor = Predictor::new(&network, 1).unwrap();
     predictor.row(&[0.5; 5]).unwrap();
     assert_eq!(allocation_counter::measure(|| drop(predictor.row(&[0.5; 5]).map(<[f32]>::len))).count_total, 0);
 }

@@ -25,6 +25,7 @@ pub mod math;
 pub mod metrics;
 pub mod model_file;
 pub mod network;
+mod threads;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -54,7 +54,7 @@ fn suspects(args: &Outliers, model: &Model, data: &Dataset) -> Result<Vec<Suspec
     let samples = samples(&model.network, data, &objective, threads)?;
     let margins = match data.targets() {
         Targets::Labels { labels, classes } if classes.len() > 1 => {
-            let probabilities = Predictor::new(&model.network, threads).probabilities(data.inputs())?;
+            let probabilities = Predictor::new(&model.network, threads)?.probabilities(data.inputs())?;
             let rows = probabilities.chunks_exact(model.network.classes());
             Some(rows.zip(labels.iter()).map(|(p, &label)| margin(p, label as usize)).collect::<Vec<f32>>())
         }
@@ -92,7 +92,7 @@ fn margin(p: &[f32], label: usize) -> f32 {
 /// What the model says of each.
 fn outputs(model: &Model, data: &Dataset, suspects: &[Suspect]) -> Result<Vec<Vec<f32>>> {
     let rows: Vec<usize> = suspects.iter().map(|suspect| suspect.row).collect();
-    let outputs = Predictor::new(&model.network, 1).probabilities(data.select(&rows).inputs())?;
+    let outputs = Predictor::new(&model.network, 1)?.probabilities(data.select(&rows).inputs())?;
     Ok(outputs.chunks_exact(model.network.classes().max(1)).map(<[f32]>::to_vec).collect())
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
         return Err(Error::data(&args.model, "this network's inputs are no images, so there is nothing to show it"));
     };
     let threads = threads_for(model.network.spec());
-    let mut predictor = Predictor::new(&model.network, threads);
+    let mut predictor = Predictor::new(&model.network, threads)?;
     let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
     for path in &args.inputs {
         let inputs = read(path, height, width, args.invert)?;

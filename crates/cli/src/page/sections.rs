@@ -96,7 +96,7 @@ pub(super) fn judgement(contents: &Contents) -> Result<Option<String>> {
     if test.rows() == 0 {
         return Ok(None);
     }
-    let outputs = Predictor::new(&model.network, threads_for(model.network.spec())).probabilities(test.inputs())?;
+    let outputs = Predictor::new(&model.network, threads_for(model.network.spec()))?.probabilities(test.inputs())?;
     match test.targets() {
         Targets::Labels { labels, .. } => {
             let judged = Judged::classes(&outputs, labels, model.network.classes());
@@ -288,7 +288,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
     if test.rows() == 0 {
         return Ok(None);
     }
-    let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()));
+    let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
     let (outputs, losses) = predictor.judge_by(test, objective)?;
     let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
     let wrong = |row: &usize| match test.targets() {

@@ -86,11 +86,11 @@ impl<'a> Attributor<'a> {
     pub fn new(network: &'a Network, image: Option<(usize, usize)>, threads: usize) -> Result<Self> {
         let inputs = network.spec().inputs;
         if let Some((height, width)) = image
-            && height * width != inputs
+            && height.checked_mul(width) != Some(inputs)
         {
-            return Err(Error::shape("pixels of an image", inputs, height * width));
+            return Err(Error::shape("pixels of an image", inputs, format!("{height} x {width}")));
         }
-        let (gradients, predictor) = (InputGradients::new(network, threads)?, Predictor::new(network, threads));
+        let (gradients, predictor) = (InputGradients::new(network, threads)?, Predictor::new(network, threads)?);
         Ok(Self { gradients, predictor, outputs: network.classes(), image, baseline: vec![0.0; inputs] })
     }
 
@@ -238,7 +238,7 @@ mod tests {
             let baseline = vec![0.25; 6];
             let mut attributor = Attributor::new(&network, None, 2).unwrap().with_baseline(baseline.clone()).unwrap();
             let why = attributor.attribute(&X, None, Attribution::IntegratedGradients { steps: 16 }).unwrap();
-            let mut said = Predictor::new(&network, 1);
+            let mut said = Predictor::new(&network, 1).unwrap();
             let moved = said.row(&X).unwrap()[why.output] - said.row(&baseline).unwrap()[why.output];
             assert!((why.values.iter().sum::<f32>() - moved).abs() <= 1e-3 * moved.abs() + 1e-6, "{text}: {why:?}");
         }

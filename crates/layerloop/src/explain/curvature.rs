@@ -10,7 +10,7 @@ use crate::math;
 use crate::network::goal::Goal;
 use crate::network::{Network, Predictor};
 use crate::train::{Objective, rng::Stream};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// The Hessian H of the mean loss of some rows, at the weights of a network: never written out, only multiplied by.
 ///
@@ -63,6 +63,7 @@ impl<'a> Hessian<'a> {
     /// [`Error::Config`] for a network with layers that are not dense, or a loss that does not go with it; [`Error::Shape`] if the
     /// data does not fit it; [`Error::Data`] if there is none.
     pub fn of(network: &Network, data: &'a Dataset, objective: &Objective, threads: usize) -> Result<Self> {
+        threads::check(threads)?;
         network.check_fits(data)?;
         if data.rows() == 0 {
             return Err(Error::data(data.name(), "there are no rows; a Hessian needs at least one"));
@@ -75,7 +76,7 @@ impl<'a> Hessian<'a> {
         in_math(network)?.under(l_y)?;
         let target = |row| Ok(goal.of_row(network, row as u32)?.1.into_iter().map(f64::from).collect());
         let y = (0..data.rows()).map(target).collect::<Result<_>>()?;
-        Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads: threads.max(1) }))
+        Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads }))
     }
 
     /// Number of parameters: rows and columns of H.
@@ -190,7 +191,7 @@ pub fn surface(
     let loss = |a: f64, b: f64| {
         let w: Vec<f64> = w.iter().zip(u.iter().zip(v)).map(|(w, (u, v))| w + a * u + b * v).collect();
         let moved = with_parameters(network, &w)?;
-        let (_, losses) = Predictor::new(&moved, threads).judge_by(data, objective)?;
+        let (_, losses) = Predictor::new(&moved, threads)?.judge_by(data, objective)?;
         Ok(losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64)
     };
     at.iter().rev().map(|&b| at.iter().map(|&a| loss(a, b)).collect()).collect()

@@ -89,7 +89,7 @@ pub fn mistakes(
     let [of_train, of_data] =
         [last_layer(network, train, objective, threads)?, last_layer(network, data, objective, threads)?];
     let classes = network.classes();
-    let mut predictor = Predictor::new(network, threads);
+    let mut predictor = Predictor::new(network, threads)?;
     let probabilities = predictor.probabilities(data.inputs())?;
     let said: Vec<usize> = probabilities.chunks_exact(classes).map(onecold).collect();
     let mut wrong: Vec<usize> = (0..data.rows()).filter(|&row| said[row] != data.labels()[row] as usize).collect();
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn all_mistakes_are_there_the_worst_first() {
         let (network, data, worst) = all();
-        let said = Predictor::new(&network, 1).probabilities(data.inputs()).unwrap();
+        let said = Predictor::new(&network, 1).unwrap().probabilities(data.inputs()).unwrap();
         let wrong = said.chunks_exact(4).zip(data.labels()).filter(|(p, label)| onecold(p) != **label as usize).count();
         assert!(worst.len() == wrong && wrong > 2 && worst.is_sorted_by(|a, b| a.loss >= b.loss));
         assert!(worst.iter().all(|m| m.said != m.label && (m.loss + m.probabilities[m.label].ln()).abs() < 1e-5));
@@ -255,7 +255,7 @@ mod tests {
         let network = Network::new(&"5 -> 8 tanh -> 4".parse().unwrap(), 2).unwrap();
         let worst = mistakes(&network, [&data, &data], &Objective::default(), 99, 1).unwrap();
         assert!(worst.len() > 2);
-        let mut predictor = Predictor::new(&network, 1);
+        let mut predictor = Predictor::new(&network, 1).unwrap();
         for mistake in &worst {
             let x = data.row(mistake.row);
             let turned = mistake.turned.as_ref().expect("a change");
@@ -269,7 +269,7 @@ mod tests {
         let across: Vec<f32> = (0..5).map(|i| w[5 + i] - w[i]).collect();
         let exact = dot(&across, &x).abs() / dot(&across, &across).sqrt();
         let mut gradients = InputGradients::new(&linear, 1).unwrap();
-        let turned = turn(&mut gradients, &mut Predictor::new(&linear, 1), &x, None).unwrap().unwrap();
+        let turned = turn(&mut gradients, &mut Predictor::new(&linear, 1).unwrap(), &x, None).unwrap().unwrap();
         assert!((turned.distance - exact).abs() < 0.01 * exact, "{} {exact}", turned.distance);
     }
 

@@ -2,10 +2,9 @@
 //! once; the few numbers between them by `math/`.
 
 use layerloop_kernels::dense::{self, Weights};
-use layerloop_kernels::{Activation, Block, Isa, Matrix, Team, gather};
+use layerloop_kernels::{Activation, Block, Isa, Matrix, gather};
 
 use super::meeting::{matrices, with_parameters};
-use crate::Result;
 use crate::data::Dataset;
 use crate::math;
 use crate::network::backward::Plan;
@@ -13,6 +12,7 @@ use crate::network::intake::Intake;
 use crate::network::program::Value;
 use crate::network::workspace::{Places, Reach, Workspace, block_rows};
 use crate::network::{Layer, Network, Spec};
+use crate::{Result, threads};
 
 /// Rows of a pass.
 const BATCH: usize = 512;
@@ -47,7 +47,7 @@ impl FastHessian<'_> {
     pub(super) fn times(&self, v: &[f64]) -> Result<Vec<f64>> {
         let direction = with_parameters(&self.network, v)?;
         let (mut network, mut direction) = (plain(&self.network)?, plain(&direction)?);
-        let mut team = Team::new(self.threads, Isa::best());
+        let mut team = threads::team(self.threads)?;
         let intake = Intake::all(self.data.width());
         let mut plans = [Plan::new(&network, &intake), Plan::new(&direction, &intake)];
         plans[0].refresh(&mut team, &mut network);

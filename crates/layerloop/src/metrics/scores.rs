@@ -75,6 +75,6 @@ pub(super) fn predict(
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to judge a network on"));
     }
-    let (outputs, losses) = Predictor::new(network, threads).judge_by(data, objective)?;
+    let (outputs, losses) = Predictor::new(network, threads)?.judge_by(data, objective)?;
     Ok((losses.iter().copied().map(f64::from).sum::<f64>() / data.rows() as f64, outputs))
 }

@@ -293,7 +293,7 @@ mod tests {
             let network = Network::new(&spec.parse().unwrap(), 1).unwrap();
             let mut stream = Stream::new(1, "data", 0);
             let inputs = Inputs::Floats((0..50 * 100).map(|_| stream.uniform()).collect());
-            let p = Predictor::new(&network, 1).probabilities(&inputs).unwrap();
+            let p = Predictor::new(&network, 1).unwrap().probabilities(&inputs).unwrap();
             let first = p.iter().step_by(10).copied();
             first.clone().fold(f32::MIN, f32::max) - first.fold(f32::MAX, f32::min)
         };
@@ -312,7 +312,7 @@ mod tests {
         let start = |output| {
             let spec = Spec::classifier(5, &[4], Activation::Sigmoid, 3, output);
             let inputs = Inputs::Floats((0..10).map(|i| i as f32 * 0.3 - 1.0).collect());
-            Predictor::new(&Network::new(&spec, 7).unwrap(), 1).probabilities(&inputs).unwrap()
+            Predictor::new(&Network::new(&spec, 7).unwrap(), 1).unwrap().probabilities(&inputs).unwrap()
         };
         for (a, b) in start(Output::Softmax).into_iter().zip(start(Output::ReferenceSoftmax)) {
             assert!((a - b).abs() < 1e-6, "{a} {b}");

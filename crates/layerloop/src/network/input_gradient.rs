@@ -3,7 +3,7 @@
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits, Output};
-use layerloop_kernels::{Block, Isa, Team};
+use layerloop_kernels::{Block, Team};
 
 use super::Network;
 use super::backward::{self, Plan};
@@ -15,7 +15,7 @@ use super::program::{Kind, Program, Value};
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs, onecold};
 use crate::train::Objective;
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Which number of a row's the gradient is of: a weighted sum of outputs or of logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,10 +76,10 @@ enum Above<'a> {
 }
 
 impl InputGradients {
-    /// For `threads` threads, at least 1.
+    /// For `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Config`] for a network whose inputs are names in a table.
+    /// [`Error::Config`] for a network whose inputs are names in a table, and for 0 or more than 1024 threads.
     pub fn new(network: &Network, threads: usize) -> Result<Self> {
         if network.program.table().is_some() {
             let reason =
@@ -88,7 +88,7 @@ impl InputGradients {
         }
         let network = Network { program: Program::of_inputs(network.spec())?, ..network.clone() };
         let by = network.program.values[0];
-        Ok(Self::back_to(network, by, threads))
+        Self::back_to(network, by, threads)
     }
 
     /// As [`Self::new`], but every gradient is by the preactivations `t_1` of the first layer, which is dense: for each row a few
@@ -105,7 +105,7 @@ impl InputGradients {
     /// Of all results, n_2 stands where inputs stand elsewhere.
     ///
     /// # Errors
-    /// [`Error::Config`] for a network that does not begin with a dense layer.
+    /// [`Error::Config`] for a network that does not begin with a dense layer, and for 0 or more than 1024 threads.
     ///
     /// # Example
     /// ```
@@ -126,18 +126,18 @@ impl InputGradients {
             return Err(Error::config("network", reason));
         };
         let by = network.program.values[network.program.ops[0].to[0]];
-        Ok(Self::back_to(network.clone(), by, threads))
+        Self::back_to(network.clone(), by, threads)
     }
 
-    fn back_to(mut network: Network, by: Value, threads: usize) -> Self {
-        let mut team = Team::new(threads.max(1), Isa::best());
+    fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
+        let mut team = threads::team(threads)?;
         let intake = Intake::all(network.spec().inputs);
         let mut plan = Plan::new(&network, &intake);
         plan.refresh(&mut team, &mut network);
         let rows = team.threads() * super::workspace::block_rows(&network.program);
         let workspace = Workspace::new(&network.program, rows, Reach::Gradient, intake);
         let statistics = layers::batch_norm::running(&network);
-        Self { network, plan, workspace, statistics, team, by }
+        Ok(Self { network, plan, workspace, statistics, team, by })
     }
 
     /// The gradient of one number of each row with respect to its inputs.
@@ -317,7 +317,7 @@ mod tests {
         let one = inputs(1, 7);
         let jacobian = InputGradients::new(&trained, 1).unwrap().jacobian(&one).unwrap();
         let Inputs::Floats(x) = &one else { unreachable!() };
-        let mut predictor = crate::network::Predictor::new(&trained, 1);
+        let mut predictor = crate::network::Predictor::new(&trained, 1).unwrap();
         let mut moved = |i: usize, by: f32| {
             let mut x = x.to_vec();
             x[i] += by;
@@ -348,7 +348,7 @@ mod tests {
         }
         let jacobian = gradients.jacobian(&rows).unwrap();
         let largest = gradients.of(&rows, Of::Largest).unwrap();
-        let mut said = crate::network::Predictor::new(&network, 1);
+        let mut said = crate::network::Predictor::new(&network, 1).unwrap();
         for (row, p) in said.probabilities(&rows).unwrap().chunks_exact(3).enumerate() {
             assert_eq!(largest[row * 7..][..7], jacobian[(row * 3 + onecold(p)) * 7..][..7]);
         }

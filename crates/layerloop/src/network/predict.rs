@@ -1,9 +1,9 @@
 //! Probabilities, losses and classes from a network that is trained.
 
+use layerloop_kernels::Team;
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
-use layerloop_kernels::{Isa, Team};
 
 use super::Network;
 use super::forward::{self, Batch, Mode, Pass};
@@ -13,7 +13,7 @@ use super::layers;
 use super::workspace::{Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs};
 use crate::train::Objective;
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// What a network needs for predictions: built once, used for any number of data sets.
 ///
@@ -22,7 +22,7 @@ use crate::{Error, Result};
 /// use layerloop::data::Inputs;
 /// use layerloop::network::{Activation, Network, Predictor, Spec};
 /// let network = Network::new(&Spec::new(2).layer(3, Activation::Identity), 0)?;
-/// let thirds = Predictor::new(&network, 1).probabilities(&Inputs::Floats(vec![0.0; 2].into()))?;
+/// let thirds = Predictor::new(&network, 1)?.probabilities(&Inputs::Floats(vec![0.0; 2].into()))?;
 /// assert!(thirds.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
@@ -44,15 +44,16 @@ pub struct Predictor<'a> {
 const FEW: usize = 8;
 
 impl<'a> Predictor<'a> {
-    /// A predictor that works with `threads` threads, at least 1.
-    #[must_use]
-    pub fn new(network: &'a Network, threads: usize) -> Self {
-        let (spec, threads) = (network.spec(), threads.max(1));
-        let (program, intake) = (&network.program, Intake::all(spec.inputs));
+    /// A predictor that works with `threads` threads.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for 0 or more than 1024 threads, or if `LAYERLOOP_ISA` names an instruction set that this processor lacks.
+    pub fn new(network: &'a Network, threads: usize) -> Result<Self> {
+        let team = threads::team(threads)?;
+        let (program, intake) = (&network.program, Intake::all(network.spec().inputs));
         let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
-        let team = Team::new(threads, Isa::best());
         let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
-        Self { network, workspace, statistics, team, order: vec![0], row }
+        Ok(Self { network, workspace, statistics, team, order: vec![0], row })
     }
 
     /// The probabilities of every class for one row: the same bits as among others.
@@ -66,7 +67,7 @@ impl<'a> Predictor<'a> {
     /// ```
     /// use layerloop::network::{Activation, Network, Predictor, Spec};
     /// let network = Network::new(&Spec::new(2).layer(2, Activation::Identity), 0)?;
-    /// let mut predictor = Predictor::new(&network, 1);
+    /// let mut predictor = Predictor::new(&network, 1)?;
     /// assert_eq!(predictor.row(&[0.0, 0.0])?, [0.5, 0.5]);
     /// # Ok::<(), layerloop::Error>(())
     /// ```

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::thread::available_parallelism;
 
-use layerloop_kernels::{Isa, Matrix, Team};
+use layerloop_kernels::Matrix;
 
 use super::average::Average;
 use super::callback::{Callback, EpochEnd};
@@ -25,7 +25,7 @@ use crate::data::Dataset;
 use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::{Network, Spec};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// What a run did.
 #[derive(Debug, Clone)]
@@ -185,7 +185,6 @@ fn begin<'a>(
     goal: &'a Goal<'a>,
     watch: Vec<(&'a str, &'a Dataset)>,
 ) -> Result<Run<'a>> {
-    let isa = Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))?;
     let lbfgs = Lbfgs::wanted(options.optimizer);
     let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
@@ -196,7 +195,7 @@ fn begin<'a>(
     let clock = Clock::from(0.0, 0.0);
     let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
     let whole = Whole::wanted(options, network);
-    let stepper = Stepper::new(Team::new(threads, isa), network, intake, batch, states).with_whole(whole);
+    let stepper = Stepper::new(threads::team(threads)?, network, intake, batch, states).with_whole(whole);
     let factors = options.factors(&network.program)?;
     let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.

@@ -11,7 +11,7 @@ use super::schedule::Schedule;
 use crate::custom::{self, Open};
 use crate::metrics::Any;
 use crate::network::program::Program;
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// A factor on the learning rate of one layer.
 ///
@@ -194,8 +194,7 @@ impl FitOptions {
         let reason = "0 s; a run needs some time".into();
         refuse(self.time_limit.is_some_and(|limit| limit.is_zero()), "time_limit", reason);
         if let Some(threads) = self.threads {
-            let reason = format!("{threads}; between 1 and 1024 are possible");
-            refuse(!(1..=1024).contains(&threads), "threads", reason);
+            faults.extend(threads::check(threads).err());
         }
         faults.extend(self.early_stopping.iter().flat_map(|rule| rule.faults(epochs)));
         Error::of_several(faults).map_or(Ok(()), Err)

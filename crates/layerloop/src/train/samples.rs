@@ -1,7 +1,5 @@
 //! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
 
-use layerloop_kernels::{Isa, Team};
-
 use super::objective::Objective;
 use super::step::Stepper;
 use super::whole::sum_of_squares;
@@ -11,7 +9,7 @@ use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::program::Role;
 use crate::network::{Network, Predictor};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Rows of a pass.
 const BATCH: usize = 512;
@@ -122,7 +120,7 @@ fn for_each_batch(
     let mut network = network.clone(); // batch norms take note of what they see
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let batch = BATCH.min(rows.len());
-    let team = Team::new(threads.max(1), Isa::best());
+    let team = threads::team(threads)?;
     let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
     for rows in rows.chunks(BATCH) {
         let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
@@ -151,14 +149,14 @@ pub(crate) struct FastSample {
 pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objective) -> Result<FastSample> {
     let goal = Goal::new(network, data, objective)?;
     let mut network = network.clone();
-    let mut stepper = Stepper::new(Team::new(1, Isa::best()), &mut network, Intake::all(data.width()), 1, 0);
+    let mut stepper = Stepper::new(threads::team(1)?, &mut network, Intake::all(data.width()), 1, 0);
     let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], goal: Some(&goal) };
     stepper.backpropagate(&mut network, batch, 1.0, Mode::Training { seed: 0, step: 1, dropout: 0.0 });
     let parameters = network.program.parameters.iter().enumerate();
     let mut z: Vec<Vec<f32>> =
         parameters.map(|(i, p)| stepper.operands(&network, i, 1)[0].row(0, p.inputs).to_vec()).collect();
     z.push(stepper.logits(&network, 1).row(0, network.program.logits().width).to_vec());
-    let probabilities = Predictor::new(&network, 1).probabilities(data.inputs())?;
+    let probabilities = Predictor::new(&network, 1)?.probabilities(data.inputs())?;
     let loss = stepper.losses(1).sum();
     Ok(FastSample { z, probabilities, loss, gradient: stepper.gradient(&network, 1) })
 }

@@ -14,7 +14,7 @@ use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Everything a step needs, built once; after that a step allocates nothing.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ pub fn loss_and_gradient_of(
         return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
-    let team = Team::new(threads.max(1), layerloop_kernels::Isa::best());
+    let team = threads::team(threads)?;
     let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
     let mut network = network.clone(); // batch norms take note of what they see
     let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);

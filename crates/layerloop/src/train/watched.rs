@@ -70,7 +70,7 @@ impl<'a> Watched<'a> {
     pub(crate) fn measure(&self, network: &Network) -> Result<Vec<f64>> {
         let mut values = Vec::new();
         for (_, data) in &self.sets {
-            let (outputs, losses) = Predictor::new(network, self.threads).judge_by(data, &self.objective)?;
+            let (outputs, losses) = Predictor::new(network, self.threads)?.judge_by(data, &self.objective)?;
             values.push(losses.iter().copied().map(f64::from).sum::<f64>() / data.rows() as f64);
             let judged = judged(data, &outputs, network.classes());
             values.extend(self.metrics.iter().map(|metric| metric.of(&judged).unwrap_or(f64::NAN)));

@@ -136,7 +136,7 @@ fn table(rows: usize, classes: usize) -> Result<Dataset> {
     let values: Vec<f32> = (0..rows * WIDTH).map(|_| 2.0 * stream.uniform() - 1.0).collect();
     let inputs = Inputs::Floats(values.into());
     let teacher = Network::new(&Spec::new(WIDTH).layer(8, Activation::Tanh).layer(classes, Activation::Identity), 1)?;
-    let answers = Predictor::new(&teacher, 1).probabilities(&inputs)?;
+    let answers = Predictor::new(&teacher, 1)?.probabilities(&inputs)?;
     let labels: Vec<u32> = answers.chunks(classes).map(|row| layerloop::data::onecold(row) as u32).collect();
     Dataset::new("table", inputs, WIDTH, labels, (0..classes).map(|class| class.to_string()))
 }

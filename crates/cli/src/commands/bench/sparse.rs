@@ -26,7 +26,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     let entries = one_hot(&mut stream)?;
     let mut figures = Vec::new();
     for inputs in [full, entries] {
-        let mut predictor = Predictor::new(&network, setting.threads);
+        let mut predictor = Predictor::new(&network, setting.threads)?;
         let forward = median_seconds(PASSES, |_| {
             std::hint::black_box(predictor.probabilities(&inputs)?);
             Ok(())

@@ -95,9 +95,9 @@ mod tests {
             let network = train(1);
             assert_eq!(network.sha256(), train(3).sha256(), "{text}");
             let inputs = data.inputs();
-            let all = Predictor::new(&network, 1).probabilities(inputs).unwrap();
-            assert_eq!(all, Predictor::new(&network, 3).probabilities(inputs).unwrap(), "{text}");
-            let alone = Predictor::new(&network, 1).row(&data.row(69)).unwrap().to_vec();
+            let all = Predictor::new(&network, 1).unwrap().probabilities(inputs).unwrap();
+            assert_eq!(all, Predictor::new(&network, 3).unwrap().probabilities(inputs).unwrap(), "{text}");
+            let alone = Predictor::new(&network, 1).unwrap().row(&data.row(69)).unwrap().to_vec();
             assert_eq!(alone, all[69 * 3..], "{text}");
         }
     }
@@ -124,7 +124,7 @@ mod tests {
         let network = Network::new(&"5 -> embedding(count=10) -> 3".parse().unwrap(), 0).unwrap();
         let said = fit(&mut network.clone(), &names(), &FitOptions::default()).unwrap_err().to_string();
         assert!(said.contains("is 10; embedding reads whole numbers from 0 to 9"), "{said}");
-        assert!(Predictor::new(&network, 1).row(&[0.0, 0.0, 0.5, 0.0, 0.0]).is_err());
-        assert!(Predictor::new(&network, 1).probabilities(&Inputs::Floats(vec![11.0; 5].into())).is_err());
+        assert!(Predictor::new(&network, 1).unwrap().row(&[0.0, 0.0, 0.5, 0.0, 0.0]).is_err());
+        assert!(Predictor::new(&network, 1).unwrap().probabilities(&Inputs::Floats(vec![11.0; 5].into())).is_err());
     }
 }
