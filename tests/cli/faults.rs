@@ -138,19 +138,22 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--threads 1025", "threads: 1025; between 1 and 1024"),
         ("--limit 0", "--limit: 0 rows; at least 1"),
         ("--seed x", "--seed: `x`: invalid digit"),
-        ("--activation foo", "activation: there is no `foo`; choose one of identity, sigmoid, tanh, relu"),
-        ("--last-activation foo", "activation: there is no `foo`; choose one of identity, sigmoid, tanh, relu"),
-        ("--optimizer foo", "optimizer: there is no `foo`; choose one of adam, sgd, momentum, nesterov"),
-        ("--activation rellu", "there is no `rellu`; did you mean `relu`?"),
+        ("--activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
+        ("--last-activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
+        ("--optimizer foo", "optimizer: unknown optimizer `foo`; choose one of adam, sgd, momentum, nesterov"),
+        ("--activation rellu", "unknown activation `rellu`; did you mean `relu`?"),
         ("--optimizer momentum=2", "momentum: 2; it is at least 0 and below 1"),
-        ("--output foo", "output: there is no `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp"),
+        (
+            "--output foo",
+            "output: unknown output `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp",
+        ),
         ("--learning-rate 1", "unexpected argument '--learning-rate' found"),
         ("--loss mse", "loss: mse measures numbers, but digits has classes: choose cross-entropy"),
         (
             "--loss mse --output softmax",
             "loss: mse does not go with the output map softmax: it measures what identity gives",
         ),
-        ("--loss crossentropy", "--loss: there is no `crossentropy`; did you mean `cross-entropy`?"),
+        ("--loss crossentropi", "--loss: unknown loss `crossentropi`; did you mean `cross-entropy`?"),
         ("--label-smoothing 1", "--label-smoothing: 1; it is at least 0 and below 1"),
         ("--class-weights 1,2", "class_weights: 2 weights for 10 classes"),
         ("--class-weights balancd", "--class-weights: `balancd`: `balancd` is no number; nor is it `balanced`"),
@@ -159,7 +162,7 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
             "batch: 1; a batch norm has the mean and the variance of a batch",
         ),
         ("--clip-norm 0 --ema 1", "--clip-norm: 0; it must be a finite number above 0"),
-        ("--schedule cosin", "--schedule: there is no `cosin`; did you mean `cosine`?"),
+        ("--schedule cosin", "--schedule: unknown schedule `cosin`; did you mean `cosine`?"),
         ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 2"),
         ("--no-save", "'--save <FILE>' cannot be used with '--no-save'"),
         ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
@@ -190,7 +193,7 @@ fn everything_that_is_wrong_with_the_options_is_said_at_once() {
     let lines = [
         "error: 7 options make no sense:",
         "  --hidden: `x`: invalid digit found in string",
-        "  --optimizer: there is no `adamm`; did you mean `adam`? choose one of",
+        "  --optimizer: unknown optimizer `adamm`; did you mean `adam`? choose one of",
         "  --learning: unexpected argument '--learning' found; a similar argument exists",
         "  --epochs: `three`: invalid digit found in string",
         "  --batch: 0; a step needs at least 1 row",
@@ -213,7 +216,7 @@ fn a_network_can_be_written_whole() {
     );
     folder.run(&["eval", "m.safetensors"]).well();
     for (network, piece) in [
-        ("64 -> 32 rellu -> 10", "character 10: activation: there is no `rellu`; did you mean `relu`?"),
+        ("64 -> 32 rellu -> 10", "character 10: activation: unknown activation `rellu`; did you mean `relu`?"),
         ("64 -> 10 -> skip(5)", "--network: layer 2: join: chains that give 5 and 10 values"),
         ("60 -> 9", "`60 -> 9 -> softmax` takes 60 inputs to 9 outputs; digits has 64 inputs and 10 classes"),
     ] {

@@ -81,9 +81,10 @@ fn eval_gives_the_metrics_that_are_asked_for() {
 #[test]
 fn metrics_that_are_not_there_are_refused_all_at_once() {
     let folder = Folder::new();
-    let said = folder.run(&["eval", "none.safetensors", "--metrics", "f2,accuracy,rocauc,top-k=0"]);
+    let said = folder.run(&["eval", "none.safetensors", "--metrics", "f2,accuracy,roauc,top-k=0"]);
     let refusal = said.refusal(2);
-    for part in ["no `f2`; did you mean `f1`?", "no `rocauc`; did you mean `roc-auc`?", "k: 0; it is at least 1"] {
+    for part in ["metric `f2`; did you mean `f1`?", "metric `roauc`; did you mean `roc-auc`?", "k: 0; it is at least 1"]
+    {
         assert!(refusal.contains(part), "{part} is missing in {refusal}");
     }
     let (folder, _) = trained();

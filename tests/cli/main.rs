@@ -12,6 +12,7 @@ mod interrupt;
 mod judge;
 mod list;
 mod live;
+mod names;
 mod predict;
 mod runs;
 mod train;

@@ -212,7 +212,7 @@ fn folders_that_cannot_be_used_are_refused() {
     refused(&["--run", "new", "--keep", "0"], 2, "--keep: 0 checkpoints; at least 1 is needed to go on from");
     refused(&["--run", "new", "--checkpoint-every", "5"], 2, "`5`; wanted is such as 100steps, 2epochs, 30s or 5min");
     refused(&["--time-limit", "0s"], 2, "--time-limit: 0 s; a run needs some time");
-    refused(&["--early-stopping", "val_f2"], 2, "there is no `f2`; did you mean `f1`?");
+    refused(&["--early-stopping", "val_f2"], 2, "unknown metric `f2`; did you mean `f1`?");
     refused(&["--early-stopping", "val_f1", "--no-save"], 2, "early_stopping: `val_f1` is not measured in this run");
     refused(&["--validation", "1"], 2, "--validation: 1; it is at least 0 and below 1");
     fs::write(folder.path("r/run.json"), "{").expect("a file");

@@ -11,6 +11,8 @@ pub trait Choice: Copy + PartialEq + 'static {
 
     /// Its name at every border.
     fn name(self) -> &'static str;
+    /// Other names that it is known by elsewhere, and that are read as it.
+    fn aliases(self) -> &'static [&'static str];
     /// Its equation, the first line of its documentation.
     fn equation(self) -> &'static str;
     /// The rest of its documentation, in one line; empty if there is none.
@@ -47,7 +49,7 @@ pub trait Choice: Copy + PartialEq + 'static {
 ///         /// y = max(x, a x)
 ///         ///
 ///         /// Source: Somebody 2001.
-///         Once = "once" {
+///         Once = "once" | "kink" {
 ///             /// The slope below 0.
 ///             a: f32 = 0.01, "at least 0" if a >= 0.0,
 ///         },
@@ -55,6 +57,7 @@ pub trait Choice: Copy + PartialEq + 'static {
 /// }
 /// use layerloop_kernels::Choice;
 /// assert_eq!(Bend::ALL, [Bend::Not, Bend::Once { a: 0.01 }]);
+/// assert_eq!(Bend::ALL[1].aliases(), ["kink"]);
 /// assert_eq!(Bend::ALL[1].equation(), "y = max(x, a x)");
 /// assert_eq!(Bend::ALL[1].source(), Some("Somebody 2001."));
 /// assert_eq!(Bend::ALL[1].ranges(), [["The slope below 0.", "at least 0"]]);
@@ -64,7 +67,7 @@ pub trait Choice: Copy + PartialEq + 'static {
 #[macro_export]
 macro_rules! choices {
     ($(#[$meta:meta])* pub enum $set:ident: $what:literal { $(
-        #[doc = $equation:literal] $(#[doc = $more:literal])* $choice:ident = $name:literal $({ $(
+        #[doc = $equation:literal] $(#[doc = $more:literal])* $choice:ident = $name:literal $(| $alias:literal)* $({ $(
             $(#[doc = $about:literal])* $number:ident: $type:ty = $usual:expr, $range:literal if $fits:expr
         ),* $(,)? })?
     ),* $(,)? }) => {
@@ -85,6 +88,9 @@ macro_rules! choices {
 
             fn name(self) -> &'static str {
                 match self { $(Self::$choice { .. } => $name),* }
+            }
+            fn aliases(self) -> &'static [&'static str] {
+                match self { $(Self::$choice { .. } => &[$($alias),*]),* }
             }
             fn equation(self) -> &'static str {
                 match self { $(Self::$choice { .. } => $equation.trim_ascii()),* }

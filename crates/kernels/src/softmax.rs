@@ -18,13 +18,13 @@ crate::choices! {
         /// p_j = e^{z_j} / sum_k e^{z_k}: K logits, K classes
         Softmax = "softmax",
         /// p_j = e^{z_j} / (1 + sum_k e^{z_k}): K - 1 logits, K classes; the last class is the reference, its logit is 0
-        ReferenceSoftmax = "reference-softmax",
+        ReferenceSoftmax = "reference-softmax" | "modified-softmax",
         /// p_j = 1 / (1 + e^{-z_j}): 1 logit, 2 classes of 1 - p and p; K >= 2 logits, K classes that do not exclude each other
-        Sigmoid = "sigmoid",
+        Sigmoid = "sigmoid" | "logistic",
         /// y_j = z_j: regression
-        Identity = "identity",
+        Identity = "identity" | "linear" | "none",
         /// y_j = e^{z_j}: the rates of counts
-        Exp = "exp",
+        Exp = "exp" | "exponential",
     }
 }
 

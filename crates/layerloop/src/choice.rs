@@ -1,7 +1,8 @@
 //! How a choice is written at every border: command line, text form, model file, messages.
 //!
 //! `relu`, `elu=0.5`, `adam(beta_1=0.8, epsilon=1e-6)`: a name, and the numbers that are not at their usual values; one
-//! number alone needs no name of its own if the choice has no other.
+//! number alone needs no name of its own if the choice has no other. Case, `-` and `_` make no difference, and a choice is
+//! known by its aliases too: `SiLU` is `swish`, `LeakyReLU` and `leaky_relu` are `leakyrelu`.
 
 pub use layerloop_kernels::Choice;
 
@@ -75,9 +76,42 @@ fn name_and_rest(text: &str) -> (&str, &str) {
     (name.trim(), rest.trim())
 }
 
+/// The choice of this name or alias, its numbers at their usual values.
+///
+/// # Example
+/// ```
+/// use layerloop::choice::find;
+/// use layerloop::network::Activation;
+/// use layerloop::train::Loss;
+/// assert_eq!(find::<Activation>("SiLU"), Some(Activation::Swish));
+/// assert_eq!(find::<Loss>("MSELoss"), Some(Loss::Mse));
+/// assert_eq!(find::<Loss>("mxe"), None);
+/// ```
+#[must_use]
+pub fn find<T: Choice>(name: &str) -> Option<T> {
+    let called = |name: &str| {
+        let named = |choice: &&T| is_same(choice.name(), name) || choice.aliases().iter().any(|a| is_same(a, name));
+        T::ALL.iter().find(named).copied()
+    };
+    // PyTorch's classes end in what they are: `MSELoss`.
+    called(name).or_else(|| called(plain(name).strip_suffix(T::WHAT)?))
+}
+
+/// Whether two names are the same but for case, `-` and `_`.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    let letters = |name| str::chars(name).filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase());
+    letters(one).eq(letters(other))
+}
+
+/// A name in lower case without `-` and `_`.
+fn plain(name: &str) -> String {
+    name.replace(['-', '_'], "").to_ascii_lowercase()
+}
+
 /// The choice of that name, its numbers at their usual values.
 fn usual<T: Choice>(text: &str) -> Option<T> {
-    T::ALL.iter().copied().find(|choice| choice.name() == name_and_rest(text).0)
+    find(name_and_rest(text).0)
 }
 
 /// One choice, or what is wrong with its text.
@@ -101,7 +135,8 @@ fn read<T: Choice>(text: &str) -> std::result::Result<T, String> {
     for (number, value) in numbers {
         let (number, value) = (number.trim(), value.trim());
         let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(usual));
-        choice = choice.with(number, value).map_err(refused)?;
+        let known = usual.numbers().into_iter().map(|(known, _)| known).find(|known| is_same(known, number));
+        choice = choice.with(known.unwrap_or(number), value).map_err(refused)?;
     }
     Ok(choice)
 }
@@ -131,17 +166,23 @@ fn takes<T: Choice>(usual: T) -> String {
 
 /// Why `name` is refused.
 fn unknown<T: Choice>(name: &str) -> String {
-    let names: Vec<&str> = T::ALL.iter().map(|choice| choice.name()).collect();
+    let names: Vec<&str> = names::<T>().collect();
     let meant = nearest(name, &names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-    format!("there is no `{name}`{meant}")
+    format!("unknown {} `{name}`{meant}", T::WHAT)
 }
 
-/// The name that a misspelt one was meant to be, if one is near.
+/// Every name that [`find`] knows.
+pub(crate) fn names<T: Choice>() -> impl Iterator<Item = &'static str> {
+    T::ALL.iter().flat_map(|choice| std::iter::once(choice.name()).chain(choice.aliases().iter().copied()))
+}
+
+/// The name that a misspelt one was meant to be, if one is near; case, `-` and `_` make no difference.
 #[must_use]
 pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let distance = |other: &str| strsim::damerau_levenshtein(name, other);
+    let name = plain(name);
+    let distance = |other: &str| strsim::damerau_levenshtein(&name, &plain(other));
     let near = names.iter().copied().min_by_key(|other| distance(other))?;
-    (distance(near) <= 1 + near.len() / 4).then_some(near)
+    (distance(near) <= 1 + plain(near).len() / 4).then_some(near)
 }
 
 #[cfg(test)]
@@ -158,6 +199,60 @@ mod tests {
         assert_eq!(text(Optimizer::ADAM), "adam");
     }
 
+    /// `SiLU` was refused, with `selu` as what was meant; a spelling of `-` for `_` was refused too.
+    #[test]
+    fn names_are_known_by_their_aliases_and_whatever_their_case_hyphens_and_underscores() {
+        use crate::metrics::Metric;
+        use crate::network::{Activation, Init};
+        use crate::train::{Loss, Schedule};
+        fn same<T: Choice>(spellings: &str, name: &str) {
+            for spelling in spellings.split(' ') {
+                assert_eq!(
+                    parse::<T>(spelling).map(text).as_deref().map_err(ToString::to_string),
+                    Ok(name),
+                    "{spelling}"
+                );
+            }
+        }
+        same::<Activation>("relu RELU ReLU", "relu");
+        same::<Activation>("swish silu SiLU", "swish");
+        same::<Activation>("leakyrelu leaky_relu leaky-relu LeakyReLU", "leakyrelu");
+        same::<Activation>("hard_sigmoid HardSigmoid", "hardsigmoid");
+        same::<Init>("xavier Xavier_Uniform glorot_uniform", "glorot-uniform");
+        same::<Init>("he He-Normal kaiming_normal", "kaiming-normal");
+        same::<Loss>("bce BCELoss BCEWithLogitsLoss binary_crossentropy", "binary-cross-entropy");
+        same::<Loss>("crossentropy CrossEntropyLoss sparse_categorical_crossentropy nll", "cross-entropy");
+        same::<Loss>("MSELoss mean_squared_error", "mse");
+        same::<Loss>("L1Loss mae", "mae");
+        same::<Metric>("auc roc_auc ROC-AUC", "roc-auc");
+        same::<Metric>("Top_K=5 top-k=5 top-k(K=5)", "top-k=5");
+        same::<Metric>("f1=Weighted f1_score(average=weighted)", "f1=weighted");
+        same::<Optimizer>("Adam(beta1=0.8) ADAM(Beta-1=0.8)", "adam(beta_1=0.8)");
+        same::<Optimizer>("L-BFGS lbfgs", "lbfgs");
+        same::<Schedule>("ReduceLROnPlateau reduce_on_plateau", "reduce-on-plateau");
+    }
+
+    #[test]
+    fn every_name_and_alias_stands_for_one_choice() {
+        fn check<T: Choice>() {
+            let (all, mut plains): (Vec<&str>, Vec<String>) =
+                (names::<T>().collect(), names::<T>().map(plain).collect());
+            plains.sort();
+            plains.dedup();
+            assert_eq!(plains.len(), all.len(), "{}: {all:?}", T::WHAT);
+        }
+        check::<crate::network::Activation>();
+        check::<crate::network::Unit>();
+        check::<crate::network::Join>();
+        check::<crate::network::Output>();
+        check::<crate::network::Init>();
+        check::<crate::train::Loss>();
+        check::<Optimizer>();
+        check::<crate::train::Schedule>();
+        check::<crate::metrics::Metric>();
+        check::<crate::explain::Attribution>();
+    }
+
     #[test]
     fn several_are_read_and_all_that_is_wrong_is_said_at_once() {
         let read = |text| parse_all::<Optimizer>(text).map_err(|e| e.to_string());
@@ -166,11 +261,11 @@ mod tests {
         assert_eq!(
             read("neserov,sgd,zzz,sgd=1").unwrap_err(),
             format!(
-                "optimizer: there is no `neserov`; did you mean `nesterov`? there is no `zzz`; `sgd=1`: `sgd` takes no numbers; \
+                "optimizer: unknown optimizer `neserov`; did you mean `nesterov`? unknown optimizer `zzz`; `sgd=1`: `sgd` takes no numbers; \
              choose one of {all}"
             )
         );
-        assert!(read("").unwrap_err().starts_with("optimizer: there is no ``; choose"));
+        assert!(read("").unwrap_err().starts_with("optimizer: unknown optimizer ``; choose"));
     }
 
     #[test]
@@ -179,9 +274,9 @@ mod tests {
         let all = Vec::from_iter(Optimizer::ALL.iter().map(|choice| choice.name())).join(", ");
         assert_eq!(
             refused("neserov"),
-            format!("optimizer: there is no `neserov`; did you mean `nesterov`? choose one of {all}")
+            format!("optimizer: unknown optimizer `neserov`; did you mean `nesterov`? choose one of {all}")
         );
-        assert_eq!(refused("zzz"), format!("optimizer: there is no `zzz`; choose one of {all}"));
+        assert_eq!(refused("zzz"), format!("optimizer: unknown optimizer `zzz`; choose one of {all}"));
         assert_eq!(
             refused("momentum=1.5"),
             "optimizer: `momentum=1.5`: momentum: 1.5; it is at least 0 and below 1; `momentum` takes momentum=0.9"

@@ -1,6 +1,6 @@
 //! `layerloop list`
 
-use layerloop::choice::{Choice, nearest};
+use layerloop::choice::{Choice, is_same, nearest};
 use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Join, Output, Unit};
@@ -27,6 +27,7 @@ struct Family {
 /// One choice.
 struct Entry {
     name: &'static str,
+    aliases: &'static [&'static str],
     equation: &'static str,
     numbers: Vec<Number>,
     source: Option<&'static str>,
@@ -50,7 +51,7 @@ const FAMILIES: &[Family] = &[
     of::<Loss>("losses", "--loss"),
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
-    of::<Metric>("metrics", "--metrics of `layerloop eval`"),
+    of::<Metric>("metrics", "--metrics and --early-stopping of `layerloop train`, --metrics of `layerloop eval`"),
     of::<Attribution>("attributions", "--attribution of `layerloop predict`"),
 ];
 
@@ -72,10 +73,10 @@ pub(crate) fn run(args: &List) -> Result<Outcome> {
 
 /// The family of this name.
 fn family(name: &str) -> Result<&'static Family> {
-    FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| {
+    FAMILIES.iter().find(|family| is_same(family.name, name)).ok_or_else(|| {
         let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
         let meant = nearest(name, &names).map_or(";".into(), |near| format!("; did you mean `{near}`?"));
-        Error::config("WHAT", format!("there is no list of `{name}`{meant} choose one of {}", names.join(", ")))
+        Error::config("WHAT", format!("unknown list `{name}`{meant} choose one of {}", names.join(", ")))
     })
 }
 
@@ -108,7 +109,13 @@ impl Entry {
     fn of<T: Choice>(choice: T) -> Self {
         let numbers = choice.numbers().into_iter().zip(choice.ranges());
         let numbers = numbers.map(|((name, usual), &[about, range])| Number { name, usual, about, range }).collect();
-        Self { name: choice.name(), equation: choice.equation(), numbers, source: choice.source() }
+        Self {
+            name: choice.name(),
+            aliases: choice.aliases(),
+            equation: choice.equation(),
+            numbers,
+            source: choice.source(),
+        }
     }
 
     /// Its name, and beside it from column `indent` on its equation, its numbers, its source.
@@ -117,7 +124,8 @@ impl Entry {
             format!("  {name}={usual}  {} ({range})", about.trim_end_matches('.'))
         });
         let source = self.source.map(|source| format!("  source: {source}"));
-        let parts = std::iter::once(self.equation.to_owned()).chain(numbers).chain(source);
+        let aliases = (!self.aliases.is_empty()).then(|| format!("  also {}", self.aliases.join(", ")));
+        let parts = std::iter::once(self.equation.to_owned()).chain(numbers).chain(aliases).chain(source);
         let lines: Vec<String> = parts.flat_map(|part| wrapped(&part, WIDTH - indent)).collect();
         format!("{:<indent$}{}", self.name, lines.join(&format!("\n{:indent$}", "")))
     }
@@ -125,7 +133,7 @@ impl Entry {
     fn as_json(&self, family: &str) -> Value {
         let numbers: Vec<Value> = self.numbers.iter().map(Number::as_json).collect();
         json!({
-            "family": family, "name": self.name, "equation": self.equation, "numbers": numbers, "source": self.source,
+            "family": family, "name": self.name, "aliases": self.aliases, "equation": self.equation, "numbers": numbers, "source": self.source,
         })
     }
 }

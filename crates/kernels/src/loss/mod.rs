@@ -26,7 +26,7 @@ crate::choices! {
         /// l = sum_k t_k (log S - z_k)
         ///
         /// Shannon's, with a distribution t; sum_k t_k need not be 1.
-        CrossEntropy = "cross-entropy",
+        CrossEntropy = "cross-entropy" | "ce" | "nll" | "log-loss" | "categorical-cross-entropy" | "sparse-categorical-cross-entropy",
         /// l = -sum_k t_k (1 - p_k)^gamma log p_k; under sigmoid mean(-t (1 - p)^gamma log p - (1 - t) p^gamma log(1 - p))
         ///
         /// Rows that are already right count less. Source: Lin et al. 2017, Focal loss for dense object detection.
@@ -37,21 +37,21 @@ crate::choices! {
         /// l = sum_k t_k (log t_k - log p_k), 0 log 0 = 0
         ///
         /// The divergence of Kullback and Leibler from the target distribution: cross-entropy less what no network can win.
-        Kl = "kl",
+        Kl = "kl" | "kl-div" | "kl-divergence",
         /// l = mean(log(1 + e^z) - t z)
         ///
         /// Each output is a class of its own, t its probability.
-        BinaryCrossEntropy = "binary-cross-entropy",
+        BinaryCrossEntropy = "binary-cross-entropy" | "bce" | "bce-with-logits",
         /// l = mean(e^2)
-        Mse = "mse",
+        Mse = "mse" | "l2" | "mean-squared-error" | "squared-error",
         /// l = mean(|e|)
         ///
         /// Where e = 0 the gradient is 0.
-        Mae = "mae",
+        Mae = "mae" | "l1" | "mean-absolute-error" | "absolute-error",
         /// l = mean(e^2 / 2 where |e| < delta, else delta (|e| - delta / 2))
         ///
         /// Source: Huber 1964, Robust estimation of a location parameter.
-        Huber = "huber" {
+        Huber = "huber" | "smooth-l1" {
             /// Up to where it is a square.
             delta: f32 = 1.0, "a number above 0" if delta > 0.0 && delta.is_finite(),
         },
@@ -61,15 +61,15 @@ crate::choices! {
         ///
         /// For targets and outputs above -1. Below -1/2 the tangent of the logarithm at -1/2 takes its place, so that
         /// an output below -1 has a finite loss and a way back.
-        Msle = "msle",
+        Msle = "msle" | "mean-squared-logarithmic-error",
         /// l = mean(e^z - t z)
         ///
         /// The negative log-likelihood of counts t of rate e^z, less log t!, in which z does not occur.
-        Poisson = "poisson",
+        Poisson = "poisson" | "poisson-nll",
         /// l = mean(tau (t - z) where t > z, else (1 - tau) (z - t))
         ///
         /// Least where z is the quantile tau of t. Where z = t the gradient is 0. Source: Koenker and Bassett 1978.
-        Quantile = "quantile" {
+        Quantile = "quantile" | "pinball" {
             /// Which quantile; 0.5 is the median.
             tau: f32 = 0.5, "above 0 and below 1" if tau > 0.0 && tau < 1.0,
         },

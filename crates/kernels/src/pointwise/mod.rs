@@ -14,9 +14,9 @@ crate::choices! {
     /// An activation function sigma, applied component by component.
     pub enum Activation: "activation" {
         /// sigma(t) = t
-        Identity = "identity",
+        Identity = "identity" | "linear" | "none",
         /// sigma(t) = 1 / (1 + e^{-t})
-        Sigmoid = "sigmoid",
+        Sigmoid = "sigmoid" | "logistic",
         /// sigma(t) = (e^t - e^{-t}) / (e^t + e^{-t})
         Tanh = "tanh",
         /// sigma(t) = max(0, t), with derivative 0 at 0
@@ -30,7 +30,7 @@ crate::choices! {
         /// sigma(t) = min(max(0, t), 6)
         Relu6 = "relu6",
         /// sigma(t) = t where t > 0, else a t
-        LeakyRelu = "leakyrelu" {
+        LeakyRelu = "leakyrelu" | "lrelu" {
             /// The slope below 0.
             a: f32 = 0.01, "a number above 0" if a > 0.0 && a.is_finite(),
         },
@@ -51,11 +51,11 @@ crate::choices! {
         /// sigma(t) = t Phi(t), Phi the distribution function of the standard normal
         Gelu = "gelu",
         /// sigma(t) = t (1 + tanh(sqrt(2/pi) (t + 0.044715 t^3))) / 2
-        GeluTanh = "gelu-tanh",
+        GeluTanh = "gelu-tanh" | "gelu-new",
         /// sigma(t) = t / (1 + e^{-t})
-        Swish = "swish",
+        Swish = "swish" | "silu",
         /// sigma(t) = t min(max(0, t + 3), 6) / 6
-        HardSwish = "hardswish",
+        HardSwish = "hardswish" | "hard-silu",
         /// sigma(t) = t tanh(ln(1 + e^t))
         Mish = "mish",
         /// sigma(t) = ln(1 + e^t)

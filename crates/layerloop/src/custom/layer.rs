@@ -1,7 +1,7 @@
 //! Layers and activations.
 
 use super::{Custom, Registry};
-use crate::choice::Choice as _;
+use crate::choice::{self, is_same};
 use crate::network::{self, Unit};
 use crate::train::rng::Stream;
 use crate::{Error, Result};
@@ -89,11 +89,11 @@ pub(crate) fn find(name: &str) -> Option<Custom<dyn Layer>> {
 /// [`Error::Config`] if the name is taken or is none, or if [`check_layer`] finds a derivative wrong.
 pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<dyn Layer>> {
     check_layer(&layer).map_err(|e| Error::config("layer", format!("`{name}`: {e}")))?;
-    let units = Unit::ALL.iter().map(|unit| unit.name());
-    let activations = network::Activation::ALL.iter().map(|activation| activation.name());
     let words = ["skip", "parallel", "init", "no-bias", "join", "softmax", "reference-softmax"];
-    let built_in: Vec<&str> = units.chain(activations).chain(words).collect();
-    LAYERS.add(name, Box::new(layer), &built_in)
+    let is_built_in = words.iter().any(|word| is_same(word, name))
+        || choice::find::<Unit>(name).is_some()
+        || choice::find::<network::Activation>(name).is_some();
+    LAYERS.add(name, Box::new(layer), is_built_in)
 }
 
 /// Gives an activation a name in the text form of networks.

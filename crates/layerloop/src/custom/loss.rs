@@ -1,7 +1,7 @@
 //! Losses.
 
 use super::{Custom, Kind, Registry};
-use crate::choice::Choice as _;
+use crate::choice::find;
 use crate::train;
 use crate::train::rng::Stream;
 use crate::{Error, Result};
@@ -54,8 +54,7 @@ impl Kind for dyn Loss {
 /// ```
 pub fn register_loss(name: &str, loss: impl Loss + 'static) -> Result<Custom<dyn Loss>> {
     check_loss(&loss).map_err(|e| Error::config("loss", format!("`{name}`: {e}")))?;
-    let built_in: Vec<&str> = train::Loss::ALL.iter().map(|loss| loss.name()).collect();
-    LOSSES.add(name, Box::new(loss), &built_in)
+    LOSSES.add(name, Box::new(loss), find::<train::Loss>(name).is_some())
 }
 
 /// Compares the gradient of a loss with central differences at random logits, for one and for three of them, and targets of a

@@ -86,14 +86,14 @@ impl<C: ?Sized> Registry<C> {
         self.parts.read().unwrap_or_else(PoisonError::into_inner).iter().find(|part| part.name == name).copied()
     }
 
-    /// Takes a part that lives as long as the program does; `built_in` are the names that are taken.
-    fn add(&self, name: &str, part: Box<C>, built_in: &[&str]) -> Result<Custom<C>> {
+    /// Takes a part that lives as long as the program does, unless a built-in one has this name.
+    fn add(&self, name: &str, part: Box<C>, is_built_in: bool) -> Result<Custom<C>> {
         let refuse = |reason: &str| Err(Error::config(self.what, format!("`{name}`: {reason}")));
         let letters = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !letters || name.ends_with('-') {
             return refuse("a name is made of a-z, 0-9 and -, the first a letter, the last no -");
         }
-        if built_in.contains(&name) {
+        if is_built_in {
             return refuse("there is a built-in one of this name");
         }
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);

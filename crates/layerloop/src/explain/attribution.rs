@@ -13,7 +13,7 @@ choices! {
         /// a_i = |df/dx_i|
         ///
         /// Source: Simonyan, Vedaldi and Zisserman 2014.
-        Saliency = "saliency",
+        Saliency = "saliency" | "gradient",
         /// a_i = x_i df/dx_i
         ///
         /// Source: Shrikumar et al. 2016.
@@ -22,7 +22,7 @@ choices! {
         ///
         /// Complete: sum_i a_i = f(x) - f(x'). The mean is taken at the middles of `steps` equal pieces of the way, and of twice
         /// as many until the sum is within a thousandth, 64 times as many at most. Source: Sundararajan, Taly and Yan 2017.
-        IntegratedGradients = "integrated-gradients" {
+        IntegratedGradients = "integrated-gradients" | "ig" {
             /// Pieces of the way, at first.
             steps: usize = 64, "from 1 to 65536" if (1..=65_536).contains(&steps),
         },

@@ -1,6 +1,7 @@
 //! What follows from how often class r was taken for class c.
 
 use super::judged::Judged;
+use crate::choice::is_same;
 use crate::data::onecold;
 use crate::{Error, Result};
 
@@ -28,7 +29,10 @@ impl std::fmt::Display for Average {
 impl std::str::FromStr for Average {
     type Err = ();
     fn from_str(name: &str) -> std::result::Result<Self, ()> {
-        [Self::Macro, Self::Micro, Self::Weighted].into_iter().find(|average| average.to_string() == name).ok_or(())
+        [Self::Macro, Self::Micro, Self::Weighted]
+            .into_iter()
+            .find(|average| is_same(&average.to_string(), name))
+            .ok_or(())
     }
 }
 

@@ -19,62 +19,62 @@ choices! {
     /// scikit-learn's.
     pub enum Metric: "metric" {
         /// share of rows with argmax p = y
-        Accuracy = "accuracy",
+        Accuracy = "accuracy" | "acc",
         /// mean over the classes of the recall
-        BalancedAccuracy = "balanced-accuracy",
+        BalancedAccuracy = "balanced-accuracy" | "balanced-acc",
         /// share of rows with y among the k largest of p
-        TopK = "top-k" {
+        TopK = "top-k" | "top-k-accuracy" {
             /// How many classes may be named.
             k: usize = 2, "at least 1" if k > 0,
         },
         /// -mean ln p_y
-        LogLoss = "log-loss",
+        LogLoss = "log-loss" | "nll",
         /// right / taken for the class
         Precision = "precision" {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
         },
         /// right / of the class
-        Recall = "recall" {
+        Recall = "recall" | "sensitivity" {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
         },
         /// 2 right / (taken for the class + of the class)
-        F1 = "f1" {
+        F1 = "f1" | "f1-score" {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
         },
         /// P(p_y of a row of the class > p_y of another), ties half; of more than two classes the mean, one against the rest
-        RocAuc = "roc-auc",
+        RocAuc = "roc-auc" | "auc" | "auroc",
         /// as roc-auc, each class weighted by its rows
-        RocAucWeighted = "roc-auc-weighted",
+        RocAucWeighted = "roc-auc-weighted" | "auc-weighted",
         /// sum_n (recall_n - recall_{n-1}) precision_n; of more than two classes the mean, one against the rest
-        AveragePrecision = "average-precision",
+        AveragePrecision = "average-precision" | "ap" | "pr-auc" | "auprc",
         /// correlation of predicted and true classes (Matthews)
-        Mcc = "mcc",
+        Mcc = "mcc" | "matthews" | "matthews-corrcoef",
         /// 1 - observed / expected disagreement (Cohen)
-        Kappa = "kappa",
+        Kappa = "kappa" | "cohen-kappa",
         /// mean sum_k (p_k - y_k)^2, of two classes half of it
-        Brier = "brier",
+        Brier = "brier" | "brier-score",
         /// sum_b W_b / W |accuracy_b - confidence_b|
-        Ece = "ece" {
+        Ece = "ece" | "expected-calibration-error" {
             /// Number of bins of equal width.
             bins: usize = 15, "between 1 and 1000" if (1..=1000).contains(&bins),
         },
         /// mean (p - y)^2
-        Mse = "mse",
+        Mse = "mse" | "mean-squared-error",
         /// sqrt(mean (p - y)^2)
-        Rmse = "rmse",
+        Rmse = "rmse" | "root-mean-squared-error",
         /// mean |p - y|
-        Mae = "mae",
+        Mae = "mae" | "mean-absolute-error",
         /// mean |p - y| / |y|, a share
-        Mape = "mape",
+        Mape = "mape" | "mean-absolute-percentage-error",
         /// 1 - mean (p - y)^2 / variance of y
-        R2 = "r2",
+        R2 = "r2" | "r2-score",
         /// 1 - variance of (y - p) / variance of y
         ExplainedVariance = "explained-variance",
         /// mean max(tau (y - p), (tau - 1) (y - p))
-        Pinball = "pinball" {
+        Pinball = "pinball" | "quantile" {
             /// The quantile.
             tau: f64 = 0.5, "between 0 and 1" if (0.0..=1.0).contains(&tau),
         },

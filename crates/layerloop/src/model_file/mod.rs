@@ -120,7 +120,7 @@ impl Model {
             )
         })?;
         let card: Card = serde_json::from_str(card).map_err(|e| {
-            let own = if e.to_string().contains("there is no `") {
+            let own = if ["unknown activation `", "unknown layer `"].iter().any(|of| e.to_string().contains(of)) {
                 "; a name of somebody's own is registered (layerloop::custom) before the model is read"
             } else {
                 ""
@@ -267,7 +267,7 @@ mod tests {
         let name = text("layers.0.bias", "layers.7.bias");
         assert!(name.contains("there is no tensor `layers.0.bias`"), "{name}");
         let activation = text("relu", "rely");
-        assert!(activation.contains("there is no `rely`; did you mean `relu`?"), "{activation}");
+        assert!(activation.contains("unknown activation `rely`; did you mean `relu`?"), "{activation}");
         let width = text("4 -> 3 relu", "4 -> 0 relu");
         assert!(width.contains("layer 1 has 0 units"), "{width}");
         let image = text(r#"\"image\":[2,2]"#, r#"\"image\":[2,3]"#);

@@ -16,13 +16,13 @@ choices! {
         ///
         /// `kaiming-uniform` for relu and those of its shape, `glorot-sigmoid` for a sigmoid that reads a sigmoid, `glorot-uniform`
         /// for all others.
-        Usual = "usual",
+        Usual = "usual" | "default",
         /// uniform on (-r, r), r = sqrt(6 / (n_in + n_out))
         ///
         /// Source: Glorot and Bengio 2010.
-        GlorotUniform = "glorot-uniform",
+        GlorotUniform = "glorot-uniform" | "glorot" | "xavier" | "xavier-uniform",
         /// normal, of variance 2 / (n_in + n_out)
-        GlorotNormal = "glorot-normal",
+        GlorotNormal = "glorot-normal" | "xavier-normal",
         /// uniform on (-4 r, 4 r), r that of glorot-uniform; b = -sum_j w_j / 2
         ///
         /// The slope of a sigmoid is 1/4, and the sigmoids below are 1/2 in the mean: so each preactivation starts at mean 0 with
@@ -32,12 +32,12 @@ choices! {
         /// uniform on (-r, r), r = sqrt(6 / ((1 + a^2) n_in))
         ///
         /// Source: He et al. 2015.
-        KaimingUniform = "kaiming-uniform" {
+        KaimingUniform = "kaiming-uniform" | "he-uniform" {
             /// Slope of the activation below 0: 0 for relu.
             a: f64 = 0.0, "a finite number" if a.is_finite(),
         },
         /// normal, of variance 2 / ((1 + a^2) n_in)
-        KaimingNormal = "kaiming-normal" {
+        KaimingNormal = "kaiming-normal" | "kaiming" | "he" | "he-normal" {
             /// Slope of the activation below 0: 0 for relu.
             a: f64 = 0.0, "a finite number" if a.is_finite(),
         },
@@ -46,9 +46,9 @@ choices! {
         /// For selu. Source: LeCun et al. 1998.
         LecunUniform = "lecun-uniform",
         /// normal, of variance 1 / n_in
-        LecunNormal = "lecun-normal",
+        LecunNormal = "lecun-normal" | "lecun",
         /// normal, drawn again where it is more than 2 std from 0
-        TruncatedNormal = "truncated-normal" {
+        TruncatedNormal = "truncated-normal" | "trunc-normal" {
             /// Standard deviation before anything is cut off.
             std: f64 = 0.05, "a number above 0" if std > 0.0 && std.is_finite(),
         },
@@ -69,7 +69,7 @@ choices! {
             std: f64 = 0.01, "a number above 0" if std > 0.0 && std.is_finite(),
         },
         /// w_ij = gain where i = j, else 0
-        Identity = "identity" {
+        Identity = "identity" | "eye" {
             /// What stands on the diagonal.
             gain: f32 = 1.0, "a finite number" if gain.is_finite(),
         },
@@ -79,7 +79,7 @@ choices! {
             value: f32 = 0.0, "a finite number" if value.is_finite(),
         },
         /// w_ij = 0
-        Zero = "zero",
+        Zero = "zero" | "zeros",
     }
 }
 

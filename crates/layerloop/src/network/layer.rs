@@ -40,11 +40,11 @@ choices! {
     /// How the outputs of several chains become one.
     pub enum Join: "join" {
         /// z = z_1 + z_2 + ...
-        Add = "add",
+        Add = "add" | "sum",
         /// z = (z_1; z_2; ...)
-        Concatenate = "concatenate",
+        Concatenate = "concatenate" | "concat" | "cat",
         /// z = z_1 z_2 ..., component by component
-        Multiply = "multiply",
+        Multiply = "multiply" | "mul" | "product",
     }
 }
 
@@ -68,7 +68,7 @@ choices! {
         /// z' = w (z - mean(z)) / sqrt(var(z) + epsilon) + b, over the rows of a batch; in use over running means
         ///
         /// Source: Ioffe and Szegedy 2015.
-        BatchNorm = "batch-norm" {
+        BatchNorm = "batch-norm" | "bn" | "batch-normalization" {
             /// Share of a batch in the running mean and variance.
             momentum: f32 = 0.1, "above 0 and at most 1" if momentum > 0.0 && momentum <= 1.0,
             /// Keeps the root above 0.
@@ -77,7 +77,7 @@ choices! {
         /// z' = w (z - mean(z)) / sqrt(var(z) + epsilon) + b, over the values of a row
         ///
         /// Source: Ba, Kiros and Hinton 2016.
-        LayerNorm = "layer-norm" {
+        LayerNorm = "layer-norm" | "layer-normalization" {
             /// Keeps the root above 0.
             epsilon: f32 = 1e-5, "a number above 0" if epsilon > 0.0 && epsilon.is_finite(),
         },
@@ -112,7 +112,7 @@ choices! {
             width: usize = 1, "at least 1" if width > 0,
         },
         /// z' = (T_{z_1}; T_{z_2}; ...), rows of a table T named by whole numbers; first of all layers
-        Embedding = "embedding" {
+        Embedding = "embedding" | "embed" {
             /// Rows of the table: the numbers are below it.
             count: usize = 256, "from 1 to 16777216, as far as f32 counts" if (1..=1 << 24).contains(&count),
             /// Numbers in a row.

@@ -212,6 +212,6 @@ mod tests {
         assert_eq!(json, r#""4 -> 3 relu -> 1 -> reference-softmax""#);
         assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
         let error = serde_json::from_str::<Spec>(&json.replace("relu", "rellu")).unwrap_err().to_string();
-        assert!(error.contains("character 8: activation: there is no `rellu`; did you mean `relu`?"), "{error}");
+        assert!(error.contains("character 8: activation: unknown activation `rellu`; did you mean `relu`?"), "{error}");
     }
 }

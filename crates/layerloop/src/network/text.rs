@@ -4,12 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use layerloop_kernels::Activation;
-use layerloop_kernels::softmax::Output;
 
 use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
 use super::spec::Spec;
-use crate::choice::{Choice as _, nearest, parse, text};
+use crate::choice::{find, is_same, names, nearest, parse, text};
 use crate::custom;
 use crate::{Error, Result};
 
@@ -90,9 +89,9 @@ impl FromStr for Spec {
             let word = reader.peek_word();
             // At the end alone: some output maps have the name of an activation.
             let last = reader.rest()[word.len()..].trim().is_empty();
-            if let Some(output) = Output::ALL.iter().find(|output| last && output.name() == word) {
+            if let Some(output) = find(word).filter(|_| last) {
                 reader.at += word.len();
-                spec.output = *output;
+                spec.output = output;
                 break;
             }
             reader.at = at;
@@ -194,12 +193,12 @@ impl<'a> Reader<'a> {
                 open = Some(layers.len() - 1);
                 continue;
             }
-            match word {
-                "skip" | "parallel" => {
+            match WORDS.into_iter().find(|known| is_same(known, word)).unwrap_or(word) {
+                kind @ ("skip" | "parallel") => {
                     self.at += word.len();
                     let (chains, join) = self.chains()?;
                     let mut chains = chains.into_iter();
-                    layers.push(match (word, chains.len()) {
+                    layers.push(match (kind, chains.len()) {
                         ("parallel", _) => Layer::Parallel(chains.collect(), join),
                         (_, 1) => Layer::Skip(chains.next().unwrap_or_default(), join),
                         _ => return Err(self.refuse(at, "`skip` takes one chain; `parallel` takes several")),
@@ -262,7 +261,8 @@ impl<'a> Reader<'a> {
             self.skip_spaces();
             let at = self.at;
             let word = self.choice()?;
-            let name = word.strip_prefix("join=").ok_or_else(|| self.refuse(at, "expected `join=` and a name"))?;
+            let name = word.split_once('=').filter(|(word, _)| is_same(word, "join")).map(|(_, name)| name);
+            let name = name.ok_or_else(|| self.refuse(at, "expected `join=` and a name"))?;
             join = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?;
         }
         if !self.take(")") {
@@ -272,11 +272,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Words that are neither a unit nor an activation.
+const WORDS: [&str; 4] = ["skip", "parallel", "no-bias", "init"];
+
 /// Whether a word is the name of a unit, or nearer to one than to any activation.
 fn is_unit(word: &str) -> bool {
-    let units = Unit::ALL.iter().map(|unit| unit.name());
-    let names: Vec<&str> = Activation::ALL.iter().map(|activation| activation.name()).chain(units.clone()).collect();
-    nearest(word, &names).is_some_and(|name| units.clone().any(|unit| unit == name))
+    let all: Vec<&str> = names::<Activation>().chain(names::<Unit>()).collect();
+    nearest(word, &all).is_some_and(|name| find::<Unit>(name).is_some())
 }
 
 #[cfg(test)]
@@ -301,18 +303,29 @@ mod tests {
         assert_eq!("4->3 relu->2".parse::<Spec>().unwrap().to_string(), "4 -> 3 relu -> 2 -> softmax");
     }
 
+    /// Only the exact spelling was read.
+    #[test]
+    fn aliases_are_read_whatever_their_case_hyphens_and_underscores() {
+        let text = "4 -> 8 SiLU Batch_Norm -> 8 no_bias Init=he -> SKIP(8 leaky-relu, Join=Concat) -> 3 -> Linear";
+        let canonical = "4 -> 8 swish batch-norm -> 8 no-bias init=kaiming-normal -> skip(8 leakyrelu, join=concatenate) -> 3 -> identity";
+        assert_eq!(text.parse::<Spec>().unwrap().to_string(), canonical);
+    }
+
     #[test]
     fn errors_point_at_the_character() {
         let refused = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
         assert!(refused("x -> 3").contains("character 1: expected the number of inputs"));
         assert!(
-            refused("4 -> 3 rellu -> 2").contains("character 8: activation: there is no `rellu`; did you mean `relu`?")
+            refused("4 -> 3 rellu -> 2")
+                .contains("character 8: activation: unknown activation `rellu`; did you mean `relu`?")
         );
         assert!(refused("4 -> ").contains("character 6: expected a layer"));
         assert!(refused("4 -> skip(3 relu").contains("character 10: this `(` is never closed"));
-        assert!(refused("4 -> skip(3, join=sum) -> 2").contains("character 14: join: there is no `sum`"));
+        assert!(refused("4 -> skip(3, join=zzz) -> 2").contains("character 14: join: unknown join `zzz`"));
         assert!(refused("4 -> 3 ? -> 2").contains("character 8: expected ` -> `"));
-        assert!(refused("4 -> 3 dropuot=0.1 -> 2").contains("character 8: layer: there is no `dropuot`; did you mean"));
+        assert!(
+            refused("4 -> 3 dropuot=0.1 -> 2").contains("character 8: layer: unknown layer `dropuot`; did you mean")
+        );
         assert!(
             refused("4 -> 3 dropout=1.5 -> 2").contains("character 8: layer: `dropout=1.5`: rate: 1.5; it is at least")
         );

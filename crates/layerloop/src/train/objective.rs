@@ -51,7 +51,7 @@ choices! {
     /// What becomes of the losses of a batch.
     pub enum Reduction: "reduction" {
         /// f = (1 / B) sum_b l_b
-        Mean = "mean",
+        Mean = "mean" | "average",
         /// f = sum_b l_b
         Sum = "sum",
     }

@@ -25,12 +25,12 @@ choices! {
         /// v = momentum v + g; w -= lr v
         ///
         /// The rate is not part of the velocity, as in PyTorch: in Flux it is.
-        Momentum = "momentum" {
+        Momentum = "momentum" | "sgd-momentum" {
             /// Share of the velocity that is kept.
             momentum: f32 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&momentum),
         },
         /// v = momentum v + g; w -= lr (g + momentum v)
-        Nesterov = "nesterov" {
+        Nesterov = "nesterov" | "nag" {
             /// Share of the velocity that is kept.
             momentum: f32 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&momentum),
         },

@@ -40,9 +40,9 @@ choices! {
     /// Where PyTorch has such a schedule (torch.optim.lr_scheduler), its numbers are followed.
     pub enum Schedule: "schedule" {
         /// f = 1
-        Constant = "constant",
+        Constant = "constant" | "none",
         /// f = factor^floor(e / every)
-        Step = "step" {
+        Step = "step" | "step-lr" {
             /// Epochs between two falls.
             every: f64 = 10.0, "a number above 0" if every > 0.0 && every.is_finite(),
             /// What a fall leaves.
@@ -56,35 +56,35 @@ choices! {
             factor: f64 = 0.1, "a number above 0" if factor > 0.0 && factor.is_finite(),
         },
         /// f = factor^e
-        Exponential = "exponential" {
+        Exponential = "exponential" | "exp" {
             /// What an epoch leaves; above 1 it grows.
             factor: f64 = 0.9, "a number above 0" if factor > 0.0 && factor.is_finite(),
         },
         /// f = (1 - t)^power
         ///
         /// With power 1 a straight line to 0.
-        Polynomial = "polynomial" {
+        Polynomial = "polynomial" | "poly" {
             /// How it is bent.
             power: f64 = 1.0, "a number above 0" if power > 0.0 && power.is_finite(),
         },
         /// f = 1 / (1 + n)^power
         ///
         /// As scikit-learn's `invscaling`, whose perceptron counts samples where we count steps.
-        InvScaling = "invscaling" {
+        InvScaling = "invscaling" | "inverse-scaling" {
             /// How fast it falls.
             power: f64 = 0.5, "a number above 0" if power > 0.0 && power.is_finite(),
         },
         /// f = least + (1 - least) (1 + cos(pi t)) / 2
         ///
         /// Source: Loshchilov and Hutter 2017, without restarts.
-        Cosine = "cosine" {
+        Cosine = "cosine" | "cosine-annealing" {
             /// Where it ends.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
         },
         /// f = least + (1 - least) (1 + cos(pi c)) / 2, c the share of the cycle that is done
         ///
         /// A new cycle starts at 1 again. Source: Loshchilov and Hutter 2017.
-        CosineRestarts = "cosine-restarts" {
+        CosineRestarts = "cosine-restarts" | "sgdr" | "cosine-annealing-warm-restarts" {
             /// Epochs of the first cycle.
             first: f64 = 1.0, "a number above 0" if first > 0.0 && first.is_finite(),
             /// How many times longer each cycle is than the one before.
@@ -120,7 +120,7 @@ choices! {
         /// f is multiplied by factor when the loss of an epoch has not fallen for more than `patience` epochs
         ///
         /// No function of the time: a [`Plateau`](super::Plateau) follows the losses, and [`Schedule::factor`] is 1.
-        ReduceOnPlateau = "reduce-on-plateau" {
+        ReduceOnPlateau = "reduce-on-plateau" | "plateau" | "reduce-lr-on-plateau" {
             /// What a fall leaves.
             factor: f64 = 0.1, "at least 0 and below 1" if (0.0..1.0).contains(&factor),
             /// Epochs without a better loss that are borne.
