@@ -1,6 +1,7 @@
 //! Parts of your own: an activation, a layer, a loss, a schedule and a metric, each by a name, in one network.
 //!
 //! `cargo run --example custom`
+#![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 use layerloop::custom::{Activation, Layer, Loss};
 use layerloop::custom::{register_activation, register_layer, register_loss, register_metric, register_schedule};

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example notebook [DIR]`, where DIR has the four files of MNIST; without it they come from the
 //! cache or are downloaded.
+#![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p layerloop-kernels --example exhaustive`, with the names of functions for these alone:
 //! `.ci/scheduled` runs it; `./test` takes a sample.
+#![expect(clippy::print_stdout, reason = "the table of its findings")]
 
 use std::process::ExitCode;
 use std::thread;

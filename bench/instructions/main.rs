@@ -1,4 +1,5 @@
 //! One of the short training jobs whose instructions `bench/instructions/run` counts: KIND WIDTH, on one thread.
+#![expect(clippy::print_stdout, reason = "the hash of what was trained")]
 
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Spec};

@@ -57,11 +57,11 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory does not fail")
 }
 
-const FILES: [&str; 4] =
+pub(super) const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// Twelve images of 2 x 2 pixels to learn from, six to be tested on, of three classes.
-fn good_files() -> [Vec<u8>; 4] {
+pub(super) fn good_files() -> [Vec<u8>; 4] {
     let part = |rows: u8| {
         let pixels: Vec<u8> = (0..4 * rows).map(|i| i.wrapping_mul(37)).collect();
         let labels: Vec<u8> = (0..rows).map(|row| row % 3).collect();

@@ -15,6 +15,7 @@ mod live;
 mod names;
 mod predict;
 mod runs;
+mod terminal;
 mod train;
 
 use std::path::PathBuf;

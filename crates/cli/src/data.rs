@@ -7,6 +7,8 @@ use layerloop::Result;
 use layerloop_data::Loaded;
 use layerloop_data::download::Progress;
 
+use crate::output::message;
+
 /// Loads a data set by name or folder; a download shows itself on stderr.
 pub(crate) fn load(data: &Path, data_dir: Option<&Path>) -> Result<Loaded> {
     let bar = ProgressBar::new(0);
@@ -19,9 +21,9 @@ pub(crate) fn load(data: &Path, data_dir: Option<&Path>) -> Result<Loaded> {
             bar.set_position(bytes);
         }
         Progress::Damaged { path, reason } => {
-            bar.suspend(|| eprintln!("warning: {}: {reason}; downloading it again", path.display()));
+            bar.suspend(|| message(format_args!("warning: {}: {reason}; downloading it again", path.display())));
         }
-        Progress::Failed { url, reason } => bar.suspend(|| eprintln!("warning: {url}: {reason}")),
+        Progress::Failed { url, reason } => bar.suspend(|| message(format_args!("warning: {url}: {reason}"))),
     });
     bar.finish_and_clear();
     result

@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use layerloop::{Error, Result};
 
 use crate::args::{Args, Command, Train};
+use crate::output::message;
 use crate::typed::Typed;
 
 /// What was typed, if all of it makes sense; help and the like are printed, and end the program.
@@ -27,7 +28,7 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
             Err(refused) => {
                 let left = without(&typed, &refused);
                 if faults.is_empty() && left.is_none() {
-                    refused.exit();
+                    return Err(end(&refused));
                 }
                 faults.push(fault(&refused));
                 match left {
@@ -37,6 +38,18 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
             }
         }
     }
+}
+
+/// Ends the program with the help that was asked for, or with what clap says in several lines; the error is that of writing it.
+fn end(refused: &clap::Error) -> Error {
+    if refused.use_stderr() {
+        message(refused.render().to_string().trim_end());
+    } else if let Err(error) = refused.print()
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        return Error::io("standard output")(error);
+    }
+    std::process::exit(refused.exit_code())
 }
 
 /// As clap reads it; of `train` with all that was typed.

@@ -1,5 +1,4 @@
 //! The `layerloop` command: train, judge, use and check feedforward networks.
-#![warn(clippy::print_stdout)]
 
 mod args;
 mod commands;
@@ -19,6 +18,7 @@ use std::process::ExitCode;
 use layerloop::Error;
 
 use crate::args::Command;
+use crate::output::message;
 
 /// What a command came to, when nothing failed.
 enum Outcome {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Negative) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("error: {error}");
+            message(format_args!("error: {error}"));
             ExitCode::from(if matches!(error, Error::Config { .. } | Error::Several(_)) { 2 } else { 1 })
         }
     }

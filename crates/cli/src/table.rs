@@ -1,9 +1,13 @@
 //! Plain tables for the terminal.
 
+use crate::output::shown;
+
 /// Rows under a header; the first column flush left, the others flush right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let header: Vec<String> = header.iter().map(ToString::to_string).collect();
-    let all = || std::iter::once(&header).chain(rows);
+    let header: Vec<String> = header.iter().map(|cell| shown(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell).into_owned()).collect()).collect();
+    let all = || std::iter::once(&header).chain(&rows);
     let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let line = |row: &Vec<String>| {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::threads_for;
 use crate::args::Eval;
-use crate::output::line;
+use crate::output::{line, shown};
 use crate::scores::Scores;
 use crate::table::table;
 use crate::{Outcome, data};
@@ -66,13 +66,13 @@ fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
     let evaluation = match scores {
         Scores::Classes(evaluation) => evaluation,
         Scores::Numbers(RegressionScores { loss, mse, mae, r2 }) => {
-            let rmse = mse.sqrt();
+            let (data, rmse) = (shown(data), mse.sqrt());
             return format!(
                 "{data}, {rows} rows\nloss {loss:.4}   R2 {r2:.4}   root mean square error {rmse:.4}   mean absolute error {mae:.4}"
             );
         }
     };
-    let Evaluation { loss, accuracy, top_2_accuracy, .. } = evaluation;
+    let (data, Evaluation { loss, accuracy, top_2_accuracy, .. }) = (shown(data), evaluation);
     let share = |x: f64| format!("{x:.4}");
     let scores = (model.classes.iter().zip(evaluation.classes()))
         .map(|(name, s)| vec![name.clone(), share(s.precision), share(s.recall), share(s.f1), s.support.to_string()])

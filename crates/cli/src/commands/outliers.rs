@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{data_of, objective_of, threads_for};
 use crate::Outcome;
 use crate::args::{By, Outliers};
-use crate::output::line;
+use crate::output::{line, shown};
 use crate::table::table;
 
 /// A row of the data, and why it is suspected.
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Outliers) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    line(format_args!("{}, {} rows, the most suspicious first\n", data.name(), data.rows()))?;
+    line(format_args!("{}, {} rows, the most suspicious first\n", shown(data.name()), data.rows()))?;
     let rows: Vec<Vec<String>> =
         suspects.iter().zip(&outputs).enumerate().map(|(i, (s, o))| as_row(i + 1, s, &data, names, o)).collect();
     line(table(&["rank", "row", "label", "the model says", "probability", "loss", "gradient norm"], &rows))?;

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::threads_for;
 use crate::Outcome;
 use crate::args::Predict;
-use crate::output::line;
+use crate::output::{line, shown};
 use crate::page::picture::with_attribution;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
@@ -117,9 +117,10 @@ fn answer(
         }
         return object.to_string();
     }
-    let top: Vec<String> = top.map(|(label, p)| format!("{label} {p:.4}")).collect();
+    let top: Vec<String> = top.map(|(label, p)| format!("{} {p:.4}", shown(label))).collect();
     let because = why.map_or_else(String::new, |why| because(model, why));
-    format!("{}[{row}]: {label}   ({}){because}", path.display(), top.join(", "))
+    let (path, label) = (path.display().to_string(), shown(label));
+    format!("{}[{row}]: {label}   ({}){because}", shown(&path), top.join(", "))
 }
 
 /// The pixels that had most to do with it.
@@ -130,5 +131,5 @@ fn because(model: &Model, why: &Attributed) -> String {
     ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let pixel = |&(i, v): &(usize, f32)| format!("row {} column {} {v:+.4}", i / width, i % width);
     let most: Vec<String> = ranked.iter().take(MOST).map(pixel).collect();
-    format!("   {} {:.4}: {}", model.classes[why.output], why.value, most.join(", "))
+    format!("   {} {:.4}: {}", shown(&model.classes[why.output]), why.value, most.join(", "))
 }

@@ -12,6 +12,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use self::board::Board;
+use crate::output::shown;
 
 /// How often it is drawn, and keys are looked for.
 const EVERY: Duration = Duration::from_millis(100);
@@ -44,7 +45,8 @@ impl Screen {
             return Err(refused("standard output is no terminal; without --tui the run prints a table".into()));
         }
         let terminal = ratatui::try_init().map_err(|error| refused(format!("the terminal cannot be used: {error}")))?;
-        let mut screen = Self { terminal, board: Board::new(title, epochs, steps), drawn: Instant::now() };
+        let mut screen =
+            Self { terminal, board: Board::new(shown(&title).into_owned(), epochs, steps), drawn: Instant::now() };
         screen.draw()?;
         Ok(screen)
     }

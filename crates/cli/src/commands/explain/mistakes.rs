@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::{Explain, Part};
 use crate::commands::{load_of, objective_of, threads_for};
-use crate::output::line;
+use crate::output::{line, shown};
 use crate::page;
 
 pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
@@ -32,7 +32,7 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
         });
     }
     if worst.is_empty() {
-        return line(format_args!("no mistake in {} rows of {}", data.rows(), data.name()));
+        return line(format_args!("no mistake in {} rows of {}", data.rows(), shown(data.name())));
     }
     for mistake in &worst {
         line(told(mistake, &loaded.train, data))?;
@@ -42,7 +42,7 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
 
 /// A mistake in four lines.
 fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
-    let classes = data.classes();
+    let classes: Vec<_> = data.classes().iter().map(|class| shown(class)).collect();
     let rows = |near: &[Near]| {
         let one = |near: &Near| {
             let label = train.labels().get(near.row).map_or("?", |&label| &classes[label as usize]);

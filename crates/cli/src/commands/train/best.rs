@@ -10,6 +10,7 @@ use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
 use super::job::Job;
+use crate::output::message;
 
 /// Saves a model after every epoch that is better than all before it.
 pub(super) struct Best<'a> {
@@ -30,7 +31,8 @@ impl<'a> Best<'a> {
             (None, Some(_)) => ("val_loss", Better::Lower),
             (None, None) => ("train_loss", Better::Lower),
         };
-        let failed = |error: &Error| eprintln!("warning: {error}; the best model is not saved, the run goes on");
+        let failed =
+            |error: &Error| message(format_args!("warning: {error}; the best model is not saved, the run goes on"));
         Ok(Self { path, job, receipt, column: column.into(), better, writer: Background::new("best model", failed)? })
     }
 }

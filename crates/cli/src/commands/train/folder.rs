@@ -8,6 +8,8 @@ use layerloop::files::{remove_half_written, write_beside_and_rename};
 use layerloop::{Error, Result};
 use serde_json::Value;
 
+use crate::output::message;
+
 /// What a run is: its arguments, its options, its data.
 const RECEIPT: &str = "run.json";
 
@@ -71,11 +73,11 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(Error::io(&name)(error)),
         }
         if !owner.is_empty() {
-            eprintln!(
+            message(format_args!(
                 "note: process {} ended without tidying up {}; its lock is taken over",
                 owner.trim(),
                 path.display()
-            );
+            ));
         }
         let mine = |lock: &mut File| {
             lock.set_len(0)?;

@@ -25,6 +25,7 @@ use self::job::Job;
 use self::report::Run;
 use self::watch::Watch;
 use crate::args::Train;
+use crate::output::message;
 use crate::page::{self, Contents};
 use crate::scores::Scores;
 use crate::typed::Typed;
@@ -76,9 +77,9 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     drop(all);
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
         let path = folder.path().display();
-        eprintln!(
+        message(format_args!(
             "note: the checkpoints before that are kept; `train --resume {path} --anyway` and what is to change goes on"
-        );
+        ));
     }
     let (fitted, failure) = callbacks.finish(fitted)?;
     let judged = Scores::of(&network, &job.loaded.test, args.loss)?;
@@ -111,7 +112,7 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
     for error in &damaged {
         let back =
             checkpoint.as_ref().map_or("the beginning".into(), |c| format!("the checkpoint of step {}", c.steps()));
-        eprintln!("warning: {error}; going back to {back}");
+        message(format_args!("warning: {error}; going back to {back}"));
     }
     if let Some(checkpoint) = &checkpoint {
         let sha256 = receipt["data"]["sha256"].as_str().map(str::to_owned);
@@ -151,7 +152,8 @@ impl<'a> Callbacks<'a> {
             None => Logs::new(path, per_run),
         });
         let checkpoints = folder.map(|folder| {
-            let failed = |error: &Error| eprintln!("warning: {error}; no checkpoint this time, the run goes on");
+            let failed =
+                |error: &Error| message(format_args!("warning: {error}; no checkpoint this time, the run goes on"));
             let checkpoints = Checkpoints::new(folder.checkpoints(), args.checkpoint_every, args.keep, failed)?;
             Ok(checkpoints.with_sha256(receipt["data"]["sha256"].as_str().unwrap_or_default()))
         });
@@ -172,7 +174,7 @@ impl<'a> Callbacks<'a> {
     /// The run's report, and what went wrong beside the training.
     fn finish(mut self, fitted: Result<Report>) -> Result<(Report, Option<Error>)> {
         if let Some(failure) = self.logs.as_mut().and_then(Logs::failure) {
-            eprintln!("warning: {failure}; the logs end there");
+            message(format_args!("warning: {failure}; the logs end there"));
         }
         let failure = self.watch.finish();
         Ok((fitted?, failure))

@@ -12,20 +12,20 @@ use serde_json::json;
 
 use super::job::Job;
 use crate::args::Train;
-use crate::output::line;
+use crate::output::{line, message, shown};
 use crate::scores::Scores;
 
 /// Before: what will be trained, on what, and how.
 pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> Result<()> {
     let Job { loaded, options, network, validation, .. } = job;
     let spec = network.spec();
-    spec.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+    spec.warnings().iter().for_each(|warning| message(format_args!("warning: {warning}")));
     if args.json || args.quiet {
         return Ok(());
     }
     let (train, test) = (&loaded.train, &loaded.test);
     let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
-    let (name, rows, test_rows) = (train.name(), train.rows(), test.rows());
+    let (name, rows, test_rows) = (shown(train.name()), train.rows(), test.rows());
     let held = validation.as_ref().map_or(String::new(), |held| format!(", {} to validate on", held.rows()));
     let targets = match train.targets() {
         Targets::Labels { classes, .. } => format!("{} classes", classes.len()),
@@ -106,10 +106,17 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
     let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
     let metric = args.early_stopping.as_deref().unwrap_or_default();
     match (fitted.stopped, fitted.best) {
-        (Some(Stopped::Callback), _) => eprintln!("stopped as asked after step {step}, {epochs} whole epochs{kept}"),
-        (Some(Stopped::TimeLimit), _) => eprintln!("the time was over after step {step}, {epochs} whole epochs{kept}"),
+        (Some(Stopped::Callback), _) => {
+            message(format_args!("stopped as asked after step {step}, {epochs} whole epochs{kept}"))
+        }
+        (Some(Stopped::TimeLimit), _) => {
+            message(format_args!("the time was over after step {step}, {epochs} whole epochs{kept}"))
+        }
         (Some(Stopped::EarlyStopping), Some((best, value))) if !args.quiet => {
-            eprintln!("{metric} got no better for {} epochs; it was best in epoch {best}: {value:.4}", args.patience);
+            message(format_args!(
+                "{metric} got no better for {} epochs; it was best in epoch {best}: {value:.4}",
+                args.patience
+            ));
         }
         _ => {}
     }
