@@ -13,6 +13,7 @@ mod judge;
 mod list;
 mod live;
 mod names;
+mod paste;
 mod predict;
 mod runs;
 mod terminal;

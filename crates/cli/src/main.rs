@@ -10,6 +10,7 @@ mod output;
 mod page;
 mod progress;
 mod scores;
+mod shell;
 mod table;
 mod typed;
 

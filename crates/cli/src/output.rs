@@ -39,7 +39,7 @@ fn lines(text: &str) -> String {
 }
 
 /// Controls of the terminal (ASCII, DEL and C1), and those that change the direction of text or end a line.
-fn is_control(c: char) -> bool {
+pub(crate) fn is_control(c: char) -> bool {
     let direction = ['\u{61c}', '\u{200e}', '\u{200f}'];
     c.is_control() || direction.contains(&c) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,11 +1,14 @@
 //! `layerloop train --find-lr`: the loss over the learning rate, as a curve in the terminal.
 
+use std::ffi::OsString;
+
 use layerloop::Result;
 use layerloop::train::Finding;
 use serde_json::json;
 
 use crate::args::Train;
 use crate::output::line;
+use crate::shell;
 
 /// Columns and rows of the curve.
 const SIZE: [usize; 2] = [72, 14];
@@ -20,20 +23,15 @@ pub(super) fn report(args: &Train, found: &Finding) -> Result<()> {
     match proposed {
         Some(rate) => line(format_args!(
             "A tenth of the rate at the lowest loss is {rate:e}. Next:\n\n  {} --lr {rate:e}",
-            typed(std::env::args())
+            typed(std::env::args_os())
         )),
         None => line("No rate made the loss fall; look at the data, the scale of the inputs and the network."),
     }
 }
 
 /// The command that was typed, without `--find-lr`.
-fn typed(words: impl Iterator<Item = String>) -> String {
-    let quoted = |word: String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:".contains(c);
-        if word.chars().all(plain) && !word.is_empty() { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    let words = words.skip(1).filter(|word| word != "--find-lr").map(quoted);
-    std::iter::once("layerloop".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+fn typed(words: impl Iterator<Item = OsString>) -> String {
+    shell::command(words.skip(1).filter(|word| word != "--find-lr"))
 }
 
 /// The losses over the logarithm of their rates: a column has the mean of its losses.
@@ -91,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_next_command_is_what_was_typed() {
-        let words = ["bin", "train", "digits", "--find-lr", "--network", "64 -> 10"].map(String::from);
-        assert_eq!(typed(words.into_iter()), "layerloop train digits --network '64 -> 10'");
+        let words = ["bin", "train", "digits", "--find-lr", "--network", "64 -> 10"].map(OsString::from);
+        assert!(typed(words.into_iter()).ends_with(" train digits --network '64 -> 10'"));
     }
 }

@@ -9,6 +9,7 @@ use layerloop::{Error, Result};
 use serde_json::Value;
 
 use crate::output::message;
+use crate::shell;
 
 /// What a run is: its arguments, its options, its data.
 const RECEIPT: &str = "run.json";
@@ -29,9 +30,9 @@ impl Folder {
         fs::create_dir_all(path).map_err(Error::io(path))?;
         let folder = Self::lock(path)?;
         if folder.receipt_path().exists() {
-            let path = path.display();
+            let (name, quoted) = (path.display(), shell::path(path));
             let reason =
-                format!("{path} holds a run already; go on with it by --resume {path}, or name another folder");
+                format!("{name} holds a run already; go on with it by --resume {quoted}, or name another folder");
             return Err(Error::config("--run", reason));
         }
         Ok(folder)

@@ -28,6 +28,7 @@ use crate::args::Train;
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::scores::Scores;
+use crate::shell;
 use crate::typed::Typed;
 use crate::{Outcome, door};
 
@@ -76,9 +77,9 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
     drop(all);
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
-        let path = folder.path().display();
+        let go_on = format!("{} {} --anyway", shell::command(["train", "--resume"]), shell::path(folder.path()));
         message(format_args!(
-            "note: the checkpoints before that are kept; `train --resume {path} --anyway` and what is to change goes on"
+            "note: the checkpoints before that are kept; to go on from the last one, type what is to change behind this:\n  {go_on}"
         ));
     }
     let (fitted, failure) = callbacks.finish(fitted)?;

@@ -14,6 +14,7 @@ use super::job::Job;
 use crate::args::Train;
 use crate::output::{line, message, shown};
 use crate::scores::Scores;
+use crate::shell;
 
 /// Before: what will be trained, on what, and how.
 pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> Result<()> {
@@ -146,28 +147,28 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
     line(format_args!(
         "\ntest {name} {score:.4} after {training} of training, {total} in all\nweights sha256 {sha256}"
     ))?;
-    path.map_or(Ok(()), |path| line(suggestions(model, &path.display().to_string())))
+    path.map_or(Ok(()), |path| line(suggestions(model, path)))
 }
 
 /// The commands to try next, with the program called as it was called.
-fn suggestions(model: &Model, path: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "layerloop".into());
+fn suggestions(model: &Model, path: &Path) -> String {
     let classifies = model.network.spec().output.is_classifier();
     let judged =
         if classifies { "the confusion matrix, precision and recall by class" } else { "how far its numbers are off" };
+    let quoted = shell::path(path);
+    let command = |name: &str| format!("{} {quoted}", shell::command([name]));
     let mut commands = vec![
-        (format!("eval {path}"), judged),
-        (format!("predict {path} IMAGE.png"), "what an image of yours shows"),
-        (format!("summary {path}"), "layers, shapes, parameters, receipt"),
-        (format!("check-gradients {path}"), "the fast gradient against the derivation's"),
+        (command("eval"), judged),
+        (command("predict") + " IMAGE.png", "what an image of yours shows"),
+        (command("summary"), "layers, shapes, parameters, receipt"),
+        (command("check-gradients"), "the fast gradient against the derivation's"),
     ];
     if model.input.image.is_none() {
         commands.remove(1);
     }
-    let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        commands.iter().map(|(command, purpose)| format!("  {program} {command:width$}   {purpose}")).collect();
-    format!("saved as {path}\n\nNext:\n{}", lines.join("\n"))
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = commands.iter().map(|(command, why)| format!("  {command:width$}   # {why}")).collect();
+    format!("saved as {}\n\nNext:\n{}", shown(&path.display().to_string()), lines.join("\n"))
 }
 
 /// A loss as a person reads it: `0.0382`, `1.3e31`.
