@@ -1,6 +1,8 @@
 //! Writing while the work goes on.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -12,7 +14,10 @@ type Job = Box<dyn FnOnce() -> Result<()> + Send>;
 ///
 /// It has room for one job beside the one that it is at: a newer job takes the place of the one that waits. A disk that is
 /// slower than the work is so given less to write, and nobody is held up.
+///
+/// A job that panics is a failure of the whole: [`Self::panicked`] says so, and later jobs are not done.
 pub struct Background {
+    name: String,
     desk: Arc<Desk>,
     writer: Option<JoinHandle<()>>,
 }
@@ -35,6 +40,8 @@ struct State {
     waiting: Option<Job>,
     busy: bool,
     over: bool,
+    /// What the panic of a job said.
+    panic: Option<String>,
 }
 
 impl Desk {
@@ -56,12 +63,26 @@ impl Background {
         let desk = Arc::new(Desk::default());
         let there = Arc::clone(&desk);
         let writer = std::thread::Builder::new().name(name.into()).spawn(move || work(&there, &failed));
-        Ok(Self { desk, writer: Some(writer.map_err(Error::io(name))?) })
+        Ok(Self { name: name.into(), desk, writer: Some(writer.map_err(Error::io(name))?) })
     }
 
-    /// Does this next.
+    /// The error that a job has panicked, if one has.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with what the panic said.
+    pub fn panicked(&self) -> Result<()> {
+        let said = self.desk.lock().panic.clone();
+        said.map_or(Ok(()), |said| {
+            let reason = format!("the thread that writes it panicked: {said}; this is a bug of layerloop");
+            Err(Error::io(&self.name)(std::io::Error::other(reason)))
+        })
+    }
+
+    /// Does this next, unless a job has panicked.
     pub fn put(&self, job: impl FnOnce() -> Result<()> + Send + 'static) {
-        self.desk.lock().waiting = Some(Box::new(job));
+        let mut state = self.desk.lock();
+        state.waiting = state.panic.is_none().then(|| Box::new(job) as Job);
+        drop(state);
         self.desk.changed.notify_all();
     }
 
@@ -91,9 +112,12 @@ fn work(desk: &Desk, failed: &dyn Fn(&Error)) {
         if let Some(job) = state.waiting.take() {
             state.busy = true;
             drop(state);
-            job().err().iter().for_each(failed);
+            let done = catch_unwind(AssertUnwindSafe(|| job().err().iter().for_each(failed)));
             state = desk.lock();
             state.busy = false;
+            if let Err(payload) = done {
+                (state.panic, state.waiting) = (Some(said(payload.as_ref())), None);
+            }
             desk.changed.notify_all();
         } else if state.over {
             return;
@@ -101,6 +125,12 @@ fn work(desk: &Desk, failed: &dyn Fn(&Error)) {
             state = desk.wait(state);
         }
     }
+}
+
+/// The message of a panic.
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -126,5 +156,21 @@ mod tests {
         go_on.send(()).unwrap();
         background.finish();
         assert_eq!(*failures.lock().unwrap(), ["first: done", "third: done"]);
+    }
+
+    /// The thread was gone then without a word, and whoever waited for it waited for ever.
+    #[test]
+    fn a_job_that_panics_holds_nobody_up_and_is_told() {
+        for fails in [false, true] {
+            let background = Background::new("test", |error| panic!("{error}")).unwrap();
+            background.put(move || if fails { Err(Error::config("x", "wrong")) } else { panic!("no {}", "room") });
+            background.finish();
+            let said = if fails { "x: wrong" } else { "no room" };
+            let error = background.panicked().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("test: the thread that writes it panicked: {said}")), "{error}");
+            background.put(|| Ok(()));
+            background.finish();
+            assert!(background.panicked().is_err());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are never half-written: beside and renamed.
+//! Files that are never half-written: each is written beside its place, flushed to the disk and renamed, and its folder is flushed.
 
 mod background;
 
@@ -6,11 +6,25 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 pub use self::background::Background;
 use crate::{Error, Result};
 
-/// How files begin that are not whole yet.
-const TEMPORARY: &str = ".layerloop-";
+/// How the names of files begin and end that are not whole yet.
+pub(crate) const TEMPORARY: [&str; 2] = [".layerloop-", ".tmp"];
+
+/// Links that are followed from one path; the system's own limit.
+const LINKS: usize = 40;
+
+/// Whether `path` is a file that a process was writing when it was killed, by its name.
+#[must_use]
+pub fn is_half_written(path: impl AsRef<Path>) -> bool {
+    let (path, [start, end]) = (path.as_ref(), TEMPORARY);
+    let named = path.file_name().map(|name| name.to_string_lossy());
+    named.is_some_and(|name| name.starts_with(start) && name.ends_with(end))
+        && fs::symlink_metadata(path).is_ok_and(|there| there.is_file())
+}
 
 /// Removes what a process that was killed has left half-written in `folder`.
 ///
@@ -20,59 +34,178 @@ pub fn remove_half_written(folder: impl AsRef<Path>) -> Result<()> {
     let folder = folder.as_ref();
     for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
         let path = entry.map_err(Error::io(folder))?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY)) {
+        if is_half_written(&path) {
             fs::remove_file(&path).map_err(Error::io(&path))?;
         }
     }
     Ok(())
 }
 
-/// Where `path` leads, links followed; only a regular file may be replaced.
-pub(crate) fn target(path: &Path) -> Result<PathBuf> {
-    regular_or_missing(path)?;
-    Ok(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
+/// Where `path` leads, links followed, also where nothing is at their end yet.
+///
+/// # Errors
+/// [`Error::Io`] for a loop of links, and if what is there is not a regular file.
+pub fn target(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let path = path.as_ref();
+    let mut target = path.to_path_buf();
+    for _ in 0..LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return regular_or_missing(&target).map(|()| target),
+        }
+    }
+    Err(Error::io(path)(std::io::Error::other(format!("more than {LINKS} links, one to the next"))))
 }
 
 /// Refuses what is there but is a folder, a device, a pipe.
 pub(crate) fn regular_or_missing(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(Error::io(path)(ErrorKind::IsADirectory.into())),
-        Ok(there) if !there.is_file() => Err(Error::io(path)(std::io::Error::other("is no regular file"))),
+        Ok(there) if !there.is_file() => Err(Error::io(path)(std::io::Error::other("is not a regular file"))),
         _ => Ok(()),
     }
 }
 
-pub(crate) fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// An empty file beside `path`, with the permissions of the file that it replaces, or else those of any new file.
+pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    let folder = folder_of(path);
     if !folder.exists() {
         let reason = format!("No such file or directory: there is no folder {}", folder.display());
         return Err(Error::io(path)(std::io::Error::new(ErrorKind::NotFound, reason)));
     }
-    tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(Error::io(path))
+    let [start, end] = TEMPORARY;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(start).suffix(end);
+    let replaced = fs::metadata(path).ok().map(|there| there.permissions());
+    #[cfg(unix)]
+    if replaced.is_none() {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask
+    }
+    let file = builder.tempfile_in(folder).map_err(Error::io(path))?;
+    replaced.map_or(Ok(()), |same| file.as_file().set_permissions(same)).map_err(Error::io(path))?;
+    Ok(file)
 }
 
-/// Writes the file beside `path`, flushes it to the disk, and renames it: whatever goes wrong, `path` is either what it was or
-/// all of `bytes`.
+/// Writes the file beside `path`, flushes it to the disk, renames it, and flushes the folder: whatever goes wrong, `path` is either
+/// what it was or all of `bytes`. Links are followed.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder is missing or cannot be written, if the disk is full, or if `path` is there and no regular file.
+/// [`Error::Io`] if the folder is missing or cannot be written, if the disk is full, or if `path` is there and is not a regular
+/// file.
 pub fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
     let path = target(path)?;
-    let mut file = temporary_beside(&path)?;
-    file.as_file_mut().write_all(bytes).map_err(Error::io(&path))?;
-    make_readable(file.as_file()).map_err(Error::io(&path))?;
-    file.as_file().sync_all().map_err(Error::io(&path))?;
-    file.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
-    Ok(())
+    written_beside(&path, bytes)?.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
+    flush_folder_of(&path)
 }
 
-/// A temporary file is its owner's alone; what it becomes is readable like other files.
-pub(crate) fn make_readable(file: &fs::File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+/// As [`write_beside_and_rename`], to the first of these paths in one folder that nothing is at; gives that path.
+///
+/// # Errors
+/// [`Error::Io`] as there, and if something is at each of them.
+pub fn write_to_free(paths: impl IntoIterator<Item = PathBuf>, bytes: &[u8]) -> Result<PathBuf> {
+    let mut written = None;
+    let mut taken = PathBuf::new();
+    for path in paths {
+        let file = written.take().map_or_else(|| written_beside(&path, bytes), Ok)?;
+        match file.persist_noclobber(&path) {
+            Ok(_) => return flush_folder_of(&path).map(|()| path),
+            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => written = Some(refused.file),
+            Err(refused) => return Err(Error::io(&path)(refused.error)),
+        }
+        taken = path;
     }
-    let _ = file;
-    Ok(())
+    Err(Error::io(&taken)(ErrorKind::AlreadyExists.into()))
+}
+
+fn written_beside(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).map_err(Error::io(path))?;
+    file.as_file().sync_all().map_err(Error::io(path))?;
+    Ok(file)
+}
+
+/// Makes a folder, and those above it that are missing, so that they are there after a power failure too.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be made, or if a file is in its place.
+pub fn make_folder(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !exists(path)).collect();
+    fs::create_dir_all(path).map_err(Error::io(path))?;
+    missing.iter().try_for_each(|made| flush_folder_of(made))
+}
+
+fn exists(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.exists()
+}
+
+/// The folder that `path` is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Waits until the disk has the names in the folder of `path`, if that system has such a thing: a file that was flushed and renamed
+/// may else be found under its temporary name after a power failure.
+pub(crate) fn flush_folder_of(path: &Path) -> Result<()> {
+    let cannot = [ErrorKind::InvalidInput, ErrorKind::Unsupported, ErrorKind::PermissionDenied];
+    let flushed = fs::File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+    match flushed {
+        Err(error) if cfg!(unix) && !cannot.contains(&error.kind()) => Err(Error::io(folder_of(path))(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    /// A link to a file that was not there yet was itself replaced by the file.
+    #[test]
+    fn links_are_followed_whether_or_not_something_is_at_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("other")).unwrap();
+        fs::write(at("other/old"), "old").unwrap();
+        for (link, to) in [("a", "other/new"), ("b", "other/old"), ("c", "d"), ("d", "other/third"), ("loop", "loop")] {
+            symlink(to, at(link)).unwrap();
+        }
+        for (link, file) in [("a", "other/new"), ("b", "other/old"), ("c", "other/third"), ("d", "other/third")] {
+            write_beside_and_rename(&at(link), link.as_bytes()).unwrap();
+            assert!(at(link).is_symlink(), "{link}");
+            assert_eq!(fs::read(at(file)).unwrap(), link.as_bytes());
+        }
+        let refused = write_beside_and_rename(&at("loop"), b"").unwrap_err().to_string();
+        assert!(refused.ends_with("loop: more than 40 links, one to the next"), "{refused}");
+        assert!(at("loop").is_symlink());
+    }
+
+    /// Every file became 0644, one that was 0600 too.
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for mode in [0o600, 0o640, 0o664] {
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            write_beside_and_rename(&path, b"new").unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
+
+    #[test]
+    fn a_free_path_is_found_whatever_is_at_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: String| folder.path().join(name);
+        let paths = || (1..=4).map(|n| at(format!("m-{n}")));
+        fs::write(at("m-1".into()), "foreign").unwrap();
+        symlink("nowhere", at("m-2".into())).unwrap();
+        assert_eq!(write_to_free(paths(), b"first").unwrap(), at("m-3".into()));
+        assert_eq!(write_to_free(paths(), b"second").unwrap(), at("m-4".into()));
+        assert_eq!(fs::read(at("m-1".into())).unwrap(), b"foreign");
+        assert!(write_to_free(paths(), b"third").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "something was left behind");
+    }
 }

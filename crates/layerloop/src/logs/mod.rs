@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 pub use self::tensorboard::EventFile;
-use crate::files::write_beside_and_rename;
+use crate::files::{make_folder, write_beside_and_rename};
 use crate::train::{Callback, Checkpoint, EpochEnd, History, Run, StepEnd};
 use crate::{Error, Result};
 
@@ -79,7 +79,7 @@ impl Logs {
     /// [`Error::Io`] if the folder cannot be made or written.
     pub fn go_on(folder: impl AsRef<Path>, steps_every: u64, from: Option<&Checkpoint>) -> Result<Self> {
         let folder = folder.as_ref();
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        make_folder(folder)?;
         let (steps, epochs) = from.map_or((0, 0), |from| (from.steps(), from.epochs() as u64));
         let row = |line: &str| {
             let epoch = line.split(',').next().and_then(|field| field.parse().ok());

@@ -5,19 +5,22 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Standardisation};
-use crate::files::{regular_or_missing, target, temporary_beside, write_beside_and_rename};
+use crate::files::{regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Spec};
 use crate::{Error, Result};
 
 /// The metadata entry that holds the card.
 const ENTRY: &str = "layerloop";
+/// Bytes of a header, at most, as the format has it.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// A trained network and what it needs to be used.
 #[derive(Debug, Clone)]
@@ -69,13 +72,24 @@ impl Model {
     /// [`Error::Io`] if the folder cannot be written or the disk is full, [`Error::Data`] if a weight is not finite.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        if !self.network.is_finite() {
-            return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
-        }
         write_beside_and_rename(path, &self.to_bytes(path)?)
     }
 
+    /// As [`Self::save`], to the first of these paths in one folder that nothing is at; gives that path.
+    ///
+    /// # Errors
+    /// As [`Self::save`], and [`Error::Io`] if something is at each of them.
+    pub fn save_to_free(&self, paths: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf> {
+        let mut paths = paths.into_iter().peekable();
+        let first = paths.peek().cloned().unwrap_or_default();
+        write_to_free(paths, &self.to_bytes(&first)?)
+    }
+
+    /// The whole file, to be written to `path`.
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        if !self.network.is_finite() {
+            return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
+        }
         let card = Card {
             specification: self.network.spec().clone(),
             classes: self.classes.clone(),
@@ -187,6 +201,23 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
+/// Whether the file is one that [`Model::save`] wrote, by its header alone.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read.
+pub fn is_model(path: impl AsRef<Path>) -> Result<bool> {
+    let path = path.as_ref();
+    let mut file = fs::File::open(path).map_err(Error::io(path))?;
+    let (mut length, mut header) = (Vec::new(), Vec::new());
+    (&mut file).take(8).read_to_end(&mut length).map_err(Error::io(path))?;
+    let length = length.try_into().map_or(0, u64::from_le_bytes);
+    if length <= LONGEST_HEADER {
+        file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
+    }
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
+    Ok(header["__metadata__"][ENTRY].is_string())
+}
+
 /// Whether a model can be written to `path`: worth knowing before the training, not after it.
 ///
 /// # Errors
@@ -199,6 +230,20 @@ pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_is_told_from_other_files_by_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        model().save(at("m")).unwrap();
+        let other = serialize([("a", TensorView::new(Dtype::F32, vec![0], &[]).unwrap())], None).unwrap();
+        let long = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+        for (name, bytes) in [("empty", &[][..]), ("short", b"abc"), ("other", &other), ("long", &long)] {
+            fs::write(at(name), bytes).unwrap();
+            assert!(!is_model(at(name)).unwrap(), "{name}");
+        }
+        assert!(is_model(at("m")).unwrap() && is_model(at("missing")).is_err());
+    }
     use crate::data::Inputs;
     use crate::network::{Activation, Output};
 
@@ -281,6 +326,6 @@ mod tests {
         let error = model().save("/nowhere/at/all/m.safetensors").unwrap_err().to_string();
         assert!(error.ends_with("there is no folder /nowhere/at/all"), "{error}");
         let endless = Model::load("/dev/zero").unwrap_err().to_string();
-        assert_eq!(endless, "/dev/zero: is no regular file");
+        assert_eq!(endless, "/dev/zero: is not a regular file");
     }
 }

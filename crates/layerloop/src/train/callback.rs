@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::fit::Report;
 use super::run::Run;
+use crate::Result;
 
 /// After a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +65,14 @@ pub struct EpochEnd {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub trait Callback {
+    /// Before the first step, when everything has been checked: what is to be there from then on is made here.
+    ///
+    /// # Errors
+    /// What cannot be made; the run does not begin then.
+    fn on_start(&mut self, _run: &mut Run) -> Result<()> {
+        Ok(())
+    }
+
     /// After every step.
     fn on_step(&mut self, _end: &StepEnd, _run: &mut Run) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -82,6 +91,10 @@ pub trait Callback {
 impl Callback for () {}
 
 impl<C: Callback + ?Sized> Callback for &mut C {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        (**self).on_start(run)
+    }
+
     fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
         (**self).on_step(end, run)
     }
@@ -97,6 +110,10 @@ impl<C: Callback + ?Sized> Callback for &mut C {
 
 /// Both, one after the other; either ends the run.
 impl<A: Callback, B: Callback> Callback for (A, B) {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        self.0.on_start(run).and_then(|()| self.1.on_start(run))
+    }
+
     fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
         either(self.0.on_step(end, run), self.1.on_step(end, run))
     }
@@ -113,6 +130,10 @@ impl<A: Callback, B: Callback> Callback for (A, B) {
 
 /// All, one after the other; each may end the run.
 impl<C: Callback> Callback for Vec<C> {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_start(run))
+    }
+
     fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
         self.iter_mut().map(|callback| callback.on_step(end, run)).fold(ControlFlow::Continue(()), either)
     }
@@ -128,6 +149,10 @@ impl<C: Callback> Callback for Vec<C> {
 
 /// Nobody or somebody.
 impl<C: Callback> Callback for Option<C> {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        self.iter_mut().try_for_each(|callback| callback.on_start(run))
+    }
+
     fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
         self.as_mut().map_or(ControlFlow::Continue(()), |callback| callback.on_step(end, run))
     }
@@ -175,6 +200,10 @@ pub fn throttled(every: Duration, callback: impl Callback) -> impl Callback {
         callback: C,
     }
     impl<C: Callback> Callback for Throttled<C> {
+        fn on_start(&mut self, run: &mut Run) -> Result<()> {
+            self.callback.on_start(run)
+        }
+
         fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
             if self.last.is_some_and(|last| last.elapsed() < self.every) {
                 return ControlFlow::Continue(());

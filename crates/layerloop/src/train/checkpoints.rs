@@ -158,12 +158,29 @@ impl Checkpoints {
         Ok((None, wrong))
     }
 
+    /// Whether the writer is well; if it has panicked, that has ended the run.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with what the panic said.
+    pub fn check(&self) -> Result<()> {
+        self.writer.panicked()
+    }
+
     fn put(&mut self, run: &Run, must_wait: bool) {
         let mut checkpoint = run.checkpoint();
         checkpoint.data.sha256.clone_from(&self.sha256);
         let store = Arc::clone(&self.store);
         self.writer.put(move || lock(&store).add(&checkpoint, must_wait));
         self.last = Instant::now();
+    }
+
+    /// Writes one if it is due; a writer that has panicked ends the run.
+    fn put_if(&mut self, due: bool, run: &Run) -> ControlFlow<()> {
+        if !due {
+            return ControlFlow::Continue(());
+        }
+        self.put(run, false);
+        if self.writer.panicked().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -178,22 +195,41 @@ impl Callback for Checkpoints {
             Every::Epochs(_) => false,
             Every::Time(time) => self.last.elapsed() >= time,
         };
-        if due {
-            self.put(run, false);
-        }
-        ControlFlow::Continue(())
+        self.put_if(due, run)
     }
 
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
-        if matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs)) {
-            self.put(run, false);
-        }
-        ControlFlow::Continue(())
+        self.put_if(matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs)), run)
     }
 
     fn on_end(&mut self, _: &Report, run: &mut Run) {
         self.put(run, true);
         self.writer.finish();
         lock(&self.store).close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Inputs};
+    use crate::network::Network;
+    use crate::train::{FitOptions, Stopped, fit_with};
+
+    /// The run waited for ever for its last checkpoint.
+    #[test]
+    fn a_writer_that_panics_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints");
+        let mut checkpoints = Checkpoints::new(&path, Every::Steps(1), 3, |error| panic!("{error}")).unwrap();
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let data = Dataset::new("demo", Inputs::Floats(vec![0., 1.].into()), 1, vec![0, 1], ["a", "b"]).unwrap();
+        let options = FitOptions { epochs: usize::MAX, batch: 1, ..FitOptions::default() };
+        let mut network = Network::new(&"1 -> 2".parse().unwrap(), 0).unwrap();
+        let report = fit_with(&mut network, &data, &options, &mut checkpoints).unwrap();
+        assert_eq!(report.stopped, Some(Stopped::Callback));
+        let error = checkpoints.check().unwrap_err().to_string();
+        assert!(error.starts_with("checkpoints: the thread that writes it panicked: "), "{error}");
     }
 }

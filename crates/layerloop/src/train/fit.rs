@@ -158,6 +158,7 @@ pub fn fit_with<'a>(
     from.map_or(Ok(()), |from| run.restore(from))?;
     let mut nobody = ();
     let callback = callback.unwrap_or(&mut nobody);
+    callback.on_start(&mut run)?;
     run.go(callback)?;
     let report = report(&run);
     callback.on_end(&report, &mut run);

@@ -1,9 +1,9 @@
 //! Where checkpoints lie: the newest few in a folder, each written beside and renamed.
 //!
 //! A step may take 30 microseconds, and a checkpoint is wanted after a hundred of them. So an old file is not removed but
-//! written anew, which saves the file system its work; and the disk is waited for at most once a second. What it has not
-//! confirmed is lost only with the power, not with the process; the newest that it has confirmed is never the one that is
-//! written anew, and a torn one is known by its checksum.
+//! written anew, which saves the file system its work; and the disk is waited for at most once a second: for the file before it gets
+//! its name, then for the folder, which has that name. What the disk has not confirmed is lost only with the power, not with the
+//! process; the newest that it has confirmed is never the one that is written anew, and a torn one is known by its checksum.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
-use crate::files::{make_readable, remove_half_written};
+use crate::files::{TEMPORARY, flush_folder_of, make_folder, remove_half_written};
 use crate::{Error, Result};
 
 /// How often the disk is waited for.
@@ -36,9 +36,9 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] if it cannot be made or read.
     pub(super) fn open(folder: &Path, keep: usize) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        make_folder(folder)?;
         remove_half_written(folder)?;
-        let (files, spare) = (files(folder)?, folder.join(".layerloop-spare"));
+        let (files, spare) = (files(folder)?, folder.join(TEMPORARY.join("spare")));
         Ok(Self { folder: folder.to_path_buf(), keep: keep.max(1), files, spare, confirmed: None })
     }
 
@@ -58,6 +58,7 @@ impl Store {
         self.files.retain(|file| *file != path);
         self.files.push(path.clone());
         if waits {
+            flush_folder_of(&path)?;
             self.confirmed = Some((path, Instant::now()));
         }
         self.retire()
@@ -69,7 +70,6 @@ impl Store {
         file.write_all(bytes)?;
         match there {
             Some(len) if len > bytes.len() as u64 => file.set_len(bytes.len() as u64)?,
-            None => make_readable(&file)?,
             _ => {}
         }
         if waits { file.sync_all() } else { Ok(()) }
