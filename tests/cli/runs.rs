@@ -210,7 +210,11 @@ fn folders_that_cannot_be_used_are_refused() {
     refused(&["--log-dir", "file"], 1, "file: ");
     refused(&["--log-dir", "r/logs"], 2, "log_dir: r/logs has the logs of a run already; name another folder");
     refused(&["--run", "new", "--keep", "0"], 2, "--keep: 0 checkpoints; at least 1 is needed to go on from");
-    refused(&["--run", "new", "--checkpoint-every", "5"], 2, "`5`; wanted is such as 100steps, 2epochs, 30s or 5min");
+    refused(
+        &["--run", "new", "--checkpoint-every", "5"],
+        2,
+        "`5`: expected a number with its unit, such as 100steps, 2epochs, 30s or 5min",
+    );
     refused(&["--time-limit", "0s"], 2, "--time-limit: 0 s; a run needs some time");
     refused(&["--early-stopping", "val_f2"], 2, "unknown metric `f2`; did you mean `f1`?");
     refused(&["--early-stopping", "val_f1", "--no-save"], 2, "early_stopping: `val_f1` is not measured in this run");

@@ -1,14 +1,14 @@
 //! Options are checked at the door, together: every wrong one is named in one answer, not one a run.
 
-use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, CommandFactory as _, FromArgMatches as _};
+use layerloop::choice::is_same;
 use layerloop::{Error, Result};
 
 use crate::args::{Args, Command, Train};
-use crate::output::message;
+use crate::refused::{fault, said};
 use crate::typed::Typed;
 
 /// What was typed, if all of it makes sense; help and the like are printed, and end the program.
@@ -16,7 +16,8 @@ use crate::typed::Typed;
 /// # Errors
 /// [`Error::Several`] or, for one fault, [`Error::Config`]. Each names the option, the value and what is allowed.
 pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
-    let mut typed: Vec<OsString> = typed.into_iter().collect();
+    let command = command();
+    let mut typed = spelt(typed.into_iter().collect(), &command);
     let mut faults = Vec::new();
     // What is refused is taken out, so that what stands behind it is looked at too.
     loop {
@@ -25,40 +26,81 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args> {
                 faults.extend(args.command.faults());
                 return Error::of_several(faults).map_or(Ok(args), Err);
             }
+            Err(refused) if is_help(&refused) => return Err(help(&refused)),
             Err(refused) => {
-                let left = without(&typed, &refused);
-                if faults.is_empty() && left.is_none() {
-                    return Err(end(&refused));
-                }
-                faults.push(fault(&refused));
-                match left {
+                let of = of(&typed, &command);
+                faults.push(fault(&refused, of));
+                match without(&typed, &refused, of) {
                     Some(left) => typed = left,
-                    None => return Err(Error::of_several(faults).unwrap_or_else(|| fault(&refused))),
+                    None => return Err(Error::of_several(faults).unwrap_or_else(|| fault(&refused, of))),
                 }
             }
         }
     }
 }
 
-/// Ends the program with the help that was asked for, or with what clap says in several lines; the error is that of writing it.
-fn end(refused: &clap::Error) -> Error {
-    if refused.use_stderr() {
-        message(refused.render().to_string().trim_end());
-    } else if let Err(error) = refused.print()
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Error::io("standard output")(error);
+/// What can be typed, with all commands ready to be asked for their options.
+pub(crate) fn command() -> clap::Command {
+    // A negative number is a value of its option, so that it is refused as what it is.
+    let takes = |arg: &Arg| !arg.is_positional() && arg.get_action().takes_values();
+    let number = |arg: Arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg };
+    let mut command = Args::command().mut_subcommands(|command| command.mut_args(number));
+    command.build();
+    command
+}
+
+/// The command that was typed.
+fn of<'a>(typed: &[OsString], command: &'a clap::Command) -> &'a clap::Command {
+    let name = typed.iter().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    name.and_then(|name| command.find_subcommand(name)).unwrap_or(command)
+}
+
+/// The typed words with the names of commands and options as they are spelt: case, `-` and `_` make no difference, and an alias
+/// becomes what it stands for.
+fn spelt(mut typed: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+    let first = typed.iter().skip(1).position(|word| !word.to_string_lossy().starts_with('-')).map(|at| at + 1);
+    let name = first.and_then(|first| typed[first].to_str());
+    let name = name.and_then(|name| command.get_subcommands().find(|c| is_same(c.get_name(), name)));
+    if let (Some(first), Some(name)) = (first, name) {
+        typed[first] = name.get_name().into();
     }
-    std::process::exit(refused.exit_code())
+    let of = of(&typed, command);
+    for word in typed.iter_mut().skip(1) {
+        if word == "--" {
+            break;
+        }
+        let Some(option) = word.to_str().and_then(|word| word.strip_prefix("--")) else { continue };
+        let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+        let named = |arg: &&Arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            arg.get_long().into_iter().chain(aliases).any(|long| is_same(long, name))
+        };
+        if let Some(long) = of.get_arguments().find(named).and_then(Arg::get_long) {
+            *word = value.map_or_else(|| format!("--{long}"), |value| format!("--{long}={value}")).into();
+        }
+    }
+    typed
+}
+
+fn is_help(refused: &clap::Error) -> bool {
+    !refused.use_stderr() || refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// Ends the program with the help that was asked for; the error is that of writing it.
+fn help(asked: &clap::Error) -> Error {
+    match asked.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Error::io("standard output")(error),
+        _ => std::process::exit(asked.exit_code()),
+    }
 }
 
 /// As clap reads it; of `train` with all that was typed.
 fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
-    let command = Args::command();
+    let command = command();
     let mut found = command.clone().try_get_matches_from(typed)?;
     let of_train = found.subcommand_matches("train").zip(command.find_subcommand("train"));
     let typed = of_train.map(|(found, command)| Typed::of(command, found));
-    let mut args = Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut Args::command()))?;
+    let mut args = Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command.clone()))?;
     if let (Command::Train(train), Some(typed)) = (&mut args.command, typed) {
         train.typed = typed;
     }
@@ -70,13 +112,13 @@ fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn train(typed: &Typed) -> Result<Box<Train>> {
-    let command = Args::command();
+    let command = command();
     let words = command.find_subcommand("train").map(|train| typed.words(train)).unwrap_or_default();
     let before = ["layerloop", "train"].map(OsString::from);
     match read(&[&before[..], &words].concat()) {
         Ok(Args { command: Command::Train(train) }) => Error::of_several(train.faults()).map_or(Ok(train), Err),
         Ok(_) => Err(Error::config("arguments", "they are no training's")),
-        Err(refused) => Err(fault(&refused)),
+        Err(refused) => Err(fault(&refused, command.find_subcommand("train").unwrap_or(&command))),
     }
 }
 
@@ -103,42 +145,28 @@ pub(crate) fn flags(said: Error) -> Vec<Error> {
 }
 
 /// The typed words without the option that was refused; none where the fault is no single option's.
-fn without(typed: &[OsString], refused: &clap::Error) -> Option<Vec<OsString>> {
-    let kinds = [ErrorKind::InvalidValue, ErrorKind::ValueValidation, ErrorKind::UnknownArgument];
-    let flag = said(refused, ContextKind::InvalidArg)?.split([' ', '=']).next()?.to_owned();
+fn without(typed: &[OsString], refused: &clap::Error, command: &clap::Command) -> Option<Vec<OsString>> {
+    let kinds =
+        [ErrorKind::InvalidValue, ErrorKind::ValueValidation, ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
+    let flag = said(refused, ContextKind::InvalidArg)?.split([' ', '=', '[']).next()?.to_owned();
     if !kinds.contains(&refused.kind()) || !flag.starts_with("--") {
         return None;
     }
-    let is_flag = |word: &OsString| word.to_string_lossy().split('=').next() == Some(&flag);
-    let at = typed.iter().position(is_flag)?;
-    let has_value = !typed[at].to_string_lossy().contains('=')
-        && typed.get(at + 1).is_some_and(|next| !next.to_string_lossy().starts_with("--"));
-    let end = at + 1 + usize::from(has_value);
-    Some([&typed[..at], &typed[end..]].concat())
-}
-
-/// One line of what clap says in several.
-fn fault(refused: &clap::Error) -> Error {
-    let flag = said(refused, ContextKind::InvalidArg).and_then(|arg| arg.split(' ').next().map(str::to_owned));
-    let reason = match (
-        refused.source().map(|source| (source, source.downcast_ref())),
-        said(refused, ContextKind::InvalidValue),
-    ) {
-        (Some((_, Some(Error::Config { reason, .. }))), _) => reason.clone(),
-        (Some((source, _)), Some(value)) => format!("`{value}`: {source}"),
-        _ => {
-            let text = refused.to_string();
-            let ends = |line: &&str| !line.starts_with("Usage") && !line.starts_with("For more");
-            let parts = text.lines().map(str::trim).take_while(ends).filter(|line| !line.is_empty());
-            parts.collect::<Vec<_>>().join("; ").replacen("error: ", "", 1).replace("tip: ", "")
-        }
+    let known = command.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"));
+    let short = known.and_then(Arg::get_short).map(|short| format!("-{short}"));
+    let is_flag = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.split('=').next() == Some(&flag)
+            || !word.starts_with("--") && short.as_ref().is_some_and(|short| word.starts_with(short))
     };
-    Error::config(flag.unwrap_or_else(|| "options".into()), reason)
-}
-
-fn said(refused: &clap::Error, kind: ContextKind) -> Option<&str> {
-    match refused.get(kind)? {
-        ContextValue::String(text) => Some(text),
-        _ => None,
-    }
+    let at = typed.iter().position(is_flag)?;
+    let has_value = match typed[at].to_string_lossy() {
+        word if word.starts_with("--") => !word.contains('='),
+        word => word.len() == 2,
+    };
+    let takes_value = known.is_none_or(|arg| arg.get_action().takes_values()) && has_value;
+    let next = typed.get(at + 1).map(|next| next.to_string_lossy().into_owned());
+    let is_value = |next: &String| !next.starts_with('-') || next.parse::<f64>().is_ok();
+    let end = at + 1 + usize::from(takes_value && next.as_ref().is_some_and(is_value));
+    Some([&typed[..at], &typed[end..]].concat())
 }

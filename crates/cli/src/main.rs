@@ -9,6 +9,7 @@ mod live;
 mod output;
 mod page;
 mod progress;
+mod refused;
 mod scores;
 mod shell;
 mod table;

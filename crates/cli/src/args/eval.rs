@@ -15,10 +15,10 @@ pub(crate) struct Eval {
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; no download then
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short = 'd', value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// What else to measure, such as f1,roc-auc,top-k=5; `layerloop list metrics` has them all
-    #[arg(long, value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
+    #[arg(long, short = 'm', alias = "metric", value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
     /// Print one JSON object
     #[arg(long)]

@@ -6,6 +6,7 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 
 use super::Part;
+use super::parsers::{count, number};
 
 const SAMPLE: &str = "Which sample";
 const KIND: &str = "What to show";
@@ -19,13 +20,13 @@ pub(crate) struct Explain {
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; no download then
-    #[arg(long, help_heading = SAMPLE, value_name = "DIR")]
+    #[arg(long, short = 'd', help_heading = SAMPLE, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Which part of the data the sample is of
-    #[arg(long, help_heading = SAMPLE, value_enum, default_value = "test")]
+    #[arg(long, ignore_case = true, help_heading = SAMPLE, value_enum, default_value = "test")]
     pub(crate) part: Part,
     /// The row of the sample, counted from 0
-    #[arg(long, help_heading = SAMPLE, value_name = "ROW", default_value_t = 0)]
+    #[arg(long, value_parser = number::<usize>("a whole number, at least 0"), help_heading = SAMPLE, value_name = "ROW", default_value_t = 0)]
     pub(crate) sample: usize,
     /// An example instead of a model: golden, that of the derivation
     #[arg(long, help_heading = SAMPLE, value_name = "NAME", value_parser = PossibleValuesParser::new(["golden"]), conflicts_with_all = ["model", "sample"])]
@@ -46,7 +47,7 @@ pub(crate) struct Explain {
     #[arg(long, help_heading = KIND, conflicts_with_all = ["sample", "step", "html", "differences"])]
     pub(crate) curvature: bool,
     /// How many rows --curvature and --units look at, the first ones
-    #[arg(long, help_heading = KIND, value_name = "ROWS", default_value_t = 500)]
+    #[arg(long, value_parser = count(), help_heading = KIND, value_name = "ROWS", default_value_t = 500)]
     pub(crate) rows: usize,
     /// Draw the loss along the two directions in which it bends most, as an SVG picture
     #[arg(long, help_heading = OUTPUT, value_name = "FILE", requires = "curvature")]
@@ -58,6 +59,6 @@ pub(crate) struct Explain {
     #[arg(long, help_heading = KIND, conflicts_with_all = ["sample", "step", "html", "differences", "curvature", "mistakes"])]
     pub(crate) units: bool,
     /// How many mistakes
-    #[arg(long, help_heading = KIND, value_name = "N", default_value_t = 8, requires = "mistakes")]
+    #[arg(long, value_parser = count(), help_heading = KIND, value_name = "N", default_value_t = 8, requires = "mistakes")]
     pub(crate) top: usize,
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser as _;
 use clap::{Parser, ValueEnum};
 
 use super::Part;
+use super::parsers::between;
 
 #[derive(Debug, Parser)]
 pub(crate) struct Outliers {
@@ -15,19 +15,19 @@ pub(crate) struct Outliers {
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; no download then
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short = 'd', value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Which part of the data to look through
-    #[arg(long, value_enum, default_value = "train")]
+    #[arg(long, ignore_case = true, value_enum, default_value = "train")]
     pub(crate) part: Part,
     /// What makes a row suspicious
-    #[arg(long, value_enum, default_value = "loss")]
+    #[arg(long, ignore_case = true, value_enum, default_value = "loss")]
     pub(crate) by: By,
     /// How many to list [default: 20]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..).map(|n| n as usize), conflicts_with = "share")]
+    #[arg(long, value_parser = between::<usize>([1, usize::MAX], "a whole number, at least 1"), value_name = "N", conflicts_with = "share")]
     pub(crate) top: Option<usize>,
     /// The share of all rows to list, such as 0.01
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_parser = between::<f64>([f64::MIN_POSITIVE, 1.0], "a number above 0 and at most 1, such as 0.01"), value_name = "SHARE")]
     pub(crate) share: Option<f64>,
     /// Print one JSON object a line
     #[arg(long)]
@@ -43,10 +43,4 @@ pub(crate) enum By {
     Gradient,
     /// A small p_label - max p_other
     Margin,
-}
-
-/// Above 0, at most 1.
-fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0);
-    share.ok_or_else(|| format!("`{text}` is no share above 0 and at most 1, such as 0.01"))
 }

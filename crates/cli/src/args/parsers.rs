@@ -2,10 +2,41 @@
 
 use std::ffi::OsStr;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use layerloop::choice::{self, Choice};
+
+/// A parser for a number; `expected` says which are allowed: `a whole number, at least 1`. What can be read, but makes no sense, is
+/// refused where all options are checked together.
+pub(super) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let text = text.trim();
+        let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let what = if is_whole { "it is too large; " } else { "" };
+        text.parse().map_err(|_| format!("{what}expected {expected}"))
+    }
+}
+
+/// A parser for a number of things.
+pub(super) fn count() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    number("a whole number, at least 1")
+}
+
+/// A parser for a number of threads.
+pub(super) fn threads() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    number("a whole number, 1 to 1024")
+}
+
+/// As [`number()`], for a number that is refused at once where it is not between `least` and `most`.
+pub(super) fn between<T: FromStr + PartialOrd + Copy>(
+    [least, most]: [T; 2],
+    expected: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    let within = move |number: &T| (least..=most).contains(number);
+    move |text| text.trim().parse().ok().filter(within).ok_or_else(|| format!("expected {expected}"))
+}
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
 pub(super) fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {

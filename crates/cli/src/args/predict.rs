@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use layerloop::explain::Attribution;
 
-use super::parsers::choice;
+use super::parsers::{choice, count};
 
 const INPUT: &str = "How images are read";
 const WHY: &str = "Why: attributions";
@@ -22,7 +22,7 @@ pub(crate) struct Predict {
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
     /// How many classes to print, the most probable first
-    #[arg(long, help_heading = OUTPUT, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_parser = count(), help_heading = OUTPUT, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
     #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]

@@ -49,7 +49,10 @@ impl FromStr for Every {
         };
         let nothing = [Self::Steps(0), Self::Epochs(0), Self::Time(Duration::ZERO)];
         every.filter(|every| !nothing.contains(every)).ok_or_else(|| {
-            Error::config("checkpoint_every", format!("`{text}`; wanted is such as 100steps, 2epochs, 30s or 5min"))
+            Error::config(
+                "checkpoint_every",
+                format!("`{text}`: expected a number with its unit, such as 100steps, 2epochs, 30s or 5min"),
+            )
         })
     }
 }
@@ -84,8 +87,9 @@ pub fn duration(text: &str) -> Result<Duration> {
         _ => None,
     };
     let time = text[..unit].trim().parse::<f64>().ok().zip(seconds).map(|(number, seconds)| number * seconds);
-    time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| Error::config("time", format!("`{text}`; wanted is such as 30s, 5min or 1.5h")))
+    time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(|| {
+        Error::config("time", format!("`{text}`: expected a time with its unit, such as 30s, 5min or 1.5h"))
+    })
 }
 
 /// A callback that keeps the newest checkpoints of a run in a folder, `step-000001200.safetensors` and so on.
