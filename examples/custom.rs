@@ -136,7 +136,7 @@ fn main() -> Result<()> {
     let metrics = ["accuracy".parse()?, "sure-and-right".parse()?];
     let values = measure::<layerloop::metrics::Any>(&metrics, &network, &data, 1)?;
     for (metric, value) in metrics.iter().zip(values) {
-        println!("{metric} {value:.4}");
+        println!("{metric} {:.4}", value?);
     }
 
     // The file has the names; whoever loads it registers the same parts first.

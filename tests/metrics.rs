@@ -75,3 +75,62 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
         refused(Metric::Mae, Judged::numbers(&[1.0, 2.0], &[1.0], 1)).contains("2 predictions are not 1 rows of 1")
     );
 }
+
+/// With weights the rounded mean of constant targets differed from them by a rounding error, so R2 was -5e29 and kappa was 1.
+#[test]
+fn constants_have_no_variance_whatever_the_weights() {
+    for constant in [14.62_f32, 0.1, -3.3, 1e20, 1e-20, 0.0, 7.0] {
+        for (rows, outputs) in [(2, 1), (10, 1), (9, 3), (37, 2)] {
+            let targets = vec![constant; rows * outputs];
+            let weights: Vec<f32> = (0..rows).map(|i| 0.1 + 0.37 * i as f32).collect();
+            let of = |metric: Metric, predicted: &[f32], weights: Option<&[f32]>| {
+                metric.of(&Judged { weights, ..Judged::numbers(predicted, &targets, outputs) }).expect("a number")
+            };
+            let other: Vec<f32> =
+                (0..rows * outputs).map(|i| constant + constant.abs().max(1.0) * (1 + i % 3) as f32).collect();
+            let offset = vec![constant + constant.abs().max(1.0); rows * outputs];
+            for weights in [None, Some(&weights[..])] {
+                let case = format!("{constant}, {rows} x {outputs}, {weights:?}");
+                for metric in [Metric::R2, Metric::ExplainedVariance] {
+                    assert_eq!(of(metric, &targets, weights), 1.0, "{metric:?} of no errors, {case}");
+                }
+                assert_eq!(of(Metric::R2, &other, weights), 0.0, "{case}");
+                assert_eq!(of(Metric::R2, &offset, weights), 0.0, "{case}");
+                assert_eq!(of(Metric::ExplainedVariance, &offset, weights), 1.0, "a constant offset, {case}");
+                // Of two rows in one output the errors may be the same number.
+                if (rows * outputs) % 3 != 0 || outputs == 1 && rows > 2 {
+                    assert_eq!(of(Metric::ExplainedVariance, &other, weights), 0.0, "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// Where rows of weight 0 are the only ones that differ, the targets are constant too.
+#[test]
+fn rows_of_weight_0_do_not_count() {
+    let judged = Judged::numbers(&[1.0, 2.0, 9.0], &[0.3, 0.3, 5.0], 1);
+    for metric in [Metric::R2, Metric::ExplainedVariance] {
+        assert_eq!(metric.of(&Judged { weights: Some(&[0.1, 0.7, 0.0]), ..judged }).expect("a number"), 0.0);
+    }
+}
+
+/// It was refused without weights, and 1 for 9, 37, 47 and 49 weighted rows.
+#[test]
+fn the_kappa_of_a_single_class_is_refused_whatever_the_weights() {
+    for rows in 1..60 {
+        let weights: Vec<f32> = (0..rows).map(|i| 0.1 + 0.37 * i as f32).collect();
+        for class in 0..2 {
+            let predicted = if class == 0 { [0.9_f32, 0.1] } else { [0.1, 0.9] }.repeat(rows);
+            let labels = vec![class; rows];
+            let judged = Judged { weights: Some(&weights), ..Judged::classes(&predicted, &labels, 2) };
+            let said = Metric::Kappa.of(&judged).expect_err("0 / 0").to_string();
+            assert!(said.contains("`kappa` is 0 / 0"), "{said}");
+            assert_eq!(Metric::Mcc.of(&judged).expect("0 by definition"), 0.0);
+        }
+    }
+    // A row that hardly counts is answered otherwise: the factor under the root was rounded to below 0.
+    let judged = Judged::classes(&[0.9, 0.1, 0.9, 0.1, 0.1, 0.9], &[0, 1, 0], 2);
+    let mcc = Metric::Mcc.of(&Judged { weights: Some(&[1.0, 1.0, 1e-20]), ..judged }).expect("a number");
+    assert!(mcc.is_finite(), "{mcc}");
+}

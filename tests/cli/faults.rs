@@ -156,14 +156,21 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
         ("--loss crossentropi", "--loss: unknown loss `crossentropi`; did you mean `cross-entropy`?"),
         ("--label-smoothing 1", "--label-smoothing: 1; it is at least 0 and below 1"),
         ("--class-weights 1,2", "class_weights: 2 weights for 10 classes"),
+        ("--class-weights 0,0,0,0,0,0,0,0,0,0", "class_weights: every weight is 0; no row would count"),
         ("--class-weights balancd", "--class-weights: `balancd`: expected `balanced`, or a number for each class"),
         (
             "--network 64->9->batch-norm->10 --batch 1",
             "batch: 1; a batch norm has the mean and the variance of a batch",
         ),
         ("--clip-norm 0 --ema 1", "--clip-norm: 0; it must be a finite number above 0"),
+        ("--swa-from-epoch 41", "--swa-from-epoch: 41; of 40 epochs, the first that is averaged is 1 to 40"),
+        (
+            "--early-stopping val_loss --start-epoch 41",
+            "--start-epoch: 41; of 40 epochs, the first that counts is 1 to 40",
+        ),
+        ("--metrics f1,f1", "--metrics: `f1` is named twice"),
         ("--schedule cosin", "--schedule: unknown schedule `cosin`; did you mean `cosine`?"),
-        ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 2"),
+        ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 10"),
         ("--no-save", "--save: it cannot be used with --no-save"),
         ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
         (

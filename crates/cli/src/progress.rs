@@ -54,6 +54,11 @@ impl RunBar {
         self.bar.suspend(|| output::line(line))
     }
 
+    /// Prints a message on stderr without tearing the bar.
+    pub(crate) fn message(&self, text: &str) {
+        self.bar.suspend(|| output::message(text));
+    }
+
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }

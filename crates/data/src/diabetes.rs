@@ -61,7 +61,7 @@ pub fn diabetes_parts() -> Result<Parts> {
 /// [`diabetes_parts`] as data sets.
 pub(crate) fn parts() -> Result<[Dataset; 2]> {
     let Parts { train, test, standardisation } = diabetes_parts()?;
-    let dataset = |table: Table| Ok(table.dataset("progression")?.standardised_by(standardisation.clone()));
+    let dataset = |table: Table| table.dataset("progression")?.standardised_by(standardisation.clone());
     Ok([dataset(train)?, dataset(test)?])
 }
 

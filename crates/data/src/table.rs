@@ -76,8 +76,8 @@ impl Table {
         let [mut train, mut test] = split_rows(self.rows(), sizes, seed)?.map(|rows| self.select(&rows));
         test.name.push_str(" test");
         let standardisation = Standardisation::of(&train.inputs, self.columns.len())?;
-        standardisation.apply(&mut train.inputs)?;
-        standardisation.apply(&mut test.inputs)?;
+        standardisation.apply(&mut train.inputs, self.columns.len())?;
+        standardisation.apply(&mut test.inputs, self.columns.len())?;
         Ok(Parts { train, test, standardisation })
     }
 }

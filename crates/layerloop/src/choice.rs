@@ -61,6 +61,26 @@ pub fn parse_all<T: Choice>(text: &str) -> Result<Vec<T>> {
     Err(Error::config(T::WHAT, wrong.join("; ").replace("?;", "?")))
 }
 
+/// Refuses a choice with a number that its text could not have.
+///
+/// # Errors
+/// [`Error::Config`]: the number, its value, and the range.
+///
+/// # Example
+/// ```
+/// use layerloop::choice::check;
+/// use layerloop::metrics::Metric;
+/// assert!(check(Metric::TopK { k: 5 }).is_ok());
+/// assert_eq!(check(Metric::TopK { k: 0 }).unwrap_err().to_string(), "metric: `top-k`: k: 0; it is at least 1");
+/// ```
+pub fn check<T: Choice>(choice: T) -> Result<()> {
+    for (number, value) in choice.numbers() {
+        let wrong = |reason| Error::config(T::WHAT, format!("`{}`: {reason}", choice.name()));
+        choice.with(number, &value).map_err(wrong)?;
+    }
+    Ok(())
+}
+
 /// At the commas that stand in no parentheses.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_i32;

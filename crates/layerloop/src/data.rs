@@ -1,96 +1,23 @@
 //! Samples and labels in memory: data sets, seeded batches, stratified splits, one-hot. No input or output.
 
+mod batches;
+mod inputs;
 mod rows;
 mod standardisation;
 mod targets;
 
 use std::sync::Arc;
 
-use layerloop_kernels::gather::Source;
 pub use layerloop_kernels::{Csr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
+pub use self::batches::{Batches, onecold, onehot};
+pub use self::inputs::Inputs;
 pub use self::rows::split_rows;
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;
 use crate::train::rng::Stream;
 use crate::{Error, Result};
-
-/// Input values of all rows, row-major. A clone is another handle on the same values.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Inputs {
-    /// Bytes kept as bytes, a quarter of the memory; the network sees `scale * byte`.
-    Bytes {
-        /// The bytes.
-        values: Arc<[u8]>,
-        /// Factor applied as a batch is gathered, for instance 1/255.
-        scale: f32,
-    },
-    /// Numbers that the network sees as they are.
-    Floats(Arc<[f32]>),
-    /// Rows that are almost all zeros, by the entries that are not: the bits of [`Inputs::Floats`], in less memory and,
-    /// below some 6 % of entries, less time.
-    ///
-    /// # Example
-    /// ```
-    /// use layerloop::data::{Csr, Dataset, Inputs};
-    /// // Row 0 has a 1 in column 2, row 1 a 1 in column 0.
-    /// let rows = Csr::new(1000, vec![0, 1, 2], vec![2, 0], vec![1.0, 1.0]).expect("columns that ascend");
-    /// let data = Dataset::new("words", Inputs::Sparse(rows.into()), 1000, vec![0, 1], ["no", "yes"])?;
-    /// assert_eq!(data.row(0)[..3], [0.0, 0.0, 1.0]);
-    /// # Ok::<(), layerloop::Error>(())
-    /// ```
-    Sparse(Arc<Csr>),
-}
-
-impl Inputs {
-    /// Number of values, over all rows.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Bytes { values, .. } => values.len(),
-            Self::Floats(values) => values.len(),
-            Self::Sparse(matrix) => matrix.rows() * matrix.width(),
-        }
-    }
-
-    /// The values, as the kernels read them.
-    pub(crate) fn source(&self) -> Source<'_> {
-        match self {
-            Self::Bytes { values, scale } => Source::Bytes(values, *scale),
-            Self::Floats(values) => Source::Floats(values),
-            Self::Sparse(matrix) => Source::Entries(matrix),
-        }
-    }
-
-    /// Row, column and value of the first input that is no finite number.
-    fn first_not_finite(&self, width: usize) -> Option<(usize, usize, f32)> {
-        let position = |values: &[f32]| values.iter().position(|v| !v.is_finite());
-        match self {
-            Self::Bytes { .. } => None,
-            Self::Floats(values) => position(values).map(|at| (at / width, at % width, values[at])),
-            Self::Sparse(matrix) => (0..matrix.rows()).find_map(|row| {
-                let (columns, values) = matrix.row(row);
-                position(values).map(|at| (row, columns[at] as usize, values[at]))
-            }),
-        }
-    }
-
-    fn select(&self, rows: &[usize], width: usize) -> Self {
-        /// Into their place at once: grown like a vector, the rows of a large set would take three times their room.
-        fn gather<T: Copy + Default>(values: &[T], rows: &[usize], width: usize) -> Arc<[T]> {
-            let mut gathered: Arc<[T]> = std::iter::repeat_n(T::default(), rows.len() * width).collect();
-            let places = Arc::make_mut(&mut gathered).chunks_exact_mut(width);
-            rows.iter().zip(places).for_each(|(row, place)| place.copy_from_slice(&values[row * width..][..width]));
-            gathered
-        }
-        match self {
-            Self::Bytes { values, scale } => Self::Bytes { values: gather(values, rows, width), scale: *scale },
-            Self::Floats(values) => Self::Floats(gather(values, rows, width)),
-            Self::Sparse(matrix) => Self::Sparse(matrix.select(rows).into()),
-        }
-    }
-}
 
 /// Samples: inputs, what the network should give for each, and perhaps how much each counts.
 ///
@@ -112,7 +39,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Shape`] if the inputs do not fill as many rows as there are labels;
-    /// [`Error::Data`] if a label has no class or an input is not finite.
+    /// [`Error::Data`] if a label has no class, a class has no name or that of another one, an input is not finite, or bytes have
+    /// a scale that is not a finite number above 0.
     pub fn new(
         name: impl Into<String>,
         inputs: Inputs,
@@ -160,18 +88,19 @@ impl Dataset {
             return Err(Error::shape(format!("{name}: columns of the sparse inputs"), width, matrix.width()));
         }
         let rows = targets.rows(&name)?;
+        if u32::try_from(rows).is_err() {
+            return Err(Error::shape(format!("{name}: rows"), "fewer than 2^32", rows));
+        }
         if Some(inputs.len()) != rows.checked_mul(width) {
             let expected = format!("{rows} rows x {width}");
             return Err(Error::shape(format!("{name}: input values"), expected, inputs.len()));
         }
         targets.check(&name)?;
-        if let Some((row, column, value)) = inputs.first_not_finite(width) {
-            return Err(Error::row(name, row, format!("input {column} is {value}, not a finite number")));
-        }
+        inputs.check(&name, width)?;
         Ok(Self { name, inputs, width, targets, weights: None, image: None, standardisation: None })
     }
 
-    /// The same rows, each of which counts as much as its weight says.
+    /// The same rows, each of which counts as much as its weight says: in the training and in all that is measured.
     ///
     /// # Errors
     /// [`Error::Shape`] unless there is one for each row, [`Error::Data`] if one is negative or not finite, or all are 0.
@@ -196,7 +125,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Shape`] if that is not the number of inputs.
     pub fn with_image(mut self, height: usize, width: usize) -> Result<Self> {
-        if height * width != self.width {
+        if height.checked_mul(width) != Some(self.width) {
             let what = format!("{}: pixels of an image", self.name);
             return Err(Error::shape(what, self.width, format!("{height} x {width}")));
         }
@@ -204,11 +133,40 @@ impl Dataset {
         Ok(self)
     }
 
+    /// The same rows, standardised: a model that is trained on them keeps it for what it will be shown.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for the standardisation of another width; [`Error::Config`] if the rows are standardised already.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{Dataset, Inputs, Standardisation};
+    /// let x = Inputs::Floats(vec![1.0, 5.0].into());
+    /// let raw = Dataset::regression("line", x, 1, vec![1.0, 3.0], ["y"])?;
+    /// let standardised = raw.standardise(&Standardisation::new(vec![3.0], vec![2.0])?)?;
+    /// assert_eq!((standardised.row(0), standardised.row(1)), (vec![-1.0], vec![1.0]));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn standardise(&self, by: &Standardisation) -> Result<Self> {
+        if self.standardisation.is_some() {
+            return Err(Error::config(
+                "standardisation",
+                format!("the rows of {} are standardised already", self.name),
+            ));
+        }
+        by.check_width(self.width)?;
+        let same = Self { inputs: self.inputs.standardised(by)?, ..self.clone() };
+        same.standardised_by(by.clone())
+    }
+
     /// The same rows, known to have been standardised like this: a model keeps it for what it will be shown.
-    #[must_use]
-    pub fn standardised_by(mut self, standardisation: Standardisation) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for the standardisation of another width.
+    pub fn standardised_by(mut self, standardisation: Standardisation) -> Result<Self> {
+        standardisation.check_width(self.width)?;
         self.standardisation = Some(standardisation.into());
-        self
+        Ok(self)
     }
 
     /// What the inputs were standardised by, if they were.
@@ -423,85 +381,9 @@ impl Dataset {
     }
 }
 
-/// The rows of a data set in batches, shuffled anew every epoch by the stream `shuffle` of the seed.
-///
-/// # Example
-/// ```
-/// use layerloop::data::Batches;
-/// let mut batches = Batches::new(60_000, 128, 0);
-/// assert_eq!(batches.per_epoch(), 469);
-/// assert_eq!(batches.epoch(1).last().map(<[u32]>::len), Some(96));
-/// ```
-#[derive(Debug, Clone)]
-pub struct Batches {
-    order: Vec<u32>,
-    batch: usize,
-    seed: u64,
-}
-
-impl Batches {
-    /// Batches of `batch` of the rows `0..rows`.
-    ///
-    /// # Panics
-    /// If `batch` is 0 or there are 2^32 rows or more.
-    #[must_use]
-    pub fn new(rows: usize, batch: usize, seed: u64) -> Self {
-        assert!(batch > 0, "a batch has at least one row");
-        let rows = u32::try_from(rows).expect("fewer than 2^32 rows");
-        Self { order: (0..rows).collect(), batch, seed }
-    }
-
-    /// Number of batches of an epoch, a short last one included.
-    #[must_use]
-    pub fn per_epoch(&self) -> usize {
-        self.order.len().div_ceil(self.batch)
-    }
-
-    /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are asked for.
-    pub fn epoch(&mut self, epoch: u64) -> impl ExactSizeIterator<Item = &[u32]> {
-        for (row, place) in self.order.iter_mut().enumerate() {
-            *place = row as u32;
-        }
-        Stream::new(self.seed, "shuffle", epoch).shuffle(&mut self.order);
-        self.order.chunks(self.batch)
-    }
-}
-
 /// Two digits a byte.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A row of `classes` zeros with a one at `label`.
-///
-/// # Panics
-/// If `label >= classes`.
-///
-/// # Example
-/// ```
-/// assert_eq!(layerloop::data::onehot(2, 4), [0.0, 0.0, 1.0, 0.0]);
-/// ```
-#[must_use]
-pub fn onehot(label: usize, classes: usize) -> Vec<f32> {
-    assert!(label < classes, "label {label} of {classes} classes");
-    let mut row = vec![0.0; classes];
-    row[label] = 1.0;
-    row
-}
-
-/// The index of the largest value, the first of equals: the inverse of [`onehot`], and a prediction's class.
-///
-/// # Panics
-/// If `row` is empty.
-///
-/// # Example
-/// ```
-/// assert_eq!(layerloop::data::onecold(&[0.1, 0.7, 0.2]), 1);
-/// ```
-#[must_use]
-pub fn onecold(row: &[f32]) -> usize {
-    assert!(!row.is_empty(), "the largest of no values");
-    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
 
 #[cfg(test)]
@@ -562,25 +444,5 @@ mod tests {
         assert_eq!(order, data.stratified_order(7));
         assert_ne!(order, data.stratified_order(8));
         assert!(data.split([800, 201], 7).is_err());
-    }
-
-    #[test]
-    fn every_epoch_visits_each_row_once_and_can_be_reached_directly() {
-        let mut batches = Batches::new(103, 10, 5);
-        let seventh: Vec<u32> = batches.epoch(7).flatten().copied().collect();
-        let eighth: Vec<u32> = batches.epoch(8).flatten().copied().collect();
-        assert_ne!(seventh, eighth);
-        assert_eq!(seventh, batches.epoch(7).flatten().copied().collect::<Vec<_>>());
-        let mut sorted = eighth;
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..103).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn onecold_inverts_onehot() {
-        for label in 0..10 {
-            assert_eq!(onecold(&onehot(label, 10)), label);
-        }
-        assert_eq!(onecold(&[1.0, 1.0]), 0);
     }
 }

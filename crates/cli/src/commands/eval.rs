@@ -22,17 +22,31 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
     let scores = Scores::of(&model.network, &test, loss)?;
     let values = measure(metrics, &model.network, &test, threads_for(model.network.spec()))?;
-    let values: Vec<(String, f64)> = metrics.iter().copied().map(text).zip(values).collect();
+    let values: Vec<Value> = metrics.iter().copied().map(text).zip(values).collect();
     if args.json {
         let mut object = as_json(&model, test.name(), test.rows(), &scores);
         if args.metrics.is_some() {
-            object["metrics"] = values.into_iter().map(|(name, value)| (name, json!(value))).collect();
+            let number = |(name, value): &Value| (name.clone(), json!(value.as_ref().ok()));
+            object["metrics"] = values.iter().map(number).collect();
+            let missing = values.iter().filter_map(|(name, value)| Some((name.clone(), json!(reason(value)?))));
+            object["not_computed"] = missing.collect();
         }
         line(object)?;
     } else {
         line(as_text(&model, test.name(), test.rows(), &scores) + &values_as_text(&values))?;
     }
     Ok(Outcome::Done)
+}
+
+/// A metric by name: its value, or why it cannot be computed of these rows.
+type Value = (String, Result<f64>);
+
+/// Why a metric cannot be computed.
+fn reason(value: &Result<f64>) -> Option<String> {
+    match value.as_ref().err()? {
+        Error::Config { reason, .. } => Some(reason.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// The data that was named, or what the model was trained on.
@@ -86,12 +100,15 @@ fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
 }
 
 /// A line for each metric that was asked for, after an empty one.
-fn values_as_text(values: &[(String, f64)]) -> String {
+fn values_as_text(values: &[Value]) -> String {
     if values.is_empty() {
         return String::new();
     }
-    let rows: Vec<Vec<String>> = values.iter().map(|(name, value)| vec![name.clone(), format!("{value:.4}")]).collect();
-    format!("\n\n{}", table(&["metric", "value"], &rows).trim_end())
+    let cell = |value: &Result<f64>| value.as_ref().map_or("-".into(), |value| format!("{value:.4}"));
+    let rows: Vec<Vec<String>> = values.iter().map(|(name, value)| vec![name.clone(), cell(value)]).collect();
+    let missing = |(name, value): &Value| Some(format!("\n{name} cannot be computed: {}", reason(value)?));
+    let missing: String = values.iter().filter_map(missing).collect();
+    format!("\n\n{}{missing}", table(&["metric", "value"], &rows).trim_end())
 }
 
 fn confusion(model: &Model, evaluation: &Evaluation) -> String {

@@ -35,7 +35,8 @@ pub fn split_rows<const N: usize>(rows: usize, sizes: [usize; N], seed: u64) -> 
 
 /// Refuses parts that are empty, or more than there is.
 pub(super) fn check_sizes(rows: usize, sizes: &[usize]) -> Result<()> {
-    if sizes.iter().sum::<usize>() > rows || sizes.contains(&0) {
+    let sum = sizes.iter().try_fold(0_usize, |sum, &size| sum.checked_add(size));
+    if sum.is_none_or(|sum| sum > rows) || sizes.contains(&0) {
         let reason = format!("{sizes:?} of {rows} rows: each part needs at least 1 row, all together no more");
         return Err(Error::config("split", reason));
     }
@@ -59,7 +60,7 @@ mod tests {
 
     #[test]
     fn parts_that_are_empty_or_too_large_are_refused() {
-        for sizes in [[3, 3], [5, 0]] {
+        for sizes in [[3, 3], [5, 0], [usize::MAX, 2]] {
             let said = split_rows(5, sizes, 0).unwrap_err().to_string();
             assert!(said.ends_with("of 5 rows: each part needs at least 1 row, all together no more"), "{said}");
         }

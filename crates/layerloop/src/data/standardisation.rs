@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// let mut inputs = [1.0, 7.0, 5.0, 7.0]; // two rows of two; the second column is constant
 /// let training = Standardisation::of(&inputs, 2)?;
 /// assert_eq!((training.means(), training.deviations()), (&[3.0, 7.0][..], &[2.0, 1.0][..]));
-/// training.apply(&mut inputs)?;
+/// training.apply(&mut inputs, 2)?;
 /// assert_eq!(inputs, [-1.0, 0.0, 1.0, 0.0]);
 /// # Ok::<(), layerloop::Error>(())
 /// ```
@@ -88,13 +88,14 @@ impl Standardisation {
         Self::new(means, deviations)
     }
 
-    /// Standardises `inputs`, rows x width, row-major.
+    /// Standardises `inputs`, rows x `width`, row-major.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the last row is not whole.
-    pub fn apply(&self, inputs: &mut [f32]) -> Result<()> {
-        if !inputs.len().is_multiple_of(self.means.len()) {
-            return Err(Error::shape("input values", format!("rows of {}", self.means.len()), inputs.len()));
+    /// [`Error::Shape`] for another width than that of the rows it was taken of, or if the last row is not whole.
+    pub fn apply(&self, inputs: &mut [f32], width: usize) -> Result<()> {
+        self.check_width(width)?;
+        if !inputs.len().is_multiple_of(width) {
+            return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
         }
         for row in inputs.chunks_exact_mut(self.means.len()) {
             for (x, (mean, deviation)) in row.iter_mut().zip(self.means.iter().zip(&self.deviations)) {
@@ -102,6 +103,12 @@ impl Standardisation {
             }
         }
         Ok(())
+    }
+
+    /// Refuses rows of another width.
+    pub(crate) fn check_width(&self, width: usize) -> Result<()> {
+        let expected = self.means.len();
+        if width == expected { Ok(()) } else { Err(Error::shape("inputs of a row to standardise", expected, width)) }
     }
 
     /// The mean of each input.
@@ -124,7 +131,7 @@ mod tests {
     #[test]
     fn columns_get_mean_0_and_deviation_1() {
         let mut inputs: Vec<f32> = (0..300).map(|i| ((i * 37) % 101) as f32 * [1.0, 1e3, 1e-3][i % 3] + 5.0).collect();
-        Standardisation::of(&inputs, 3).unwrap().apply(&mut inputs).unwrap();
+        Standardisation::of(&inputs, 3).unwrap().apply(&mut inputs, 3).unwrap();
         let after = Standardisation::of(&inputs, 3).unwrap();
         assert!(after.means().iter().all(|m| m.abs() < 1e-7), "{after:?}");
         assert!(after.deviations().iter().all(|s| (s - 1.0).abs() < 1e-6), "{after:?}");
@@ -148,6 +155,9 @@ mod tests {
         assert!(refused(&[1.0, f32::NAN], 1).contains("input 0 has mean NaN"));
         let one = Standardisation::of(&[1.0, 2.0], 2).unwrap();
         assert_eq!(one.deviations(), [1.0, 1.0]);
-        assert!(one.apply(&mut [0.0; 3]).is_err());
+        assert!(one.apply(&mut [0.0; 3], 2).is_err());
+        // Six numbers are three rows of two as well as two rows of three.
+        let said = one.apply(&mut [0.0; 6], 3).unwrap_err().to_string();
+        assert_eq!(said, "inputs of a row to standardise: expected 2, got 3");
     }
 }

@@ -1,5 +1,6 @@
 //! What a network should give.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::{Error, Result};
@@ -38,8 +39,18 @@ impl Targets {
         }
     }
 
-    /// Labels that have a class, numbers that are finite.
+    /// Labels that have a class, numbers that are finite, names that are there and differ.
     pub(super) fn check(&self, name: &str) -> Result<()> {
+        let (Self::Labels { classes: names, .. } | Self::Numbers { names, .. }) = self;
+        let mut seen = HashSet::new();
+        for (i, one) in names.iter().enumerate() {
+            if one.is_empty() || !seen.insert(one) {
+                let what = if matches!(self, Self::Labels { .. }) { "class" } else { "output" };
+                let wrong =
+                    if one.is_empty() { "has no name".into() } else { format!("is named `{one}`, as one before it") };
+                return Err(Error::data(name, format!("{what} {i} {wrong}; each needs a name of its own")));
+            }
+        }
         match self {
             Self::Labels { labels, classes } => {
                 let Some(row) = labels.iter().position(|&label| label as usize >= classes.len()) else { return Ok(()) };

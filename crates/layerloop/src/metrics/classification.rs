@@ -1,5 +1,8 @@
 //! Loss, accuracy, top-k, the confusion matrix and what follows from it.
 
+use super::calibration::top_k;
+use super::confusion::{Confusion, Counts};
+use super::judged::Judged;
 use super::scores::predict;
 use crate::data::{Dataset, Targets, onecold};
 use crate::network::Network;
@@ -7,6 +10,8 @@ use crate::train::Objective;
 use crate::{Error, Result};
 
 /// How a network does on labelled samples.
+///
+/// Every mean counts a row as much as its [weight](Dataset::weights) says; `confusion` and [`ClassScores::support`] count rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// Mean loss; of softmax the cross-entropy, in nats.
@@ -17,6 +22,8 @@ pub struct Evaluation {
     pub top_2_accuracy: f64,
     /// How often class r was taken for class c: `confusion[r][c]`, K x K.
     pub confusion: Vec<Vec<u64>>,
+    /// The same, each row with its weight.
+    weighted: Confusion,
 }
 
 /// What the confusion matrix says of one class.
@@ -39,37 +46,32 @@ impl Evaluation {
     /// The definitions of scikit-learn's `precision_recall_fscore_support` with `zero_division=0`.
     #[must_use]
     pub fn classes(&self) -> Vec<ClassScores> {
-        let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let scores = |class: usize| {
-            let right = self.confusion[class][class];
-            let support = self.confusion[class].iter().sum();
-            let taken: u64 = self.confusion.iter().map(|row| row[class]).sum();
-            let f1 = share(2 * right, support + taken);
-            ClassScores { precision: share(right, taken), recall: share(right, support), f1, support }
+        let scores = |(counts, row): (Counts, &Vec<u64>)| ClassScores {
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: counts.f1(),
+            support: row.iter().sum(),
         };
-        (0..self.confusion.len()).map(scores).collect()
+        self.weighted.classes().into_iter().zip(&self.confusion).map(scores).collect()
     }
 
-    /// From the probabilities, rows x classes, the mean loss, and the labels.
-    fn new(probabilities: &[f32], loss: f64, labels: &[u32], classes: usize) -> Self {
-        let rows = labels.len() as f64;
+    /// From the probabilities with the labels of their rows, and the mean loss.
+    fn new(judged: &Judged, loss: f64, classes: usize) -> Self {
         let mut confusion = vec![vec![0; classes]; classes];
-        let mut top_2 = 0_u64;
-        for (p, &label) in probabilities.chunks_exact(classes).zip(labels) {
-            let label = label as usize;
-            confusion[label][onecold(p)] += 1;
-            let ahead = (0..classes).filter(|&c| p[c] > p[label] || p[c] == p[label] && c < label).count();
-            top_2 += u64::from(ahead < 2);
-        }
-        let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
-        Self { loss, accuracy: right as f64 / rows, top_2_accuracy: top_2 as f64 / rows, confusion }
+        judged.class_rows().for_each(|(p, label, _)| confusion[label][onecold(p)] += 1);
+        let [accuracy, top_2_accuracy] = [1, 2].map(|k| top_k(judged, k));
+        Self { loss, accuracy, top_2_accuracy, confusion, weighted: Confusion::of(judged, classes) }
     }
 }
 
-/// Judges `network` on `data` with `threads` threads.
+/// Evaluates `network` on `data` with `threads` threads.
+///
+/// A row counts as much as its weight in the data says, in the loss as in every other mean: sum_b w_b l_b / sum_b w_b. So
+/// do all metrics, and all that is measured after an epoch of a run. Class weights and label smoothing belong to the
+/// training and play no part.
 ///
 /// # Errors
-/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty.
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0.
 ///
 /// # Example
 /// ```
@@ -88,7 +90,7 @@ pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Eva
     evaluate_by(&Objective::default(), network, data, threads)
 }
 
-/// As [`evaluate`], the loss being that of `objective`.
+/// As [`evaluate`], the loss being of the kind that `objective` names.
 ///
 /// # Errors
 /// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
@@ -98,7 +100,8 @@ pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, thr
         return Err(Error::config("data", reason));
     }
     let (loss, probabilities) = predict(network, data, objective, threads)?;
-    Ok(Evaluation::new(&probabilities, loss, data.labels(), network.classes()))
+    let judged = Judged::of(data, &probabilities, network.classes());
+    Ok(Evaluation::new(&judged, loss, network.classes()))
 }
 
 #[cfg(test)]
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn scores_are_those_of_the_confusion_matrix() {
         let p = [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.6, 0.3], [0.2, 0.5, 0.3]].concat();
-        let evaluation = Evaluation::new(&p, 2.5, &[0, 0, 1, 2], 3);
+        let evaluation = Evaluation::new(&Judged::classes(&p, &[0, 0, 1, 2], 3), 2.5, 3);
         assert_eq!(evaluation.confusion, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]);
         assert_eq!((evaluation.loss, evaluation.accuracy, evaluation.top_2_accuracy), (2.5, 0.5, 1.0));
         let [zero, one, two] = evaluation.classes()[..] else { unreachable!("three classes") };
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn equal_probabilities_count_the_first_class_first() {
-        let evaluation = Evaluation::new(&[0.25; 12], 0.0, &[0, 1, 2], 4);
+        let evaluation = Evaluation::new(&Judged::classes(&[0.25; 12], &[0, 1, 2], 4), 0.0, 4);
         assert_eq!(evaluation.top_2_accuracy, 2.0 / 3.0);
     }
 }

@@ -37,11 +37,12 @@ impl std::str::FromStr for Average {
 }
 
 /// Weights of the rows of class r that were taken for class c: K x K.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Confusion(Vec<Vec<f64>>);
 
 /// Of one class: weights of rows rightly taken for it, of all rows taken for it, of all rows that are of it.
 #[derive(Clone, Copy)]
-struct Counts {
+pub(super) struct Counts {
     right: f64,
     taken: f64,
     support: f64,
@@ -53,15 +54,15 @@ fn share(part: f64, whole: f64) -> f64 {
 }
 
 impl Counts {
-    fn precision(self) -> f64 {
+    pub(super) fn precision(self) -> f64 {
         share(self.right, self.taken)
     }
 
-    fn recall(self) -> f64 {
+    pub(super) fn recall(self) -> f64 {
         share(self.right, self.support)
     }
 
-    fn f1(self) -> f64 {
+    pub(super) fn f1(self) -> f64 {
         share(2.0 * self.right, self.taken + self.support)
     }
 }
@@ -73,7 +74,7 @@ impl Confusion {
         Self(counts)
     }
 
-    fn classes(&self) -> Vec<Counts> {
+    pub(super) fn classes(&self) -> Vec<Counts> {
         let class = |k: usize| Counts {
             right: self.0[k][k],
             taken: self.0.iter().map(|row| row[k]).sum(),
@@ -125,7 +126,7 @@ impl Confusion {
         let (all, right) = (sum(|c| c.support), sum(|c| c.right));
         let covariance = right * all - sum(|c| c.taken * c.support);
         let spreads = (all * all - sum(|c| c.taken * c.taken)) * (all * all - sum(|c| c.support * c.support));
-        share(covariance, spreads.sqrt())
+        share(covariance, spreads.max(0.0).sqrt()) // a factor that is 0 may be rounded to below it
     }
 
     /// 1 - observed / expected disagreement: Cohen 1960; refused where no disagreement is to be expected.
@@ -134,7 +135,8 @@ impl Confusion {
         let all: f64 = classes.iter().map(|c| c.support).sum();
         let observed = all - classes.iter().map(|c| c.right).sum::<f64>();
         let expected = all - classes.iter().map(|c| c.support * c.taken).sum::<f64>() / all;
-        if expected == 0.0 {
+        // `expected` is 0 then, but it may be rounded.
+        if classes.iter().any(|c| c.support == all && c.taken == all) {
             let reason = "`kappa` is 0 / 0: every row is of one class and was taken for it";
             return Err(Error::config("metric", reason));
         }

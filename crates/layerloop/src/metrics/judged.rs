@@ -1,5 +1,6 @@
 //! What was predicted, and what is true.
 
+use crate::data::{Dataset, Targets};
 use crate::{Error, Result};
 
 /// Predictions and truths of some rows.
@@ -48,6 +49,15 @@ impl<'a> Judged<'a> {
         Self { predicted: predictions, truth: Truth::Numbers { targets, outputs }, weights: None }
     }
 
+    /// What a network of `classes` outputs gave for the rows of `data`, each with its weight.
+    pub(crate) fn of(data: &'a Dataset, outputs: &'a [f32], classes: usize) -> Self {
+        let judged = match data.targets() {
+            Targets::Labels { labels, .. } => Self::classes(outputs, labels, classes),
+            Targets::Numbers { values, names } => Self::numbers(outputs, values, names.len()),
+        };
+        Self { weights: data.weights(), ..judged }
+    }
+
     /// Sizes that agree, at least one row, finite numbers, and weights that make sense.
     pub(super) fn check(&self) -> Result<()> {
         let (rows, width) = match self.truth {
@@ -58,7 +68,7 @@ impl<'a> Judged<'a> {
         if rows == 0 || width == 0 {
             return refuse("there are no rows to judge".into());
         }
-        if self.predicted.len() != rows * width {
+        if Some(self.predicted.len()) != rows.checked_mul(width) {
             return refuse(format!("{} predictions are not {rows} rows of {width}", self.predicted.len()));
         }
         if let Truth::Numbers { targets, outputs } = self.truth

@@ -6,7 +6,8 @@ use super::confusion::{Average, Confusion};
 use super::judged::{Judged, Truth};
 use super::{calibration, ranking, regression};
 use crate::custom::{self, Open};
-use crate::{Error, Result};
+use crate::data::{Dataset, Targets};
+use crate::{Error, Result, choice};
 
 /// A metric of ours, or a registered one.
 pub type Any = Open<Metric, dyn custom::Metric>;
@@ -82,6 +83,19 @@ choices! {
 }
 
 impl Any {
+    /// Refuses a metric of classes for numbers, or the other way round; a registered metric may measure either.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it does not measure such targets, or has a number outside its range.
+    pub(crate) fn check_suits(self, data: &Dataset) -> Result<()> {
+        let Self::Ours(metric) = self else { return Ok(()) };
+        let example = match data.targets() {
+            Targets::Labels { .. } => Judged::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2),
+            Targets::Numbers { .. } => Judged::numbers(&[1.0, 2.0], &[1.5, 2.5], 1),
+        };
+        metric.of(&example).map(drop)
+    }
+
     /// Its value for some predictions.
     ///
     /// # Errors
@@ -105,8 +119,8 @@ impl Metric {
     ///
     /// # Errors
     /// [`Error::Config`] for a metric of classes on numbers or the other way round, no rows, sizes or weights that make no
-    /// sense, predictions that are not finite, a ranking of a class that is never or always true,
-    /// a value that is 0 / 0.
+    /// sense, predictions that are not finite, a number of the metric outside its range, a ranking of a class that is never or
+    /// always true, a value that is 0 / 0.
     ///
     /// # Numerics
     /// Sums are f64, in row order.
@@ -120,6 +134,7 @@ impl Metric {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn of(self, judged: &Judged) -> Result<f64> {
+        choice::check(self)?;
         judged.check()?;
         match judged.truth {
             Truth::Classes { classes, .. } => self.of_classes(judged, classes)?,

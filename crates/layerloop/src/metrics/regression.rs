@@ -23,6 +23,17 @@ fn mean(pairs: &[Pair], f: impl Fn(f64, f64) -> f64) -> f64 {
     sum / pairs.iter().map(|pair| pair.2).sum::<f64>()
 }
 
+/// The variance of f(p, y) over the rows that count: exactly 0 where f has one value, though its mean may be rounded.
+fn variance(pairs: &[Pair], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut values = pairs.iter().filter(|pair| pair.2 > 0.0).map(|&(p, y, _)| f(p, y));
+    let first = values.next();
+    if values.all(|value| Some(value) == first) {
+        return 0.0;
+    }
+    let centre = mean(pairs, &f);
+    mean(pairs, |p, y| (f(p, y) - centre) * (f(p, y) - centre))
+}
+
 pub(super) fn mse(judged: &Judged) -> f64 {
     over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y) * (p - y)))
 }
@@ -57,16 +68,9 @@ pub(super) fn r2(judged: &Judged) -> Result<f64> {
     if matches!(judged.truth, Truth::Numbers { targets, outputs } if targets.len() == outputs) {
         return Err(Error::config("metric", "`r2` needs at least 2 rows: one row has no variance to explain"));
     }
-    Ok(over_outputs(judged, |pairs| {
-        let centre = mean(pairs, |_, y| y);
-        share_explained(mean(pairs, |p, y| (y - p) * (y - p)), mean(pairs, |_, y| (y - centre) * (y - centre)))
-    }))
+    Ok(over_outputs(judged, |pairs| share_explained(mean(pairs, |p, y| (y - p) * (y - p)), variance(pairs, |_, y| y))))
 }
 
 pub(super) fn explained_variance(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| {
-        let (centre, offset) = (mean(pairs, |_, y| y), mean(pairs, |p, y| y - p));
-        let rest = mean(pairs, |p, y| (y - p - offset) * (y - p - offset));
-        share_explained(rest, mean(pairs, |_, y| (y - centre) * (y - centre)))
-    })
+    over_outputs(judged, |pairs| share_explained(variance(pairs, |p, y| y - p), variance(pairs, |_, y| y)))
 }

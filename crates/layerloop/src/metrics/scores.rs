@@ -6,7 +6,7 @@ use crate::network::{Network, Predictor};
 use crate::train::Objective;
 use crate::{Error, Result};
 
-/// How a network does where its targets are numbers.
+/// How a network does where its targets are numbers. Every mean counts a row as much as its weight says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RegressionScores {
     /// Mean loss, of the kind that the output map is made for.
@@ -19,15 +19,15 @@ pub struct RegressionScores {
     pub r2: f64,
 }
 
-/// Judges `network` on numbers with `threads` threads.
+/// Evaluates `network` on numbers with `threads` threads.
 ///
 /// # Errors
-/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty.
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0.
 pub fn evaluate_regression(network: &Network, data: &Dataset, threads: usize) -> Result<RegressionScores> {
     evaluate_regression_by(&Objective::default(), network, data, threads)
 }
 
-/// As [`evaluate_regression`], the loss being that of `objective`.
+/// As [`evaluate_regression`], the loss being of the kind that `objective` names.
 ///
 /// # Errors
 /// As [`evaluate_regression`]; [`Error::Config`] if the targets are labels, or the objective does not fit.
@@ -41,31 +41,43 @@ pub fn evaluate_regression_by(
         return Err(Error::config("data", format!("{} has classes, not numbers: `evaluate` judges them", data.name())));
     }
     let (loss, outputs) = predict(network, data, objective, threads)?;
-    let judged = Judged::numbers(&outputs, data.numbers(), network.classes());
+    let judged = Judged::of(data, &outputs, network.classes());
     let of = |metric: Metric| metric.of(&judged);
     Ok(RegressionScores { loss, mse: of(Metric::Mse)?, mae: of(Metric::Mae)?, r2: of(Metric::R2).unwrap_or(f64::NAN) })
 }
 
-/// The value of each metric, ours or registered, with `threads` threads.
+/// The value of each metric, ours or registered, with `threads` threads; or why it cannot be computed of these rows, as
+/// `roc-auc` where a class has no rows.
 ///
 /// # Errors
-/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty, and those of [`Any::of`].
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0; [`Error::Config`]
+/// for a metric of classes on numbers, or the other way round.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::metrics::{Metric, measure};
+/// use layerloop::network::Network;
+/// let network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let ones = Dataset::new("ones", Inputs::Floats(vec![0.0; 2].into()), 1, vec![0, 0], ["a", "b"])?;
+/// let values = measure(&[Metric::Accuracy, Metric::RocAuc], &network, &ones, 1)?;
+/// assert_eq!(values[0].as_ref().ok(), Some(&1.0));
+/// assert!(values[1].as_ref().is_err_and(|why| why.to_string().contains("no row is of class 1")));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub fn measure<M: Copy + Into<Any>>(
     metrics: &[M],
     network: &Network,
     data: &Dataset,
     threads: usize,
-) -> Result<Vec<f64>> {
+) -> Result<Vec<Result<f64>>> {
+    metrics.iter().try_for_each(|&metric| metric.into().check_suits(data))?;
     let (_, outputs) = predict(network, data, &Objective::default(), threads)?;
-    let mut judged = match data.targets() {
-        Targets::Labels { labels, .. } => Judged::classes(&outputs, labels, network.classes()),
-        Targets::Numbers { values, names } => Judged::numbers(&outputs, values, names.len()),
-    };
-    judged.weights = data.weights();
-    metrics.iter().map(|&metric| metric.into().of(&judged)).collect()
+    let judged = Judged::of(data, &outputs, network.classes());
+    Ok(metrics.iter().map(|&metric| metric.into().of(&judged)).collect())
 }
 
-/// The mean loss, and the outputs of every row.
+/// The mean loss, of the kind that `objective` names, and the outputs of every row.
 pub(super) fn predict(
     network: &Network,
     data: &Dataset,
@@ -75,6 +87,29 @@ pub(super) fn predict(
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to judge a network on"));
     }
-    let (outputs, losses) = Predictor::new(network, threads)?.judge_by(data, objective)?;
-    Ok((losses.iter().copied().map(f64::from).sum::<f64>() / data.rows() as f64, outputs))
+    let (outputs, losses) = Predictor::new(network, threads)?.judge_by(data, &objective.of_evaluation())?;
+    Ok((mean_loss(data, &losses)?, of_targets(data, outputs, network.classes())))
+}
+
+/// The outputs that are measured: of one sigmoid, which gives two classes, the second where the target is one number.
+pub(crate) fn of_targets(data: &Dataset, outputs: Vec<f32>, classes: usize) -> Vec<f32> {
+    match data.targets() {
+        Targets::Numbers { names, .. } if names.len() < classes => {
+            outputs.chunks_exact(classes).map(|row| row[classes - 1]).collect()
+        }
+        _ => outputs,
+    }
+}
+
+/// sum_b w_b l_b / sum_b w_b, of losses that have their weight already.
+///
+/// # Errors
+/// [`Error::Data`] if every weight is 0.
+pub(crate) fn mean_loss(data: &Dataset, losses: &[f32]) -> Result<f64> {
+    let sum = |values: &[f32]| values.iter().copied().map(f64::from).sum::<f64>();
+    let weight = data.weights().map_or(data.rows() as f64, sum);
+    if weight == 0.0 {
+        return Err(Error::data(data.name(), "every weight is 0; no row would count"));
+    }
+    Ok(sum(losses) / weight)
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Standardisation};
 use crate::files::{regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
 use crate::network::program::Program;
-use crate::network::{Network, Spec};
+use crate::network::{Network, Predictor, Spec};
 use crate::{Error, Result};
 
 /// The metadata entry that holds the card.
@@ -65,11 +65,34 @@ impl Model {
         Self { network, classes: data.target_names().to_vec(), input, receipt }
     }
 
+    /// Predictions for rows as they are outside: they are standardised first, if the model's inputs are.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the standardisation is of another width than the network; those of [`Predictor::new`].
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{Dataset, Inputs, Standardisation};
+    /// use layerloop::model_file::Model;
+    /// use layerloop::network::{Network, Predictor};
+    /// let x = Inputs::Floats(vec![1.0, 5.0].into());
+    /// let raw = Dataset::new("demo", x, 1, vec![0, 1], ["low", "high"])?;
+    /// let data = raw.standardise(&Standardisation::of(&[1.0, 5.0], 1)?)?;
+    /// let model = Model::new(Network::new(&"1 -> 2".parse()?, 0)?, &data, serde_json::Value::Null);
+    /// let said = model.predictor(1)?.row(&[5.0])?.to_vec();
+    /// assert_eq!(said, Predictor::new(&model.network, 1)?.row(&[1.0])?);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn predictor(&self, threads: usize) -> Result<Predictor<'_>> {
+        Predictor::new(&self.network, threads)?.with_standardisation(self.input.standardisation.as_ref())
+    }
+
     /// Writes the model beside `path`, flushes it to the disk, then renames it: whatever goes wrong, an earlier file
     /// of that name stays whole.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be written or the disk is full, [`Error::Data`] if a weight is not finite.
+    /// [`Error::Io`] if the folder cannot be written or the disk is full, [`Error::Data`] if a weight is not finite;
+    /// [`Error::Format`] for what [`Model::load`] would refuse.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         write_beside_and_rename(path, &self.to_bytes(path)?)
@@ -98,6 +121,8 @@ impl Model {
         };
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
+        let read: Card = serde_json::from_str(&card).map_err(|e| unsaved(&e))?;
+        read.check().map_err(|reason| unsaved(&reason))?;
         let le = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
         let parameters = self.network.program.parameters.iter().enumerate();
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = parameters
@@ -141,7 +166,7 @@ impl Model {
             };
             Error::format(path, format!("the `layerloop` entry of the metadata: {e}{own}"))
         })?;
-        card.check(path)?;
+        card.check().map_err(|reason| Error::format(path, format!("the model's metadata: {reason}")))?;
         let network = read_network(path, &card.specification, &tensors)?;
         if !network.is_finite() {
             return Err(Error::data(path, "the model has weights that are not finite numbers; train it again"));
@@ -152,21 +177,23 @@ impl Model {
 }
 
 impl Card {
-    /// Refuses a card whose parts contradict each other.
-    fn check(&self, path: &Path) -> Result<()> {
-        let wrong = |reason: String| Err(Error::format(path, format!("the model's metadata: {reason}")));
-        if let Err(e) = self.specification.check() {
-            return wrong(e.to_string());
+    /// Refuses a card whose parts contradict each other: the reason.
+    fn check(&self) -> std::result::Result<(), String> {
+        let Self { specification: spec, classes, input, .. } = self;
+        spec.check().map_err(|e| e.to_string())?;
+        // One sigmoid gives two classes, or one number.
+        if ![spec.classes(), spec.output.targets(spec.logits())].contains(&classes.len()) {
+            return Err(format!("{} class names for {} classes", classes.len(), spec.classes()));
         }
-        if self.classes.len() != self.specification.classes() {
-            return wrong(format!("{} class names for {} classes", self.classes.len(), self.specification.classes()));
+        if !(input.scale.is_finite() && input.scale > 0.0) {
+            return Err(format!("an input scale of {}", input.scale));
         }
-        if !(self.input.scale.is_finite() && self.input.scale > 0.0) {
-            return wrong(format!("an input scale of {}", self.input.scale));
+        if let Some(by) = &input.standardisation {
+            by.check_width(spec.inputs).map_err(|e| e.to_string())?;
         }
-        match self.input.image {
-            Some((height, width)) if height.checked_mul(width) != Some(self.specification.inputs) => {
-                wrong(format!("images of {height} x {width} pixels for {} inputs", self.specification.inputs))
+        match input.image {
+            Some((height, width)) if height.checked_mul(width) != Some(spec.inputs) => {
+                Err(format!("images of {height} x {width} pixels for {} inputs", spec.inputs))
             }
             _ => Ok(()),
         }
@@ -185,7 +212,7 @@ fn read_network(path: &Path, spec: &Spec, tensors: &SafeTensors) -> Result<Netwo
         let bias = || read_tensor(path, tensors, &names[1], &[parameter.outputs]);
         Ok((weight, if parameter.bias { bias()? } else { vec![] }))
     });
-    Network::from_weights(spec, &layers.collect::<Result<Vec<_>>>()?)
+    Network::with_weights(spec, &layers.collect::<Result<Vec<_>>>()?)
 }
 
 fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

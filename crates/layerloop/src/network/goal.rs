@@ -50,6 +50,24 @@ impl<'a> Goal<'a> {
         Ok(goal)
     }
 
+    /// Refuses weights of which none is above 0: such a training would change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for class weights, also times the weights of the rows; [`Error::Data`] for the latter alone.
+    pub(crate) fn check_weights(&self, data: &Dataset) -> Result<()> {
+        let of_class = |row: usize| data.labels().get(row).and_then(|&label| self.class_weights.get(label as usize));
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]) * of_class(row).unwrap_or(&1.0);
+        if (0..data.rows()).any(|row| weight(row) > 0.0) {
+            return Ok(());
+        }
+        let reason = "every weight is 0; no row would count";
+        Err(if self.class_weights.is_empty() {
+            Error::data(data.name(), reason)
+        } else {
+            Error::config("class_weights", reason)
+        })
+    }
+
     /// Whether labels need not be made numbers: cross-entropy has a shorter way.
     fn labels(&self) -> Option<&'a [u32]> {
         match self.targets {

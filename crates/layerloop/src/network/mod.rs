@@ -54,13 +54,15 @@ impl Network {
     /// A network whose weights are drawn by `seed`: the same seed, the same bits.
     ///
     /// # Errors
-    /// [`Error::Config`] if [`Spec::check`] refuses the specification.
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification, or if a weight starts beyond the range of f32.
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
         spec.check()?;
         let program = Program::of(spec)?;
         let mut parameters = Parameters::zeros(&program);
         init::initialise(&mut parameters, &program, spec.output, seed);
-        Ok(Self { spec: spec.clone(), program, parameters })
+        let network = Self { spec: spec.clone(), program, parameters };
+        network.check_finite()?;
+        Ok(network)
     }
 
     /// A network with given weights and biases, layer by layer.
@@ -69,8 +71,16 @@ impl Network {
     /// For each layer a weight of n_out x n_in, row-major, and a bias of n_out.
     ///
     /// # Errors
-    /// [`Error::Config`] if [`Spec::check`] refuses the specification, [`Error::Shape`] if a layer's slices do not fit it.
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification or a weight is not finite, [`Error::Shape`] if a layer's
+    /// slices do not fit it.
     pub fn from_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
+        let network = Self::with_weights(spec, layers)?;
+        network.check_finite()?;
+        Ok(network)
+    }
+
+    /// As [`Self::from_weights`], of whatever weights.
+    pub(crate) fn with_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
         spec.check()?;
         let program = Program::of(spec)?;
         if layers.len() != program.parameters.len() {
@@ -152,6 +162,17 @@ impl Network {
         self.parameters.values.values().iter().all(|w| w.is_finite())
     }
 
+    /// Refuses weights that are not finite.
+    fn check_finite(&self) -> Result<()> {
+        if self.is_finite() {
+            return Ok(());
+        }
+        let is_bad = |i: &usize| self.parameters.layer(*i).iter().any(|w| !w.is_finite());
+        let bad = (0..self.program.parameters.len()).find(is_bad);
+        let path = bad.map_or("", |i| &self.program.parameters[i].path);
+        Err(Error::config("weights", format!("layer {path} has a weight that is not a finite number")))
+    }
+
     /// The network as a table: layers, shapes, numbers of parameters.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -188,6 +209,7 @@ impl Network {
         {
             return Err(Error::shape("columns of the sparse inputs", width, matrix.width()));
         }
+        inputs.check_scale("the inputs")?;
         self.check_names_rows("the inputs", inputs)?;
         Ok(inputs.len() / width)
     }

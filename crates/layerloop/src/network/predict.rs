@@ -11,7 +11,7 @@ use super::goal::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
 use super::workspace::{Reach, Workspace, block_rows};
-use crate::data::{Dataset, Inputs};
+use crate::data::{Dataset, Inputs, Standardisation};
 use crate::train::Objective;
 use crate::{Error, Result, threads};
 
@@ -38,6 +38,8 @@ pub struct Predictor<'a> {
     order: Vec<u32>,
     /// The probabilities of a single row.
     row: Vec<f32>,
+    /// What rows are standardised by before the network sees them, and room for one.
+    standardisation: Option<(&'a Standardisation, Vec<f32>)>,
 }
 
 /// Rows below which zeros are skipped without a look at how many there are.
@@ -53,7 +55,14 @@ impl<'a> Predictor<'a> {
         let (program, intake) = (&network.program, Intake::all(network.spec().inputs));
         let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
         let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
-        Ok(Self { network, workspace, statistics, team, order: vec![0], row })
+        Ok(Self { network, workspace, statistics, team, order: vec![0], row, standardisation: None })
+    }
+
+    /// The same for rows that are still to be standardised.
+    pub(crate) fn with_standardisation(self, by: Option<&'a Standardisation>) -> Result<Self> {
+        let width = self.network.spec().inputs;
+        by.map_or(Ok(()), |by| by.check_width(width))?;
+        Ok(Self { standardisation: by.map(|by| (by, vec![0.0; width])), ..self })
     }
 
     /// The probabilities of every class for one row: the same bits as among others.
@@ -77,7 +86,15 @@ impl<'a> Predictor<'a> {
         }
         self.network.check_names("the row", row.iter().copied())?;
         let mut probabilities = std::mem::take(&mut self.row);
-        self.pass(Source::Floats(row), None, 1, &mut probabilities, &mut []);
+        match self.standardisation.take() {
+            None => self.pass(Source::Floats(row), None, 1, &mut probabilities, &mut []),
+            Some((by, mut values)) => {
+                values.copy_from_slice(row);
+                by.apply(&mut values, row.len())?;
+                self.pass(Source::Floats(&values), None, 1, &mut probabilities, &mut []);
+                self.standardisation = Some((by, values));
+            }
+        }
         self.row = probabilities;
         Ok(&self.row)
     }
@@ -88,6 +105,8 @@ impl<'a> Predictor<'a> {
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
     pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
         let (rows, classes) = (self.network.check_rows(inputs)?, self.network.classes());
+        let standardised = self.standardisation.as_ref().map(|(by, _)| inputs.standardised(by)).transpose()?;
+        let inputs = standardised.as_ref().unwrap_or(inputs);
         let mut probabilities = vec![0.0; rows * classes];
         self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
         Ok(probabilities)
@@ -108,6 +127,16 @@ impl<'a> Predictor<'a> {
     /// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the loss does not fit them.
     pub fn judge_by(&mut self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
+        let standardised = match (&self.standardisation, data.standardisation()) {
+            (Some((by, _)), None) => Some(data.standardise(by)?),
+            (Some((by, _)), Some(other)) if other != *by => {
+                let reason =
+                    format!("the rows of {} are standardised, but not as those that were trained on", data.name());
+                return Err(Error::config("standardisation", reason));
+            }
+            _ => None,
+        };
+        let data = standardised.as_ref().unwrap_or(data);
         let goal = Goal::new(self.network, data, objective)?;
         let rows = data.rows();
         let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);

@@ -47,13 +47,18 @@ impl FromStr for Every {
             "epoch" | "epochs" => number.parse().ok().map(Self::Epochs),
             _ => duration(text).ok().map(Self::Time),
         };
-        let nothing = [Self::Steps(0), Self::Epochs(0), Self::Time(Duration::ZERO)];
-        every.filter(|every| !nothing.contains(every)).ok_or_else(|| {
+        every.filter(|every| !every.is_never()).ok_or_else(|| {
             Error::config(
                 "checkpoint_every",
                 format!("`{text}`: expected a number with its unit, such as 100steps, 2epochs, 30s or 5min"),
             )
         })
+    }
+}
+
+impl Every {
+    fn is_never(self) -> bool {
+        matches!(self, Self::Steps(0) | Self::Epochs(0) | Self::Time(Duration::ZERO))
     }
 }
 
@@ -129,13 +134,16 @@ impl Checkpoints {
     /// written is told to `failed`; the run goes on, and the earlier checkpoints stay.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be made or read.
+    /// [`Error::Config`] for every 0 steps, epochs or seconds; [`Error::Io`] if the folder cannot be made or read.
     pub fn new(
         folder: impl AsRef<Path>,
         every: Every,
         keep: usize,
         failed: impl Fn(&Error) + Send + 'static,
     ) -> Result<Self> {
+        if every.is_never() {
+            return Err(Error::config("checkpoint_every", format!("{every}; at least one step, epoch or some time")));
+        }
         let store = Arc::new(Mutex::new(Store::open(folder.as_ref(), keep)?));
         Ok(Self { every, last: Instant::now(), sha256: None, store, writer: Background::new("checkpoints", failed)? })
     }

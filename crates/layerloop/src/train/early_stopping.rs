@@ -21,6 +21,9 @@ choices! {
 
 /// Ends a run when a column of its [`History`] gets no better, and gives the network the weights of the best epoch.
 ///
+/// A value that is not a finite number is never the best one. Epochs without a better value are counted from the first finite
+/// one on: a metric that was never a number ends no run.
+///
 /// With an average of the weights ([`FitOptions::ema`](super::FitOptions::ema)), it is the average that is measured and kept.
 ///
 /// # Source
@@ -149,18 +152,47 @@ impl<'a> Stopper<'a> {
             Better::Lower => best - value,
             Better::Higher => value - best,
         };
-        let is_better = match self.standing.best {
-            Some((_, best)) => gain(best) > self.rule.min_delta,
-            None => value.is_finite(),
-        };
-        if is_better {
+        let is_better = self.standing.best.is_none_or(|(_, best)| gain(best) > self.rule.min_delta);
+        if value.is_finite() && is_better {
             self.standing = Standing { best: Some((epoch, value)), waited: 0 };
             if self.rule.restore_best {
                 self.weights = Some(network.parameters.values.clone());
             }
-        } else {
+        } else if self.standing.best.is_some() {
             self.standing.waited += 1;
         }
         self.standing.waited >= self.rule.patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A metric that was never a number ended the run without a word, and one infinite value was the best for ever.
+    #[test]
+    fn only_finite_values_are_the_best_and_a_metric_that_is_never_a_number_ends_no_run() {
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        type Case<'a> = (&'a str, &'a [f64], Option<(usize, f64)>, bool);
+        let cases: [Case; 6] = [
+            ("val_loss", &[2.0, 1.0, 1.0, 1.0], Some((2, 1.0)), true),
+            ("val_loss", &[-1.0, -2.0, -2.0, -2.0], Some((2, -2.0)), true),
+            ("val_loss", &[nan, nan, nan, nan], None, false),
+            ("val_loss", &[nan, -inf, 1.0, nan], Some((3, 1.0)), false),
+            ("val_f1", &[nan, nan, 0.5, inf, nan], Some((3, 0.5)), true),
+            ("val_f1", &[inf, 0.5, 0.6], Some((3, 0.6)), false),
+        ];
+        let network = Network::new(&"1 -> 2".parse().unwrap(), 0).unwrap();
+        for (metric, values, best, ends) in cases {
+            let rule = EarlyStopping { patience: 2, ..EarlyStopping::on(metric) };
+            let mut history = History::new(["epoch", "steps", "seconds", "learning_rate", metric]);
+            let mut stopper = Stopper::new(&rule, &history).unwrap();
+            let mut ended = false;
+            for (epoch, &value) in (1..).zip(values) {
+                history.push([epoch as f64, 0.0, 0.0, 0.0, value]);
+                ended = stopper.epoch(epoch, &history, &network);
+            }
+            assert_eq!((stopper.standing.best, ended), (best, ends), "{metric}: {values:?}");
+        }
     }
 }

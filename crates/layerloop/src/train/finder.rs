@@ -123,7 +123,7 @@ impl Curve {
 
     fn proposed(&self) -> Option<f64> {
         let lowest = self.lowest()?;
-        let has_fallen = self.losses[lowest] < FALLEN * self.losses[0];
+        let has_fallen = self.losses[lowest] < self.losses[0] - (1.0 - FALLEN) * self.losses[0].abs();
         has_fallen.then(|| format!("{:.1e}", self.rates[lowest] / 10.0).parse().ok())?
     }
 }

@@ -107,7 +107,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
     }
     options.factors(&network.program)?;
     options.check_lbfgs(&network.program)?;
-    Goal::new(network, train, &options.objective).map(drop)
+    Goal::new(network, train, &options.objective)?.check_weights(train)
 }
 
 /// What a run is given beside its options. A callback alone is one: `fit_with(.., &mut callback)`.

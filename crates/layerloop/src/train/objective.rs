@@ -4,7 +4,7 @@ use layerloop_kernels::choices;
 pub use layerloop_kernels::loss::Loss;
 
 use crate::custom::{self, Open};
-use crate::{Error, Result};
+use crate::{Error, Result, choice};
 
 /// What is minimised: the loss of the rows of a batch, each with its weight, as a mean or a sum.
 ///
@@ -69,6 +69,9 @@ impl Objective {
     #[must_use]
     pub fn check(&self) -> Vec<Error> {
         let mut faults = Vec::new();
+        if let Some(Open::Ours(loss)) = self.loss {
+            faults.extend(choice::check(loss).err());
+        }
         let smoothing = self.label_smoothing;
         if !(0.0..1.0).contains(&smoothing) {
             let reason = format!("{smoothing}; it is at least 0 and below 1, customarily 0.1");
@@ -83,6 +86,11 @@ impl Objective {
             faults.push(Error::config("class_weights", format!("{weight}; each is a finite number, at least 0")));
         }
         faults
+    }
+
+    /// What is measured of rows that are not trained on: the loss of each as it is.
+    pub(crate) fn of_evaluation(&self) -> Self {
+        Self { loss: self.loss, ..Self::default() }
     }
 
     /// The weight of each class; none where all are the same.

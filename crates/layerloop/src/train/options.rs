@@ -8,6 +8,7 @@ use super::early_stopping::EarlyStopping;
 use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
+use crate::choice::{self, Choice};
 use crate::custom::{self, Open};
 use crate::metrics::Any;
 use crate::network::program::Program;
@@ -131,6 +132,7 @@ impl FitOptions {
     /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
         let mut faults = self.objective.check();
+        faults.extend(self.faults_of_choices());
         let mut refuse = |wrong: bool, field: &str, reason: String| {
             if wrong {
                 faults.push(Error::config(field, reason));
@@ -198,6 +200,19 @@ impl FitOptions {
         }
         faults.extend(self.early_stopping.iter().flat_map(|rule| rule.faults(epochs)));
         Error::of_several(faults).map_or(Ok(()), Err)
+    }
+
+    /// Choices with a number outside its range, and metrics that are named twice.
+    fn faults_of_choices(&self) -> Vec<Error> {
+        fn ours<T: Choice, C: ?Sized>(open: Open<T, C>) -> Option<Error> {
+            if let Open::Ours(choice) = open { choice::check(choice).err() } else { None }
+        }
+        let metrics = &self.metrics;
+        let again = (0..metrics.len()).find(|&i| metrics[..i].contains(&metrics[i]));
+        let again = again.map(|i| Error::config("metrics", format!("`{}` is named twice", metrics[i])));
+        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().filter_map(ours);
+        let optimizer = choice::check(self.optimizer).err().into_iter();
+        optimizer.chain(schedules).chain(metrics.iter().copied().filter_map(ours)).chain(again).collect()
     }
 
     /// Whether the network is given the weights of its best epoch.

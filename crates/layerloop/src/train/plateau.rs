@@ -48,8 +48,11 @@ impl Plateau {
     }
 
     /// Takes note of an epoch's loss, or of any number that should fall, and gives the factor of the coming steps.
+    ///
+    /// A loss is better if it is below best - threshold |best|, whatever its sign; one that is not finite never is.
     pub fn observe(&mut self, loss: f64) -> f64 {
-        if self.best.is_none_or(|best| loss < best * (1.0 - self.threshold)) {
+        let better = |best: f64| loss < best * (1.0 - self.threshold * best.signum());
+        if loss.is_finite() && self.best.is_none_or(better) {
             (self.best, self.bad) = (Some(loss), 0);
         } else {
             self.bad += 1;
@@ -63,5 +66,32 @@ impl Plateau {
             (self.bad, self.resting) = (0, self.cooldown);
         }
         self.factor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A loss below 0 that stood still always counted as better, and a NaN at the start was the best for ever.
+    #[test]
+    fn the_rate_falls_whatever_the_sign_of_the_loss_and_whatever_was_first() {
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let cases: [(&str, &[f64], f64); 8] = [
+            ("still above 0", &[1.0, 1.0, 1.0], 0.5),
+            ("still below 0", &[-1.0, -1.0, -1.0], 0.5),
+            ("still at 0", &[0.0, 0.0, 0.0], 0.5),
+            ("falls below 0", &[-1.0, -2.0, -3.0, -4.0], 1.0),
+            ("falls by less than the threshold", &[-1.0, -1.00001, -1.00002], 0.5),
+            ("NaN first", &[nan, 1.0, 0.5, 0.25], 1.0),
+            ("NaN alone", &[nan, nan], 0.5),
+            ("-inf first", &[-inf, 1.0, 0.5, 0.25], 1.0),
+        ];
+        for (what, losses, factor) in cases {
+            let schedule = crate::choice::parse("reduce-on-plateau(factor=0.5, patience=1)").unwrap();
+            let mut plateau = Plateau::of(schedule).unwrap();
+            losses.iter().for_each(|&loss| _ = plateau.observe(loss));
+            assert_eq!(plateau.factor(), factor, "{what}");
+        }
     }
 }

@@ -90,6 +90,12 @@ impl Run<'_> {
         &self.state.history
     }
 
+    /// The columns of the newest row of the [`History`] that could not be computed, each with the reason.
+    #[must_use]
+    pub fn missing(&self) -> &[(String, String)] {
+        self.watched.missing()
+    }
+
     /// The norms of the gradient, layer by layer: looked at in steps 1 and 16, and then every 256 steps.
     #[must_use]
     pub fn gradient_norms(&self) -> Option<&GradientNorms> {

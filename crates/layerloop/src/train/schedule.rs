@@ -125,7 +125,7 @@ choices! {
             factor: f64 = 0.1, "at least 0 and below 1" if (0.0..1.0).contains(&factor),
             /// Epochs without a better loss that are borne.
             patience: u32 = 10, "a whole number" if true,
-            /// A loss is better if it is below (1 - threshold) times the best one.
+            /// A loss is better if it is below best - threshold |best|.
             threshold: f64 = 1e-4, "at least 0 and below 1" if (0.0..1.0).contains(&threshold),
             /// Epochs after a fall that do not count.
             cooldown: u32 = 0, "a whole number" if true,

@@ -1,9 +1,8 @@
 //! What is measured after every epoch, and under which names.
 
 use super::objective::Objective;
-use crate::custom::Open;
 use crate::data::{Dataset, Targets};
-use crate::metrics::{Any, Judged, Metric};
+use crate::metrics::{Any, Judged, Metric, mean_loss, of_targets};
 use crate::network::{Network, Predictor};
 use crate::{Error, Result};
 
@@ -17,6 +16,8 @@ pub(crate) struct Watched<'a> {
     metrics: Vec<Any>,
     objective: Objective,
     threads: usize,
+    /// The names of what the newest measuring could not compute, each with the reason.
+    missing: Vec<(String, String)>,
 }
 
 impl<'a> Watched<'a> {
@@ -36,6 +37,11 @@ impl<'a> Watched<'a> {
                 format!("`{name}`; the name of data that is watched has letters and digits, and is not `train`");
             return Err(Error::config("watch", reason));
         }
+        let twice = |name: &str| sets.iter().filter(|set| set.0 == name).count() > 1;
+        if let Some((name, _)) = sets.iter().find(|(name, _)| twice(name)) {
+            let reason = format!("`{name}` is the name of several data sets; each needs a name of its own");
+            return Err(Error::config("watch", reason));
+        }
         if let (true, Some(metric)) = (sets.is_empty(), metrics.first()) {
             let reason = format!("`{metric}`, but there is no data beside the training's to measure it on");
             return Err(Error::config("metrics", reason));
@@ -45,61 +51,59 @@ impl<'a> Watched<'a> {
             if data.rows() == 0 {
                 return Err(Error::data(data.name(), "there are no rows to judge a network on"));
             }
-            metrics.iter().try_for_each(|metric| suits(metric, data))?;
+            metrics.iter().try_for_each(|metric| metric.check_suits(data))?;
         }
         let headline = |data: &Dataset| if is_classes(data) { Metric::Accuracy } else { Metric::R2 };
         let usual: Vec<Any> = sets.first().map(|(_, data)| headline(data).into()).into_iter().collect();
         let chosen = metrics.iter().copied().filter(|metric| !usual.contains(metric));
         let metrics = usual.iter().copied().chain(chosen).collect();
-        // The loss of what was not seen is that of every row as it is.
-        let objective = Objective { loss: objective.loss, ..Objective::default() };
-        Ok(Self { sets, metrics, objective, threads })
+        let objective = objective.of_evaluation();
+        Ok(Self { sets, metrics, objective, threads, missing: Vec::new() })
     }
 
     /// `val_loss`, `val_accuracy`, ...
     pub(crate) fn names(&self) -> Vec<String> {
         let of = |set: &str| {
-            let metrics =
-                self.metrics.iter().map(move |metric| format!("{set}_{}", metric.to_string().replace(", ", ";")));
+            let metrics = self.metrics.iter().map(move |metric| column(set, metric));
             std::iter::once(format!("{set}_loss")).chain(metrics).collect::<Vec<_>>()
         };
         self.sets.iter().flat_map(|(set, _)| of(set)).collect()
     }
 
-    /// One number for each name; NaN where a metric says nothing, as R2 of one row.
-    pub(crate) fn measure(&self, network: &Network) -> Result<Vec<f64>> {
+    /// One number for each name; NaN where a metric cannot be computed, as R2 of one row: [`Self::missing`] says why.
+    pub(crate) fn measure(&mut self, network: &Network) -> Result<Vec<f64>> {
         let mut values = Vec::new();
-        for (_, data) in &self.sets {
+        self.missing.clear();
+        for (name, data) in &self.sets {
             let (outputs, losses) = Predictor::new(network, self.threads)?.judge_by(data, &self.objective)?;
-            values.push(losses.iter().copied().map(f64::from).sum::<f64>() / data.rows() as f64);
-            let judged = judged(data, &outputs, network.classes());
-            values.extend(self.metrics.iter().map(|metric| metric.of(&judged).unwrap_or(f64::NAN)));
+            values.push(mean_loss(data, &losses)?);
+            let outputs = of_targets(data, outputs, network.classes());
+            let judged = Judged::of(data, &outputs, network.classes());
+            for metric in &self.metrics {
+                let value = metric.of(&judged);
+                self.missing.extend(value.as_ref().err().map(|error| (column(name, metric), reason_of(error))));
+                values.push(value.unwrap_or(f64::NAN));
+            }
         }
         Ok(values)
     }
+
+    /// The names of what the newest measuring could not compute, each with the reason.
+    pub(crate) fn missing(&self) -> &[(String, String)] {
+        &self.missing
+    }
+}
+
+/// `val_top-k=5`
+fn column(set: &str, metric: &Any) -> String {
+    format!("{set}_{}", metric.to_string().replace(", ", ";"))
+}
+
+/// Without the field, which is the same for all metrics.
+fn reason_of(error: &Error) -> String {
+    if let Error::Config { reason, .. } = error { reason.clone() } else { error.to_string() }
 }
 
 fn is_classes(data: &Dataset) -> bool {
     matches!(data.targets(), Targets::Labels { .. })
-}
-
-fn judged<'a>(data: &'a Dataset, outputs: &'a [f32], classes: usize) -> Judged<'a> {
-    let mut judged = match data.targets() {
-        Targets::Labels { labels, .. } => Judged::classes(outputs, labels, classes),
-        Targets::Numbers { values, names } => Judged::numbers(outputs, values, names.len()),
-    };
-    judged.weights = data.weights();
-    judged
-}
-
-/// Refuses a metric of classes on numbers, or the other way round.
-fn suits(metric: &Any, data: &Dataset) -> Result<()> {
-    let judged = match data.targets() {
-        Targets::Labels { .. } => Judged::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2),
-        Targets::Numbers { .. } => Judged::numbers(&[1.0, 2.0], &[1.5, 2.5], 1),
-    };
-    match (metric.of(&judged), metric) {
-        (Err(refused), Open::Ours(_)) => Err(refused),
-        _ => Ok(()),
-    }
 }

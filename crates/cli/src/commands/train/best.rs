@@ -39,14 +39,16 @@ impl<'a> Best<'a> {
 
 impl Callback for Best<'_> {
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
-        let Some(value) = run.history().last(&self.column) else { return ControlFlow::Continue(()) };
+        let Some(value) = run.history().last(&self.column).filter(|value| value.is_finite()) else {
+            return ControlFlow::Continue(());
+        };
         let is_better = |earlier: f64| match self.better {
             Better::Lower => value < earlier,
             Better::Higher => value > earlier,
         };
         let before = run.history().rows().len() - 1;
         let mut earlier = run.history().column(&self.column).into_iter().flatten().take(before);
-        if earlier.all(|earlier| earlier.is_nan() || is_better(earlier)) {
+        if earlier.all(|earlier| !earlier.is_finite() || is_better(earlier)) {
             let mut receipt = self.receipt.clone();
             receipt["result"] = json!({ "epochs": end.epoch, "steps": end.steps });
             receipt["result"][&self.column] = json!(value);

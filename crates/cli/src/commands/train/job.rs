@@ -6,7 +6,7 @@ use layerloop::network::{Dense, Layer, Network, Output, Spec};
 use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
-use layerloop_data::registry::Defaults;
+use layerloop_data::registry::{self, Defaults};
 use serde_json::{Value, json};
 
 use crate::args::Train;
@@ -160,12 +160,19 @@ impl Train {
         Ok(Some(validation))
     }
 
+    /// What the data set says of options that were not typed, before it is read.
+    fn defaults(&self) -> Defaults {
+        self.data.to_str().and_then(registry::find).map_or(Defaults::IMAGES, |entry| entry.defaults)
+    }
+
     /// What is wrong about the options, whatever the data.
     pub(crate) fn faults(&self) -> Vec<Error> {
         if self.resume.is_some() {
             return Vec::new(); // what is typed is only a part of it
         }
-        let mut faults = self.options(&FitOptions::default()).check().map_or_else(flags, |()| Vec::new());
+        let Defaults { epochs, batch, learning_rate } = self.defaults();
+        let usual = FitOptions { epochs, batch, learning_rate, ..FitOptions::default() };
+        let mut faults = self.options(&usual).check().map_or_else(flags, |()| Vec::new());
         let mut refuse = |wrong: bool, option: &str, reason: &str| {
             if wrong {
                 faults.push(Error::config(option, reason));

@@ -121,6 +121,9 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         }
         _ => {}
     }
+    if args.early_stopping.is_some() && fitted.best.is_none() && epochs >= args.start_epoch {
+        message(format_args!("warning: {metric} was never a finite number; --early-stopping had nothing to go by"));
+    }
     if args.json {
         let (name, score) = judged.headline();
         let mut done = json!({

@@ -33,6 +33,8 @@ pub(super) struct Watch<'a> {
     judged: Instant,
     /// Training time at the end of the last epoch.
     seconds: f64,
+    /// The metrics that could not be computed, and were named.
+    missing: Vec<String>,
     /// The first thing that went wrong here; it does not end the training.
     failure: Option<Error>,
 }
@@ -52,6 +54,7 @@ impl<'a> Watch<'a> {
             interrupt: Interrupt::listen()?,
             judged: Instant::now(),
             seconds: 0.0,
+            missing: Vec::new(),
             failure: None,
         })
     }
@@ -97,6 +100,14 @@ impl<'a> Watch<'a> {
             }
             View::Bar(bar) => bar,
         };
+        for (name, reason) in run.missing() {
+            if !self.missing.contains(name) {
+                let waits = self.args.early_stopping.as_ref() == Some(name);
+                let waits = if waits { "; --early-stopping waits for the first value" } else { "" };
+                bar.message(&format!("warning: {name} cannot be computed: {reason}{waits}"));
+                self.missing.push(name.clone());
+            }
+        }
         let name = self.job.headline();
         if let Some(score) = run.history().last(&format!("test_{name}")) {
             bar.score((name, score));
