@@ -12,6 +12,7 @@ pub(crate) mod layers;
 mod parameters;
 mod predict;
 pub(crate) mod program;
+mod sound;
 mod spec;
 mod summary;
 mod text;

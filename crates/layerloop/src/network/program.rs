@@ -10,6 +10,7 @@ use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
+use super::sound;
 use super::spec::Spec;
 use crate::custom::{self, Custom};
 use crate::{Error, Result};
@@ -168,7 +169,8 @@ impl Program {
     /// The operations of `spec`.
     ///
     /// # Errors
-    /// [`Error::Config`] for a width of 0, or chains that cannot be joined.
+    /// [`Error::Config`] for a width of 0, numbers outside their ranges, chains that are empty, nested too deep, or cannot be
+    /// joined.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
         Self::back_to(spec, false)
     }
@@ -179,6 +181,7 @@ impl Program {
     }
 
     fn back_to(spec: &Spec, input: bool) -> Result<Self> {
+        sound::check_depth(&spec.layers)?;
         let mut program =
             Self { values: vec![], ops: vec![], parameters: vec![], stages: vec![], matrices: [0; 2], kept: vec![] };
         let input = program.value(spec.inputs, input);
@@ -286,6 +289,7 @@ impl Program {
     }
 
     fn layer(&mut self, layer: &Layer, path: &str, from: usize) -> Result<usize> {
+        sound::check_layer(layer, path)?;
         let inputs = self.values[from].width;
         match layer {
             Layer::Dense(dense) => {

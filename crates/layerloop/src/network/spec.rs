@@ -100,7 +100,8 @@ impl Spec {
     /// Whether such a network can be built.
     ///
     /// # Errors
-    /// [`Error::Config`] for no layers, a width of 0, fewer than 2 classes, or more than 2^30 parameters.
+    /// [`Error::Config`] for no layers, a width of 0, a number outside its range (a dropout rate of 2), a chain without layers or
+    /// nested more than 64 deep, fewer than 2 classes, or more than 2^30 parameters.
     pub fn check(&self) -> Result<()> {
         if self.layers.is_empty() {
             return Err(Error::config("layers", "there are none; a network has at least one"));
@@ -158,7 +159,7 @@ impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inputs)?;
         if !self.layers.is_empty() {
-            write!(f, " -> {}", Chain(&self.layers))?;
+            write!(f, " -> {}", Chain(&self.layers, 0))?;
         }
         write!(f, " -> {}", text(self.output))
     }

@@ -7,17 +7,22 @@ use layerloop_kernels::Activation;
 
 use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
+use super::sound::DEEPEST;
 use super::spec::Spec;
 use crate::choice::{find, is_same, names, nearest, parse, text};
 use crate::custom;
 use crate::{Error, Result};
 
-/// A chain, to be shown.
-pub(super) struct Chain<'a>(pub(super) &'a [Layer]);
+/// A chain, to be shown, and how deep it is nested: what is deeper than a network can be is left out.
+pub(super) struct Chain<'a>(pub(super) &'a [Layer], pub(super) usize);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, layer) in self.0.iter().enumerate() {
+        let Self(layers, depth) = *self;
+        if depth > DEEPEST {
+            return f.write_str("...");
+        }
+        for (i, layer) in layers.iter().enumerate() {
             if i > 0 {
                 // What has no width of its own stands beside the layer before it.
                 let beside = match layer {
@@ -29,15 +34,15 @@ impl fmt::Display for Chain<'_> {
                 f.write_str(if beside { " " } else { " -> " })?;
             }
             match layer {
-                Layer::Dense(dense) => self.dense(f, dense, self.0.get(i + 1))?,
+                Layer::Dense(dense) => self.dense(f, dense, layers.get(i + 1))?,
                 Layer::Activation(activation) => f.write_str(&text(*activation))?,
                 Layer::Unit(unit) => f.write_str(&text(*unit))?,
                 Layer::Custom(layer) => f.write_str(layer.name())?,
-                Layer::Skip(layers, join) => write!(f, "skip({}{})", Chain(layers), Joined(*join))?,
+                Layer::Skip(layers, join) => write!(f, "skip({}{})", Chain(layers, depth + 1), Joined(*join))?,
                 Layer::Parallel(chains, join) => {
                     f.write_str("parallel(")?;
                     for (i, chain) in chains.iter().enumerate() {
-                        write!(f, "{}{}", if i > 0 { " | " } else { "" }, Chain(chain))?;
+                        write!(f, "{}{}", if i > 0 { " | " } else { "" }, Chain(chain, depth + 1))?;
                     }
                     write!(f, "{})", Joined(*join))?;
                 }
@@ -81,7 +86,7 @@ impl FromStr for Spec {
     /// # Errors
     /// [`Error::Config`] with the character at which the text makes no sense, and what is allowed there.
     fn from_str(text: &str) -> Result<Self> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader { text, at: 0, depth: 0 };
         let inputs = reader.number("the number of inputs")?;
         let mut spec = Self::new(inputs);
         while reader.take("->") {
@@ -109,12 +114,22 @@ impl FromStr for Spec {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Chains that it is inside of.
+    depth: usize,
 }
+
+/// Characters of a long text that a message shows on either side of a place.
+const SHOWN: usize = 60;
 
 impl<'a> Reader<'a> {
     fn refuse(&self, at: usize, reason: &str) -> Error {
-        let character = self.text[..at].chars().count() + 1;
-        Error::config("network", format!("`{}`, character {character}: {reason}", self.text))
+        let (before, after) = self.text.split_at(at);
+        let character = before.chars().count() + 1;
+        let start = before.char_indices().rev().nth(SHOWN).map_or(0, |(i, c)| i + c.len_utf8());
+        let end = after.char_indices().nth(SHOWN).map_or(self.text.len(), |(i, _)| at + i);
+        let dots = [start > 0, end < self.text.len()].map(|cut| if cut { "..." } else { "" });
+        let text = &self.text[start..end];
+        Error::config("network", format!("`{}{text}{}`, character {character}: {reason}", dots[0], dots[1]))
     }
 
     fn rest(&self) -> &'a str {
@@ -252,6 +267,10 @@ impl<'a> Reader<'a> {
         if !self.take("(") {
             return Err(self.refuse(self.at, "expected `(` and a chain of layers"));
         }
+        if self.depth == DEEPEST {
+            return Err(self.refuse(start, &format!("chains are nested more than {DEEPEST} deep")));
+        }
+        self.depth += 1;
         let mut chains = vec![self.chain()?];
         while self.take("|") {
             chains.push(self.chain()?);
@@ -268,6 +287,7 @@ impl<'a> Reader<'a> {
         if !self.take(")") {
             return Err(self.refuse(start, "this `(` is never closed"));
         }
+        self.depth -= 1;
         Ok((chains, join))
     }
 }
