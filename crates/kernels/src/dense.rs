@@ -566,7 +566,7 @@ mod tests {
             for leave_out in [false, true] {
                 assert_eq!(through_dense(&narrow, leave_out, Some(&listed)), want, "{}, {leave_out}", isa.name());
             }
-            let [by_rows, by_columns] = [Entries::of(&csr, &rows), Entries::all(&by_column)].map(Input::Sparse);
+            let [by_rows, by_columns] = [Entries::with_ones(&csr, &rows), Entries::all(&by_column)].map(Input::Sparse);
             assert_eq!(through(isa, by_rows, by_columns, None), want, "{}", isa.name());
         }
     }

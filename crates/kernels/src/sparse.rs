@@ -150,19 +150,27 @@ pub struct Entries<'a> {
     matrix: &'a Csr,
     /// Which rows, in which order; all where there is none.
     chosen: Option<&'a [u32]>,
+    /// Whether each row has a 1 behind its last column.
+    ones: bool,
 }
 
 impl<'a> Entries<'a> {
-    /// The rows `chosen`, in this order, each with a 1 behind its last column.
+    /// The rows `chosen`, in this order: for weights without a bias.
     #[must_use]
     pub fn of(matrix: &'a Csr, chosen: &'a [u32]) -> Self {
-        Self { matrix, chosen: Some(chosen) }
+        Self { matrix, chosen: Some(chosen), ones: false }
+    }
+
+    /// As [`Self::of`], each with a 1 behind its last column, which meets the bias.
+    #[must_use]
+    pub fn with_ones(matrix: &'a Csr, chosen: &'a [u32]) -> Self {
+        Self { ones: true, ..Self::of(matrix, chosen) }
     }
 
     /// All rows, as they are.
     #[must_use]
     pub fn all(matrix: &'a Csr) -> Self {
-        Self { matrix, chosen: None }
+        Self { matrix, chosen: None, ones: false }
     }
 
     /// Number of rows.
@@ -173,13 +181,13 @@ impl<'a> Entries<'a> {
 
     /// Columns, the one of ones included.
     pub(crate) fn inner(&self) -> usize {
-        self.matrix.width + usize::from(self.chosen.is_some())
+        self.matrix.width + usize::from(self.ones)
     }
 
     /// The column that is 1 in every row and that the matrix does not hold.
     #[inline(always)]
     pub(crate) fn one(&self) -> Option<usize> {
-        self.chosen.map(|_| self.matrix.width)
+        self.ones.then_some(self.matrix.width)
     }
 
     /// The other columns and values of a row.

@@ -142,7 +142,9 @@ impl Logs {
         let (weights, gradient, mut start) = (run.network().to_vec(), run.gradient(), 0);
         for (name, len) in run.network().tensors() {
             self.events.histogram(&format!("weights/{name}"), step, &weights[start..start + len]);
-            self.events.histogram(&format!("gradients/{name}"), step, &gradient[start..start + len]);
+            if let Some(gradient) = &gradient {
+                self.events.histogram(&format!("gradients/{name}"), step, &gradient[start..start + len]);
+            }
             start += len;
         }
         self.events.flush()
@@ -176,6 +178,11 @@ fn tag(column: &str) -> String {
 }
 
 impl Callback for Logs {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        run.measure_gradient_norms_every_epoch();
+        Ok(())
+    }
+
     fn on_step(&mut self, end: &StepEnd, _: &mut Run) -> ControlFlow<()> {
         if self.failure.is_none() && end.step.is_multiple_of(self.steps_every) {
             let written = self.step(end);

@@ -45,7 +45,8 @@ struct Task {
     /// First row, and number of rows; where the layer reads the input, of those that take part.
     row: usize,
     rows: usize,
-    /// Whether the last row is the bias.
+    /// Whether the layer has a bias, and whether it is the last row of the block.
+    biased: bool,
     bias: bool,
     /// Width of the rows of the transposed panel that holds this block.
     transposed_width: usize,
@@ -84,7 +85,7 @@ impl Plan {
                 Role::Custom(_) => (0, 1),
                 Role::Statistics => (0, 0),
             };
-            let listed = intake.listed.as_ref().filter(|_| from.z == 0);
+            let listed = intake.listed(view.bias).filter(|_| from.z == 0);
             let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let mut panels: Vec<Panel> = view.layout.iter().collect();
@@ -100,7 +101,9 @@ impl Plan {
                     let own = matches!(role, Role::Custom(_));
                     let bias = own || view.bias && row + rows == taking_part;
                     let parameter = layer;
-                    let mut task = Task { role, parameter, from, to, panel, row, rows, bias, transposed_width: 0 };
+                    let biased = view.bias;
+                    let mut task =
+                        Task { role, parameter, from, to, panel, row, rows, biased, bias, transposed_width: 0 };
                     let Range { start, end } = task.block(intake).stretch();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
                     let (stretch, width) = transposed.stretch(task.block(intake));
@@ -268,7 +271,7 @@ impl TransposedView {
 
 impl Task {
     fn block(self, intake: &Intake) -> WeightBlock<'_> {
-        let listed = intake.listed.as_ref().filter(|_| self.from.z == 0);
+        let listed = intake.listed(self.biased).filter(|_| self.from.z == 0);
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
     }
 

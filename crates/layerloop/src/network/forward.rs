@@ -50,6 +50,8 @@ pub(crate) struct Pass<'a> {
 pub(crate) enum Mode {
     /// To use the network: nothing is dropped, batch norms take their running statistics.
     Use,
+    /// For a gradient by itself: batch norms take the statistics of the batch, nothing is drawn.
+    Gradient,
     /// To take a step: what is dropped depends on the seed and the batch's number; `dropout` is a factor
     /// of every rate.
     Training { seed: u64, step: u64, dropout: f32 },
@@ -72,7 +74,7 @@ pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block)
                 // z_{i+1} = sigma(W_i z_i^{;1})
                 let weights = weights(network, op);
                 let (next, slopes, z) = outputs(block, places, from, to);
-                let z = if from.z == 0 { intake.by_rows(batch, z) } else { z.into() };
+                let z = if from.z == 0 { intake.by_rows(batch, z, dense.bias) } else { z.into() };
                 dense::forward(isa, dense.activation, z, weights, next, slopes);
             }
             Kind::Activation(activation) => {

@@ -42,32 +42,39 @@ pub(crate) enum Road {
 pub(crate) struct Intake {
     /// The columns that are gathered: none on the road of entries.
     pub(crate) columns: Columns,
-    /// The rows of the first layer's weights that belong to them, the bias last; `None` for all.
-    pub(crate) listed: Option<Listed>,
+    /// Where columns are left out.
+    taking_part: Option<TakingPart>,
     pub(crate) road: Road,
     /// The batch by columns, for the gradient of the weights on the road of entries.
     by_column: Csr,
+}
+
+/// The rows of weights that belong to the columns that are gathered.
+#[derive(Debug, Clone)]
+struct TakingPart {
+    weights: Listed,
+    with_bias: Listed,
 }
 
 impl Intake {
     /// All columns of rows of `width` values.
     pub(crate) fn all(width: usize) -> Self {
         let by_column = Csr::with_capacity(0, 0);
-        Self { columns: Columns::all(width), listed: None, road: Road::Rows, by_column }
+        Self { columns: Columns::all(width), taking_part: None, road: Road::Rows, by_column }
     }
 
-    /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`. Where weights decay, those
-    /// of columns of zeros move too.
-    pub(crate) fn of(source: Source, width: usize, batch: usize, program: &Program, decays: bool) -> Self {
+    /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`. Weights of columns of zeros
+    /// may move without a gradient, as `all_move` says: where weights decay, and where the optimiser remembers other data.
+    pub(crate) fn of(source: Source, width: usize, batch: usize, program: &Program, all_move: bool) -> Self {
         if program.only_multiplies_its_input() {
-            Self::of_products(source, width, batch, decays)
+            Self::of_products(source, width, batch, all_move)
         } else {
             Self::all(width)
         }
     }
 
     /// Where the rows are multiplied by weights and used for nothing else.
-    fn of_products(source: Source, width: usize, batch: usize, decays: bool) -> Self {
+    fn of_products(source: Source, width: usize, batch: usize, all_move: bool) -> Self {
         let all = Self { road: Road::of(source, width), ..Self::all(width) };
         let live = match source {
             Source::Entries(csr) if all.road == Road::Entries => {
@@ -75,7 +82,7 @@ impl Intake {
                 return Self { columns: Columns::new(width, &[]), by_column, ..all };
             }
             Source::Entries(_) => return all,
-            _ if decays => return all,
+            _ if all_move => return all,
             Source::Bytes(values, _) => seen(values, width),
             Source::Floats(values) => seen(values, width),
         };
@@ -83,25 +90,33 @@ impl Intake {
             return all;
         }
         let columns: Vec<usize> = (0..width).filter(|&column| live[column]).collect();
-        let rows = columns.iter().copied().chain([width]).map(|row| row as u32).collect();
-        Self { columns: Columns::new(width, &columns), listed: Some(Listed::new(rows)), ..all }
+        let list =
+            |last: Option<usize>| Listed::new(columns.iter().copied().chain(last).map(|row| row as u32).collect());
+        let taking_part = TakingPart { weights: list(None), with_bias: list(Some(width)) };
+        Self { columns: Columns::new(width, &columns), taking_part: Some(taking_part), ..all }
     }
 
-    /// The operand of the first layer's forward product: `z` are the rows that were gathered.
-    pub(crate) fn by_rows<'a>(&'a self, batch: Batch<'a>, z: Rows<'a>) -> Input<'a> {
+    /// The rows of a layer's weights that take part, its bias last where it has one; `None` for all.
+    pub(crate) fn listed(&self, bias: bool) -> Option<&Listed> {
+        self.taking_part.as_ref().map(|listed| if bias { &listed.with_bias } else { &listed.weights })
+    }
+
+    /// The operand of the forward product of a layer that reads the inputs: `z` are the rows that were gathered.
+    pub(crate) fn by_rows<'a>(&'a self, batch: Batch<'a>, z: Rows<'a>, bias: bool) -> Input<'a> {
         match (self.road, batch.source) {
+            (Road::Entries, Source::Entries(csr)) if bias => Input::Sparse(Entries::with_ones(csr, batch.rows)),
             (Road::Entries, Source::Entries(csr)) => Input::Sparse(Entries::of(csr, batch.rows)),
-            _ => self.dense(z),
+            _ => self.dense(z, bias),
         }
     }
 
     /// The operand of the gradient of the first layer's weights, for the batch that was turned last.
     pub(crate) fn by_columns<'a>(&'a self, z: Rows<'a>) -> Input<'a> {
-        if self.road == Road::Entries { Input::Sparse(Entries::all(&self.by_column)) } else { self.dense(z) }
+        if self.road == Road::Entries { Input::Sparse(Entries::all(&self.by_column)) } else { self.dense(z, true) }
     }
 
-    fn dense<'a>(&'a self, rows: Rows<'a>) -> Input<'a> {
-        Input::Dense { rows, listed: self.listed.as_ref(), marks: self.marks_wanted() }
+    fn dense<'a>(&'a self, rows: Rows<'a>, bias: bool) -> Input<'a> {
+        Input::Dense { rows, listed: self.listed(bias), marks: self.marks_wanted() }
     }
 
     /// The marks of the rows that are gathered, the 1 behind their last value included.
@@ -183,11 +198,12 @@ mod tests {
         let rows = [[0.0, 1.0, 0.0, 0.0, -0.0, 2.0], [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]].concat();
         let intake = Intake::of_products(Source::Floats(&rows), 6, 2, false);
         assert_eq!(intake.columns, Columns::new(6, &[1, 2, 5]));
-        assert_eq!(intake.listed.unwrap().rows(), [1, 2, 5, 6]);
+        assert_eq!(intake.listed(true).unwrap().rows(), [1, 2, 5, 6]);
+        assert_eq!(intake.listed(false).unwrap().rows(), [1, 2, 5]);
         let all = Intake::of_products(Source::Bytes(&[1, 2], 1.0), 2, 1, false);
-        assert!(all.listed.is_none() && all.columns.count() == 2);
+        assert!(all.listed(true).is_none() && all.columns.count() == 2);
         let all = Intake::of_products(Source::Floats(&rows), 6, 2, true);
-        assert!(all.listed.is_none() && all.columns.count() == 6, "their weights decay");
+        assert!(all.listed(true).is_none() && all.columns.count() == 6, "their weights decay");
     }
 
     #[test]

@@ -33,13 +33,20 @@ pub struct Predictor<'a> {
     workspace: Workspace,
     /// Running mean and variance of each batch norm.
     statistics: Vec<Statistics>,
-    team: Team,
+    team: OwnOrLent<'a>,
     /// 0, 1, 2, ...
     order: Vec<u32>,
     /// The probabilities of a single row.
     row: Vec<f32>,
     /// What rows are standardised by before the network sees them, and room for one.
     standardisation: Option<(&'a Standardisation, Vec<f32>)>,
+}
+
+/// The threads of a predictor.
+#[derive(Debug)]
+enum OwnOrLent<'a> {
+    Own(Team),
+    Lent(&'a mut Team),
 }
 
 /// Rows below which zeros are skipped without a look at how many there are.
@@ -52,10 +59,19 @@ impl<'a> Predictor<'a> {
     /// [`Error::Config`] for 0 or more than 1024 threads, or if `LAYERLOOP_ISA` names an instruction set that this processor lacks.
     pub fn new(network: &'a Network, threads: usize) -> Result<Self> {
         let team = threads::team(threads)?;
+        Ok(Self::of(network, threads, OwnOrLent::Own(team)))
+    }
+
+    /// A predictor that works with the threads of its caller.
+    pub(crate) fn with_team(network: &'a Network, team: &'a mut Team) -> Self {
+        Self::of(network, team.threads(), OwnOrLent::Lent(team))
+    }
+
+    fn of(network: &'a Network, threads: usize, team: OwnOrLent<'a>) -> Self {
         let (program, intake) = (&network.program, Intake::all(network.spec().inputs));
         let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
         let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
-        Ok(Self { network, workspace, statistics, team, order: vec![0], row, standardisation: None })
+        Self { network, workspace, statistics, team, order: vec![0], row, standardisation: None }
     }
 
     /// The same for rows that are still to be standardised.
@@ -154,6 +170,10 @@ impl<'a> Predictor<'a> {
         losses: &mut [f32],
     ) {
         let Self { network, workspace, statistics, team, order, .. } = self;
+        let team = match team {
+            OwnOrLent::Own(team) => team,
+            OwnOrLent::Lent(team) => team,
+        };
         let Workspace { matrices, places, intake, block } = workspace;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         intake.road = match source {

@@ -154,7 +154,7 @@ pub fn fit_with<'a>(
         check_same(from, network, train, options, anyway)?;
     }
     let goal = Goal::new(network, train, &options.objective)?;
-    let mut run = begin(network, train, options, &goal, watch)?;
+    let mut run = begin(network, train, options, &goal, watch, from.is_some())?;
     from.map_or(Ok(()), |from| run.restore(from))?;
     let mut nobody = ();
     let callback = callback.unwrap_or(&mut nobody);
@@ -178,23 +178,26 @@ fn check_same(from: &Checkpoint, network: &Network, train: &Dataset, options: &F
     Err(Error::config("checkpoint", format!("it is of another run: {}", differences.join("; "))))
 }
 
-/// Everything that a run needs, before its first step.
+/// Everything that a run needs, before its first step. Where it `continues`, the optimiser may remember data with other columns
+/// of zeros.
 fn begin<'a>(
     network: &'a mut Network,
     train: &'a Dataset,
     options: &'a FitOptions,
     goal: &'a Goal<'a>,
     watch: Vec<(&'a str, &'a Dataset)>,
+    continues: bool,
 ) -> Result<Run<'a>> {
     let lbfgs = Lbfgs::wanted(options.optimizer);
     let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
-    let watched = Watched::new(watch, &options.metrics, &options.objective, network, threads)?;
+    let watched = Watched::new(watch, &options.metrics, &options.objective, network)?;
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::from(0.0, 0.0);
-    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, options.decays());
+    let all_move = continues || options.decays();
+    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, all_move);
     let whole = Whole::wanted(options, network);
     let stepper = Stepper::new(threads::team(threads)?, network, intake, batch, states).with_whole(whole);
     let factors = options.factors(&network.program)?;
@@ -228,6 +231,7 @@ fn begin<'a>(
         batch,
         rows,
         last_rows: 0,
+        norms_every_epoch: false,
         state: State::new(history, plateau, norms.clone()),
         norms,
         clock,

@@ -57,6 +57,7 @@ pub struct Run<'a> {
     pub(super) rows: usize,
     /// Rows of the newest batch.
     pub(super) last_rows: usize,
+    pub(super) norms_every_epoch: bool,
     /// Memory for a gradient that is looked at.
     pub(super) gradient: Matrix,
     /// Their squares, while they are being added up.
@@ -96,19 +97,24 @@ impl Run<'_> {
         self.watched.missing()
     }
 
-    /// The norms of the gradient, layer by layer: looked at in steps 1 and 16, and then every 256 steps.
+    /// The norms of the gradient, layer by layer: measured in steps 1 and 16, every 256 steps, and in the last step of every
+    /// epoch where [`Self::measure_gradient_norms_every_epoch`] was called.
     #[must_use]
     pub fn gradient_norms(&self) -> Option<&GradientNorms> {
         Some(&self.state.norms).filter(|norms| norms.step > 0)
     }
 
-    /// The gradient of the newest batch, at the weights before its step, in border order; zeros before there was one.
+    /// From now on [`Self::gradient_norms`] are measured at least once an epoch: a callback asks for it in
+    /// [`Callback::on_start`].
+    pub fn measure_gradient_norms_every_epoch(&mut self) {
+        self.norms_every_epoch = true;
+    }
+
+    /// The gradient of the newest batch, at the weights before its step, in border order, as long as [`Network::to_vec`]; none
+    /// before the first batch since the run began or was resumed.
     #[must_use]
-    pub fn gradient(&mut self) -> Vec<f32> {
-        match self.last_rows {
-            0 => vec![0.0; self.network.spec().parameters()],
-            rows => self.stepper.gradient(self.network, rows),
-        }
+    pub fn gradient(&mut self) -> Option<Vec<f32>> {
+        (self.last_rows > 0).then(|| self.stepper.gradient(self.network, self.last_rows))
     }
 
     /// All that the coming steps depend on: a run that begins with it goes on as this one does, to the bit.
@@ -216,7 +222,8 @@ impl Run<'_> {
         for rows in batches.skip(self.state.taken.div_ceil(self.batch)) {
             let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
             taken += rows.len();
-            sum += self.paced_batch(rows, of, taken == of)?;
+            let ends = BatchEnds { step: taken == of, epoch: taken == left };
+            sum += self.paced_batch(rows, of, ends)?;
             if taken < of {
                 continue;
             }
@@ -261,7 +268,7 @@ impl Run<'_> {
         let since = self.clock.pause();
         // What is measured is what the run would end with.
         self.swap_average();
-        let measured = self.watched.measure(self.network);
+        let measured = self.watched.measure(self.network, &mut self.stepper.team);
         let usual = [epoch as f64, steps as f64, seconds, self.learning_rate(), train_loss];
         let row = measured.map(|measured| usual.into_iter().chain(measured).collect::<Vec<_>>());
         let stop = row.map(|row| {
@@ -329,6 +336,9 @@ impl Run<'_> {
         (self.lbfgs, self.last_rows) = (Some(lbfgs), rows);
         self.state.steps += 1;
         (self.state.taken, self.state.total) = (rows, loss);
+        if self.norms_every_epoch {
+            self.look_at_norms(self.state.steps, rows);
+        }
         let end =
             StepEnd { step: self.state.steps, epoch: self.state.epoch, rows, loss: loss as f32, learning_rate: 1.0 };
         let flow = self.after_step(&end, callback)?;
@@ -340,11 +350,11 @@ impl Run<'_> {
     }
 
     /// One batch, alone or together.
-    fn paced_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
-        let Some(pace) = &self.pace else { return self.one_batch(rows, of, last) };
+    fn paced_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
+        let Some(pace) = &self.pace else { return self.one_batch(rows, of, ends) };
         self.stepper.team.work_alone(!pace.together());
         let start = Instant::now();
-        let loss = self.one_batch(rows, of, last);
+        let loss = self.one_batch(rows, of, ends);
         if let Some(pace) = &mut self.pace {
             pace.took(start.elapsed().as_secs_f64());
         }
@@ -352,7 +362,7 @@ impl Run<'_> {
     }
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
-    fn one_batch(&mut self, rows: &[u32], of: usize, last: bool) -> Result<f64> {
+    fn one_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
         let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
         let step = self.state.steps + 1;
         self.state.batches += 1;
@@ -363,7 +373,8 @@ impl Run<'_> {
         if !loss.is_finite() {
             return Err(self.diverged(step, rows));
         }
-        if last && (NORMS_AT.contains(&step) || step.is_multiple_of(NORMS_EVERY)) {
+        let sampled = NORMS_AT.contains(&step) || step.is_multiple_of(NORMS_EVERY);
+        if ends.step && sampled || ends.epoch && self.norms_every_epoch {
             self.look_at_norms(step, rows.len());
         }
         let decay = self.options.decay_schedule.factor(self.progress());
@@ -376,8 +387,8 @@ impl Run<'_> {
                 _ => Some(options.step(step, rate * factor, decay)),
             };
         }
-        self.stepper.update(self.network, rows.len(), last.then_some(&self.updates));
-        if last {
+        self.stepper.update(self.network, rows.len(), ends.step.then_some(&self.updates));
+        if ends.step {
             self.state.steps = step;
             if let Some(average) = &mut self.average {
                 average.step(self.network);
@@ -437,6 +448,13 @@ impl Run<'_> {
         let layer = layer.map_or("the weights".into(), |i| format!("the weights of layer {}", parameters[i].path));
         Err(self.divergence(self.state.steps, layer, None))
     }
+}
+
+/// What a batch is the last one of.
+#[derive(Debug, Clone, Copy)]
+struct BatchEnds {
+    step: bool,
+    epoch: bool,
 }
 
 /// Two times: of training, without callbacks and measuring; and of everything.

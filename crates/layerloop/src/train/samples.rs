@@ -124,8 +124,7 @@ fn for_each_batch(
     let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
     for rows in rows.chunks(BATCH) {
         let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
-        let mode = Mode::Training { seed: 0, step: 1, dropout: 0.0 };
-        stepper.backpropagate(&mut network, batch, 1.0, mode);
+        stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
         f(&network, &stepper, rows.len());
     }
     Ok(())
@@ -151,7 +150,7 @@ pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objecti
     let mut network = network.clone();
     let mut stepper = Stepper::new(threads::team(1)?, &mut network, Intake::all(data.width()), 1, 0);
     let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], goal: Some(&goal) };
-    stepper.backpropagate(&mut network, batch, 1.0, Mode::Training { seed: 0, step: 1, dropout: 0.0 });
+    stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
     let parameters = network.program.parameters.iter().enumerate();
     let mut z: Vec<Vec<f32>> =
         parameters.map(|(i, p)| stepper.operands(&network, i, 1)[0].row(0, p.inputs).to_vec()).collect();

@@ -200,8 +200,10 @@ impl Stepper {
     }
 }
 
-/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast road: of the first step of a run
-/// with seed 0, where layers differ between training and use.
+/// The mean cross-entropy of all rows of `data` as one batch, and its gradient by the fast path.
+///
+/// Nothing is dropped, a random slope is its mean, and a batch norm takes the statistics of these rows: the gradient depends
+/// on the network and the data alone.
 ///
 /// # Shapes
 /// The gradient is in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
@@ -245,11 +247,6 @@ pub fn loss_and_gradient_of(
     let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
     let goal = Goal::new(&network, data, objective)?;
     let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], goal: Some(&goal) };
-    let loss = stepper.backpropagate(
-        &mut network,
-        batch,
-        goal.scale(rows.len()),
-        Mode::Training { seed: 0, step: 1, dropout: 1.0 },
-    );
+    let loss = stepper.backpropagate(&mut network, batch, goal.scale(rows.len()), Mode::Gradient);
     Ok((loss * f64::from(goal.scale(rows.len())), stepper.gradient(&network, rows.len())))
 }

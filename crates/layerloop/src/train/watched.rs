@@ -1,5 +1,7 @@
 //! What is measured after every epoch, and under which names.
 
+use layerloop_kernels::Team;
+
 use super::objective::Objective;
 use crate::data::{Dataset, Targets};
 use crate::metrics::{Any, Judged, Metric, mean_loss, of_targets};
@@ -15,7 +17,6 @@ pub(crate) struct Watched<'a> {
     sets: Vec<(&'a str, &'a Dataset)>,
     metrics: Vec<Any>,
     objective: Objective,
-    threads: usize,
     /// The names of what the newest measuring could not compute, each with the reason.
     missing: Vec<(String, String)>,
 }
@@ -29,7 +30,6 @@ impl<'a> Watched<'a> {
         metrics: &[Any],
         objective: &Objective,
         network: &Network,
-        threads: usize,
     ) -> Result<Self> {
         let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if let Some((name, _)) = sets.iter().find(|(name, _)| !plain(name) || *name == "train") {
@@ -58,7 +58,7 @@ impl<'a> Watched<'a> {
         let chosen = metrics.iter().copied().filter(|metric| !usual.contains(metric));
         let metrics = usual.iter().copied().chain(chosen).collect();
         let objective = objective.of_evaluation();
-        Ok(Self { sets, metrics, objective, threads, missing: Vec::new() })
+        Ok(Self { sets, metrics, objective, missing: Vec::new() })
     }
 
     /// `val_loss`, `val_accuracy`, ...
@@ -71,11 +71,13 @@ impl<'a> Watched<'a> {
     }
 
     /// One number for each name; NaN where a metric cannot be computed, as R2 of one row: [`Self::missing`] says why.
-    pub(crate) fn measure(&mut self, network: &Network) -> Result<Vec<f64>> {
+    ///
+    /// The threads are the run's: starting others takes longer than measuring a small network.
+    pub(crate) fn measure(&mut self, network: &Network, team: &mut Team) -> Result<Vec<f64>> {
         let mut values = Vec::new();
         self.missing.clear();
         for (name, data) in &self.sets {
-            let (outputs, losses) = Predictor::new(network, self.threads)?.judge_by(data, &self.objective)?;
+            let (outputs, losses) = Predictor::with_team(network, team).judge_by(data, &self.objective)?;
             values.push(mean_loss(data, &losses)?);
             let outputs = of_targets(data, outputs, network.classes());
             let judged = Judged::of(data, &outputs, network.classes());

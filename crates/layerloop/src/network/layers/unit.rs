@@ -76,7 +76,7 @@ fn drop_mask(rate: f32, alpha: bool, keys: [u32; 2]) -> rows::Mask {
 /// What names the random numbers of the `i`-th operation in a step; none where the network is used.
 fn keys(mode: Mode, i: usize) -> Option<[u32; 2]> {
     match mode {
-        Mode::Use => None,
+        Mode::Use | Mode::Gradient => None,
         Mode::Training { seed, step, .. } => {
             // 2^20 operations are more than a network of 2^30 parameters is built of.
             Some(Stream::new(seed, "dropout", step << 20 | i as u64).keys())
