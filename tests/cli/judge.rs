@@ -228,7 +228,7 @@ fn outliers_are_listed_the_most_suspicious_first() {
         assert!(said.refusal(code).contains(sentence), "{said:?}");
     };
     refused(&["--top", "0"], 2, "--top");
-    refused(&["--share", "2"], 2, "`2` expected a number above 0 and at most 1, such as 0.01");
+    refused(&["--share", "2"], 2, "`2`: expected a number above 0 and at most 1, such as 0.01");
     refused(&["--part", "all"], 2, "all");
     refused(&["diabetes"], 1, "inputs of a sample: expected 64, got 10");
     let numbers = ["train", "diabetes", "--network", "10 -> 8 batch-norm tanh -> 1 -> identity", "--quiet"];
