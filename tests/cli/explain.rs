@@ -143,7 +143,7 @@ fn the_worst_mistakes_come_with_what_stands_behind_them() {
     let worst = folder.run(&[&ask[..], &["--json", "--html", "w.html"]].concat()).well().json();
     assert_eq!(worst.len(), 3);
     for mistake in &worst {
-        assert_ne!(mistake["label"], mistake["said"]);
+        assert_ne!(mistake["label"], mistake["predicted"]);
         assert_eq!(mistake["nearest"].as_array().map(Vec::len), Some(5));
         assert_eq!(mistake["aligned"].as_array().map(Vec::len), Some(5));
         assert!(mistake["turned"]["distance"].as_f64() > Some(0.0), "{mistake}");

@@ -61,15 +61,15 @@ fn eval_gives_the_metrics_that_are_asked_for() {
     let asked = "f1,f1=micro,roc-auc,top-k=2,top-k=10,ece,log-loss";
     let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", asked]).well().last();
     let names: Vec<&str> = judged["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["f1", "f1=micro", "roc-auc", "top-k", "top-k=10", "ece", "log-loss"]);
+    assert_eq!(names, ["f1", "f1=micro", "roc_auc", "top_k", "top_k=10", "ece", "log_loss"]);
     let value = |name: &str| judged["metrics"][name].as_f64().unwrap();
     let classes = judged["classes"].as_array().unwrap();
     let f1 = classes.iter().map(|class| class["f1"].as_f64().unwrap()).sum::<f64>() / 10.0;
     assert!((value("f1") - f1).abs() < 1e-12);
-    assert_eq!((value("f1=micro"), value("top-k=10")), (judged["accuracy"].as_f64().unwrap(), 1.0));
-    assert_eq!(value("top-k"), judged["top_2_accuracy"].as_f64().unwrap());
-    assert!((value("log-loss") - judged["loss"].as_f64().unwrap()).abs() < 1e-6);
-    assert!(value("roc-auc") > 0.9 && value("ece") < 0.5, "{}", judged["metrics"]);
+    assert_eq!((value("f1=micro"), value("top_k=10")), (judged["accuracy"].as_f64().unwrap(), 1.0));
+    assert_eq!(value("top_k"), judged["top_2_accuracy"].as_f64().unwrap());
+    assert!((value("log_loss") - judged["loss"].as_f64().unwrap()).abs() < 1e-6);
+    assert!(value("roc_auc") > 0.9 && value("ece") < 0.5, "{}", judged["metrics"]);
 
     let plain = folder.run(&["eval", "m.safetensors"]).well().out;
     let more = folder.run(&["eval", "m.safetensors", "--metrics", "accuracy,top-k=10"]).well().out;
@@ -218,7 +218,7 @@ fn outliers_are_listed_the_most_suspicious_first() {
     assert!(by("margin", "margin").is_sorted());
     let text = folder.run(&["outliers", "m.safetensors", "--part", "test"]).well().out;
     assert!(
-        text.starts_with("digits test, 360 rows, the most suspicious first\n\nrank  row  label  the model says"),
+        text.starts_with("digits test, 360 rows, the most suspicious first\n\nrank  row  label  predicted"),
         "{text}"
     );
     assert_eq!(text.trim_end().lines().count(), 3 + 20, "{text}");

@@ -16,6 +16,7 @@ mod missing_classes;
 mod names;
 mod paste;
 mod predict;
+mod reports;
 mod runs;
 mod terminal;
 mod train;

@@ -45,7 +45,7 @@ fn answers(folder: &Folder, args: &[&str]) -> Vec<Value> {
 /// The probabilities of an answer, by class.
 fn probabilities(answer: &Value) -> Vec<f64> {
     let mut pairs: Vec<(&str, f64)> = (answer["probabilities"].as_array().into_iter().flatten())
-        .map(|p| (p["label"].as_str().unwrap_or("?"), p["probability"].as_f64().unwrap_or(f64::NAN)))
+        .map(|p| (p["class"].as_str().unwrap_or("?"), p["probability"].as_f64().unwrap_or(f64::NAN)))
         .collect();
     pairs.sort_by_key(|pair| pair.0);
     pairs.into_iter().map(|pair| pair.1).collect()
@@ -151,10 +151,10 @@ fn json_has_input_row_label_and_as_many_probabilities_as_asked_the_largest_first
         assert_eq!(answers.len(), 12);
         for (row, answer) in answers.iter().enumerate() {
             let names: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(names, ["input", "row", "label", "probabilities"]);
+            assert_eq!(names, ["input", "row", "predicted", "probabilities"]);
             assert_eq!((&answer["input"], &answer["row"]), (&"images".into(), &row.into()));
             let top = answer["probabilities"].as_array().unwrap();
-            assert_eq!((top.len(), &top[0]["label"]), (count, &answer["label"]), "{options:?}: {answer}");
+            assert_eq!((top.len(), &top[0]["class"]), (count, &answer["predicted"]), "{options:?}: {answer}");
             let values: Vec<f64> = top.iter().map(|p| p["probability"].as_f64().unwrap()).collect();
             assert!(values.is_sorted_by(|a, b| a >= b) && values.iter().all(|p| (0.0..=1.0).contains(p)), "{answer}");
             let sum: f64 = values.iter().sum();
@@ -206,7 +206,7 @@ fn mnists_test_file_is_predicted_as_well_as_the_training_said() {
     let images = data.join("mnist").join("t10k-images-idx3-ubyte.gz").display().to_string();
     let answers = folder.run(&["predict", "mnist.safetensors", "--json", "--top", "1", &images]).well().json();
     assert_eq!(answers.len(), 10_000);
-    let right = answers.iter().zip(labels.iter()).filter(|(answer, label)| answer["label"] == label.to_string());
+    let right = answers.iter().zip(labels.iter()).filter(|(answer, label)| answer["predicted"] == label.to_string());
     let right = right.count() as f64 / 1e4;
     assert!(right > 0.5 && (right - judged).abs() < 1e-3, "{right}, but training ended with {judged}");
 }
@@ -221,7 +221,7 @@ fn an_attribution_says_what_each_pixel_had_to_do_with_the_answer_and_is_drawn() 
         assert_eq!(said.len(), 3);
         for answer in &said {
             let why = &answer["attribution"];
-            assert_eq!((&why["by"], &why["class"]), (&by.into(), &answer["label"]), "{why}");
+            assert_eq!((&why["by"], &why["class"]), (&by.into(), &answer["predicted"]), "{why}");
             let values: Vec<f64> =
                 why["values"].as_array().expect("values").iter().map(|v| v.as_f64().expect("a number")).collect();
             assert!(values.len() == 64 && values.iter().any(|v| *v != 0.0), "{by}");

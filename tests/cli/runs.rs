@@ -284,10 +284,10 @@ fn what_was_stopped_in_the_middle_or_begun_with_a_model_is_replayed_too() {
 
 #[test]
 fn the_logs_are_whole_and_the_best_model_is_the_best() {
-    let (folder, said) = with_run(&["--validation", "0.2", "--metrics", "f1,log-loss", "--epochs", "12"]);
+    let (folder, said) = with_run(&["--validation", "0.2", "--metrics", "f1,log_loss", "--epochs", "12"]);
     let csv = fs::read_to_string(folder.path("r/logs/history.csv")).expect("a table");
-    let head = "epoch,steps,seconds,learning_rate,train_loss,val_loss,val_accuracy,val_f1,val_log-loss,test_loss,\
-                test_accuracy,test_f1,test_log-loss";
+    let head = "epoch,steps,seconds,learning_rate,train_loss,val_loss,val_accuracy,val_f1,val_log_loss,test_loss,\
+                test_accuracy,test_f1,test_log_loss";
     assert_eq!((csv.lines().next(), csv.lines().count()), (Some(head), 13));
     let lines = fs::read_to_string(folder.path("r/logs/events.jsonl")).expect("lines");
     let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();

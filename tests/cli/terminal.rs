@@ -76,7 +76,7 @@ fn control_characters_in_names_are_shown_escaped() {
     }
     let said = folder.run(&["predict", "m", "p.png", "--json"]).well();
     assert!(
-        evil.contains(&said.last()["label"].as_str().expect("a text")),
+        evil.contains(&said.last()["predicted"].as_str().expect("a text")),
         "an object holds the name itself: {said:?}"
     );
 }

@@ -89,7 +89,9 @@ fn is_help(refused: &clap::Error) -> bool {
 /// Ends the program with the help that was asked for; the error is that of writing it.
 fn help(asked: &clap::Error) -> Error {
     match asked.print() {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Error::io("standard output")(error),
+        Err(error) if !asked.use_stderr() && error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Error::io("standard output")(error)
+        }
         _ => std::process::exit(asked.exit_code()),
     }
 }

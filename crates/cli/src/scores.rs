@@ -2,7 +2,7 @@
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
-use layerloop::metrics::{Evaluation, RegressionScores, evaluate_by, evaluate_regression_by};
+use layerloop::metrics::{Evaluation, Metric, RegressionScores, evaluate_by, evaluate_regression_by, measure};
 use layerloop::network::Network;
 use layerloop::train::{Loss, Objective};
 
@@ -13,6 +13,15 @@ use crate::commands::threads_for;
 pub(crate) enum Scores {
     Classes(Evaluation),
     Numbers(RegressionScores),
+}
+
+/// A metric that was asked for, and its value; NaN where there is none.
+pub(crate) type Measured = (Metric, f64);
+
+/// The values of `metrics`.
+pub(crate) fn measured(metrics: &[Metric], network: &Network, data: &Dataset) -> Result<Vec<Measured>> {
+    let values = measure(metrics, network, data, threads_for(network.spec()))?;
+    Ok(metrics.iter().copied().zip(values.into_iter().map(|value| value.unwrap_or(f64::NAN))).collect())
 }
 
 impl Scores {

@@ -20,6 +20,9 @@ pub(crate) struct Eval {
     /// What else to measure, such as f1,roc-auc,top-k=5; `layerloop list metrics` has them all
     #[arg(long, short = 'm', alias = "metric", value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
+    /// Print the loss, the score and the --metrics on one line, without the confusion matrix and the classes
+    #[arg(long, short = 'q', conflicts_with = "json")]
+    pub(crate) quiet: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

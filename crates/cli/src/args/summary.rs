@@ -8,4 +8,7 @@ use clap::Parser;
 pub(crate) struct Summary {
     /// A model that `train` saved
     pub(crate) model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }

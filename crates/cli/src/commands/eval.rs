@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use layerloop::choice::{parse, text};
-use layerloop::metrics::{Evaluation, RegressionScores, measure};
+use layerloop::metrics::{Any, Evaluation, Metric, RegressionScores, measure};
 use layerloop::model_file::Model;
 use layerloop::{Error, Result};
 use serde_json::json;
@@ -22,13 +22,16 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
     let scores = Scores::of(&model.network, &test, loss)?;
     let values = measure(metrics, &model.network, &test, threads_for(model.network.spec()))?;
-    let values: Vec<Value> = metrics.iter().copied().map(text).zip(values).collect();
-    if args.json {
+    let values: Vec<Value> = metrics.iter().copied().zip(values).collect();
+    if args.quiet {
+        line(short(&scores, &values))?;
+    } else if args.json {
         let mut object = as_json(&model, test.name(), test.rows(), &scores);
         if args.metrics.is_some() {
-            let number = |(name, value): &Value| (name.clone(), json!(value.as_ref().ok()));
-            object["metrics"] = values.iter().map(number).collect();
-            let missing = values.iter().filter_map(|(name, value)| Some((name.clone(), json!(reason(value)?))));
+            let key = |metric: Metric| Any::from(metric).key();
+            object["metrics"] =
+                values.iter().map(|(metric, value)| (key(*metric), json!(value.as_ref().ok()))).collect();
+            let missing = values.iter().filter_map(|(metric, value)| Some((key(*metric), json!(reason(value)?))));
             object["not_computed"] = missing.collect();
         }
         line(object)?;
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
 }
 
 /// A metric by name: its value, or why it cannot be computed of these rows.
-type Value = (String, Result<f64>);
+type Value = (Metric, Result<f64>);
 
 /// Why a metric cannot be computed.
 fn reason(value: &Result<f64>) -> Option<String> {
@@ -99,14 +102,25 @@ fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
     )
 }
 
+/// The loss, the score and what else was asked for, on one line.
+fn short(scores: &Scores, values: &[Value]) -> String {
+    let (name, score) = scores.headline();
+    let more: String = values.iter().map(|(metric, value)| format!("   {} {}", text(*metric), cell(value))).collect();
+    format!("loss {:.4}   {name} {score:.4}{more}", scores.loss())
+}
+
+/// A value; `-` where there is none.
+fn cell(value: &Result<f64>) -> String {
+    value.as_ref().map_or("-".into(), |value| format!("{value:.4}"))
+}
+
 /// A line for each metric that was asked for, after an empty one.
 fn values_as_text(values: &[Value]) -> String {
     if values.is_empty() {
         return String::new();
     }
-    let cell = |value: &Result<f64>| value.as_ref().map_or("-".into(), |value| format!("{value:.4}"));
-    let rows: Vec<Vec<String>> = values.iter().map(|(name, value)| vec![name.clone(), cell(value)]).collect();
-    let missing = |(name, value): &Value| Some(format!("\n{name} cannot be computed: {}", reason(value)?));
+    let rows: Vec<Vec<String>> = values.iter().map(|(metric, value)| vec![text(*metric), cell(value)]).collect();
+    let missing = |(metric, value): &Value| Some(format!("\n{} cannot be computed: {}", text(*metric), reason(value)?));
     let missing: String = values.iter().filter_map(missing).collect();
     format!("\n\n{}{missing}", table(&["metric", "value"], &rows).trim_end())
 }

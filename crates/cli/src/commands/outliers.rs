@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Outliers) -> Result<Outcome> {
     line(format_args!("{}, {} rows, the most suspicious first\n", shown(data.name()), data.rows()))?;
     let rows: Vec<Vec<String>> =
         suspects.iter().zip(&outputs).enumerate().map(|(i, (s, o))| as_row(i + 1, s, &data, names, o)).collect();
-    line(table(&["rank", "row", "label", "the model says", "probability", "loss", "gradient norm"], &rows))?;
+    line(table(&["rank", "row", "label", "predicted", "probability", "loss", "gradient norm"], &rows))?;
     Ok(Outcome::Done)
 }
 

@@ -105,11 +105,11 @@ fn answer(
 ) -> String {
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
-    let label = ranked[0].0;
+    let predicted = ranked[0].0;
     let top = ranked.iter().take(args.top);
     if args.json {
-        let top: Vec<_> = top.map(|(label, p)| json!({"label": label, "probability": p})).collect();
-        let mut object = json!({"input": path, "row": row, "label": label, "probabilities": top});
+        let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();
+        let mut object = json!({"input": path, "row": row, "predicted": predicted, "probabilities": top});
         if let (Some(why), Some(by)) = (why, args.attribution) {
             object["attribution"] = json!(why);
             object["attribution"]["by"] = json!(text(by));
@@ -117,10 +117,10 @@ fn answer(
         }
         return object.to_string();
     }
-    let top: Vec<String> = top.map(|(label, p)| format!("{} {p:.4}", shown(label))).collect();
+    let top: Vec<String> = top.map(|(class, p)| format!("{} {p:.4}", shown(class))).collect();
     let because = why.map_or_else(String::new, |why| because(model, why));
-    let (path, label) = (path.display().to_string(), shown(label));
-    format!("{}[{row}]: {label}   ({}){because}", shown(&path), top.join(", "))
+    let (path, predicted) = (path.display().to_string(), shown(predicted));
+    format!("{}[{row}]: {predicted}   ({}){because}", shown(&path), top.join(", "))
 }
 
 /// The pixels that had most to do with it.

@@ -2,6 +2,7 @@
 
 use layerloop::Result;
 use layerloop::model_file::Model;
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::args::Summary;
@@ -10,6 +11,10 @@ use crate::output::{line, shown};
 pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let spec = model.network.spec();
+    if args.json {
+        line(as_json(&model))?;
+        return Ok(Outcome::Done);
+    }
     let image = model.input.image.map(|(h, w)| format!("images of {h} x {w} pixels, ")).unwrap_or_default();
     line(format_args!("{spec}\n\n{}", model.network.summary()))?;
     line(format_args!("inputs   {image}a byte times {}", model.input.scale))?;
@@ -17,4 +22,15 @@ pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     line(format_args!("sha256   {}", model.network.sha256()))?;
     line(format_args!("receipt  {:#}", model.receipt))?;
     Ok(Outcome::Done)
+}
+
+fn as_json(model: &Model) -> Value {
+    let (network, spec) = (&model.network, model.network.spec());
+    let tensors: Vec<Value> =
+        network.tensors().map(|(name, parameters)| json!({"name": name, "parameters": parameters})).collect();
+    json!({
+        "network": spec.to_string(), "inputs": spec.inputs, "outputs": spec.classes(), "parameters": spec.parameters(),
+        "tensors": tensors, "image": model.input.image, "scale": model.input.scale, "classes": model.classes,
+        "weights_sha256": network.sha256(), "receipt": model.receipt,
+    })
 }

@@ -37,7 +37,7 @@ pub(crate) fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake
 
 fn section(page: &mut String, mistake: &Mistake, train: &Dataset, data: &Dataset) -> Result<()> {
     let classes = data.classes();
-    let (label, said) = (&classes[mistake.label], &classes[mistake.said]);
+    let (label, said) = (&classes[mistake.label], &classes[mistake.predicted]);
     _ = writeln!(
         page,
         "<section class=\"mistake\"><h2>Row {}: {}, taken for {}</h2>\n<div class=\"parts\">",
@@ -59,7 +59,8 @@ fn section(page: &mut String, mistake: &Mistake, train: &Dataset, data: &Dataset
     }
     page.push_str("</div>\n");
     if let Some(turned) = &mistake.turned {
-        let caption = format!("{} after a change of length {}", classes[turned.said], short(turned.distance.into()));
+        let caption =
+            format!("{} after a change of length {}", classes[turned.predicted], short(turned.distance.into()));
         figure(page, "turned", data, &turned.x, &caption)?;
         if let Some((_, width)) = data.image() {
             let change: Vec<f32> = turned.x.iter().zip(&x).map(|(turned, x)| turned - x).collect();

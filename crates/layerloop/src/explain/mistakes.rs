@@ -24,7 +24,7 @@ pub struct Mistake {
     /// Its class, by index.
     pub label: usize,
     /// What the network says.
-    pub said: usize,
+    pub predicted: usize,
     /// Its loss.
     pub loss: f32,
     /// Of every class.
@@ -53,7 +53,7 @@ pub struct Turned {
     /// The changed input.
     pub x: Vec<f32>,
     /// What the network says of it.
-    pub said: usize,
+    pub predicted: usize,
     /// Euclidean length of the change.
     pub distance: f32,
 }
@@ -71,7 +71,7 @@ pub struct Turned {
 /// use layerloop::train::Objective;
 /// let (network, data) = specimen(0)?;
 /// let worst = mistakes(&network, [&data, &data], &Objective::default(), 2, 1)?;
-/// assert!(worst[0].loss >= worst[1].loss && worst[0].said != worst[0].label);
+/// assert!(worst[0].loss >= worst[1].loss && worst[0].predicted != worst[0].label);
 /// // Among its own rows it is the nearest to itself.
 /// assert_eq!((worst[0].nearest[0].row, worst[0].nearest[0].by), (worst[0].row, 0.0));
 /// # Ok::<(), layerloop::Error>(())
@@ -104,7 +104,7 @@ pub fn mistakes(
             Ok(Mistake {
                 row,
                 label: data.labels()[row] as usize,
-                said: said[row],
+                predicted: said[row],
                 loss: of_data.losses[row],
                 probabilities: probabilities[row * classes..][..classes].to_vec(),
                 nearest: first(train.rows(), |i| -distance(&of_train, i, &of_data, row))
@@ -178,7 +178,7 @@ fn nearer(predictor: &mut Predictor, x: &[f32], moved: Vec<f32>, was: usize) -> 
     }
     let turned = between(turns);
     let distance = x.iter().zip(&turned).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
-    Ok(Turned { said: onecold(predictor.row(&turned)?), x: turned, distance })
+    Ok(Turned { predicted: onecold(predictor.row(&turned)?), x: turned, distance })
 }
 
 /// The rows with the largest values; of equals the first stays first.
@@ -227,7 +227,7 @@ mod tests {
         let said = Predictor::new(&network, 1).unwrap().probabilities(data.inputs()).unwrap();
         let wrong = said.chunks_exact(4).zip(data.labels()).filter(|(p, label)| onecold(p) != **label as usize).count();
         assert!(worst.len() == wrong && wrong > 2 && worst.is_sorted_by(|a, b| a.loss >= b.loss));
-        assert!(worst.iter().all(|m| m.said != m.label && (m.loss + m.probabilities[m.label].ln()).abs() < 1e-5));
+        assert!(worst.iter().all(|m| m.predicted != m.label && (m.loss + m.probabilities[m.label].ln()).abs() < 1e-5));
     }
 
     /// What a step on the aligned row does to the loss of the mistake is what the projection says.
@@ -259,9 +259,11 @@ mod tests {
         for mistake in &worst {
             let x = data.row(mistake.row);
             let turned = mistake.turned.as_ref().expect("a change");
-            assert!(onecold(predictor.row(&turned.x).unwrap()) == turned.said && turned.said != mistake.said);
+            assert!(
+                onecold(predictor.row(&turned.x).unwrap()) == turned.predicted && turned.predicted != mistake.predicted
+            );
             let less: Vec<f32> = x.iter().zip(&turned.x).map(|(x, t)| x + 0.99 * (t - x)).collect();
-            assert_eq!(onecold(predictor.row(&less).unwrap()), mistake.said);
+            assert_eq!(onecold(predictor.row(&less).unwrap()), mistake.predicted);
         }
         // Of a linear network the shortest way is at right angles to the border: |z_1 - z_0| / |w_1 - w_0|.
         let linear = Network::new(&"5 -> 2".parse().unwrap(), 1).unwrap();

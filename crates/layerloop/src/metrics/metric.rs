@@ -96,6 +96,19 @@ impl Any {
         metric.of(&example).map(drop)
     }
 
+    /// Its name as a column of a history and as a key of JSON: `roc_auc`, `top_k=5`.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::metrics::{Any, Metric};
+    /// assert_eq!(Any::from(Metric::TopK { k: 5 }).key(), "top_k=5");
+    /// ```
+    #[must_use]
+    pub fn key(self) -> String {
+        let (name, text) = (self.name(), self.to_string());
+        name.replace('-', "_") + &text[name.len()..].replace(", ", ";")
+    }
+
     /// Its value for some predictions.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use layerloop_kernels::{Matrix, choices};
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
+use super::watched::column;
+use crate::choice::is_same;
 use crate::custom::Open;
 use crate::metrics::Any;
 use crate::network::Network;
@@ -76,6 +78,14 @@ impl EarlyStopping {
         faults
     }
 
+    /// The name of its column in the history: `val_roc_auc` where the metric is `val_roc-auc` or `val_auc`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a metric that nobody knows.
+    pub fn column(&self) -> Result<String> {
+        column(&self.metric).map_err(said_of_stopping)
+    }
+
     /// Which value is the better one.
     ///
     /// # Errors
@@ -85,8 +95,8 @@ impl EarlyStopping {
             return Ok(better);
         }
         match self.metric.split_once('_').map(|(_, metric)| metric) {
-            Some("loss") => Ok(Better::Lower),
-            Some(metric) => match metric.parse::<Any>()? {
+            Some(loss) if is_same(loss, "loss") => Ok(Better::Lower),
+            Some(metric) => match metric.parse::<Any>().map_err(said_of_stopping)? {
                 Open::Ours(metric) if metric.higher_is_better() => Ok(Better::Higher),
                 Open::Ours(_) => Ok(Better::Lower),
                 Open::Custom(custom) => {
@@ -99,6 +109,14 @@ impl EarlyStopping {
                 Err(Error::config("early_stopping", reason))
             }
         }
+    }
+}
+
+/// What is wrong about the metric is wrong about this option.
+fn said_of_stopping(error: Error) -> Error {
+    match error {
+        Error::Config { reason, .. } => Error::config("early_stopping", reason),
+        other => other,
     }
 }
 
@@ -115,6 +133,8 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Stopper<'a> {
     rule: &'a EarlyStopping,
+    /// The column that is looked at.
+    column: String,
     better: Better,
     pub(crate) standing: Standing,
     /// The parameters of the best epoch; none before there is one, and where they are not wanted.
@@ -125,9 +145,10 @@ impl<'a> Stopper<'a> {
     /// # Errors
     /// [`Error::Config`] if `history` has no such column.
     pub(crate) fn new(rule: &'a EarlyStopping, history: &History) -> Result<Self> {
-        if !history.names().contains(&rule.metric) {
+        let column = rule.column()?;
+        if !history.names().contains(&column) {
             let names: Vec<&str> = history.names().iter().map(String::as_str).collect();
-            let near = crate::choice::nearest(&rule.metric, &names);
+            let near = crate::choice::nearest(&column, &names);
             let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let reason = format!(
                 "`{}` is not measured in this run{near} the columns are {}",
@@ -139,7 +160,7 @@ impl<'a> Stopper<'a> {
                 reason.replace(" the columns", "; the columns").replace("?;", "?"),
             ));
         }
-        Ok(Self { rule, better: rule.direction()?, standing: Standing::default(), weights: None })
+        Ok(Self { rule, column, better: rule.direction()?, standing: Standing::default(), weights: None })
     }
 
     /// Takes note of an epoch, after which the run would end with `network`; whether it ends.
@@ -147,7 +168,7 @@ impl<'a> Stopper<'a> {
         if epoch < self.rule.start_epoch {
             return false;
         }
-        let value = history.last(&self.rule.metric).unwrap_or(f64::NAN);
+        let value = history.last(&self.column).unwrap_or(f64::NAN);
         let gain = |best: f64| match self.better {
             Better::Lower => best - value,
             Better::Higher => value - best,

@@ -35,6 +35,11 @@ impl History {
         Self { names: names.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
+    /// With other names for the columns.
+    pub(crate) fn renamed(self, name: impl Fn(&str) -> String) -> Self {
+        Self { names: self.names.iter().map(|old| name(old)).collect(), rows: self.rows }
+    }
+
     /// The names of the columns.
     #[must_use]
     pub fn names(&self) -> &[String] {

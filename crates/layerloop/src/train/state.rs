@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::early_stopping::Standing;
 use super::history::History;
 use super::plateau::Plateau;
+use super::watched::column;
 use crate::network::program::Program;
 
 /// Why a run ended before its last epoch.
@@ -75,7 +76,9 @@ fn to_csv<S: Serializer>(history: &History, serializer: S) -> Result<S::Ok, S::E
 
 fn from_csv<'de, D: Deserializer<'de>>(deserializer: D) -> Result<History, D::Error> {
     let csv = String::deserialize(deserializer)?;
-    History::from_csv(&csv).map_err(serde::de::Error::custom)
+    let history = History::from_csv(&csv).map_err(serde::de::Error::custom)?;
+    // Columns were called `val_roc-auc` once.
+    Ok(history.renamed(|name| column(name).unwrap_or_else(|_| name.into())))
 }
 
 impl State {
@@ -102,5 +105,29 @@ impl State {
     /// What callbacks have made of the learning rate.
     pub(crate) fn rate_factor(&self) -> f64 {
         self.rate_changes.last().map_or(1.0, |&(_, factor)| factor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A checkpoint of version 0.1.0 has `val_roc-auc`; without another name early stopping would not find it.
+    #[test]
+    fn the_columns_of_an_older_checkpoint_have_the_names_of_today() {
+        let history = History::new([
+            "epoch",
+            "learning_rate",
+            "train_loss",
+            "val_loss",
+            "val_roc-auc",
+            "val_top-k=5",
+            "my-set_f1",
+        ]);
+        let kept =
+            serde_json::to_value(State::new(history, None, GradientNorms { step: 0, layers: Vec::new() })).unwrap();
+        let state: State = serde_json::from_value(kept).unwrap();
+        let names = ["epoch", "learning_rate", "train_loss", "val_loss", "val_roc_auc", "val_top_k=5", "my-set_f1"];
+        assert_eq!(state.history.names(), names);
     }
 }

@@ -3,6 +3,7 @@
 use layerloop_kernels::Team;
 
 use super::objective::Objective;
+use crate::choice::is_same;
 use crate::data::{Dataset, Targets};
 use crate::metrics::{Any, Judged, Metric, mean_loss, of_targets};
 use crate::network::{Network, Predictor};
@@ -10,6 +11,17 @@ use crate::{Error, Result};
 
 /// What is always measured in a run.
 pub(crate) const ALWAYS: [&str; 5] = ["epoch", "steps", "seconds", "learning_rate", "train_loss"];
+
+/// The column of a history that `text` names, whatever its spelling: `val_roc_auc` for `val_ROC-AUC` and `val_auc`.
+///
+/// # Errors
+/// [`Error::Config`] for a metric that nobody knows.
+pub(crate) fn column(text: &str) -> Result<String> {
+    let Some((set, metric)) = text.split_once('_') else { return Ok(text.into()) };
+    let metric = if is_same(metric, "loss") { "loss".into() } else { metric.parse::<Any>()?.key() };
+    let usual = ["train", "val", "test"].into_iter().find(|usual| is_same(usual, set));
+    Ok(format!("{}_{metric}", usual.unwrap_or(set)))
+}
 
 /// Data sets to be judged after every epoch, by the loss, by accuracy or R2, and by chosen metrics.
 #[derive(Debug)]
@@ -64,7 +76,7 @@ impl<'a> Watched<'a> {
     /// `val_loss`, `val_accuracy`, ...
     pub(crate) fn names(&self) -> Vec<String> {
         let of = |set: &str| {
-            let metrics = self.metrics.iter().map(move |metric| column(set, metric));
+            let metrics = self.metrics.iter().map(move |metric| format!("{set}_{}", metric.key()));
             std::iter::once(format!("{set}_loss")).chain(metrics).collect::<Vec<_>>()
         };
         self.sets.iter().flat_map(|(set, _)| of(set)).collect()
@@ -83,7 +95,8 @@ impl<'a> Watched<'a> {
             let judged = Judged::of(data, &outputs, network.classes());
             for metric in &self.metrics {
                 let value = metric.of(&judged);
-                self.missing.extend(value.as_ref().err().map(|error| (column(name, metric), reason_of(error))));
+                self.missing
+                    .extend(value.as_ref().err().map(|error| (format!("{name}_{}", metric.key()), reason_of(error))));
                 values.push(value.unwrap_or(f64::NAN));
             }
         }
@@ -94,11 +107,6 @@ impl<'a> Watched<'a> {
     pub(crate) fn missing(&self) -> &[(String, String)] {
         &self.missing
     }
-}
-
-/// `val_top-k=5`
-fn column(set: &str, metric: &Any) -> String {
-    format!("{set}_{}", metric.to_string().replace(", ", ";"))
 }
 
 /// Without the field, which is the same for all metrics.

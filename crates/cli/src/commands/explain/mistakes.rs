@@ -27,7 +27,10 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
         return worst.iter().try_for_each(|mistake| {
             let mut object = json!(mistake);
             object["label"] = json!(data.classes()[mistake.label]);
-            object["said"] = json!(data.classes()[mistake.said]);
+            object["predicted"] = json!(data.classes()[mistake.predicted]);
+            if let Some(turned) = &mistake.turned {
+                object["turned"]["predicted"] = json!(data.classes()[turned.predicted]);
+            }
             line(object)
         });
     }
@@ -51,7 +54,7 @@ fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
         near.iter().map(one).collect::<Vec<_>>().join(", ")
     };
     let turned = mistake.turned.as_ref().map_or("no small change of the input turns the answer".to_owned(), |turned| {
-        format!("a change of length {:.4} turns the answer to {}", turned.distance, classes[turned.said])
+        format!("a change of length {:.4} turns the answer to {}", turned.distance, classes[turned.predicted])
     });
     format!(
         "row {}: {}, but the model says {} with {:.4}; loss {:.4}\n  \
@@ -59,8 +62,8 @@ fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
          training rows whose gradient pulls with it: {}\n  {turned}",
         mistake.row,
         classes[mistake.label],
-        classes[mistake.said],
-        mistake.probabilities[mistake.said],
+        classes[mistake.predicted],
+        mistake.probabilities[mistake.predicted],
         mistake.loss,
         rows(&mistake.nearest),
         rows(&mistake.aligned),

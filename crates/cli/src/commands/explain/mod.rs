@@ -54,6 +54,10 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;
     if args.json {
         let mut object = json!(trace);
+        if let Some(label) = trace.target {
+            object["label"] = json!(trace.classes[label]);
+            object["predicted"] = json!(trace.classes[answer(&trace)]);
+        }
         object["fast"] = json!(beside);
         if let Some(slopes) = slopes {
             object["differences"] = json!({ "gradient": slopes });
@@ -260,6 +264,11 @@ fn passes(trace: &Trace, beside: &Beside) -> String {
     text + "\nULP: the largest difference of the fast road in f32, in units in the last place\n--step shows the numbers, object by object; --json has them all"
 }
 
+/// The class that the network gives.
+fn answer(trace: &Trace) -> usize {
+    layerloop::data::onecold(&trace.output.probabilities.iter().map(|&p| p as f32).collect::<Vec<f32>>())
+}
+
 fn headline(trace: &Trace) -> String {
     let (p, classes) = (&trace.output.probabilities, &trace.classes);
     let Some(target) = trace.target else {
@@ -267,7 +276,7 @@ fn headline(trace: &Trace) -> String {
         let said = each.collect::<Vec<_>>().join("; ");
         return format!("sample {}: the network says {said}; loss {:.6}\n", trace.sample, trace.loss);
     };
-    let said = layerloop::data::onecold(&p.iter().map(|&p| p as f32).collect::<Vec<f32>>());
+    let said = answer(trace);
     let what = if matches!(trace.output.kind.as_str(), "identity" | "exp") { "output" } else { "probability" };
     format!(
         "sample {}, class {}: the network says {} with {what} {:.4}, loss {:.6}\n",

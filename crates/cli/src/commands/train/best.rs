@@ -27,13 +27,13 @@ impl<'a> Best<'a> {
     /// By what early stopping looks at, or the loss of the validation part, or that of the training part.
     pub(super) fn new(path: PathBuf, job: &'a Job, receipt: Value) -> Result<Self> {
         let (column, better) = match (&job.options.early_stopping, &job.validation) {
-            (Some(rule), _) => (rule.metric.as_str(), rule.direction()?),
-            (None, Some(_)) => ("val_loss", Better::Lower),
-            (None, None) => ("train_loss", Better::Lower),
+            (Some(rule), _) => (rule.column()?, rule.direction()?),
+            (None, Some(_)) => ("val_loss".into(), Better::Lower),
+            (None, None) => ("train_loss".into(), Better::Lower),
         };
         let failed =
             |error: &Error| message(format_args!("warning: {error}; the best model is not saved, the run goes on"));
-        Ok(Self { path, job, receipt, column: column.into(), better, writer: Background::new("best model", failed)? })
+        Ok(Self { path, job, receipt, column, better, writer: Background::new("best model", failed)? })
     }
 }
 

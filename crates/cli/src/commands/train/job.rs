@@ -139,7 +139,7 @@ impl Train {
 
     /// Takes the validation part out of the training part, if one is wanted.
     fn split(&self, loaded: &mut Loaded) -> Result<Option<Dataset>> {
-        let judged = self.early_stopping.as_ref().is_some_and(|metric| metric.starts_with("val_"));
+        let judged = self.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
         let share = self.validation.unwrap_or(if judged { VALIDATION } else { 0.0 });
         if share == 0.0 {
             return Ok(None);

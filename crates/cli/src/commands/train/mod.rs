@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use layerloop::files::write_beside_and_rename;
 use layerloop::logs::Logs;
+use layerloop::metrics::Any;
 use layerloop::model_file::{Model, check_writable};
 use layerloop::train::{
     Callback, Checkpoint, Checkpoints, Identity, Report, Stopped, With, find_learning_rate, fit_with,
@@ -27,7 +28,7 @@ use self::watch::Watch;
 use crate::args::Train;
 use crate::output::message;
 use crate::page::{self, Contents};
-use crate::scores::Scores;
+use crate::scores::{Measured, Scores, measured};
 use crate::shell;
 use crate::typed::Typed;
 use crate::{Outcome, door};
@@ -84,7 +85,9 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     }
     let (fitted, failure) = callbacks.finish(fitted)?;
     let judged = Scores::of(&network, &job.loaded.test, args.loss)?;
-    let receipt = receipt_with_result(receipt, &fitted, &judged);
+    let metrics = args.metrics.as_ref().map_or(&[][..], |metrics| &metrics.0);
+    let measured = measured(metrics, &network, &job.loaded.test)?;
+    let receipt = receipt_with_result(receipt, &fitted, &judged, &measured);
     job.network = network;
     let model = Model::new(job.network, &job.loaded.train, receipt);
     path.as_deref().map(|path| model.save(path)).transpose()?;
@@ -98,7 +101,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     }
     report::conclude(
         args,
-        &Run { model: &model, fitted: &fitted, judged: &judged, path: path.as_deref() },
+        &Run { model: &model, fitted: &fitted, judged: &judged, measured: &measured, path: path.as_deref() },
         start.elapsed(),
     )?;
     let outcome = if fitted.stopped == Some(Stopped::Callback) { Outcome::Negative } else { Outcome::Done };
@@ -197,7 +200,7 @@ fn model_path(args: &Train, folder: Option<&Folder>) -> Option<PathBuf> {
 }
 
 /// How the model came to be: what it takes to make it again, and how good it was.
-fn receipt_with_result(mut receipt: Value, fitted: &Report, judged: &Scores) -> Value {
+fn receipt_with_result(mut receipt: Value, fitted: &Report, judged: &Scores, measured: &[Measured]) -> Value {
     let (name, score) = judged.headline();
     receipt["result"] = json!({
         "epochs": fitted.epochs.len(), "steps": fitted.steps, "interrupted": fitted.stopped == Some(Stopped::Callback),
@@ -205,6 +208,9 @@ fn receipt_with_result(mut receipt: Value, fitted: &Report, judged: &Scores) -> 
         "test_loss": judged.loss(),
     });
     receipt["result"][format!("test_{name}")] = json!(score);
+    for &(metric, value) in measured {
+        receipt["result"][format!("test_{}", Any::from(metric).key())] = json!(value);
+    }
     if let Some(stopped) = fitted.stopped {
         receipt["result"]["stopped"] = json!(stopped);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use layerloop::Result;
 use layerloop::choice::text;
 use layerloop::data::Targets;
+use layerloop::metrics::Any;
 use layerloop::model_file::Model;
 use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
 use serde_json::json;
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::job::Job;
 use crate::args::Train;
 use crate::output::{line, message, shown};
-use crate::scores::Scores;
+use crate::scores::{Measured, Scores};
 use crate::shell;
 
 /// Before: what will be trained, on what, and how.
@@ -82,12 +83,16 @@ impl Job {
     /// The columns of the table: name in the history, title, width.
     fn columns(&self) -> Vec<(String, String, usize)> {
         let score = self.headline();
-        let sets: &[&str] = if self.validation.is_some() { &["val", "test"] } else { &["test"] };
-        let of = |set: &str| {
-            [(format!("{set}_loss"), format!("{set} loss")), (format!("{set}_{score}"), format!("{set} {score}"))]
+        let sets: &[&'static str] = if self.validation.is_some() { &["val", "test"] } else { &["test"] };
+        let chosen = self.options.metrics.iter().map(|metric| (metric.key(), metric.to_string()));
+        let usual = ["loss", score].map(|name| (name.to_owned(), name.to_owned()));
+        let measures: Vec<_> = usual.into_iter().chain(chosen.filter(|(key, _)| key != score)).collect();
+        let of = |set: &&'static str| {
+            let set = *set;
+            measures.iter().map(move |(key, text)| (format!("{set}_{key}"), format!("{set} {text}")))
         };
         let train = [("train_loss".to_owned(), "train loss".to_owned())];
-        let columns = train.into_iter().chain(sets.iter().flat_map(|set| of(set)));
+        let columns = train.into_iter().chain(sets.iter().flat_map(of));
         columns.map(|(name, title)| (name, title.clone(), title.len().max(9))).collect()
     }
 }
@@ -97,12 +102,14 @@ pub(super) struct Run<'a> {
     pub(super) model: &'a Model,
     pub(super) fitted: &'a Report,
     pub(super) judged: &'a Scores,
+    /// What else was measured on the test part.
+    pub(super) measured: &'a [Measured],
     pub(super) path: Option<&'a Path>,
 }
 
 /// At the end.
 pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
-    let Run { model, fitted, judged, path } = run;
+    let Run { model, fitted, judged, measured, path } = run;
     let (step, epochs) = (fitted.steps, fitted.epochs.len());
     let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
     let metric = args.early_stopping.as_deref().unwrap_or_default();
@@ -131,6 +138,9 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
             "train_seconds": fitted.seconds, "total_seconds": total.as_secs_f64(), "test_loss": judged.loss(),
         });
         done[format!("test_{name}")] = json!(score);
+        for &(metric, value) in *measured {
+            done[format!("test_{}", Any::from(metric).key())] = json!(value);
+        }
         done["weights_sha256"] = json!(model.network.sha256());
         done["model"] = json!(path);
         done["interrupted"] = json!(fitted.stopped == Some(Stopped::Callback));
@@ -148,9 +158,16 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
     let ((name, score), sha256) = (judged.headline(), model.network.sha256());
     let (training, total) = (duration(fitted.seconds), duration(total.as_secs_f64()));
     line(format_args!(
-        "\ntest {name} {score:.4} after {training} of training, {total} in all\nweights sha256 {sha256}"
+        "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
+        also(measured)
     ))?;
     path.map_or(Ok(()), |path| line(suggestions(model, path)))
+}
+
+/// The other metrics of the test part, on a line of their own.
+fn also(measured: &[Measured]) -> String {
+    let each: Vec<String> = measured.iter().map(|&(metric, value)| format!("{} {value:.4}", text(metric))).collect();
+    if each.is_empty() { String::new() } else { format!("\ntest {}", each.join("   ")) }
 }
 
 /// The commands to try next, with the program called as it was called.
