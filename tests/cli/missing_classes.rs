@@ -41,7 +41,7 @@ fn eval_prints_the_rest_and_names_what_cannot_be_computed() {
         }
         let json = folder.run(&[&["eval", "m", "data", "--json"], &metrics[..]].concat()).well().last();
         assert!(json["metrics"]["accuracy"].is_number() && json["metrics"]["f1"].is_number(), "{json}");
-        for name in ["roc-auc", "average-precision"] {
+        for name in ["roc_auc", "average_precision"] {
             assert!(json["metrics"][name].is_null(), "{json}");
             assert!(json["not_computed"][name].as_str().unwrap().contains(missing), "{json}");
         }
@@ -56,7 +56,7 @@ fn early_stopping_on_a_metric_that_is_never_a_number_says_so_at_the_first_epoch_
     let typed = ["train", "data", "--epochs", "9", "--batch", "4", "--no-save", "--metrics", "roc-auc"];
     let stop = ["--early-stopping", "test_roc-auc", "--patience", "2", "--json"];
     let said = folder.run(&[&typed[..], &stop[..]].concat()).well();
-    let warning = "warning: test_roc-auc cannot be computed: no row is of class 2: there is nothing to rank it against; \
+    let warning = "warning: test_roc_auc cannot be computed: no row is of class 2: there is nothing to rank it against; \
                    --early-stopping waits for the first value";
     assert_eq!(said.err.matches(warning).count(), 1, "{}", said.err);
     assert!(said.err.contains("test_roc-auc was never a finite number"), "{}", said.err);

@@ -311,7 +311,8 @@ fn a_run_that_diverges_says_where_and_how_large_the_gradients_were_and_keeps_its
     for piece in [" had a norm of ", " in layer 1, ", " in layer 2; a learning rate of 1e-4, clipping to a norm of "] {
         assert!(line.contains(piece), "`{piece}` in {line}");
     }
-    assert!(first.err.contains("note: the checkpoints before that are kept; `train --resume r --anyway`"), "{first:?}");
+    assert!(first.err.contains("note: the checkpoints before that are kept; to go on from the last one"), "{first:?}");
+    assert!(first.err.contains(" train --resume r --anyway\n"), "{first:?}");
     // The newest is whole, and leads to the same end.
     assert!(!checkpoints(&folder).is_empty());
     let again = folder.run(&["train", "--resume", "r", "--json"]);

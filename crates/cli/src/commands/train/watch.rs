@@ -102,7 +102,8 @@ impl<'a> Watch<'a> {
         };
         for (name, reason) in run.missing() {
             if !self.missing.contains(name) {
-                let waits = self.args.early_stopping.as_ref() == Some(name);
+                let rule = self.job.options.early_stopping.as_ref();
+                let waits = rule.and_then(|rule| rule.column().ok()).as_ref() == Some(name);
                 let waits = if waits { "; --early-stopping waits for the first value" } else { "" };
                 bar.message(&format!("warning: {name} cannot be computed: {reason}{waits}"));
                 self.missing.push(name.clone());
