@@ -1,11 +1,12 @@
 // The walk through the layer loops, as a person goes through it: to the end by the arrow keys, with the numbers of the trace at
-// every step; a number is changed, a step is taken, all is undone; nothing is asked of anybody and nothing goes wrong.
+// every step, in light, dark, on a phone and on paper. What is changed on the way, edits.mjs tests.
 //
 //     node walk.mjs PAGE.html TRACE.json FOLDER     writes light.png, dark.png, phone.png and walk.pdf into FOLDER
 
 import { readFileSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { audit } from "./axe.mjs";
 
 const [file, trace_file, folder] = process.argv.slice(2);
 const trace = JSON.parse(readFileSync(trace_file, "utf8"));
@@ -29,6 +30,7 @@ for (const layer of trace.layers) {
 known[`z_${L + 2}`] = trace.output.probabilities;
 known[`q_${L + 1}`] = trace.output.q_logits;
 known[`q_${L + 2}`] = trace.q_loss;
+const all = Object.keys(known).filter((name) => known[name] !== null);
 
 function compare(name, seen) {
   const wanted = flat(known[name]);
@@ -41,22 +43,27 @@ function compare(name, seen) {
   return true;
 }
 
-const sights = [
-  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
-  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
-  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
-];
-for (const { name: sight, ...how } of sights) {
+// A page of the walk in a context of its own, with everything watched that may go wrong.
+async function opened(sight, how) {
   const context = await browser.newContext(how);
   const page = await context.newPage();
   page.on("request", (request) => {
-    const asked = request.url();
+    const asked = request.url().split("#")[0];
     check(asked === address || asked.startsWith("data:"), `${sight}: a request to ${asked}`);
   });
-  page.on("console", (message) => check(message.type() !== "error", `${sight}: ${message.text()}`));
+  page.on("console", (message) => check(!["error", "warning"].includes(message.type()), `${sight}: ${message.text()}`));
   page.on("pageerror", (error) => check(false, `${sight}: ${error}`));
   await page.goto(address, { waitUntil: "load" });
+  return page;
+}
 
+const sights = [
+  { name: "light", colorScheme: "light", viewport: { width: 1280, height: 720 } },
+  { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 720 } },
+  { name: "phone", colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true },
+];
+for (const { name: sight, ...how } of sights) {
+  const page = await opened(sight, how);
   const compared = new Set();
   const count = await page.evaluate(() => window.layerloop.walk.length);
   for (let step = 0; step < count; step++) {
@@ -64,45 +71,66 @@ for (const { name: sight, ...how } of sights) {
     const seen = await page.evaluate(() =>
       [...document.querySelectorAll("#step figure[data-name]")].map((f) => [f.dataset.name, [...f.numbers.at]]));
     for (const [name, numbers] of seen) if (compare(name, numbers)) compared.add(name);
-    check((await page.locator("#step .katex").count()) > 0, `${sight}: no formula at step ${step + 1}`);
+    check((await page.locator("#step .formula .katex").count()) > 0, `${sight}: no formula at step ${step + 1}`);
     check((await page.locator(".katex-error").count()) === 0, `${sight}: a broken formula at step ${step + 1}`);
     const [wide, window_width] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
     check(wide <= window_width, `${sight}: step ${step + 1} is ${wide} wide in a window of ${window_width}`);
+    // The symbols of the step are explained beside it.
+    check((await page.locator("#step .symbols dd").count()) > 0, `${sight}: no symbols at step ${step + 1}`);
+    for (const fault of await audit(page)) check(false, `${sight}, step ${step + 1}: ${fault}`);
+    // At 1280 x 720 the controls, the network and what comes out were below the end of the window.
+    if (sight !== "phone") check((await hidden(page)).length === 0, `${sight}, step ${step + 1}: out of sight: ${await hidden(page)}`);
     if (step === 5) await page.screenshot({ path: `${folder}/${sight}.png`, fullPage: true });
     await page.keyboard.press("ArrowRight");
   }
-  const all = Object.keys(known).filter((name) => known[name] !== null);
   check(all.every((name) => compared.has(name)), `${sight}: never shown: ${all.filter((name) => !compared.has(name))}`);
-
-  // A step down the gradient makes the loss smaller, and what was done can be undone.
-  const loss = () => page.evaluate(() => window.layerloop.pass().loss);
-  const before = await loss();
-  await page.locator("#take").click();
-  check((await loss()) < before, `${sight}: the loss did not fall from ${before}: ${await loss()}`);
-  await page.getByRole("button", { name: "Undo all changes" }).click();
-  check((await loss()) === before, `${sight}: not undone`);
-  // An input is changed by hand, from the keyboard alone.
-  await page.locator("#value").fill("0.25");
-  const x = await page.evaluate(() => window.layerloop.net.x[0]);
-  check(x === 0.25 && (await loss()) !== before || trace.layers[0].q[0] === 0, `${sight}: x_1 is ${x}`);
-  // The heat maps say their entries.
-  await page.keyboard.press("Escape");
-  await page.locator("h1").click();
-  await page.keyboard.press("Home");
-  await page.keyboard.press("ArrowRight");
-  const canvas = page.locator("#step .map canvas").first();
-  if (await canvas.count()) {
-    await canvas.focus();
-    await page.keyboard.press("ArrowRight");
-    const said = await page.locator("#step figcaption ~ output").first().textContent();
-    check(/column 2: |entry 1: /.test(said), `${sight}: the heat map says ${said}`);
-  }
-  if (sight === "light") await page.pdf({ path: `${folder}/walk.pdf`, format: "A4", landscape: true });
+  await page.locator("[popovertarget='legend']").first().click();
+  check(await page.locator("#legend").isVisible(), `${sight}: no legend`);
+  for (const fault of await audit(page)) check(false, `${sight}, legend: ${fault}`);
   console.log(`${sight}: ${count} steps, ${compared.size} objects equal those of the trace`);
-  await context.close();
+  await page.context().close();
 }
+// What must be seen without scrolling and is not.
+function hidden(page) {
+  return page.evaluate(() => {
+    const wanted = ["#back", "#play", "#forth", "#speed", "#slider", "#place", "#reset", ".bar [popovertarget]", ".network", "aside .outcome", ".key", "#step h2", "#step .formula"];
+    if (document.querySelector(".picture")) wanted.push(".picture canvas", ".brush");
+    const inside = (box) => box && box.width > 0 && box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+    return wanted.filter((selector) => !inside(document.querySelector(selector)?.getBoundingClientRect()));
+  });
+}
+
+// On paper: it had 19 almost empty pages. Each object stands there once, in light colours whatever the screen has.
+const page = await opened("print", { colorScheme: "dark", viewport: { width: 1280, height: 720 } });
+for (const landscape of [false, true]) {
+  const pdf = await page.pdf({ path: `${folder}/walk.pdf`, format: "A4", landscape });
+  const pages = pdf.toString("latin1").match(/\/Type\s*\/Page\b(?!s)/g).length;
+  const most = L <= 2 ? 4 : 2 * L;
+  check(pages <= most, `print, ${landscape ? "landscape" : "portrait"}: ${pages} pages`);
+  console.log(`print, ${landscape ? "landscape" : "portrait"}: ${pages} pages`);
+}
+await page.emulateMedia({ media: "print", colorScheme: "dark" });
+await page.setViewportSize({ width: 760, height: 1000 });
+await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+for (const fault of await audit(page)) check(false, `print: ${fault}`);
+const paper = await page.evaluate(() => ({
+  titles: [...document.querySelectorAll("#all h3")].map((h) => h.textContent),
+  wanted: window.layerloop.walk.slice(0, -1).map((step) => step.title),
+  names: [...document.querySelectorAll("#all [data-object]")].map((object) => object.dataset.object),
+  ground: getComputedStyle(document.body).backgroundColor,
+  bar: getComputedStyle(document.querySelector(".bar")).display,
+  symbols: document.querySelectorAll("#all .symbols dd").length,
+}));
+check(`${paper.titles}` === `${paper.wanted}`, `print: the steps are ${paper.titles}`);
+check(new Set(paper.names).size === paper.names.length, `print: twice: ${paper.names.filter((name, k) => paper.names.indexOf(name) !== k)}`);
+check(all.every((name) => paper.names.includes(name)), `print: not there: ${all.filter((name) => !paper.names.includes(name))}`);
+check(paper.ground === "rgb(255, 255, 255)" && paper.bar === "none" && paper.symbols > 10, `print: ${JSON.stringify(paper)}`);
+await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+await page.emulateMedia({ media: "screen" });
+check((await page.locator("#all").evaluate((box) => box.childElementCount)) === 0, "print: it stays on the screen");
+
 await browser.close();
 if (faults.length > 0) {
-  console.error([...new Set(faults)].join("\n"));
+  console.error([...new Set(faults)].slice(0, 40).join("\n"));
   process.exit(1);
 }

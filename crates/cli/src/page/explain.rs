@@ -17,13 +17,18 @@ use super::picture::base64;
 const PAGE: &str = include_str!("explain/page.html");
 
 /// What stands in the page's places, beside what depends on the sample.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 11] = [
     ("{{katex.css}}", include_str!("explain/katex/katex.css")),
     ("{{style.css}}", include_str!("style.css")),
     ("{{page.css}}", include_str!("explain/page.css")),
     ("{{katex.min.js}}", include_str!("explain/katex/katex.min.js")),
     ("{{engine.js}}", include_str!("explain/engine.js")),
-    ("{{page.js}}", include_str!("explain/page.js")),
+    ("{{state.js}}", include_str!("explain/state.js")),
+    ("{{steps.js}}", include_str!("explain/steps.js")),
+    ("{{views.js}}", include_str!("explain/views.js")),
+    ("{{edit.js}}", include_str!("explain/edit.js")),
+    ("{{network.js}}", include_str!("explain/network.js")),
+    ("{{walk.js}}", include_str!("explain/walk.js")),
 ];
 
 /// The page of a trace of a row of `data`.
@@ -37,8 +42,7 @@ pub(crate) fn html(trace: &Trace, data: &Dataset) -> Result<String> {
         .map(|width| width.to_string())
         .collect();
     let introduction = format!(
-        "A network {} ({}, {}), one sample, and every step of the forward and the backward layer loop. The arrow keys go from \
-         step to step.",
+        "A network {} ({}, {}), one sample.",
         widths.join(" \u{2192} "),
         layers.join(", "),
         trace.output.kind
