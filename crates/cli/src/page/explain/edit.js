@@ -22,7 +22,7 @@ function editNumber(spot) {
   field.setAttribute("aria-label", spot.of.name(spot.j));
   field.removeAttribute("aria-invalid");
   why.textContent = "";
-  document.body.append(field, why);
+  document.querySelector("main").append(field, why);
   place();
   field.focus();
   field.select();
