@@ -41,12 +41,8 @@ pub(crate) fn html(trace: &Trace, data: &Dataset) -> Result<String> {
         .chain(trace.layers.iter().map(|layer| layer.t.len()))
         .map(|width| width.to_string())
         .collect();
-    let introduction = format!(
-        "A network {} ({}, {}), one sample.",
-        widths.join(" \u{2192} "),
-        layers.join(", "),
-        trace.output.kind
-    );
+    let introduction =
+        format!("A network {} ({}, {}), one sample.", widths.join(" \u{2192} "), layers.join(", "), trace.output.kind);
     let title = match trace.target {
         Some(target) => format!("{}, sample {}: {}", data.name(), trace.sample, trace.classes[target]),
         None => format!("{}, sample {}", data.name(), trace.sample),
