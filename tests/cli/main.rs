@@ -12,6 +12,7 @@ mod interrupt;
 mod judge;
 mod list;
 mod live;
+mod memory;
 mod missing_classes;
 mod names;
 mod paste;

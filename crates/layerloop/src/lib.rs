@@ -22,6 +22,7 @@ pub mod explain;
 pub mod files;
 pub mod logs;
 pub mod math;
+mod memory;
 pub mod metrics;
 pub mod model_file;
 pub mod network;

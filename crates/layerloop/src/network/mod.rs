@@ -31,7 +31,7 @@ use sha2::{Digest, Sha256};
 use self::parameters::Parameters;
 use self::program::Program;
 use crate::data::{Inputs, Targets, hexadecimal};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A feedforward network: a [`Spec`] and its parameters.
 ///
@@ -55,10 +55,12 @@ impl Network {
     /// A network whose weights are drawn by `seed`: the same seed, the same bits.
     ///
     /// # Errors
-    /// [`Error::Config`] if [`Spec::check`] refuses the specification, or if a weight starts beyond the range of f32.
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification, if there is no memory for its weights, or if a weight
+    /// starts beyond the range of f32.
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
         spec.check()?;
         let program = Program::of(spec)?;
+        memory::check("the weights", program.bytes())?;
         let mut parameters = Parameters::zeros(&program);
         init::initialise(&mut parameters, &program, spec.output, seed);
         let network = Self { spec: spec.clone(), program, parameters };
@@ -87,6 +89,7 @@ impl Network {
         if layers.len() != program.parameters.len() {
             return Err(Error::shape("layers of weights", program.parameters.len(), layers.len()));
         }
+        memory::check("the weights", program.bytes())?;
         let mut parameters = Parameters::zeros(&program);
         for (i, (parameter, (weight, bias))) in program.parameters.iter().zip(layers).enumerate() {
             let (inputs, outputs) = (parameter.inputs, parameter.outputs);

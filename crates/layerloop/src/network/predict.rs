@@ -10,10 +10,10 @@ use super::forward::{self, Batch, Mode, Pass};
 use super::goal::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
-use super::workspace::{Reach, Workspace, block_rows};
+use super::workspace::{self, Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs, Standardisation};
 use crate::train::Objective;
-use crate::{Error, Result, threads};
+use crate::{Error, Result, memory, threads};
 
 /// What a network needs for predictions: built once, used for any number of data sets.
 ///
@@ -56,9 +56,12 @@ impl<'a> Predictor<'a> {
     /// A predictor that works with `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Config`] for 0 or more than 1024 threads, or if `LAYERLOOP_ISA` names an instruction set that this processor lacks.
+    /// [`Error::Config`] for 0 or more than 1024 threads, if there is no memory for their work, or if `LAYERLOOP_ISA` names an
+    /// instruction set that this processor lacks.
     pub fn new(network: &'a Network, threads: usize) -> Result<Self> {
         let team = threads::team(threads)?;
+        let rows = threads * block_rows(&network.program);
+        memory::check("predicting", workspace::bytes(&network.program, rows, Reach::Loss))?;
         Ok(Self::of(network, threads, OwnOrLent::Own(team)))
     }
 
@@ -123,6 +126,7 @@ impl<'a> Predictor<'a> {
         let (rows, classes) = (self.network.check_rows(inputs)?, self.network.classes());
         let standardised = self.standardisation.as_ref().map(|(by, _)| inputs.standardised(by)).transpose()?;
         let inputs = standardised.as_ref().unwrap_or(inputs);
+        memory::check("the outputs of all rows", rows.saturating_mul(classes).saturating_mul(size_of::<f32>()))?;
         let mut probabilities = vec![0.0; rows * classes];
         self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
         Ok(probabilities)
@@ -155,6 +159,8 @@ impl<'a> Predictor<'a> {
         let data = standardised.as_ref().unwrap_or(data);
         let goal = Goal::new(self.network, data, objective)?;
         let rows = data.rows();
+        let outputs = rows.saturating_mul(self.network.classes());
+        memory::check("the outputs of all rows", outputs.saturating_mul(size_of::<f32>()))?;
         let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
         self.pass(data.inputs().source(), Some(&goal), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))

@@ -222,6 +222,12 @@ impl Program {
         self.parameters.iter().find(|parameter| parameter.role == Role::Table).map(|parameter| parameter.inputs)
     }
 
+    /// Bytes of all parameters as they lie in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = self.parameters.iter().map(|parameter| parameter.layout().len());
+        values.fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())
+    }
+
     /// The last value.
     pub(crate) fn logits(&self) -> Value {
         self.values[self.values.len() - 1]

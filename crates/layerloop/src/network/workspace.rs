@@ -1,6 +1,6 @@
 //! The memory of a pass over a batch, built once: after that nothing is allocated.
 
-use layerloop_kernels::Matrix;
+use layerloop_kernels::{LANES, Matrix};
 
 use super::intake::Intake;
 use super::program::{Program, Value};
@@ -82,13 +82,7 @@ pub(crate) enum Reach {
 impl Workspace {
     pub(crate) fn new(program: &Program, batch: usize, reach: Reach, intake: Intake) -> Self {
         let [values, deltas] = program.matrices;
-        let mut widths = [vec![0; values], vec![0; deltas]];
-        for value in &program.values {
-            widths[0][value.z] = value.width;
-            if value.depends {
-                widths[1][value.delta] = value.width;
-            }
-        }
+        let widths = widths(program);
         let with_one = |width: usize, columns: usize| {
             let mut z = Matrix::zeros(batch, columns);
             let stride = z.stride();
@@ -107,6 +101,29 @@ impl Workspace {
         let matrices = z.chain(of_rows).chain(rest).collect();
         Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
     }
+}
+
+/// Widths of the matrices that hold values, and gradients.
+fn widths(program: &Program) -> [Vec<usize>; 2] {
+    let mut widths = program.matrices.map(|count| vec![0; count]);
+    for value in &program.values {
+        widths[0][value.z] = value.width;
+        if value.depends {
+            widths[1][value.delta] = value.width;
+        }
+    }
+    widths
+}
+
+/// Bytes of a workspace of `batch` rows, nearly.
+pub(crate) fn bytes(program: &Program, batch: usize, reach: Reach) -> usize {
+    let [values, deltas] = widths(program);
+    let (deltas, kept) =
+        if reach == Reach::Gradient { (&deltas[..], &program.kept[..]) } else { (&deltas[..1], &[][..]) };
+    let padded = |width: usize| width.saturating_add(1).next_multiple_of(LANES);
+    let widths = values.iter().chain(deltas).chain(kept).map(|&width| padded(width));
+    let row = widths.fold(0, usize::saturating_add);
+    row.saturating_mul(batch).saturating_mul(size_of::<f32>())
 }
 
 /// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache,

@@ -11,6 +11,7 @@ use super::checkpoint::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
 use super::history::History;
 use super::lbfgs::Lbfgs;
+use super::optimizer::Optimizer;
 use super::options::FitOptions;
 use super::pace::Pace;
 use super::plateau::Plateau;
@@ -24,8 +25,10 @@ use crate::custom::Open;
 use crate::data::Dataset;
 use crate::network::goal::Goal;
 use crate::network::intake::Intake;
+use crate::network::program::Program;
+use crate::network::workspace::{self, Reach, block_rows};
 use crate::network::{Network, Spec};
-use crate::{Error, Result, threads};
+use crate::{Error, Result, memory, threads};
 
 /// What a run did.
 #[derive(Debug, Clone)]
@@ -91,12 +94,50 @@ pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Resu
     fit_with(network, train, options, &mut ())
 }
 
+/// Whether there is memory to train a network of this kind on so many rows, the network itself included: to be asked before the
+/// network is built.
+///
+/// # Errors
+/// [`Error::Config`] with the size that is needed; those of [`Spec::check`] and [`FitOptions::check`].
+///
+/// # Example
+/// ```
+/// use layerloop::train::{FitOptions, check_memory};
+/// assert!(check_memory(&"64 -> 32 relu -> 10".parse()?, 1000, &FitOptions::default()).is_ok());
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn check_memory(spec: &Spec, rows: usize, options: &FitOptions) -> Result<()> {
+    spec.check()?;
+    options.check()?;
+    memory::check("the training", bytes(&Program::of(spec)?, spec, rows, options))
+}
+
+/// Bytes of a run, nearly: the network and a copy of it, what the optimiser keeps, gradient, transposed weights, averages; the
+/// matrices of a batch, and of the rows that are measured at once.
+fn bytes(program: &Program, spec: &Spec, rows: usize, options: &FitOptions) -> usize {
+    let (batch, per_weight) = match options.optimizer {
+        Optimizer::Lbfgs { history } => (rows, history.saturating_mul(2).saturating_add(8)),
+        _ => (options.batch.min(rows), options.optimizer.at(1, options.learning_rate).states()),
+    };
+    let whole = if options.clip_norm.is_some() || matches!(options.optimizer, Optimizer::Muon { .. }) { 1 } else { 0 };
+    let sums = if options.accumulate > 1 { 2 } else { whole };
+    let averages = usize::from(options.ema.or(options.swa_from_epoch.map(|_| 0.0)).is_some());
+    let vectors = 4 + per_weight.saturating_add(sums + averages + usize::from(options.restores_best()));
+    let threads = options.threads.unwrap_or_else(|| default_threads(spec, batch));
+    let measured = workspace::bytes(program, threads.saturating_mul(block_rows(program)), Reach::Loss);
+    let step = workspace::bytes(program, batch, Reach::Gradient);
+    let all = program.bytes().saturating_mul(vectors).saturating_add(step).saturating_add(measured);
+    all.saturating_add(all / 16) // tasks, stacks of threads
+}
+
 /// Whether `network` can be trained on `train` like this: what [`fit`] asks before it begins.
 ///
 /// # Errors
 /// As [`fit`], but for [`Error::Diverged`].
 pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result<()> {
     options.check()?;
+    let bytes = bytes(&network.program, network.spec(), train.rows(), options);
+    memory::check("the training", bytes.saturating_sub(network.program.bytes()))?;
     network.check_fits(train)?;
     if train.rows() == 0 {
         return Err(Error::data(train.name(), "there are no rows to train on"));

@@ -34,7 +34,7 @@ pub use checkpoint::{Checkpoint, Identity};
 pub use checkpoints::{Checkpoints, Every, duration};
 pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
-pub use fit::{Report, With, check, default_threads, fit, fit_with};
+pub use fit::{Report, With, check, check_memory, default_threads, fit, fit_with};
 pub use history::History;
 pub use learner::Learner;
 pub use objective::{ClassWeights, Loss, Objective, Reduction};

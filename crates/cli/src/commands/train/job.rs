@@ -3,7 +3,7 @@
 use layerloop::data::{Dataset, Targets, split_rows};
 use layerloop::model_file::Model;
 use layerloop::network::{Dense, Layer, Network, Output, Spec};
-use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer};
+use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer, check_memory};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::{self, Defaults};
@@ -38,7 +38,11 @@ impl Job {
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
         let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
         let (network, from) = match &args.warm_start {
-            None => (Network::new(&args.spec(&loaded.train)?, args.seed)?, None),
+            None => {
+                let spec = args.spec(&loaded.train)?;
+                check_memory(&spec, loaded.train.rows(), &options)?;
+                (Network::new(&spec, args.seed)?, None)
+            }
             Some(path) => {
                 let Model { network, .. } = Model::load(path)?;
                 let from = json!({ "model": std::path::absolute(path).unwrap_or_else(|_| path.clone()), "weights_sha256": network.sha256() });
