@@ -375,7 +375,7 @@ mod tests {
     use super::*;
     use crate::matrix::Matrix;
     use crate::reference;
-    use crate::sparse::Csr;
+    use crate::sparse::{ByColumn, Csr};
     use crate::update::Before;
 
     /// Nothing, one, and what lies around the lanes; Miri, which is slow, leaves the larger ones out.
@@ -552,8 +552,8 @@ mod tests {
         let csr_columns = places.iter().map(|i| (i % inputs) as u32).collect();
         let csr = Csr::new(inputs - 1, starts, csr_columns, places.iter().map(|&i| wide[i]).collect()).unwrap();
         let rows: Vec<u32> = (0..batch as u32).collect();
-        let mut by_column = Csr::with_capacity(inputs, 0);
-        by_column.set_transpose(&csr, &rows);
+        let mut by_column = ByColumn::with_capacity(inputs, 0);
+        by_column.set(&csr, &rows);
 
         for isa in Isa::available() {
             let (wide, narrow) = (marked(isa, inputs, &wide), marked(isa, columns.len(), &narrow));
@@ -566,7 +566,8 @@ mod tests {
             for leave_out in [false, true] {
                 assert_eq!(through_dense(&narrow, leave_out, Some(&listed)), want, "{}, {leave_out}", isa.name());
             }
-            let [by_rows, by_columns] = [Entries::with_ones(&csr, &rows), Entries::all(&by_column)].map(Input::Sparse);
+            let [by_rows, by_columns] =
+                [Entries::with_ones(&csr, &rows), Entries::by_column(&by_column)].map(Input::Sparse);
             assert_eq!(through(isa, by_rows, by_columns, None), want, "{}", isa.name());
         }
     }

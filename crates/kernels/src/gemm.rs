@@ -13,9 +13,10 @@ use crate::matrix::{Line, Rows};
 use crate::sparse::Entries;
 
 /// The body for h = 0, 1, ... below a constant of at most 16, written out: a loop that the compiler may leave rolled up
-/// would keep the tile in memory.
+/// would keep the tile in memory. A larger constant does not compile.
 macro_rules! unrolled {
     ($h:ident < $end:ident => $body:block) => {
+        const { assert!($end <= 16, "a tile has at most sixteen rows and sixteen vectors") };
         unrolled!($h < $end => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
     };
     ($h:ident < $end:ident => $body:block; $($i:literal)*) => {
@@ -30,7 +31,9 @@ macro_rules! unrolled {
 pub(crate) trait Left: Copy {
     /// Whether the elements of a column lie side by side, so that one address serves a tall tile.
     const TALL: bool;
-    /// Index of element (`row`, `k`).
+    /// Index of element (`row`, `k`); none above the largest number. It grows with both.
+    fn checked_index(self, row: usize, k: usize) -> Option<usize>;
+    /// As [`Self::checked_index`], for an element before one that has an index.
     fn index(self, row: usize, k: usize) -> usize;
     /// All its values.
     fn values(&self) -> &[f32];
@@ -61,6 +64,9 @@ pub(crate) struct Transposed<'a>(pub(crate) Rows<'a>);
 
 impl Left for AsIs<'_> {
     const TALL: bool = false;
+    fn checked_index(self, row: usize, k: usize) -> Option<usize> {
+        row.checked_mul(self.0.stride)?.checked_add(k)
+    }
     #[inline(always)]
     fn index(self, row: usize, k: usize) -> usize {
         row * self.0.stride + k
@@ -88,6 +94,9 @@ impl Left for AsIs<'_> {
 
 impl Left for Transposed<'_> {
     const TALL: bool = true;
+    fn checked_index(self, row: usize, k: usize) -> Option<usize> {
+        k.checked_mul(self.0.stride)?.checked_add(row)
+    }
     #[inline(always)]
     fn index(self, row: usize, k: usize) -> usize {
         k * self.0.stride + row
@@ -184,7 +193,8 @@ pub(crate) struct Columns<'a, O> {
 impl<O: Order> Columns<'_, O> {
     /// Panics unless every vector of every row that takes part can be read.
     fn check(self, inner: usize) {
-        let rest = self.values.len().checked_sub(self.columns.next_multiple_of(LANES));
+        let vectors = self.columns.checked_next_multiple_of(LANES);
+        let rest = vectors.and_then(|vectors| self.values.len().checked_sub(vectors));
         let rows = rest.map_or(0, |rest| rest / self.row + 1);
         assert!(self.order.fits(inner, rows), "B has {rows} rows for an inner dimension of {inner}");
     }
@@ -246,8 +256,8 @@ pub(crate) fn product(
         return;
     }
     if inner > 0 {
-        let (last_a, len_a) = (a.index(rows.end - 1, inner - 1), a.values().len());
-        assert!(last_a < len_a, "A has {len_a} values, its last is {last_a}");
+        let (last_a, len_a) = (a.checked_index(rows.end - 1, inner - 1), a.values().len());
+        assert!(last_a.is_some_and(|last| last < len_a), "A has {len_a} values, not {rows:?} rows of {inner}");
         b.check(inner);
     }
     let marks = marks.filter(|_| inner <= LONGEST);

@@ -21,6 +21,8 @@ pub mod floor;
 pub mod function;
 pub mod gather;
 mod gemm;
+#[cfg(test)]
+mod hostile;
 mod isa;
 pub mod loss;
 mod marks;
@@ -46,6 +48,6 @@ pub use matrix::{Matrix, Rows, RowsMut};
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};
-pub use sparse::{Csr, Entries};
+pub use sparse::{ByColumn, Csr, Entries};
 pub use team::{Block, Cuts, Team};
 pub use update::{Before, Part, Rule, STATES, Update, update};

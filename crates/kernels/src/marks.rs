@@ -15,8 +15,13 @@ pub struct Marks {
 
 impl Marks {
     /// Those of rows of `width` values.
+    ///
+    /// # Panics
+    /// If no memory has such a row.
     #[must_use]
     pub fn of(width: usize) -> Self {
+        // From here on no place within a row or behind it can wrap around.
+        assert!(width <= isize::MAX as usize / size_of::<f32>(), "a row of {width} values is larger than any memory");
         Self { width }
     }
 

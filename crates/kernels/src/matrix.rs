@@ -26,14 +26,17 @@ pub struct Matrix {
 
 impl Matrix {
     /// Zeros: `rows` x `columns`, each row padded so that whole vectors can be read, even one of no columns.
+    ///
+    /// # Panics
+    /// If no memory is that large.
     #[must_use]
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        let mut stride = columns.max(1).next_multiple_of(LANES);
         // Rows a multiple of 4 KiB apart would all fall into the same few sets of the first cache.
-        if rows > 1 && stride.is_multiple_of(1024) {
-            stride += LANES;
-        }
-        let len = rows * stride / LANES;
+        let apart = |stride: usize| if rows > 1 && stride.is_multiple_of(1024) { LANES } else { 0 };
+        let stride =
+            columns.max(1).checked_next_multiple_of(LANES).and_then(|stride| stride.checked_add(apart(stride)));
+        let sizes = stride.and_then(|stride| Some((stride, rows.checked_mul(stride)? / LANES)));
+        let (stride, len) = sizes.expect("a matrix that is not larger than any memory");
         let mut lines = Vec::with_capacity(len);
         prefer_large_pages(lines.spare_capacity_mut()); // a product goes down rows that lie a page apart
         lines.resize(len, Line([0.0; LANES]));
@@ -72,7 +75,8 @@ impl Matrix {
     /// If there are fewer.
     #[must_use]
     pub fn head(&self, rows: usize) -> Rows<'_> {
-        Rows { values: &self.values()[..rows * self.stride], stride: self.stride }
+        let len = rows.checked_mul(self.stride).unwrap_or(usize::MAX);
+        Rows { values: &self.values()[..len], stride: self.stride }
     }
 }
 

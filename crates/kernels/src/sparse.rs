@@ -18,6 +18,9 @@ impl Csr {
     /// A sentence with the row, where the starts do not lead through all entries, or a row's columns do not ascend below
     /// `width`.
     pub fn new(width: usize, starts: Vec<usize>, columns: Vec<u32>, values: Vec<f32>) -> Result<Self, String> {
+        if u32::try_from(width).is_err() {
+            return Err(format!("{width} columns; there are at most {}", u32::MAX));
+        }
         let entries = columns.len();
         if values.len() != entries {
             return Err(format!("{entries} columns, but {} values: one of each for every entry", values.len()));
@@ -41,8 +44,7 @@ impl Csr {
     }
 
     /// No rows, and room for `rows` rows of `entries` entries in all.
-    #[must_use]
-    pub fn with_capacity(rows: usize, entries: usize) -> Self {
+    fn with_capacity(rows: usize, entries: usize) -> Self {
         let mut starts = Vec::with_capacity(rows + 1);
         starts.push(0);
         Self { width: 0, starts, columns: Vec::with_capacity(entries), values: Vec::with_capacity(entries) }
@@ -104,42 +106,57 @@ impl Csr {
         }
         selected
     }
+}
 
-    /// Becomes the transpose of `rows` of `source`, with a last row of ones below: row j holds, for each of `rows` in
-    /// turn, what it has in column j. Allocates nothing where there is room for `source.width() + 1` rows and the entries.
+/// The transpose of some rows of a matrix, with a last row of ones below: row j holds, for each of the rows in turn, what it has in
+/// column j. It is computed anew for every batch, in memory that is kept.
+#[derive(Debug, Clone)]
+pub struct ByColumn(Csr);
+
+impl ByColumn {
+    /// Nothing yet, and room for rows of `width` values with `entries` entries in all, ones included.
+    #[must_use]
+    pub fn with_capacity(width: usize, entries: usize) -> Self {
+        Self(Csr::with_capacity(width + 1, entries))
+    }
+
+    /// Becomes the transpose of `rows` of `source`. Allocates nothing where there is room.
     ///
     /// # Panics
-    /// If one of `rows` is not there.
-    pub fn set_transpose(&mut self, source: &Self, rows: &[u32]) {
+    /// If one of `rows` is not there; nothing has changed then.
+    pub fn set(&mut self, source: &Csr, rows: &[u32]) {
+        assert!(rows.iter().all(|&row| (row as usize) < source.rows()), "rows of a matrix of {} rows", source.rows());
+        assert!(u32::try_from(rows.len()).is_ok(), "{} rows are too many to be numbered", rows.len());
+        let Csr { width, starts, columns, values } = &mut self.0;
         let ones = rows.len();
-        self.width = rows.len();
-        self.starts.clear();
-        self.starts.resize(source.width + 2, 0);
+        *width = rows.len();
+        starts.clear();
+        starts.resize(source.width + 2, 0);
         for &row in rows {
-            source.row(row as usize).0.iter().for_each(|&column| self.starts[column as usize + 1] += 1);
+            source.row(row as usize).0.iter().for_each(|&column| starts[column as usize + 1] += 1);
         }
-        self.starts[source.width + 1] = ones;
+        starts[source.width + 1] = ones;
         let mut end = 0;
-        for start in &mut self.starts {
+        for start in &mut *starts {
             end += *start;
             *start = end;
         }
-        self.columns.resize(end, 0);
-        self.values.resize(end, 1.0);
+        columns.resize(end, 0);
+        values.resize(end, 1.0);
         // Each start walks to the end of its row, where the next row starts; then all move up by one.
         for (at, &row) in rows.iter().enumerate() {
-            let (columns, values) = source.row(row as usize);
-            for (&column, &value) in columns.iter().zip(values) {
-                let place = &mut self.starts[column as usize];
-                (self.columns[*place], self.values[*place]) = (at as u32, value);
+            let (from, entries) = source.row(row as usize);
+            for (&column, &value) in from.iter().zip(entries) {
+                let place = &mut starts[column as usize];
+                (columns[*place], values[*place]) = (at as u32, value);
                 *place += 1;
             }
         }
-        self.starts.copy_within(0..source.width, 1);
-        self.starts[0] = 0;
+        starts.copy_within(0..source.width, 1);
+        starts[0] = 0;
         for at in 0..ones {
             let place = end - ones + at;
-            (self.columns[place], self.values[place]) = (at as u32, 1.0);
+            (columns[place], values[place]) = (at as u32, 1.0);
         }
     }
 }
@@ -167,10 +184,10 @@ impl<'a> Entries<'a> {
         Self { ones: true, ..Self::of(matrix, chosen) }
     }
 
-    /// All rows, as they are.
+    /// The columns of a batch, and the row of ones below them.
     #[must_use]
-    pub fn all(matrix: &'a Csr) -> Self {
-        Self { matrix, chosen: None, ones: false }
+    pub fn by_column(transpose: &'a ByColumn) -> Self {
+        Self { matrix: &transpose.0, chosen: None, ones: false }
     }
 
     /// Number of rows.
@@ -224,9 +241,10 @@ mod tests {
     #[test]
     fn a_batch_is_transposed_in_its_own_order() {
         let source = example();
-        let mut transpose = Csr::with_capacity(4, 9);
+        let mut transpose = ByColumn::with_capacity(3, 9);
         for rows in [&[0, 1][..], &[2, 0, 2], &[]] {
-            transpose.set_transpose(&source, rows);
+            transpose.set(&source, rows);
+            let transpose = &transpose.0;
             assert_eq!((transpose.rows(), transpose.width()), (4, rows.len()));
             for column in 0..3 {
                 let value = |at: usize| {

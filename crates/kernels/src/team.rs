@@ -167,7 +167,7 @@ impl Team {
         let views = self.views_of(matrices, rows);
         self.run(rows.div_ceil(step), &|_, task| {
             let first = task * step;
-            f(&mut Block { views: &views, rows: first..rows.min(first + step), own: PhantomData });
+            f(&mut Block { views: &views, rows: first..rows.min(first.saturating_add(step)), own: PhantomData });
         });
         self.views = views;
     }
@@ -189,13 +189,14 @@ impl Team {
         outs: [(&mut [f32], usize); N],
         f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
     ) {
-        let views = self.views_of(matrices, self.threads() * step);
+        let own = self.threads().checked_mul(step).expect("rows of each member that fit into memory");
+        let views = self.views_of(matrices, own);
         for (values, width) in &outs {
-            assert_eq!(values.len(), rows * width, "values of {rows} rows of {width}");
+            assert_eq!(Some(values.len()), rows.checked_mul(*width), "values of {rows} rows of {width}");
         }
         let outs = outs.map(|(values, width)| (SharedPointer(values.as_mut_ptr()), width));
         self.run(rows.div_ceil(step), &|member, task| {
-            let stretch = task * step..rows.min((task + 1) * step);
+            let stretch = task * step..rows.min((task * step).saturating_add(step));
             let own = member * step..member * step + stretch.len();
             let part = |(values, width): &(SharedPointer<f32>, usize)| {
                 // SAFETY: stretches do not overlap and lie inside the slices, as was checked; `run` runs each task
@@ -259,8 +260,10 @@ impl Shared {
     fn open(&self, tasks: usize, task: &dyn Task, workers: &[JoinHandle<()>]) {
         let members = self.stretches.len();
         for (member, stretch) in self.stretches.iter().enumerate() {
-            stretch.next.store(tasks * member / members, Relaxed);
-            stretch.end.store(tasks * (member + 1) / members, Relaxed);
+            // tasks * member / members, without a product that could wrap.
+            let start = |member: usize| tasks / members * member + tasks % members * member / members;
+            stretch.next.store(start(member), Relaxed);
+            stretch.end.store(start(member + 1), Relaxed);
         }
         let job: *const (dyn Task + '_) = task;
         // SAFETY: only the lifetime changes; `run` waits for every member before the borrow of `task` ends.
@@ -388,7 +391,7 @@ impl View {
     fn of_rows(matrix: &mut Matrix, rows: usize) -> Self {
         let stride = matrix.stride();
         let values = matrix.values_mut();
-        assert!(rows * stride <= values.len(), "a matrix has fewer than {rows} rows");
+        assert!(rows <= values.len() / stride, "a matrix has fewer than {rows} rows");
         Self { values: SharedPointer(values.as_mut_ptr()), stride }
     }
 }
@@ -466,7 +469,9 @@ impl Cuts {
     /// # Panics
     /// If two overlap.
     #[must_use]
-    pub fn new(stretches: Vec<Range<usize>>) -> Self {
+    pub fn new(mut stretches: Vec<Range<usize>>) -> Self {
+        // An empty stretch has no place, so none outside of the array.
+        stretches.iter_mut().filter(|s| s.start >= s.end).for_each(|s| *s = 0..0);
         let mut sorted: Vec<_> = stretches.iter().filter(|s| !s.is_empty()).collect();
         sorted.sort_by_key(|s| s.start);
         assert!(sorted.windows(2).all(|pair| pair[0].end <= pair[1].start), "stretches overlap");

@@ -92,23 +92,21 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> F32s {
-        // The caller vouches for sixteen f32; the load needs no alignment.
-        halves!(h => _mm256_loadu_ps(from.add(8 * h)))
+        // SAFETY: the caller vouches for sixteen f32; the load needs no alignment.
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
     }
     #[inline(always)]
     unsafe fn load_bytes(self, from: *const u8) -> F32s {
-        // The caller vouches for sixteen bytes; each half reads eight of them.
-        halves!(h => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.add(8 * h).cast()))))
+        // SAFETY: the caller vouches for sixteen bytes; each load reads eight of them, and needs no alignment.
+        let bytes = unsafe { [_mm_loadl_epi64(from.cast()), _mm_loadl_epi64(from.add(8).cast())] };
+        halves!(h => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes[h])))
     }
     #[inline(always)]
     unsafe fn load_partial(self, from: *const f32, lanes: usize, rest: F32s) -> F32s {
         let mask = first(lanes);
-        // The caller vouches for `lanes` f32; lanes outside the mask are not touched.
-        halves!(h => _mm256_blendv_ps(
-            rest[h],
-            _mm256_maskload_ps(from.wrapping_add(8 * h), mask[h]),
-            _mm256_castsi256_ps(mask[h])
-        ))
+        // SAFETY: the caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        let values = unsafe { [_mm256_maskload_ps(from, mask[0]), _mm256_maskload_ps(from.wrapping_add(8), mask[1])] };
+        halves!(h => _mm256_blendv_ps(rest[h], values[h], _mm256_castsi256_ps(mask[h])))
     }
     #[inline(always)]
     fn prefetch(self, from: *const u8) {
@@ -117,14 +115,20 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: F32s) {
-        // The caller vouches for sixteen f32; the store needs no alignment.
-        halves!(h => _mm256_storeu_ps(to.add(8 * h), x[h]));
+        // SAFETY: the caller vouches for sixteen f32; the store needs no alignment.
+        unsafe {
+            _mm256_storeu_ps(to, x[0]);
+            _mm256_storeu_ps(to.add(8), x[1]);
+        }
     }
     #[inline(always)]
     unsafe fn store_partial(self, to: *mut f32, x: F32s, lanes: usize) {
         let mask = first(lanes);
-        // The caller vouches for `lanes` f32; lanes outside the mask are not touched.
-        halves!(h => _mm256_maskstore_ps(to.wrapping_add(8 * h), mask[h], x[h]));
+        // SAFETY: the caller vouches for `lanes` f32; lanes outside the mask are not touched.
+        unsafe {
+            _mm256_maskstore_ps(to, mask[0], x[0]);
+            _mm256_maskstore_ps(to.wrapping_add(8), mask[1], x[1]);
+        }
     }
     #[inline(always)]
     fn add(self, a: F32s, b: F32s) -> F32s {

@@ -6,27 +6,43 @@ use super::scalar::{MIX, SQRT_HALF_BITS};
 use super::{Kernel, LANES, Simd};
 use crate::gemm::TiledProduct;
 
-/// Proof that the processor has AVX-512 F, DQ, BW, VL and FMA.
+/// Defines [`detected`], which asks for each of the features, and [`with_features`], which compiles a function with all of
+/// them: one list, so that nothing is enabled that was not looked for.
+macro_rules! features {
+    ($($feature:tt)*) => {
+        /// Whether the processor has all of them.
+        fn detected() -> bool {
+            $(is_x86_feature_detected!($feature))&&*
+        }
+
+        /// Compiles a function with all of them.
+        macro_rules! with_features {
+            ($item:item) => {
+                $(#[target_feature(enable = $feature)])*
+                $item
+            };
+        }
+    };
+}
+features!("avx512f" "avx512dq" "avx512bw" "avx512vl" "fma" "popcnt" "bmi1" "bmi2" "lzcnt");
+
+/// Proof that the processor has what [`with_features`] enables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Avx512(());
 
 impl Avx512 {
     /// The proof, if it can be had.
     pub(crate) fn detect() -> Option<Self> {
-        let here = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("fma");
-        here.then_some(Self(()))
+        detected().then_some(Self(()))
     }
 
     /// Runs `kernel` compiled for AVX-512.
     #[inline(always)]
     pub(super) fn run(self, kernel: impl Kernel) {
-        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma,popcnt,bmi1,bmi2,lzcnt")]
-        fn compiled(kernel: impl Kernel, simd: Avx512) {
-            kernel.run(simd);
+        with_features! {
+            fn compiled(kernel: impl Kernel, simd: Avx512) {
+                kernel.run(simd);
+            }
         }
         // SAFETY: `self` exists only where `detect` found these features.
         unsafe { compiled(kernel, self) }
@@ -66,10 +82,11 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn run_apart(self, kernel: impl Kernel) {
-        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,fma,popcnt,bmi1,bmi2,lzcnt")]
-        #[inline(never)]
-        fn apart(kernel: impl Kernel, simd: Avx512) {
-            kernel.run(simd);
+        with_features! {
+            #[inline(never)]
+            fn apart(kernel: impl Kernel, simd: Avx512) {
+                kernel.run(simd);
+            }
         }
         // SAFETY: `self` exists only where `detect` found these features.
         unsafe { apart(kernel, self) }
@@ -95,7 +112,8 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch(self, from: *const u8) {
-        op!(_mm_prefetch::<_MM_HINT_T0>(from.cast()))
+        // SAFETY: the token proves SSE; a prefetch of any address is allowed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32, x: __m512) {

@@ -6,7 +6,7 @@
 
 use layerloop_kernels::dense::Input;
 use layerloop_kernels::gather::{Columns, Source};
-use layerloop_kernels::{Csr, Entries, Listed, Marks, Rows};
+use layerloop_kernels::{ByColumn, Csr, Entries, Listed, Marks, Rows};
 
 use super::forward::Batch;
 use super::program::Program;
@@ -46,7 +46,7 @@ pub(crate) struct Intake {
     taking_part: Option<TakingPart>,
     pub(crate) road: Road,
     /// The batch by columns, for the gradient of the weights on the road of entries.
-    by_column: Csr,
+    by_column: ByColumn,
 }
 
 /// The rows of weights that belong to the columns that are gathered.
@@ -59,7 +59,7 @@ struct TakingPart {
 impl Intake {
     /// All columns of rows of `width` values.
     pub(crate) fn all(width: usize) -> Self {
-        let by_column = Csr::with_capacity(0, 0);
+        let by_column = ByColumn::with_capacity(0, 0);
         Self { columns: Columns::all(width), taking_part: None, road: Road::Rows, by_column }
     }
 
@@ -78,7 +78,7 @@ impl Intake {
         let all = Self { road: Road::of(source, width), ..Self::all(width) };
         let live = match source {
             Source::Entries(csr) if all.road == Road::Entries => {
-                let by_column = Csr::with_capacity(width + 1, largest_batch(csr, batch));
+                let by_column = ByColumn::with_capacity(width, largest_batch(csr, batch));
                 return Self { columns: Columns::new(width, &[]), by_column, ..all };
             }
             Source::Entries(_) => return all,
@@ -112,7 +112,11 @@ impl Intake {
 
     /// The operand of the gradient of the first layer's weights, for the batch that was turned last.
     pub(crate) fn by_columns<'a>(&'a self, z: Rows<'a>) -> Input<'a> {
-        if self.road == Road::Entries { Input::Sparse(Entries::all(&self.by_column)) } else { self.dense(z, true) }
+        if self.road == Road::Entries {
+            Input::Sparse(Entries::by_column(&self.by_column))
+        } else {
+            self.dense(z, true)
+        }
     }
 
     fn dense<'a>(&'a self, rows: Rows<'a>, bias: bool) -> Input<'a> {
@@ -132,7 +136,7 @@ impl Intake {
     /// Prepares [`Self::by_columns`] for a batch.
     pub(crate) fn turn(&mut self, batch: Batch) {
         if let (Road::Entries, Source::Entries(csr)) = (self.road, batch.source) {
-            self.by_column.set_transpose(csr, batch.rows);
+            self.by_column.set(csr, batch.rows);
         }
     }
 }
