@@ -321,7 +321,7 @@ const CALLS: &[Call] = &[
     }),
     ("Matrix", |_, d, _| {
         let [rows, columns] = [d.size(), d.size()];
-        let fits = rows.checked_mul(columns.max(16)).is_none_or(|len| len < 1 << 16 || len > 1 << 61);
+        let fits = rows.checked_mul(columns.max(16)).is_none_or(|len| !(1 << 16..=1 << 61).contains(&len));
         if fits {
             let matrix = Matrix::zeros(rows, columns);
             assert!(matrix.values().len() >= rows * columns);

@@ -75,7 +75,7 @@ impl Matrix {
     /// If there are fewer.
     #[must_use]
     pub fn head(&self, rows: usize) -> Rows<'_> {
-        let len = rows.checked_mul(self.stride).unwrap_or(usize::MAX);
+        let len = rows.saturating_mul(self.stride);
         Rows { values: &self.values()[..len], stride: self.stride }
     }
 }
