@@ -212,8 +212,11 @@ fn logs_of_any_layers_go_on_from_any_instant() -> Result<()> {
             let options = FitOptions { epochs: 3, batch, accumulate, learning_rate: 0.01, ..options() };
             let start = || Network::new(&text.parse().expect("a network"), 3).expect("a network");
             let logged = |folder: &Path, from: Option<Checkpoint>, keep: &mut Vec<Checkpoint>| {
-                let mut logs =
-                    if from.is_some() { Logs::go_on(folder, 1, from.as_ref()) } else { Logs::new(folder, 1) }?;
+                let mut logs = if from.is_some() {
+                    Logs::go_on(folder, 1, from.as_ref().map(|from| (from.steps(), from.epochs())))
+                } else {
+                    Logs::new(folder, 1)
+                }?;
                 let mut keep = on_step(|_, run| {
                     keep.push(run.checkpoint());
                     ControlFlow::Continue(())

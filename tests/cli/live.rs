@@ -92,7 +92,7 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
 
     terminal.press(&["q"]);
     let after = terminal.wait_for("ended with ");
-    assert!(after.contains("ended with 1") && after.contains("stopped as asked after step"), "{after}");
+    assert!(after.contains("ended with 0") && after.contains("stopped as asked after step"), "{after}");
     assert!(after.contains("saved as m.safetensors") && !after.contains("loss over steps"), "{after}");
     // What was done by hand is in the receipt.
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.ends_with("the same to the bit\n"));

@@ -15,10 +15,12 @@ mod live;
 mod memory;
 mod missing_classes;
 mod names;
+mod outputs;
 mod paste;
 mod predict;
 mod reports;
 mod runs;
+mod signals;
 mod terminal;
 mod train;
 

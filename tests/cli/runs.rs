@@ -208,7 +208,7 @@ fn folders_that_cannot_be_used_are_refused() {
     fs::write(folder.path("file"), "").expect("a file");
     refused(&["--run", "file"], 1, "file: ");
     refused(&["--log-dir", "file"], 1, "file: ");
-    refused(&["--log-dir", "r/logs"], 2, "log_dir: r/logs has the logs of a run already; name another folder");
+    refused(&["--log-dir", "r/logs"], 2, "log_dir: r/logs has a file `history.csv` already; name another folder");
     refused(&["--run", "new", "--keep", "0"], 2, "--keep: 0 checkpoints; at least 1 is needed to go on from");
     refused(
         &["--run", "new", "--checkpoint-every", "5"],

@@ -86,7 +86,7 @@ fn is_help(refused: &clap::Error) -> bool {
     !refused.use_stderr() || refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
-/// Ends the program with the help that was asked for; the error is that of writing it.
+/// Ends the program with the help that was asked for; the error is that of writing it on standard output.
 fn help(asked: &clap::Error) -> Error {
     match asked.print() {
         Err(error) if !asked.use_stderr() && error.kind() != std::io::ErrorKind::BrokenPipe => {

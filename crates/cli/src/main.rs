@@ -8,6 +8,7 @@ mod interrupt;
 mod live;
 mod output;
 mod page;
+mod places;
 mod progress;
 mod refused;
 mod scores;
@@ -20,20 +21,24 @@ use std::process::ExitCode;
 use layerloop::Error;
 
 use crate::args::Command;
+use crate::interrupt::Signal;
 use crate::output::message;
 
 /// What a command came to, when nothing failed.
 enum Outcome {
     /// All is well.
     Done,
-    /// It did its work, and the answer is no: a check that failed, a run that was stopped.
+    /// It did its work, and the answer is no: a check that failed.
     Negative,
+    /// It was ended by a signal, in order.
+    Signal(Signal),
 }
 
 fn main() -> ExitCode {
     match door::parse(std::env::args_os()).and_then(|args| run(args.command)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Negative) => ExitCode::from(1),
+        Ok(Outcome::Signal(signal)) => ExitCode::from(signal.exit_code()),
         Err(error) => {
             message(format_args!("error: {error}"));
             ExitCode::from(if matches!(error, Error::Config { .. } | Error::Several(_)) { 2 } else { 1 })
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> layerloop::Result<Outcome> {
+    command.places().check()?;
     match command {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Train(args) => commands::train::run(&args),

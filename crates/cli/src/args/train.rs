@@ -22,8 +22,16 @@ const RUN: &str = "Run folder, checkpoints, logs";
 const OUTPUT: &str = "Output";
 const MACHINE: &str = "Seed and threads";
 
+/// What `train` ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the run ended as planned: its last epoch, --early-stopping, --time-limit, or q on the live screen
+  1    it failed: data that cannot be read, a model that cannot be saved, a loss that is not finite
+  2    it was not begun: an option or a folder that makes no sense
+  130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. What was learnt is saved; a second signal ends it at once";
+
 #[derive(Debug, Parser)]
-#[command(args_override_self = true)]
+#[command(args_override_self = true, after_help = EXIT_CODES)]
 pub(crate) struct Train {
     /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]

@@ -1,11 +1,11 @@
 //! `layerloop predict`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use layerloop::choice::text;
 use layerloop::data::Inputs;
 use layerloop::explain::{Attributed, Attribution, Attributor};
-use layerloop::files::write_beside_and_rename;
+use layerloop::files::{make_folder, write_to_free};
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
 use layerloop::{Error, Result};
@@ -60,7 +60,7 @@ impl<'a> Asked<'a> {
             })
         });
         if let Some(folder) = &args.pictures {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            make_folder(folder)?;
         }
         let image = model.input.image;
         Ok(Self {
@@ -72,14 +72,18 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn attribute(&mut self, x: &[f32], path: &Path, row: usize) -> Result<Attributed> {
+    /// The attribution of a row, and where it is drawn: under a name that is free, so that no file is ever replaced.
+    fn attribute(&mut self, x: &[f32], path: &Path, row: usize) -> Result<(Attributed, Option<PathBuf>)> {
         let why = self.attributor.attribute(x, self.class, self.by)?;
         if let Some(folder) = self.pictures {
             let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let picture = with_attribution(x, &why.values, self.width)?;
-            write_beside_and_rename(&folder.join(format!("{name}-{row}.png")), &picture)?;
+            let numbered = (2..).map(|n| format!("{name}-{row}-{n}.png"));
+            let names = std::iter::once(format!("{name}-{row}.png")).chain(numbered);
+            let drawn = write_to_free(names.map(|name| folder.join(name)), &picture)?;
+            return Ok((why, Some(drawn)));
         }
-        Ok(why)
+        Ok((why, None))
     }
 }
 
@@ -101,7 +105,7 @@ fn answer(
     path: &Path,
     row: usize,
     probabilities: &[f32],
-    why: Option<&Attributed>,
+    why: Option<&(Attributed, Option<PathBuf>)>,
 ) -> String {
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
@@ -110,15 +114,18 @@ fn answer(
     if args.json {
         let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();
         let mut object = json!({"input": path, "row": row, "predicted": predicted, "probabilities": top});
-        if let (Some(why), Some(by)) = (why, args.attribution) {
+        if let (Some((why, picture)), Some(by)) = (why, args.attribution) {
             object["attribution"] = json!(why);
             object["attribution"]["by"] = json!(text(by));
             object["attribution"]["class"] = json!(model.classes[why.output]);
+            if let Some(picture) = picture {
+                object["picture"] = json!(picture.to_string_lossy());
+            }
         }
         return object.to_string();
     }
     let top: Vec<String> = top.map(|(class, p)| format!("{} {p:.4}", shown(class))).collect();
-    let because = why.map_or_else(String::new, |why| because(model, why));
+    let because = why.map_or_else(String::new, |(why, _)| because(model, why));
     let (path, predicted) = (path.display().to_string(), shown(predicted));
     format!("{}[{row}]: {predicted}   ({}){because}", shown(&path), top.join(", "))
 }

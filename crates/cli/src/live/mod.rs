@@ -12,6 +12,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use self::board::Board;
+use crate::interrupt::Interrupt;
 use crate::output::shown;
 
 /// How often it is drawn, and keys are looked for.
@@ -23,6 +24,8 @@ pub(crate) enum Wish {
     Pause,
     /// The end, after this step.
     Stop,
+    /// The same, as by the signal of Ctrl-C, which a terminal in this mode does not send.
+    Interrupt,
     /// Half the learning rate, so many times.
     LowerRate(i32),
 }
@@ -71,7 +74,7 @@ impl Screen {
     }
 
     /// Waits until the run goes on, or is to be stopped, by a key or otherwise; whether it is to be stopped.
-    pub(crate) fn pause(&mut self, stopped: impl Fn() -> bool) -> Result<bool> {
+    pub(crate) fn pause(&mut self, interrupt: &Interrupt) -> Result<bool> {
         let since = Instant::now();
         self.board.paused = true;
         let mut stop = false;
@@ -80,7 +83,11 @@ impl Screen {
             match self.wish(EVERY)? {
                 Some(Wish::Pause) => break,
                 Some(Wish::Stop) => stop = true,
-                _ => stop = stopped(),
+                Some(Wish::Interrupt) => {
+                    interrupt.by_ctrl_c();
+                    stop = true;
+                }
+                _ => stop = interrupt.is_asked(),
             }
         }
         self.board.paused = false;
@@ -123,7 +130,7 @@ fn asked(key: KeyEvent) -> Option<Wish> {
         KeyCode::Char(' ' | 'p') => Some(Wish::Pause),
         KeyCode::Char('l') => Some(Wish::LowerRate(1)),
         KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Stop),
-        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Stop),
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Interrupt),
         _ => None,
     }
 }
@@ -131,7 +138,7 @@ fn asked(key: KeyEvent) -> Option<Wish> {
 /// What two keys ask for together.
 fn both(one: Option<Wish>, other: Option<Wish>) -> Option<Wish> {
     match (one, other) {
-        (Some(Wish::Stop), _) | (_, Some(Wish::Stop)) => Some(Wish::Stop),
+        (Some(end @ (Wish::Stop | Wish::Interrupt)), _) | (_, Some(end @ (Wish::Stop | Wish::Interrupt))) => Some(end),
         (Some(Wish::Pause), Some(Wish::Pause)) => None,
         (Some(Wish::Pause), _) | (_, Some(Wish::Pause)) => Some(Wish::Pause),
         (Some(Wish::LowerRate(one)), Some(Wish::LowerRate(other))) => Some(Wish::LowerRate(one + other)),
@@ -147,7 +154,7 @@ mod tests {
     fn keys_pressed_together_lose_no_end_and_no_halving() {
         let key = |code, modifiers| asked(KeyEvent::new(code, modifiers));
         let plain = |c| key(KeyCode::Char(c), KeyModifiers::NONE);
-        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Wish::Stop));
+        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Wish::Interrupt));
         assert_eq!((plain('c'), plain('x')), (None, None));
         let all = |keys: &str| keys.chars().map(plain).fold(None, both);
         assert_eq!(all("ql "), Some(Wish::Stop));

@@ -3,7 +3,7 @@
 mod tensorboard;
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::tensorboard::EventFile;
 use crate::files::{make_folder, write_beside_and_rename};
-use crate::train::{Callback, Checkpoint, EpochEnd, History, Run, StepEnd};
+use crate::train::{Callback, EpochEnd, History, Run, StepEnd};
 use crate::{Error, Result};
 
 /// The name of the table.
@@ -62,25 +62,26 @@ impl Logs {
     /// Logs in `folder`, which is made if it is missing, of every epoch and of each step that `steps_every` divides.
     ///
     /// # Errors
-    /// [`Error::Config`] if the logs of a run are there already; [`Error::Io`] if the folder cannot be made or written.
+    /// [`Error::Config`] if files of their names are there already; [`Error::Io`] if the folder cannot be made or written.
     pub fn new(folder: impl AsRef<Path>, steps_every: u64) -> Result<Self> {
         let folder = folder.as_ref();
-        if folder.join(TABLE).exists() {
-            let reason = format!("{} has the logs of a run already; name another folder", folder.display());
+        let is_there = |name: &&&str| fs::metadata(folder.join(name)).is_ok_and(|there| there.len() > 0);
+        if let Some(name) = [TABLE, EVENTS].iter().find(is_there) {
+            let reason = format!("{} has a file `{name}` already; name another folder", folder.display());
             return Err(Error::config("log_dir", reason));
         }
         Self::go_on(folder, steps_every, None)
     }
 
-    /// As [`Self::new`], where what is there already is of the run that goes on from its checkpoint, or else from its
-    /// beginning: what is later is taken out.
+    /// As [`Self::new`], where what is there already is of the run that goes on from the checkpoint after so many steps and whole
+    /// epochs, or else from its beginning: what is later is taken out.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be made or written.
-    pub fn go_on(folder: impl AsRef<Path>, steps_every: u64, from: Option<&Checkpoint>) -> Result<Self> {
+    /// [`Error::Config`] if the files there are not logs; [`Error::Io`] if the folder cannot be made or written.
+    pub fn go_on(folder: impl AsRef<Path>, steps_every: u64, from: Option<(u64, usize)>) -> Result<Self> {
         let folder = folder.as_ref();
         make_folder(folder)?;
-        let (steps, epochs) = from.map_or((0, 0), |from| (from.steps(), from.epochs() as u64));
+        let (steps, epochs) = from.map_or((0, 0), |(steps, epochs)| (steps, epochs as u64));
         let row = |line: &str| {
             let epoch = line.split(',').next().and_then(|field| field.parse().ok());
             from.is_some() && (line.starts_with("epoch,") || epoch.is_some_and(|epoch: u64| epoch <= epochs))
@@ -90,7 +91,10 @@ impl Logs {
             let (of, most) = if event["event"] == "epoch" { ("epoch", epochs) } else { ("step", steps) };
             event[of].as_u64().is_some_and(|at| at <= most)
         };
-        let (csv, json) = (Appended::open(folder.join(TABLE), row)?, Appended::open(folder.join(EVENTS), object)?);
+        let (table, objects) = (folder.join(TABLE), folder.join(EVENTS));
+        let csv = kept(&table, "epoch,steps,seconds,", row)?;
+        let json = kept(&objects, "{\"event\":", object)?;
+        let (csv, json) = (Appended::open(table, csv)?, Appended::open(objects, json)?);
         // A checkpoint may be of the last step of an epoch whose end was logged after it, at that very step: all that TensorBoard
         // has of the step is forgotten then, and what stays true of it is said again.
         let text = std::fs::read_to_string(folder.join(EVENTS)).map_err(Error::io(folder))?;
@@ -208,16 +212,29 @@ struct Appended {
     empty: bool,
 }
 
+/// The whole lines of a file that are `wanted`, and whether there is more; nothing of a file that is not there.
+///
+/// # Errors
+/// [`Error::Config`] if the file does not begin with `start`, and so is somebody else's; [`Error::Io`] if it cannot be read.
+fn kept(path: &Path, start: &str, wanted: impl Fn(&str) -> bool) -> Result<(String, bool)> {
+    let there = match fs::read(path) {
+        Ok(there) => String::from_utf8_lossy(&there).into_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::io(path)(error)),
+    };
+    if !there.starts_with(start) && !start.starts_with(&there) {
+        let reason = format!("{} is not a log that layerloop wrote; name another folder", path.display());
+        return Err(Error::config("log_dir", reason));
+    }
+    let kept: String = there.split_inclusive('\n').filter(|line| line.ends_with('\n') && wanted(line)).collect();
+    let fewer = kept != there;
+    Ok((kept, fewer))
+}
+
 impl Appended {
-    /// What is there keeps the whole lines that are `wanted`.
-    fn open(path: PathBuf, wanted: impl Fn(&str) -> bool) -> Result<Self> {
-        let there = match fs::read_to_string(&path) {
-            Ok(there) => there,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::io(&path)(error)),
-        };
-        let kept: String = there.split_inclusive('\n').filter(|line| line.ends_with('\n') && wanted(line)).collect();
-        if kept != there {
+    /// With only the lines that are kept.
+    fn open(path: PathBuf, (kept, fewer): (String, bool)) -> Result<Self> {
+        if fewer {
             write_beside_and_rename(&path, kept.as_bytes())?;
         }
         let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
@@ -235,7 +252,7 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Inputs};
     use crate::network::Network;
-    use crate::train::{FitOptions, With, fit_with, on_step};
+    use crate::train::{Checkpoint, FitOptions, With, fit_with, on_step};
 
     /// The checkpoint after step 10, the last one of epoch 2, before the epoch is over.
     fn run(folder: &Path, epochs: usize) -> Checkpoint {
@@ -273,13 +290,32 @@ mod tests {
 
         File::options().append(true).open(folder.path().join(EVENTS)).unwrap().write_all(b"{\"ev").unwrap();
         let refused = Logs::new(folder.path(), 2).unwrap_err().to_string();
-        assert!(refused.contains("has the logs of a run already; name another folder"), "{refused}");
-        drop(Logs::go_on(folder.path(), 2, Some(&checkpoint)).unwrap());
+        assert!(refused.ends_with(" has a file `history.csv` already; name another folder"), "{refused}");
+        drop(Logs::go_on(folder.path(), 2, Some((checkpoint.steps(), checkpoint.epochs()))).unwrap());
         assert_eq!(read("history.csv"), csv.split_inclusive('\n').take(2).collect::<String>());
         let until = |o: &&Value| o["step"].as_u64().unwrap() <= 10 && o["epoch"].as_u64().unwrap() <= 2;
         let kept = |o: &&Value| until(o) && !(o["event"] == "epoch" && o["epoch"] == 2);
         assert_eq!(read(EVENTS).lines().count(), objects.iter().filter(kept).count());
         drop(Logs::go_on(folder.path(), 2, None).unwrap());
         assert_eq!((read("history.csv"), read(EVENTS)), (String::new(), String::new()));
+    }
+
+    /// The lines of somebody else were taken out as not of this run.
+    #[test]
+    fn files_of_somebody_else_are_refused_and_stay() {
+        for (name, text) in [(EVENTS, "{\"user\":\"data\"}\n"), (TABLE, "a,b\n1,2\n"), (EVENTS, "note")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let refused = [Logs::new(folder.path(), 2), Logs::go_on(folder.path(), 2, Some((10, 2)))];
+            for (refused, reason) in
+                refused.into_iter().zip(["already; name another", "not a log that layerloop wrote"])
+            {
+                let refused = refused.unwrap_err().to_string();
+                assert!(refused.contains(name) && refused.contains(reason), "{refused}");
+            }
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Eigen, Estimate, Hessian, surface};
-use layerloop::files::write_beside_and_rename;
 use layerloop::network::Network;
 use layerloop::train::Objective;
 use layerloop::{Error, Result};
@@ -14,6 +13,7 @@ use serde_json::json;
 use crate::args::Explain;
 use crate::commands::threads_for;
 use crate::output::line;
+use crate::places::write_page;
 
 /// Steps of Lanczos, and probes of Hutchinson.
 const STEPS: usize = 30;
@@ -69,7 +69,7 @@ fn draw(
     let reach = (4.0 / top.value.abs().max(1e-6)).sqrt().min(50.0);
     let at: Vec<f64> = (0..=2 * HALF).map(|k| reach * (k as f64 / HALF as f64 - 1.0)).collect();
     let losses = surface(network, data, objective, [&top.vector, &top.second], &at, threads)?;
-    write_beside_and_rename(path, svg(&losses, reach).as_bytes())
+    write_page(path, svg(&losses, reach))
 }
 
 fn svg(losses: &[Vec<f64>], reach: f64) -> String {

@@ -2,7 +2,6 @@
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Mistake, Near, mistakes};
-use layerloop::files::write_beside_and_rename;
 use layerloop::model_file::Model;
 use layerloop::{Error, Result};
 use serde_json::json;
@@ -11,6 +10,7 @@ use crate::args::{Explain, Part};
 use crate::commands::{load_of, objective_of, threads_for};
 use crate::output::{line, shown};
 use crate::page;
+use crate::places::write_page;
 
 pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
     if args.top == 0 {
@@ -21,7 +21,7 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
     let threads = threads_for(model.network.spec());
     let worst = mistakes(&model.network, [&loaded.train, data], &objective_of(model)?, args.top, threads)?;
     if let Some(path) = &args.html {
-        write_beside_and_rename(path, page::mistakes::html(model, [&loaded.train, data], &worst)?.as_bytes())?;
+        write_page(path, page::mistakes::html(model, [&loaded.train, data], &worst)?)?;
     }
     if args.json {
         return worst.iter().try_for_each(|mistake| {

@@ -7,7 +7,6 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Beside, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
-use layerloop::files::write_beside_and_rename;
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
@@ -20,6 +19,7 @@ use crate::Outcome;
 use crate::args::Explain;
 use crate::output::line;
 use crate::page;
+use crate::places::write_page;
 use crate::table::table;
 
 /// Numbers of a row that are printed, at most.
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     }
     let trace = Trace::of(&network, &data, args.sample, &objective)?;
     if let Some(path) = &args.html {
-        write_beside_and_rename(path, page::explain::html(&trace, &data)?.as_bytes())?;
+        write_page(path, page::explain::html(&trace, &data)?)?;
     }
     let beside = Beside::of(&trace, &network, &data)?;
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;

@@ -37,6 +37,16 @@ impl<'a> Best<'a> {
     }
 }
 
+impl Best<'_> {
+    /// Whether the writer is well.
+    ///
+    /// # Errors
+    /// Those of [`Background::panicked`].
+    pub(super) fn check(&self) -> Result<()> {
+        self.writer.panicked()
+    }
+}
+
 impl Callback for Best<'_> {
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
         let Some(value) = run.history().last(&self.column).filter(|value| value.is_finite()) else {
@@ -56,7 +66,7 @@ impl Callback for Best<'_> {
             let path = self.path.clone();
             self.writer.put(move || model.save(path));
         }
-        ControlFlow::Continue(())
+        if self.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn on_end(&mut self, _: &Report, _: &mut Run) {

@@ -9,7 +9,7 @@ use layerloop::{Error, Result};
 use super::job::Job;
 use super::report::epoch_line;
 use crate::args::Train;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Signal};
 use crate::live::{Screen, Wish};
 use crate::progress::RunBar;
 use crate::scores::Scores;
@@ -59,23 +59,27 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// What went wrong beside the training.
-    pub(super) fn finish(self) -> Option<Error> {
+    /// The signal that asked for the end, and what went wrong beside the training.
+    pub(super) fn finish(self) -> (Option<Signal>, Option<Error>) {
         if let View::Bar(bar) = &self.view {
             bar.clear();
         }
-        self.failure
+        (self.interrupt.signal(), self.failure)
     }
 
     /// Does what a key asked for; whether that is the end.
     fn grant(&mut self, wish: Option<Wish>, run: &mut Run) -> Result<bool> {
         match (wish, &mut self.view) {
             (Some(Wish::Stop), _) => Ok(true),
+            (Some(Wish::Interrupt), _) => {
+                self.interrupt.by_ctrl_c();
+                Ok(true)
+            }
             (Some(Wish::LowerRate(times)), _) => {
                 run.set_rate_factor(run.rate_factor() * 0.5_f64.powi(times));
                 Ok(false)
             }
-            (Some(Wish::Pause), View::Live(screen)) => screen.pause(|| self.interrupt.is_asked()),
+            (Some(Wish::Pause), View::Live(screen)) => screen.pause(&self.interrupt),
             _ => Ok(false),
         }
     }

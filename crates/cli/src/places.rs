@@ -1,0 +1,211 @@
+//! Where a command reads and writes: no output is an input or another output, and none replaces a file of somebody else's.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use layerloop::files::{target, write_beside_and_rename};
+use layerloop::model_file::{check_writable, is_model};
+use layerloop::{Error, Result};
+use layerloop_data::registry;
+
+use crate::args::Command;
+
+/// What a command writes to a place, and what may be there from before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A model; an earlier one may be replaced.
+    Model,
+    /// An HTML page or an SVG picture; an earlier one may be replaced.
+    Page,
+    /// A file or a folder in the folder of a run, which looks after it.
+    OfRun,
+}
+
+/// The places of a command, each with its name in messages.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    inputs: Vec<(&'static str, PathBuf)>,
+    outputs: Vec<(&'static str, Kind, PathBuf)>,
+}
+
+impl Command {
+    /// Where it reads and writes; of a training that is known when the folder of its run is open.
+    pub(crate) fn places(&self) -> Places {
+        let places = Places::default();
+        match self {
+            Self::Explain(args) => (places.reads("MODEL", &args.model).reads("DATA", folder(&args.data)))
+                .writes("--html", Kind::Page, &args.html)
+                .writes("--surface", Kind::Page, &args.surface),
+            // What `predict --pictures` draws gets names that are free.
+            Self::Train(_) | Self::Predict(_) => places,
+            // These write no files.
+            Self::Replay(_) | Self::Eval(_) | Self::Outliers(_) | Self::Summary(_) => places,
+            Self::CheckGradients(_) | Self::List(_) | Self::Bench(_) => places,
+        }
+    }
+}
+
+/// Data that is a path, not the name of a data set.
+pub(crate) fn folder<'a>(data: impl IntoIterator<Item = &'a PathBuf>) -> impl Iterator<Item = &'a PathBuf> {
+    data.into_iter().filter(|data| data.to_str().and_then(registry::find).is_none())
+}
+
+impl Places {
+    /// This is read.
+    pub(crate) fn reads<'a>(mut self, name: &'static str, paths: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        self.inputs.extend(paths.into_iter().map(|path| (name, path.clone())));
+        self
+    }
+
+    /// This is written.
+    pub(crate) fn writes<'a>(
+        mut self,
+        name: &'static str,
+        kind: Kind,
+        paths: impl IntoIterator<Item = &'a PathBuf>,
+    ) -> Self {
+        self.outputs.extend(paths.into_iter().map(|path| (name, kind, path.clone())));
+        self
+    }
+
+    /// Whether the command may begin: asked before anything is done.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an output that is an input, is another output or is in one, or would replace a file that layerloop did
+    /// not write; [`Error::Io`] for one that cannot be written.
+    pub(crate) fn check(&self) -> Result<()> {
+        let inputs = self.inputs.iter().filter(|(_, path)| path.exists());
+        let inputs: Vec<_> = inputs.map(|(name, path)| (*name, Identity::of(path))).collect();
+        let mut outputs: Vec<(&str, Identity)> = Vec::new();
+        for (name, kind, path) in &self.outputs {
+            let end = if *kind == Kind::OfRun { path.clone() } else { target(path)? };
+            let (place, folder) = (Identity::of(&end), Identity::of(parent(&end)));
+            let refuse = |reason: String| Err(Error::config(*name, format!("{} {reason}", path.display())));
+            if let Some((other, _)) = inputs.iter().chain(&outputs).find(|(_, other)| *other == place) {
+                return refuse(format!("is also {other}; name another file"));
+            }
+            if let Some((other, _)) = outputs.iter().find(|(_, other)| *other == folder) {
+                return refuse(format!("is in {other}; name another file"));
+            }
+            if let Some(foreign) = kind.foreign(&end)? {
+                return refuse(format!("is {foreign}, not {kind}; name another file, or remove this one"));
+            }
+            if *kind != Kind::OfRun {
+                check_writable(path)?;
+            }
+            outputs.push((name, place));
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a path; of a bare name that in which the command runs.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Equal for equal files, however their paths are spelt: by links, `./` and `..`, as hard links, in another case.
+#[derive(Debug, PartialEq, Eq)]
+enum Identity {
+    /// Device and number of what is there.
+    There(u64, u64),
+    /// What is not there yet, by its folder, and its name in small letters.
+    Missing(Box<Identity>, String),
+    Nowhere,
+}
+
+impl Identity {
+    fn of(path: &Path) -> Self {
+        #[cfg(unix)]
+        if let Ok(there) = fs::metadata(path) {
+            use std::os::unix::fs::MetadataExt as _;
+            return Self::There(there.dev(), there.ino());
+        }
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        name.map_or(Self::Nowhere, |name| Self::Missing(Box::new(Self::of(parent(&path))), name))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Model => "a model that layerloop saved",
+            Self::Page => "a page or picture that layerloop drew",
+            Self::OfRun => "a file of a run",
+        })
+    }
+}
+
+impl Kind {
+    /// What is at `path`, if it may not be replaced; an empty file may.
+    fn foreign(self, path: &Path) -> Result<Option<&'static str>> {
+        if self == Self::OfRun || !fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0) {
+            return Ok(None);
+        }
+        let ours = if self == Self::Model { is_model(path)? } else { is_page(path).map_err(Error::io(path))? };
+        if ours {
+            return Ok(None);
+        }
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut start));
+        read.map_err(Error::io(path))?;
+        Ok(Some(if is_model(path)? { "a model" } else { what_is(&start) }))
+    }
+}
+
+/// What a file is, by how it begins.
+fn what_is(start: &[u8]) -> &'static str {
+    const KINDS: [(&[u8], &str); 10] = [
+        (b"\x89PNG", "a PNG picture"),
+        (b"\xff\xd8\xff", "a JPEG picture"),
+        (b"\x1f\x8b", "a gzip file"),
+        (b"PK\x03\x04", "a ZIP file"),
+        (b"\x93NUMPY", "a NumPy array"),
+        (b"\0\0\x08", "an IDX file"),
+        (b"<", "an HTML or XML file"),
+        (b"{", "a JSON file"),
+        (b"[", "a JSON file"),
+        (b"%PDF", "a PDF file"),
+    ];
+    let kind = KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind);
+    let safetensors = start.get(8..).is_some_and(|header| header.starts_with(b"{\""));
+    let text = || std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0'));
+    kind.unwrap_or(match () {
+        () if safetensors => "another safetensors file",
+        () if text() => "a text file",
+        () => "a file of another program",
+    })
+}
+
+/// Whether both lead to the same file.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    Identity::of(one) == Identity::of(other)
+}
+
+/// How the pages end that layerloop writes: by that it knows them again.
+const MARK: &str = concat!("<!-- layerloop ", env!("CARGO_PKG_VERSION"), " -->\n");
+
+/// Whether the file ends as [`write_page`] has it, of whatever version.
+fn is_page(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(2 * MARK.len() as u64)))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    let end = String::from_utf8_lossy(&end);
+    Ok(end.ends_with(" -->\n") && end.contains("<!-- layerloop "))
+}
+
+/// Writes an HTML page or an SVG picture, with the mark by which it is known to be of layerloop.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub(crate) fn write_page(path: &Path, mut page: String) -> Result<()> {
+    if !page.ends_with('\n') {
+        page.push('\n');
+    }
+    write_beside_and_rename(path, (page + MARK).as_bytes())
+}
