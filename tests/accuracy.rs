@@ -6,10 +6,10 @@ mod data_dir;
 
 use layerloop::Result;
 use layerloop::data::Dataset;
-use layerloop::metrics::evaluate;
+use layerloop::metrics::{evaluate, evaluate_regression};
 use layerloop::network::{Activation, Network, Output, Spec};
 use layerloop::train::rng::Stream;
-use layerloop::train::{FitOptions, Objective, fit, samples};
+use layerloop::train::{FitOptions, Objective, find_learning_rate, fit, samples};
 use layerloop_data::Loaded;
 
 use self::data_dir::data_dir;
@@ -61,6 +61,50 @@ fn the_built_in_digits_with_ten_seeds() {
     let reached = |seed| accuracy(&digits, &[32], Activation::Sigmoid, Output::Softmax, seed).unwrap();
     let all: Vec<f64> = (0..10).map(reached).collect();
     assert!(all.iter().all(|&a| a >= 0.97), "{all:?}");
+}
+
+/// The rate at which the loss falls fastest trains as well as the default, up to a fraction of the standard error that a score on
+/// the test part has (0.002 for 10,000 images, some 0.08 for R2 on 88 patients): a tenth of the
+/// rate at the lowest loss, which was proposed before, was worse by 0.004 on MNIST and by 0.013 on Fashion-MNIST.
+#[test]
+fn the_learning_rate_that_is_found_is_not_worse_than_the_default() -> Result<()> {
+    for (name, seeds, tolerance) in
+        [("digits", 20, 0.002), ("diabetes", 20, 0.015), ("mnist", 2, 0.002), ("fashion-mnist", 2, 0.002)]
+    {
+        let folder = if name.ends_with("mnist") { data_dir("the_learning_rate_that_is_found") } else { None };
+        if folder.is_none() && name.ends_with("mnist") {
+            continue;
+        }
+        let loaded = layerloop_data::load(name, folder.as_deref(), &mut |_| {})?;
+        let (train, defaults) = (&loaded.train, loaded.defaults);
+        let outputs = train.target_names().len();
+        let output = if train.classes().is_empty() { Output::Identity } else { Output::Softmax };
+        let spec = Spec::classifier(train.width(), &[32], Activation::Sigmoid, outputs, output);
+        let score = |seed: u64| -> Result<[f64; 2]> {
+            let usual = FitOptions {
+                epochs: defaults.epochs,
+                batch: defaults.batch,
+                learning_rate: defaults.learning_rate,
+                seed,
+                ..FitOptions::default()
+            };
+            let network = Network::new(&spec, seed)?;
+            let proposed = find_learning_rate(&network, train, &usual)?.proposed.expect("the loss falls");
+            let reached = |learning_rate| -> Result<f64> {
+                let mut network = network.clone();
+                fit(&mut network, train, &FitOptions { learning_rate, ..usual.clone() })?;
+                Ok(match train.classes().is_empty() {
+                    true => evaluate_regression(&network, &loaded.test, 1)?.r2,
+                    false => evaluate(&network, &loaded.test, 1)?.accuracy,
+                })
+            };
+            Ok([reached(usual.learning_rate)?, reached(proposed)?])
+        };
+        let scores = (0..seeds).map(score).collect::<Result<Vec<_>>>()?;
+        let [default, proposed] = [0, 1].map(|i| mean(&scores.iter().map(|pair| pair[i]).collect::<Vec<_>>()));
+        assert!(proposed >= default - tolerance, "{name}: {proposed} instead of {default}: {scores:?}");
+    }
+    Ok(())
 }
 
 /// With Glorot's start six layers of sigmoids are at 0.21 and 0.25 after four epochs, at 0.57 after ten.

@@ -22,7 +22,7 @@ pub(super) fn report(args: &Train, found: &Finding) -> Result<()> {
     line(format_args!("{}\n", curve(rates, losses)))?;
     match proposed {
         Some(rate) => line(format_args!(
-            "A tenth of the rate at the lowest loss is {rate:e}. Next:\n\n  {} --lr {rate:e}",
+            "The loss falls fastest at a learning rate of {rate:e}. Next:\n\n  {} --lr {rate:e}",
             typed(std::env::args_os())
         )),
         None => line("No rate made the loss fall; look at the data, the scale of the inputs and the network."),
