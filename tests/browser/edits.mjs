@@ -77,6 +77,7 @@ async function numbers() {
     check((await editor.getAttribute("aria-invalid")) === "true", `${text}: not marked`);
     await page.keyboard.press("Enter");
     check(await editor.isVisible(), `${text}: Enter closed the editor`);
+    await follows(`y_1 while it is ${text || "nothing"}`, before, {});
   }
   for (const fault of await audit(page)) check(false, `the editor: ${fault}`);
   await page.keyboard.press("Escape");

@@ -53,7 +53,7 @@ field.addEventListener("input", () => {
   const fault = faultOf(field.value, editing.of);
   why.textContent = fault ?? "";
   fault ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
-  if (!fault) set(Number(field.value.trim().replace("\u2212", "-")));
+  set(fault ? editing.before : Number(field.value.trim().replace("\u2212", "-")));
 });
 field.addEventListener("keydown", (event) => {
   const { focus, beside, before, of } = editing;

@@ -1,6 +1,7 @@
 // The network as columns of units, beside the picture that it reads; the weights of a selected unit; and what comes out.
 
 const UNITS = 12; // that are drawn of a layer
+const ROWS = 10; // of the outputs that are listed
 const EDGES = 40; // up to which each edge can be reached with the Tab key
 let selected; // {layer, unit}: whose weights are shown
 
@@ -172,10 +173,10 @@ function outcomeRows() {
   const share = (v) => `${clamp((100 * Math.abs(v)) / scale, 0, 100)}%`;
   const right = targetClass();
   const order = Array.from(now.outputs.keys());
-  const kept = order.length <= UNITS ? order : [...order].sort((a, b) => now.outputs[b] - now.outputs[a]).filter((k, rank) => rank < UNITS - 1 || k === right);
+  const kept = order.length <= ROWS ? order : [...order].sort((a, b) => now.outputs[b] - now.outputs[a]).filter((k, rank) => rank < ROWS - 1 || k === right);
   const rows = kept.map((k) => {
     const rail = make("span", { class: "rail" }, make("b", { style: `width: ${share(now.outputs[k])}` }), make("i", { style: `left: ${share(first.outputs[k])}`, title: `before: ${digits(first.outputs[k])}` }));
-    return make("div", { class: right === k ? "wanted" : undefined }, make("span", { class: "class" }, `${className(k)}${right === k ? " \u2190 y" : ""}`), rail, make("span", { class: "number" }, digits(now.outputs[k])));
+    return make("div", { class: right === k ? "wanted" : undefined }, make("span", { class: "class", title: className(k) }, `${className(k)}${right === k ? " \u2190 y" : ""}`), rail, make("span", { class: "number" }, digits(now.outputs[k])));
   });
   const before = now.loss === first.loss ? "" : `, before ${digits(first.loss)}`;
   const left = order.length > kept.length ? `, and ${order.length - kept.length} more classes` : "";

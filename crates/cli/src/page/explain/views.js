@@ -146,7 +146,7 @@ function mapView(seen) {
 // The size of an entry on the screen, and buttons that change it.
 function zoomOf({ read, broad, small }, canvas) {
   const { rows, cols, image } = read();
-  let size = image ? Math.max(1, Math.floor((small ? 150 : 280) / cols)) : Math.max(1, Math.min(cols === 1 ? 22 : 16, Math.floor((broad ? 700 : 420) / cols), Math.max(3, Math.floor(360 / rows))));
+  let size = image ? Math.max(1, Math.floor((small ? 140 : 280) / Math.max(rows, cols))) : Math.max(1, Math.min(cols === 1 ? 22 : 16, Math.floor((broad ? 700 : 420) / cols), Math.max(3, Math.floor(360 / rows))));
   // A vector is not as thin as a line.
   const [wide, high] = [cols === 1 ? 3 : 1, rows === 1 ? Math.max(1, 24 / size) : 1];
   const fit = () => Object.assign(canvas.style, { width: `${cols * size * wide}px`, height: `${rows * size * high}px` });
