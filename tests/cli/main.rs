@@ -17,6 +17,7 @@ mod missing_classes;
 mod names;
 mod outputs;
 mod paste;
+mod power;
 mod predict;
 mod reports;
 mod runs;

@@ -312,6 +312,11 @@ fn a_refused_command_leaves_the_run_as_it_was() {
     for (more, code) in refused {
         changes_nothing(&folder, &[&["train", "--resume", "r"][..], &words(more)].concat(), code);
     }
+    fs::rename(folder.path("r/checkpoints"), folder.path("kept")).expect("a folder");
+    fs::write(folder.path("r/checkpoints"), "").expect("a file");
+    changes_nothing(&folder, &words("train --resume r --epochs 5 --anyway"), 1);
+    fs::remove_file(folder.path("r/checkpoints")).expect("a file");
+    fs::rename(folder.path("kept"), folder.path("r/checkpoints")).expect("a folder");
     folder.run(&words("train --resume r --quiet")).well();
     // Nor does a new run leave anything where it could not begin.
     let refused = [

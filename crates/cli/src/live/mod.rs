@@ -120,7 +120,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        _ = ratatui::try_restore(); // restore() writes its failure on standard error, which may panic
     }
 }
 
