@@ -1,12 +1,12 @@
 //! Arguments of the library that make no sense: each is an error with its value, as options are; none panics, none is accepted.
 
-use layerloop::choice::Choice as _;
 use layerloop::data::{Dataset, Inputs, Standardisation, split_rows};
-use layerloop::metrics::{Judged, Metric, evaluate, evaluate_regression, measure};
+use layerloop::explain::{Attribution, Attributor, Hessian, class_views, matrices, turn};
+use layerloop::metrics::{Any, Judged, Metric, evaluate, evaluate_regression, measure};
 use layerloop::model_file::Model;
-use layerloop::network::{Activation, Network, Predictor, Spec};
+use layerloop::network::{Activation, InputGradients, Network, Predictor, Spec};
 use layerloop::train::{
-    Checkpoints, ClassWeights, Every, FitOptions, Loss, Objective, Optimizer, Schedule, With, fit, fit_with,
+    Checkpoints, ClassWeights, Every, FitOptions, Loss, Objective, Optimizer, Progress, Schedule, With, fit, fit_with,
 };
 use layerloop::{Error, Result};
 
@@ -106,6 +106,46 @@ fn numbers_of_options_are_checked_as_those_of_their_text() {
 }
 
 #[test]
+fn arguments_of_explanations_are_checked() -> Result<()> {
+    let (network, data) = (network(), data());
+    let numbers = Dataset::regression("line", floats(&[0.0, 1.0]), 1, vec![0.1; 4], ["y", "z"])?;
+    let hessian = Hessian::of(&network, &data, &Objective::default(), 1)?;
+    let turned = |range| {
+        let mut gradients = InputGradients::new(&network, 1).expect("gradients");
+        refused(turn(&mut gradients, &mut Predictor::new(&network, 1).expect("it"), &[0.5], Some(range)))
+    };
+    let no_bias: Spec = "1 -> 2 no-bias".parse()?;
+    let attributor = || Attributor::new(&network, None, 1).expect("an attributor");
+    let cases = [
+        (refused(class_views(&network, &numbers, 1)), "line: there are no classes in it"),
+        (turned([1.0, 0.0]), "range: 1 to 0; expected two ascending numbers"),
+        (turned([f32::NAN, 0.0]), "range: NaN to 0; expected two ascending numbers"),
+        (
+            refused(matrices(&no_bias, &[0.0; 2])),
+            "network: 1 -> 2 no-bias -> softmax: expected dense layers with a bias",
+        ),
+        (refused(attributor().with_baseline(vec![f32::NAN])), "the baseline: input 0 is NaN, not a finite number"),
+        (refused(Attributor::new(&network, Some((usize::MAX, 2)), 1)), "pixels of an image: expected 1, got"),
+        (
+            refused(attributor().attribute(&[0.5], None, Attribution::Occlusion { side: 0 })),
+            "attribution: `occlusion`: side: 0; it is from 1 to 1024",
+        ),
+        (refused(hessian.trace(1, 0)), "probes: 1; at least 2"),
+        (refused(hessian.largest(0, 0)), "steps: 0; at least 1"),
+    ];
+    for (said, piece) in cases {
+        assert!(said.starts_with(piece), "{said}");
+    }
+    // A width to which one more class is added, and a cycle that gets shorter: they overflowed, or never ended.
+    let wide: Spec = format!("{} -> relu -> reference-softmax", usize::MAX).parse()?;
+    assert_eq!(wide.classes(), usize::MAX);
+    assert!(Network::new(&wide, 0).and_then(|network| Predictor::new(&network, 1).map(drop)).is_err());
+    let shorter = Schedule::CosineRestarts { first: 1.0, longer: 0.5, least: 0.0 };
+    assert!(shorter.factor(Progress { step: 1000, steps: 2000, per_epoch: 10 }).is_finite());
+    Ok(())
+}
+
+#[test]
 fn monitors_have_names_of_their_own() {
     let (data, options) = (data(), FitOptions::default());
     let watch = vec![("val", &data), ("test", &data), ("val", &data)];
@@ -179,7 +219,7 @@ fn a_row_counts_as_much_as_its_weight_in_everything_that_is_measured() -> Result
     let evaluation = evaluate(&network, &weighted, 1)?;
 
     let [accuracy, log_loss] = [Metric::Accuracy, Metric::LogLoss]
-        .map(|metric| report.history.last(&format!("val_{}", metric.name())).expect("measured"));
+        .map(|metric| report.history.last(&format!("val_{}", Any::from(metric).key())).expect("measured"));
     let val_loss = report.history.last("val_loss").expect("measured");
     assert_eq!((evaluation.accuracy, evaluation.loss), (accuracy, val_loss));
     assert!((val_loss - log_loss).abs() < 1e-6, "{val_loss} {log_loss}");

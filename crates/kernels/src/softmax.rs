@@ -34,7 +34,7 @@ impl Output {
     #[must_use]
     pub fn logits(self, classes: usize) -> usize {
         match self {
-            Self::ReferenceSoftmax => classes - 1,
+            Self::ReferenceSoftmax => classes.saturating_sub(1),
             Self::Sigmoid if classes == 2 => 1,
             Self::Softmax | Self::Sigmoid | Self::Identity | Self::Exp => classes,
         }
@@ -45,7 +45,7 @@ impl Output {
     #[must_use]
     pub fn classes(self, logits: usize) -> usize {
         match self {
-            Self::ReferenceSoftmax => logits + 1,
+            Self::ReferenceSoftmax => logits.saturating_add(1),
             Self::Sigmoid if logits == 1 => 2,
             Self::Softmax | Self::Sigmoid | Self::Identity | Self::Exp => logits,
         }
@@ -54,7 +54,7 @@ impl Output {
     /// Number of columns of the truth for `logits` logits: as many, and one for the reference class.
     #[must_use]
     pub fn targets(self, logits: usize) -> usize {
-        logits + usize::from(self == Self::ReferenceSoftmax)
+        logits.saturating_add(usize::from(self == Self::ReferenceSoftmax))
     }
 
     /// Whether its outputs are one distribution over classes that exclude one another.

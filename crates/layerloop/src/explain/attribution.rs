@@ -2,10 +2,9 @@
 
 use layerloop_kernels::choices;
 
-use crate::choice::Choice as _;
 use crate::data::{Inputs, onecold};
 use crate::network::{InputGradients, Network, Of, Predictor};
-use crate::{Error, Result};
+use crate::{Error, Result, choice};
 
 choices! {
     /// What is asked of the output f at the input x; x' is the baseline, mostly 0.
@@ -97,10 +96,13 @@ impl<'a> Attributor<'a> {
     /// With another x' than 0.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless it has one number for each input.
+    /// [`Error::Shape`] unless it has one number for each input; [`Error::Data`] for one that is not finite.
     pub fn with_baseline(self, baseline: Vec<f32>) -> Result<Self> {
         if baseline.len() != self.baseline.len() {
             return Err(Error::shape("numbers of the baseline", self.baseline.len(), baseline.len()));
+        }
+        if let Some(i) = baseline.iter().position(|x| !x.is_finite()) {
+            return Err(Error::data("the baseline", format!("input {i} is {}, not a finite number", baseline[i])));
         }
         Ok(Self { baseline, ..self })
     }
@@ -111,10 +113,7 @@ impl<'a> Attributor<'a> {
     /// [`Error::Shape`] for a row of another width; [`Error::Config`] for an output that is not there, or numbers out of their
     /// range; [`Error::Data`] for an input that is not finite.
     pub fn attribute(&mut self, x: &[f32], output: Option<usize>, by: Attribution) -> Result<Attributed> {
-        for (number, value) in by.numbers() {
-            by.with(number, &value)
-                .map_err(|reason| Error::config("attribution", format!("{}: {reason}", by.name())))?;
-        }
+        choice::check(by)?;
         if let Some(i) = x.iter().position(|x| !x.is_finite()) {
             return Err(Error::data("the row", format!("input {i} is {}, not a finite number", x[i])));
         }

@@ -153,7 +153,7 @@ impl<'a> Hessian<'a> {
                 format!("{probes}; at least 2 are needed for an estimate and its error"),
             ));
         }
-        let mut seen = Vec::with_capacity(probes);
+        let mut seen = Vec::new();
         for probe in 0..probes {
             let mut stream = Stream::new(seed, "hutchinson", probe as u64);
             let v: Vec<f64> = (0..self.size()).map(|_| if stream.uniform() < 0.5 { -1.0 } else { 1.0 }).collect();

@@ -4,6 +4,7 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
+use crate::network::program::{Parameter, Program, Role};
 use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
 use crate::{Error, Result};
 
@@ -132,10 +133,15 @@ pub(super) fn with_parameters(network: &Network, w: &[f64]) -> Result<Network> {
 /// n_out x (n_in + 1), the bias in its last column.
 ///
 /// # Errors
-/// [`Error::Shape`] unless there is one value for each parameter of `spec`.
+/// [`Error::Shape`] unless there is one value for each parameter of `spec`; [`Error::Config`] unless its layers that learn are dense
+/// with a bias.
 pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
     if values.len() != spec.parameters() {
         return Err(Error::shape("values in border order", spec.parameters(), values.len()));
+    }
+    let is_dense = |parameter: &Parameter| parameter.bias && parameter.role == Role::Product;
+    if !Program::of(spec)?.parameters.iter().all(is_dense) {
+        return Err(Error::config("network", format!("{spec}: expected dense layers with a bias")));
     }
     let mut rest = values;
     let layer = |(inputs, outputs)| {

@@ -121,7 +121,7 @@ pub fn mistakes(
 /// logit would win at, then back along the line while the answer stays turned. No number leaves `range`, where there is one.
 ///
 /// # Errors
-/// [`Error::Shape`] for a row of another width.
+/// [`Error::Shape`] for a row of another width; [`Error::Config`] for a range whose ends are not ascending numbers.
 ///
 /// # Source
 /// Moosavi-Dezfooli, Fawzi and Frossard 2016, DeepFool.
@@ -131,6 +131,9 @@ pub fn turn(
     x: &[f32],
     range: Option<[f32; 2]>,
 ) -> Result<Option<Turned>> {
+    if let Some([low, high]) = range.filter(|range| !range.is_sorted()) {
+        return Err(Error::config("range", format!("{low} to {high}; expected two ascending numbers")));
+    }
     let was = onecold(predictor.row(x)?);
     let mut moved = x.to_vec();
     for _ in 0..MOST_STEPS {

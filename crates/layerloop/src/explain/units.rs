@@ -97,6 +97,9 @@ pub fn units(network: &Network, data: &Dataset) -> Result<Vec<LayerUnits>> {
 /// Those of [`InputGradients::new`]; [`Error::Shape`] if the data does not fit the network.
 pub fn class_views(network: &Network, data: &Dataset, threads: usize) -> Result<Vec<Vec<f32>>> {
     network.check_fits(data)?;
+    if data.labels().is_empty() {
+        return Err(Error::data(data.name(), "there are no classes in it"));
+    }
     let (logits, width) = (network.spec().logits(), data.width());
     let mut gradients = InputGradients::new(network, threads)?;
     let view = |class: usize| {

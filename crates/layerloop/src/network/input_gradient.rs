@@ -15,7 +15,7 @@ use super::program::{Kind, Program, Value};
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs, onecold};
 use crate::train::Objective;
-use crate::{Error, Result, threads};
+use crate::{Error, Result, memory, threads};
 
 /// Which number of a row's the gradient is of: a weighted sum of outputs or of logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -186,6 +186,8 @@ impl InputGradients {
 
     fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
         let rows = self.network.check_rows(inputs)?;
+        let bytes = [each, self.by.width, size_of::<f32>()].into_iter().fold(rows, usize::saturating_mul);
+        memory::check("the gradients of all rows", bytes)?;
         let mut gradients = vec![0.0; rows * each * self.by.width];
         self.pass(inputs.source(), above, rows, each, &mut gradients);
         Ok(gradients)

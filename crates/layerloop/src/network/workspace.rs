@@ -120,7 +120,7 @@ pub(crate) fn bytes(program: &Program, batch: usize, reach: Reach) -> usize {
     let [values, deltas] = widths(program);
     let (deltas, kept) =
         if reach == Reach::Gradient { (&deltas[..], &program.kept[..]) } else { (&deltas[..1], &[][..]) };
-    let padded = |width: usize| width.saturating_add(1).next_multiple_of(LANES);
+    let padded = |width: usize| width.saturating_add(LANES);
     let widths = values.iter().chain(deltas).chain(kept).map(|&width| padded(width));
     let row = widths.fold(0, usize::saturating_add);
     row.saturating_mul(batch).saturating_mul(size_of::<f32>())

@@ -116,7 +116,7 @@ pub fn check_memory(spec: &Spec, rows: usize, options: &FitOptions) -> Result<()
 /// matrices of a batch, and of the rows that are measured at once.
 fn bytes(program: &Program, spec: &Spec, rows: usize, options: &FitOptions) -> usize {
     let (batch, per_weight) = match options.optimizer {
-        Optimizer::Lbfgs { history } => (rows, history.saturating_mul(2).saturating_add(8)),
+        Optimizer::Lbfgs { history } => (rows, history.min(options.epochs).saturating_mul(2).saturating_add(8)),
         _ => (options.batch.min(rows), options.optimizer.at(1, options.learning_rate).states()),
     };
     let whole = if options.clip_norm.is_some() || matches!(options.optimizer, Optimizer::Muon { .. }) { 1 } else { 0 };

@@ -205,7 +205,8 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 /// The share of the current cycle that is done after `n` steps; the first has `length` steps, each of the others `longer`
 /// times as many as the one before.
 fn share_of_cycle(mut n: f64, mut length: f64, longer: f64) -> f64 {
-    if longer == 1.0 {
+    if longer <= 1.0 {
+        // Cycles that get shorter, which no option allows, would never reach some steps.
         return libm::fmod(n, length) / length;
     }
     while n >= length {
