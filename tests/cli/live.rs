@@ -91,11 +91,30 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
     terminal.wait_for("lr 0.0025");
 
     terminal.press(&["q"]);
-    let after = terminal.wait_for("ended with ");
-    assert!(after.contains("ended with 0") && after.contains("stopped as asked after step"), "{after}");
+    let after = terminal.wait_for("ended with 0");
+    assert!(after.contains("stopped as asked after step"), "{after}");
     assert!(after.contains("saved as m.safetensors") && !after.contains("loss over steps"), "{after}");
     // What was done by hand is in the receipt.
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.ends_with("the same to the bit\n"));
+}
+
+/// A terminal in this mode sends no signal for Ctrl-C: the key ends the run as the signal does.
+#[test]
+fn ctrl_c_on_the_live_screen_has_the_exit_code_of_its_signal() {
+    let folder = Folder::new();
+    let terminal = Terminal::open(&folder, "ctrl-c");
+    let binary = env!("CARGO_BIN_EXE_layerloop");
+    for pause in [false, true] {
+        terminal
+            .press(&[&format!("clear; {binary} train --epochs 1000000 --tui --no-save; echo ended with $?"), "Enter"]);
+        terminal.wait_for("loss over steps");
+        if pause {
+            terminal.press(&["Space"]);
+            terminal.wait_for(" PAUSED ");
+        }
+        terminal.press(&["C-c"]);
+        terminal.wait_for("ended with 130");
+    }
 }
 
 #[test]

@@ -92,3 +92,30 @@ fn the_exit_codes_are_documented() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).expect("a file");
     assert!(readme.contains("130") && readme.contains("143"));
 }
+
+/// The message that no checkpoint could be written was a panic of the writer where that could not be written either, and the run
+/// waited for it for ever; a signal changed nothing.
+#[test]
+fn a_run_ends_though_neither_its_checkpoints_nor_a_message_can_be_written() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    for stderr in [Stdio::from(full()), Stdio::null()] {
+        let folder = Folder::new();
+        let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--run", "r"]);
+        let mut run = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
+        let mut epochs = BufReader::new(run.stdout.take().expect("a pipe")).lines();
+        epochs.next().expect("an epoch").expect("text");
+        std::fs::rename(folder.path("r/checkpoints"), folder.path("r/old")).expect("a folder");
+        std::fs::write(folder.path("r/checkpoints"), "").expect("a file");
+        // One of the checkpoints of these is tried at least.
+        let tried = epochs.by_ref().take(100).filter(Result::is_ok).count();
+        assert_eq!(tried, 100);
+        send(&run, "TERM");
+        std::thread::spawn(move || epochs.for_each(drop));
+        let code = end(&mut run, PATIENCE).map(|status| status.code());
+        if code.is_none() {
+            run.kill().expect("a process");
+        }
+        assert_eq!(code, Some(Some(143)));
+        assert!(folder.path("r/model.safetensors").exists());
+    }
+}
