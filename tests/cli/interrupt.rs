@@ -26,7 +26,7 @@ fn ends_in_order(signal: &str, expected: i32) {
     let mut said = String::new();
     run.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
     let code = run.wait().expect("an end").code();
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(120), "{:?}", asked.elapsed());
     assert_eq!(code, Some(expected), "{said}");
     assert!(said.contains("stopped as asked after step "), "{said}");
     assert!(said.contains("what was learnt is saved as m.safetensors"), "{said}");
@@ -38,12 +38,38 @@ fn ends_in_order(signal: &str, expected: i32) {
     assert_eq!(folder.files(), ["m.safetensors"]);
 }
 
-/// Whether the process catches SIGINT by now, as Linux tells.
+/// A mask of signals of the process, as Linux tells.
+#[cfg(target_os = "linux")]
+fn mask(id: u32, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
+    let mask = status.lines().find_map(|text| text.strip_prefix(line)).expect("a mask");
+    u64::from_str_radix(mask.trim(), 16).expect("a number")
+}
+
 #[cfg(target_os = "linux")]
 fn catches_ctrl_c(id: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the signals it catches");
-    u64::from_str_radix(caught.trim(), 16).expect("a mask") & 0b10 != 0
+    mask(id, "SigCgt:") & 0b10 != 0
+}
+
+/// The state of the process's first thread: R where it works or wants to, S where it waits, Z where it has ended.
+#[cfg(target_os = "linux")]
+fn state(id: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// Whether it has been waiting for a while: nobody takes what it writes.
+#[cfg(target_os = "linux")]
+fn waits(id: u32) -> bool {
+    (0..20).all(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        state(id) == Some('S')
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn has_ended(id: u32) -> bool {
+    state(id).is_none_or(|state| state == 'Z')
 }
 
 #[cfg(target_os = "linux")]
@@ -60,25 +86,22 @@ fn a_second_ctrl_c_ends_at_once_a_run_that_cannot_end_in_order() {
     let mut run = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     drop(command); // and with it its end of the pipe
     let interrupt = || Command::new("kill").args(["-INT", &run.id().to_string()]).status();
-    let patience = Instant::now();
-    while !catches_ctrl_c(run.id()) && patience.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(200));
+    let wait_until = |what: &dyn Fn() -> bool| {
+        let patience = Instant::now();
+        while !what() {
+            assert!(patience.elapsed() < Duration::from_secs(120), "{run:?} does not get there");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    wait_until(&|| catches_ctrl_c(run.id()) && waits(run.id()));
     interrupt().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
-    let hanging = std::fs::exists(format!("/proc/{}/fd/1", run.id())).unwrap_or(false);
+    // The first one is no longer pending, and has changed nothing.
+    wait_until(&|| mask(run.id(), "ShdPnd:") & 0b10 == 0 && waits(run.id()));
     interrupt().unwrap();
-    let asked = Instant::now();
-    while run.try_wait().unwrap().is_none() && asked.elapsed() < Duration::from_secs(5) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let ended = asked.elapsed();
+    wait_until(&|| has_ended(run.id()));
     drop(reader); // frees a run that still hangs
     let code = run.wait().unwrap().code();
     filling.join().unwrap();
-    assert!(hanging, "it ended at the first Ctrl-C, although nobody read what it had to say");
     assert_eq!(code, Some(130));
-    assert!(ended < Duration::from_secs(5), "{ended:?}");
     assert_eq!(folder.files(), [""; 0], "half a model");
 }
