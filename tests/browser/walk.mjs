@@ -80,7 +80,8 @@ for (const { name: sight, ...how } of sights) {
     for (const fault of await audit(page)) check(false, `${sight}, step ${step + 1}: ${fault}`);
     // At 1280 x 720 the controls, the network and what comes out were below the end of the window.
     if (sight !== "phone") check((await hidden(page)).length === 0, `${sight}, step ${step + 1}: out of sight: ${await hidden(page)}`);
-    if (step === 5) await page.screenshot({ path: `${folder}/${sight}.png`, fullPage: true });
+    const picture = await page.evaluate((step) => window.layerloop.walk[step].title === "Gradient of the weights of layer 1", step);
+    if (picture) await page.screenshot({ path: `${folder}/${sight}.png`, fullPage: sight === "phone" });
     await page.keyboard.press("ArrowRight");
   }
   check(all.every((name) => compared.has(name)), `${sight}: never shown: ${all.filter((name) => !compared.has(name))}`);

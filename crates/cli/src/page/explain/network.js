@@ -90,9 +90,9 @@ function outputEdges(at) {
 // An input unit is edited, a unit of a layer is selected, an output is only looked at.
 function unitOf(k, j, at) {
   const circle = draw("circle", { cx: at.x(k), cy: at.y(k, j), r: 10, class: "unit" });
-  const element = draw("g", {}, circle);
+  const ring = draw("circle", { cx: at.x(k), cy: at.y(k, j), r: 7.5, class: "ring" });
   const title = draw("title");
-  element.append(title);
+  const element = draw("g", {}, circle, ring, title);
   const spot = { of: inputs, j, box: () => circle.getBoundingClientRect(), focus: () => element.focus(), beside: (by) => units[j + by] };
   const click = k === 0 ? () => editNumber(spot) : k <= L ? () => select(k, j) : undefined;
   const units = k === 0 ? inputSpots : [];
@@ -110,8 +110,7 @@ function unitOf(k, j, at) {
     title.textContent = `${name}: z ${digits(v)}, q ${digits(q)}${k > 0 && click ? "; click to see its weights" : ""}`;
     circle.setAttribute("class", `unit${step.layer === k ? " here" : ""}${chosen ? " chosen" : ""}`);
     circle.style.fill = step.reach >= k ? css(v, largestOf(columns[k])) : "";
-    circle.style.stroke = backward ? css(q, largestOf(adjoints[k])) : "";
-    circle.style.strokeWidth = backward ? 5 : "";
+    ring.style.stroke = backward ? css(q, largestOf(adjoints[k])) : "";
   };
   return { element, refresh };
 }

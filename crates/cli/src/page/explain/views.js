@@ -1,8 +1,6 @@
 // Vectors and matrices as the reader sees them: as tables where they are small, as heat maps where they are large, and the rows of
 // weights that read a picture as pictures. A view reads its numbers again whenever they change.
 
-// Entries from which on a vector is drawn lying down.
-const LONG = 64;
 const isTable = (m) => m.cols <= 10 && m.rows <= 12 && !m.image;
 
 // view(tex, read, {name, broad, edit, paint, rowName, columnName})
@@ -11,7 +9,7 @@ const isTable = (m) => m.cols <= 10 && m.rows <= 12 && !m.image;
 //   paint: a drag over it is a stroke of the brush.
 function view(tex, read, options = {}) {
   const upright = read();
-  const lies = upright.cols === 1 && upright.rows > LONG;
+  const lies = upright.cols === 1 && !isTable(upright); // to save height
   const seen = { tex, read: lies ? () => across(read().at) : read, ...options, broad: options.broad || lies };
   const { rows, cols, image } = seen.read();
   seen.size = image ? `${rows} \u00d7 ${cols} picture` : rows === 1 || cols === 1 ? `${rows * cols}` : `${rows} \u00d7 ${cols}`;
@@ -146,10 +144,9 @@ function mapView(seen) {
 // The size of an entry on the screen, and buttons that change it.
 function zoomOf({ read, broad, small }, canvas) {
   const { rows, cols, image } = read();
-  let size = image ? Math.max(1, Math.floor((small ? 140 : 280) / Math.max(rows, cols))) : Math.max(1, Math.min(cols === 1 ? 22 : 16, Math.floor((broad ? 700 : 420) / cols), Math.max(3, Math.floor(360 / rows))));
-  // A vector is not as thin as a line.
-  const [wide, high] = [cols === 1 ? 3 : 1, rows === 1 ? Math.max(1, 24 / size) : 1];
-  const fit = () => Object.assign(canvas.style, { width: `${cols * size * wide}px`, height: `${rows * size * high}px` });
+  let size = image ? Math.max(1, Math.floor((small ? 140 : 280) / Math.max(rows, cols))) : Math.max(1, Math.min(rows === 1 ? 22 : 16, Math.floor((broad ? 700 : 420) / cols), Math.max(3, Math.floor(300 / rows))));
+  const high = rows === 1 ? Math.max(1, 24 / size) : 1; // a vector is not as thin as a line
+  const fit = () => Object.assign(canvas.style, { width: `${cols * size}px`, height: `${rows * size * high}px` });
   fit();
   if (small) return {};
   const button = (factor, text, what) =>
