@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerloop::data::zeroed_bytes;
-use layerloop::{Error, Result};
+use layerloop::{Error, Result, memory};
 
 use crate::image::Grey;
 use crate::unpack::{DEFLATE_RATIO, Unpacked};
@@ -88,6 +88,7 @@ impl<const RANK: usize> Idx<RANK> {
         let sizes = Self::read_header(&mut file, path)?;
         let count = Self::count(sizes, path)?;
         Self::check_length(&file, sizes, count, path)?;
+        memory::check(&path.display().to_string(), count as usize, "fewer rows")?;
         let mut values: Arc<[u8]> = zeroed_bytes(count as usize);
         let unshared = Arc::get_mut(&mut values).unwrap_or_default();
         let read = file.read(unshared)? as u64;

@@ -10,6 +10,7 @@
 //! - [`train`]: the training loop and its optimisers
 //! - [`metrics`]: how good a network is
 //! - [`explain`]: where the two roads meet
+//! - [`memory`]: whether there is memory for what is about to be built
 //! - [`model_file`]: a network in a file, with all it needs to be used
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -22,7 +23,7 @@ pub mod explain;
 pub mod files;
 pub mod logs;
 pub mod math;
-mod memory;
+pub mod memory;
 pub mod metrics;
 pub mod model_file;
 pub mod network;

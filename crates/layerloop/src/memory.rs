@@ -10,20 +10,27 @@ const LITTLE: usize = 64 << 20;
 /// What the allocator and the stacks of threads take of the address space beside.
 const BESIDE: usize = 256 << 20;
 
-/// Refuses `what` if it takes more bytes than this process can have.
+/// Refuses `what` if it takes more bytes than this process can have; `less` says what takes less.
 ///
 /// It is tried: the bytes are reserved and given back. That meets the limit of the address space (`ulimit -v`) and the system's own
 /// rule. What the system would promise beyond the memory that is there, or that its control group may have, is refused too.
 ///
 /// # Errors
 /// [`Error::Config`] with the size that is needed.
-pub(crate) fn check(what: &str, bytes: usize) -> Result<()> {
+///
+/// # Example
+/// ```
+/// use layerloop::memory::check;
+/// assert!(check("a page", 4096, "fewer words").is_ok());
+/// let said = check("the library", 1 << 60, "fewer books").unwrap_err().to_string();
+/// assert!(said.starts_with("memory: the library takes about 1073741824.0 GiB, "), "{said}");
+/// ```
+pub fn check(what: &str, bytes: usize, less: &str) -> Result<()> {
     if bytes <= LITTLE {
         return Ok(());
     }
     let refuse = |there: String| {
-        let reason =
-            format!("{what} takes about {}, {there}; fewer units or smaller batches take less", in_words(bytes));
+        let reason = format!("{what} takes about {}, {there}; {less} take less", in_words(bytes));
         Err(Error::config("memory", reason))
     };
     if Vec::<u8>::new().try_reserve_exact(bytes.saturating_add(BESIDE)).is_err() {
@@ -83,9 +90,9 @@ mod tests {
 
     #[test]
     fn what_nobody_has_is_refused_with_its_size() {
-        assert!(check("a little", LITTLE).is_ok());
+        assert!(check("a little", LITTLE, "").is_ok());
         for bytes in [1 << 50, usize::MAX / 2, usize::MAX] {
-            let said = check("a network", bytes).unwrap_err().to_string();
+            let said = check("a network", bytes, "fewer units").unwrap_err().to_string();
             assert!(
                 said.starts_with("memory: a network takes about ") && said.contains("GiB, more than the system"),
                 "{said}"

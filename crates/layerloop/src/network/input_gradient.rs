@@ -187,7 +187,7 @@ impl InputGradients {
     fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
         let rows = self.network.check_rows(inputs)?;
         let bytes = [each, self.by.width, size_of::<f32>()].into_iter().fold(rows, usize::saturating_mul);
-        memory::check("the gradients of all rows", bytes)?;
+        memory::check("the gradient of every row", bytes, "fewer rows at once")?;
         let mut gradients = vec![0.0; rows * each * self.by.width];
         self.pass(inputs.source(), above, rows, each, &mut gradients);
         Ok(gradients)

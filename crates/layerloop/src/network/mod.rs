@@ -60,7 +60,7 @@ impl Network {
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
         spec.check()?;
         let program = Program::of(spec)?;
-        memory::check("the weights", program.bytes())?;
+        memory::check("the weights of the network", program.bytes(), "fewer units")?;
         let mut parameters = Parameters::zeros(&program);
         init::initialise(&mut parameters, &program, spec.output, seed);
         let network = Self { spec: spec.clone(), program, parameters };
@@ -89,7 +89,7 @@ impl Network {
         if layers.len() != program.parameters.len() {
             return Err(Error::shape("layers of weights", program.parameters.len(), layers.len()));
         }
-        memory::check("the weights", program.bytes())?;
+        memory::check("the weights of the network", program.bytes(), "fewer units")?;
         let mut parameters = Parameters::zeros(&program);
         for (i, (parameter, (weight, bias))) in program.parameters.iter().zip(layers).enumerate() {
             let (inputs, outputs) = (parameter.inputs, parameter.outputs);

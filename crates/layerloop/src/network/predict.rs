@@ -61,7 +61,8 @@ impl<'a> Predictor<'a> {
     pub fn new(network: &'a Network, threads: usize) -> Result<Self> {
         let team = threads::team(threads)?;
         let rows = threads * block_rows(&network.program);
-        memory::check("predicting", workspace::bytes(&network.program, rows, Reach::Loss))?;
+        let bytes = workspace::bytes(&network.program, rows, Reach::Loss);
+        memory::check("a prediction", bytes, "fewer units or threads")?;
         Ok(Self::of(network, threads, OwnOrLent::Own(team)))
     }
 
@@ -126,7 +127,7 @@ impl<'a> Predictor<'a> {
         let (rows, classes) = (self.network.check_rows(inputs)?, self.network.classes());
         let standardised = self.standardisation.as_ref().map(|(by, _)| inputs.standardised(by)).transpose()?;
         let inputs = standardised.as_ref().unwrap_or(inputs);
-        memory::check("the outputs of all rows", rows.saturating_mul(classes).saturating_mul(size_of::<f32>()))?;
+        self.check_outputs(rows)?;
         let mut probabilities = vec![0.0; rows * classes];
         self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
         Ok(probabilities)
@@ -159,11 +160,16 @@ impl<'a> Predictor<'a> {
         let data = standardised.as_ref().unwrap_or(data);
         let goal = Goal::new(self.network, data, objective)?;
         let rows = data.rows();
-        let outputs = rows.saturating_mul(self.network.classes());
-        memory::check("the outputs of all rows", outputs.saturating_mul(size_of::<f32>()))?;
+        self.check_outputs(rows)?;
         let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
         self.pass(data.inputs().source(), Some(&goal), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
+    }
+
+    /// Refuses outputs of so many rows that memory cannot hold.
+    fn check_outputs(&self, rows: usize) -> Result<()> {
+        let bytes = rows.saturating_mul(self.network.classes()).saturating_mul(size_of::<f32>());
+        memory::check("the outputs of all rows", bytes, "fewer rows at once")
     }
 
     /// Rows 0..`rows` of `source`: their outputs and, where they are measured by something, their losses.

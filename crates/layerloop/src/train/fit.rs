@@ -64,6 +64,9 @@ fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
+/// What takes less memory.
+const LESS: &str = "fewer units or a smaller batch";
+
 /// Floating-point operations of a step, from which on a team is worth its while whatever else the processors do.
 const LARGE: usize = 256_000_000;
 
@@ -109,7 +112,7 @@ pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Resu
 pub fn check_memory(spec: &Spec, rows: usize, options: &FitOptions) -> Result<()> {
     spec.check()?;
     options.check()?;
-    memory::check("the training", bytes(&Program::of(spec)?, spec, rows, options))
+    memory::check("the training", bytes(&Program::of(spec)?, spec, rows, options), LESS)
 }
 
 /// Bytes of a run, nearly: the network and a copy of it, what the optimiser keeps, gradient, transposed weights, averages; the
@@ -137,7 +140,7 @@ fn bytes(program: &Program, spec: &Spec, rows: usize, options: &FitOptions) -> u
 pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result<()> {
     options.check()?;
     let bytes = bytes(&network.program, network.spec(), train.rows(), options);
-    memory::check("the training", bytes.saturating_sub(network.program.bytes()))?;
+    memory::check("the training", bytes.saturating_sub(network.program.bytes()), LESS)?;
     network.check_fits(train)?;
     if train.rows() == 0 {
         return Err(Error::data(train.name(), "there are no rows to train on"));
