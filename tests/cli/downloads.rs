@@ -179,3 +179,26 @@ fn a_folder_without_the_files_is_refused_and_none_are_fetched() {
     }
     assert_eq!(folder.files(), ["mine"]);
 }
+
+/// Every command needed `--data-dir` where there is no network.
+#[test]
+fn the_folder_that_the_environment_names_is_used_without_the_network() {
+    let name = "the_folder_that_the_environment_names_is_used_without_the_network";
+    let Some(data) = data_dir(name) else { return };
+    let folder = Folder::new();
+    let run = |args: &str, own: &Path| {
+        let mut command = folder.command(&args.split(' ').collect::<Vec<_>>());
+        Said::new(command.env("LAYERLOOP_DATA", own).output().expect("the binary starts"))
+    };
+    let train = "train mnist --epochs 1 --limit 2000 --save m";
+    let usual = run(train, &data).well();
+    assert!(cached(&folder).is_empty(), "nothing is downloaded or copied");
+    assert!(run("eval m --quiet", &data).well().out.starts_with("loss "));
+    // The folder of the set itself does too; what is built in needs none.
+    let sha = |said: &Said| said.out.lines().find(|line| line.starts_with("weights")).map(str::to_owned);
+    assert_eq!(sha(&run(train, &data.join("mnist")).well()), sha(&usual));
+    run("train digits --epochs 1 --no-save", &data).well();
+    // A folder without the set is no reason to fail where there is another source: here there is none.
+    let said = run(train, folder.0.path());
+    assert!(said.refusal(1).contains("LAYERLOOP_DATA"), "{said:?}");
+}

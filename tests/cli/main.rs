@@ -8,6 +8,7 @@ mod disks;
 mod downloads;
 mod explain;
 mod faults;
+mod help;
 mod interrupt;
 mod judge;
 mod list;
@@ -49,6 +50,7 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_layerloop"));
         command.args(args).current_dir(self.0.path());
         command.env("LAYERLOOP_CACHE", self.path("cache")).env("LAYERLOOP_MIRRORS", "http://127.0.0.1:1/");
+        command.env_remove("LAYERLOOP_DATA");
         command
     }
 

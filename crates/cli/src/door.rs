@@ -7,7 +7,7 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _};
 use layerloop::choice::is_same;
 use layerloop::{Error, Result};
 
-use crate::args::{Args, Command, Train};
+use crate::args::{Args, Command, OFTEN, Train};
 use crate::refused::{fault, said};
 use crate::typed::Typed;
 
@@ -98,7 +98,11 @@ fn help(asked: &clap::Error) -> Error {
 
 /// As clap reads it; of `train` with all that was typed.
 fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
-    let command = command();
+    let often = |arg: Arg| {
+        let is_rare = OFTEN.split(' ').all(|often| often != arg.get_id().as_str());
+        arg.hide_short_help(is_rare)
+    };
+    let command = command().mut_subcommand("train", |train| train.mut_args(often));
     let mut found = command.clone().try_get_matches_from(typed)?;
     let of_train = found.subcommand_matches("train").zip(command.find_subcommand("train"));
     let typed = of_train.map(|(found, command)| Typed::of(command, found));

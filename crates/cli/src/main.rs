@@ -59,5 +59,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Summary(args) => commands::summary::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }

@@ -15,7 +15,15 @@ use layerloop::{Error, Result};
 /// # Errors
 /// [`Error::Io`] if it cannot be written, unless nobody reads it.
 pub(crate) fn line(text: impl Display) -> Result<()> {
-    match stdout().write_all(lines(&text.to_string()).as_bytes()) {
+    raw(lines(&text.to_string()).as_bytes())
+}
+
+/// Prints bytes of ours as they are, such as a script.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn raw(bytes: &[u8]) -> Result<()> {
+    match stdout().write_all(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("standard output")(error)),
         _ => Ok(()),
     }

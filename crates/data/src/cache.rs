@@ -1,10 +1,16 @@
-//! The folder where downloaded data sets are kept.
+//! The folders where data sets are looked for: the one that the user keeps them in, and the cache of what was downloaded.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use etcetera::{BaseStrategy, choose_base_strategy};
 use layerloop::{Error, Result};
+
+/// The user's folder of data sets, `$LAYERLOOP_DATA`; none where that is not set.
+#[must_use]
+pub fn own() -> Option<PathBuf> {
+    std::env::var_os("LAYERLOOP_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
 
 /// The folder for the data set `name`: in `$LAYERLOOP_CACHE` if that is set, else in `layerloop` in the user's cache
 /// folder, `$XDG_CACHE_HOME` or `~/.cache`. It may not exist yet.

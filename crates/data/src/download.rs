@@ -117,7 +117,7 @@ fn fetch_patiently(
 fn undelivered(files: &[File], folder: &Path, failures: &[String]) -> Error {
     let names: Vec<String> = files.iter().map(File::packed_name).collect();
     let reason = format!(
-        "{} could not be downloaded: put them into this folder, or name the folder that has them with --data-dir ({})",
+        "{} could not be downloaded: put them into this folder, or name the folder that has them with --data-dir or in LAYERLOOP_DATA ({})",
         names.join(", "),
         if failures.is_empty() { "there is no mirror".to_string() } else { failures.join("; ") }
     );

@@ -25,8 +25,8 @@ pub struct Loaded {
 /// Loads `data`: the name of a data set in [`registry::ENTRIES`], or else a folder of IDX files.
 ///
 /// The files of a named set are looked for in `data_dir`, or in its sub-folder of that name. Without `data_dir` they
-/// come from the user's cache folder, where those that it lacks are downloaded to. In either case they are held
-/// against their SHA-256.
+/// are looked for in the folder that `$LAYERLOOP_DATA` names, and else come from the user's cache folder, where those that it
+/// lacks are downloaded to. In each case they are compared with their SHA-256.
 ///
 /// # Errors
 /// [`Error::Config`] if `data` is neither name nor folder, or is a folder and `data_dir` is given too;
@@ -50,9 +50,10 @@ pub fn load(data: impl AsRef<Path>, data_dir: Option<&Path>, progress: &mut dyn 
             Err(Error::config("--data-dir", format!("{} is built in and needs no folder", entry.name)))
         }
         (Source::Idx { files, .. }, Some(data_dir)) => from_data_dir(entry, &files, data_dir),
-        (Source::Idx { mirrors, .. }, None) => {
-            load_cached(entry, &cache::folder(entry.name)?, &download::mirrors(mirrors), progress)
-        }
+        (Source::Idx { files, mirrors }, None) => match cache::own().filter(|own| place(entry.name, own).is_some()) {
+            Some(own) => from_data_dir(entry, &files, &own),
+            None => load_cached(entry, &cache::folder(entry.name)?, &download::mirrors(mirrors), progress),
+        },
     }
 }
 
@@ -103,15 +104,19 @@ fn replace(
     })
 }
 
+/// Where the files of the set `name` are: in `data_dir` or in its sub-folder of that name.
+fn place(name: &str, data_dir: &Path) -> Option<PathBuf> {
+    [data_dir.join(name), data_dir.to_path_buf()].into_iter().find(|place| folder::missing(place).is_empty())
+}
+
 fn from_data_dir(entry: &Entry, files: &[File; 4], data_dir: &Path) -> Result<Loaded> {
     let name = entry.name;
-    let places: [PathBuf; 2] = [data_dir.join(name), data_dir.to_path_buf()];
-    let Some(place) = places.iter().find(|place| folder::missing(place).is_empty()) else {
+    let Some(place) = place(name, data_dir) else {
         let missing = folder::missing(data_dir).join(", ");
         let reason = format!("{name} is not in this folder, nor in its sub-folder {name}: missing {missing} (or .gz)");
         return Err(Error::data(data_dir, reason));
     };
-    let parts = folder::load_named(entry, files, place).map_err(|error| match error {
+    let parts = folder::load_named(entry, files, &place).map_err(|error| match error {
         Error::Format { path, reason } => {
             let advice = format!("to train on files of your own, name their folder instead of {name}");
             Error::Format { path, reason: format!("this is not {name}: {reason}; {advice}") }

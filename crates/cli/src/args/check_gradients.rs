@@ -6,7 +6,7 @@ use clap::Parser;
 
 #[derive(Debug, Parser)]
 pub(crate) struct CheckGradients {
-    /// A model that `train` saved [default: a small random network with every activation]
+    /// Model file that `layerloop train` saved [default: a small random network with every activation]
     pub(crate) model: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]

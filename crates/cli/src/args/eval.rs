@@ -9,18 +9,18 @@ use super::parsers::{Several, several};
 
 #[derive(Debug, Parser)]
 pub(crate) struct Eval {
-    /// A model that `train` saved
+    /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
     /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files; its test part is used [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
-    /// Folder that has the data set's files; no download then
+    /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]
     #[arg(long, short = 'd', value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// What else to measure, such as f1,roc-auc,top-k=5; `layerloop list metrics` has them all
+    /// More metrics to compute, such as f1,roc-auc,top-k=5; see `layerloop list metrics`
     #[arg(long, short = 'm', alias = "metric", value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
-    /// Print the loss, the score and the --metrics on one line, without the confusion matrix and the classes
+    /// Print one line: the loss, the score and the --metrics
     #[arg(long, short = 'q', conflicts_with = "json")]
     pub(crate) quiet: bool,
     /// Print one JSON object

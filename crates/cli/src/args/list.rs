@@ -7,7 +7,7 @@ pub(crate) struct List {
     /// layers, activations, losses, optimizers, attributions, ... [default: what can be listed]
     #[arg(value_name = "WHAT")]
     pub(crate) what: Option<String>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
 }

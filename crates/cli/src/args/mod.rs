@@ -2,9 +2,11 @@
 
 mod bench;
 mod check_gradients;
+mod completions;
 mod eval;
 mod explain;
 mod list;
+mod man;
 mod outliers;
 mod parsers;
 mod predict;
@@ -16,16 +18,18 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::bench::Bench;
 pub(crate) use self::check_gradients::CheckGradients;
+pub(crate) use self::completions::Completions;
 pub(crate) use self::eval::Eval;
 pub(crate) use self::explain::Explain;
 pub(crate) use self::list::List;
+pub(crate) use self::man::Man;
 pub(crate) use self::outliers::{By, Outliers};
 pub(crate) use self::predict::Predict;
 pub(crate) use self::replay::Replay;
 pub(crate) use self::summary::Summary;
-pub(crate) use self::train::Train;
+pub(crate) use self::train::{OFTEN, Train};
 
-/// Feedforward neural networks: train, judge, use and check them.
+/// Feedforward neural networks on the CPU: train, evaluate, use and explain them.
 #[derive(Debug, Parser)]
 #[command(name = "layerloop", version, arg_required_else_help = true, max_term_width = 120)]
 pub(crate) struct Args {
@@ -35,33 +39,37 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a network on images, judge it, save it
+    /// Train a network on a data set, evaluate it and save it
     Train(Box<Train>),
-    /// Train again as a model's receipt says, and confirm that the weights are the same to the bit
+    /// Repeat the training of a model from its receipt, and check that the weights have the same bits
     Replay(Replay),
-    /// Judge a model on labelled images
+    /// Evaluate a model on the test part of a data set
     Eval(Eval),
-    /// Say what images show
+    /// Predict the classes of images
     Predict(Predict),
-    /// Show every number of the forward and backward pass of a sample
+    /// Explain a model: every number of the forward and backward pass, mistakes, units, curvature
     Explain(Explain),
-    /// List the samples that are most likely mislabelled
+    /// List the rows that are most likely mislabelled
     Outliers(Outliers),
     /// Print a model's layers, shapes, parameters and receipt
     Summary(Summary),
-    /// Compare the gradient of the fast road, of the derivation and of central differences
+    /// Compare the gradient of the fast path with the reference and with central differences
     CheckGradients(CheckGradients),
-    /// Print what there is to choose from: layers, activations, optimizers, ...
+    /// List what can be chosen: layers, activations, optimizers, ...
     List(List),
-    /// Measure this machine, and how near to its floor training and predicting come
+    /// Measure the speed of training and prediction on this machine, and what the processor can do at best
     Bench(Bench),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page of layerloop, or of a command
+    Man(Man),
 }
 
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// That to learn from
+    /// The training part
     Train,
-    /// That to be judged by
+    /// The test part
     Test,
 }

@@ -9,27 +9,27 @@ use super::parsers::between;
 
 #[derive(Debug, Parser)]
 pub(crate) struct Outliers {
-    /// A model that `train` saved
+    /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
     /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
-    /// Folder that has the data set's files; no download then
+    /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]
     #[arg(long, short = 'd', value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Which part of the data to look through
+    /// Part of the data to search
     #[arg(long, ignore_case = true, value_enum, default_value = "train")]
     pub(crate) part: Part,
     /// What makes a row suspicious
     #[arg(long, ignore_case = true, value_enum, default_value = "loss")]
     pub(crate) by: By,
-    /// How many to list [default: 20]
+    /// How many rows to list [default: 20]
     #[arg(long, value_parser = between::<usize>([1, usize::MAX], "a whole number, at least 1"), value_name = "N", conflicts_with = "share")]
     pub(crate) top: Option<usize>,
-    /// The share of all rows to list, such as 0.01
+    /// List this share of all rows, such as 0.01
     #[arg(long, value_parser = between::<f64>([f64::MIN_POSITIVE, 1.0], "a number above 0 and at most 1, such as 0.01"), value_name = "SHARE")]
     pub(crate) share: Option<f64>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,12 +13,12 @@ const OUTPUT: &str = "Output";
 
 #[derive(Debug, Parser)]
 pub(crate) struct Predict {
-    /// A model that `train` saved
+    /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
     /// PNG images of any size, or IDX files of images
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Print one JSON object a line, one for each image
+    /// Print one JSON object per line, one for each input
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
     /// How many classes to print, the most probable first
@@ -27,13 +27,13 @@ pub(crate) struct Predict {
     /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
     #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(crate) invert: Option<bool>,
-    /// What each input had to do with the answer: saliency, input-times-gradient, integrated-gradients or occlusion
+    /// Show what each input contributed to the answer: saliency, input-times-gradient, integrated-gradients or occlusion
     #[arg(long, help_heading = WHY, value_parser = choice::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
     pub(crate) attribution: Option<Attribution>,
-    /// The class that is asked about, by name [default: the answer]
+    /// Explain this class, by name [default: the predicted one]
     #[arg(long, help_heading = WHY, value_name = "CLASS", requires = "attribution")]
     pub(crate) class: Option<String>,
-    /// Folder to draw each image and its attribution into, side by side, as PNG files
+    /// Write each image and its attribution, side by side, into this folder as PNG files
     #[arg(long, help_heading = WHY, value_name = "DIR", requires = "attribution")]
     pub(crate) pictures: Option<PathBuf>,
 }

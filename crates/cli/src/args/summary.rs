@@ -6,7 +6,7 @@ use clap::Parser;
 
 #[derive(Debug, Parser)]
 pub(crate) struct Summary {
-    /// A model that `train` saved
+    /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
     /// Print one JSON object
     #[arg(long)]

@@ -2,9 +2,11 @@
 
 pub(crate) mod bench;
 pub(crate) mod check_gradients;
+pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod outliers;
 pub(crate) mod predict;
 pub(crate) mod replay;

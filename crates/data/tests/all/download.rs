@@ -113,7 +113,7 @@ fn an_absent_file_is_said_with_all_that_can_be_done() {
         refused(|_| Reply::NotFound),
         "DIR: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, \
          t10k-labels-idx1-ubyte.gz could not be downloaded: put them into this folder, or name the folder that has \
-         them with --data-dir (SERVER/set/: HTTP status 404)"
+         them with --data-dir or in LAYERLOOP_DATA (SERVER/set/: HTTP status 404)"
     );
 }
 
@@ -159,7 +159,7 @@ fn without_a_network_the_reason_is_said() {
     let address = gone.address.clone();
     drop(gone);
     let said = load_cached(&entry(), folder.path(), &[address], &mut |_| {}).unwrap_err().to_string();
-    assert!(said.contains("--data-dir (http://127.0.0.1:") && said.to_lowercase().contains("refused"), "{said}");
+    assert!(said.contains("LAYERLOOP_DATA (http://127.0.0.1:") && said.to_lowercase().contains("refused"), "{said}");
     let said = load_cached(&entry(), folder.path(), &[], &mut |_| {}).unwrap_err().to_string();
     assert!(said.ends_with("(there is no mirror)"), "{said}");
 }

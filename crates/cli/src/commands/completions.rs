@@ -1,0 +1,13 @@
+//! `layerloop completions`
+
+use layerloop::Result;
+
+use crate::args::Completions;
+use crate::{Outcome, door, output};
+
+pub(crate) fn run(args: &Completions) -> Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut door::command(), "layerloop", &mut script);
+    output::raw(&script)?;
+    Ok(Outcome::Done)
+}
