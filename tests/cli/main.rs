@@ -20,6 +20,7 @@ mod outputs;
 mod paste;
 mod power;
 mod predict;
+mod readme;
 mod reports;
 mod runs;
 mod signals;
