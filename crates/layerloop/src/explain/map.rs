@@ -21,19 +21,22 @@ use crate::{Error, Result};
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn in_map(network: &Network) -> Result<Map> {
-    let mut reader = Reader { network, next: 0 };
-    reader.chain(&network.spec().layers)
+    Reader::of(network).chain(&network.spec().layers)
 }
 
 /// Where the parameters of a network have been read up to.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     network: &'a Network,
     next: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn of(network: &'a Network) -> Self {
+        Self { network, next: 0 }
+    }
+
     /// The weights and biases of the next parameters.
-    fn parameters(&mut self) -> (Vec<f64>, Vec<f64>) {
+    pub(super) fn parameters(&mut self) -> (Vec<f64>, Vec<f64>) {
         let i = self.next;
         self.next += 1;
         let [weight, bias] =
@@ -45,14 +48,18 @@ impl Reader<'_> {
         Ok(Map::Chain(layers.iter().map(|layer| self.layer(layer)).collect::<Result<_>>()?))
     }
 
-    fn layer(&mut self, layer: &Layer) -> Result<Map> {
+    /// One layer, and those inside it.
+    pub(super) fn layer(&mut self, layer: &Layer) -> Result<Map> {
         Ok(match layer {
-            Layer::Dense(dense) if dense.bias => {
+            Layer::Dense(dense) => {
                 let (weight, bias) = self.parameters();
                 let inputs = weight.len() / dense.width;
-                let entry = |r: usize, c: usize| if c == inputs { bias[r] } else { weight[r * inputs + c] };
+                // The bias is the last column: 0 where there is none.
+                let last = |r: usize| bias.get(r).copied().unwrap_or(0.0);
+                let entry = |r: usize, c: usize| if c == inputs { last(r) } else { weight[r * inputs + c] };
                 let w = Matrix::from_fn(dense.width, inputs + 1, entry);
-                Map::Dense(math::Layer::new(w, dense.activation.into())?)
+                let layer = math::Layer::new(w, dense.activation.into())?;
+                if dense.bias { Map::Dense(layer) } else { Map::NoBias(layer) }
             }
             Layer::Activation(activation) => Map::Activation((*activation).into()),
             Layer::Unit(unit) => self.unit(*unit)?,
@@ -60,7 +67,6 @@ impl Reader<'_> {
             Layer::Parallel(chains, join) => {
                 joined(*join, chains.iter().map(|chain| self.chain(chain)).collect::<Result<_>>()?)
             }
-            Layer::Dense(_) => return Err(refused("a dense layer without a bias")),
             Layer::Custom(layer) => return Err(refused(layer.name())),
         })
     }
@@ -90,7 +96,7 @@ impl Reader<'_> {
         })
     }
 
-    fn scale(&mut self) -> Map {
+    pub(super) fn scale(&mut self) -> Map {
         let (w, b) = self.parameters();
         Map::Scale { w, b }
     }

@@ -12,13 +12,15 @@ mod differences;
 mod map;
 mod meeting;
 mod mistakes;
+mod rounding;
 mod second_order;
+mod stages;
 mod trace;
 mod units;
 
 pub use attribution::{Attributed, Attribution, Attributor};
 pub use beside::{Beside, Ulps, differences, ulps};
-pub use check::{GradientCheck, LayerCheck, check_gradients, specimen};
+pub use check::{GradientCheck, LayerCheck, check_gradients, has_derivation, specimen};
 pub use curvature::{Eigen, Estimate, Hessian, surface};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
 pub use map::in_map;

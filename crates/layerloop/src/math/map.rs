@@ -49,6 +49,8 @@ use crate::Result;
 pub enum Map {
     /// A dense layer.
     Dense(Layer),
+    /// A dense layer without a bias: the last column of its W is 0, and no parameter.
+    NoBias(Layer),
     /// An activation by itself.
     Activation(Activation),
     /// Mean 0, variance 1.
@@ -117,7 +119,7 @@ impl Map {
     #[doc(alias = "g_i")]
     pub fn g(&self, z: &[f64]) -> Result<Vec<f64>> {
         Ok(match self {
-            Self::Dense(layer) => layer.g(z)?,
+            Self::Dense(layer) | Self::NoBias(layer) => layer.g(z)?,
             Self::Activation(sigma) => z.iter().map(|&z| sigma.value(z)).collect(),
             Self::Standardise { epsilon } => {
                 let (mean, r) = mean_and_inverse(z, *epsilon);
@@ -157,7 +159,7 @@ impl Map {
     pub fn b(&self, z: &[f64]) -> Result<Matrix> {
         Ok(match self {
             // z' = sigma(W z^{;1})
-            Self::Dense(layer) => {
+            Self::Dense(layer) | Self::NoBias(layer) => {
                 let slopes = layer.sigma_prime(&layer.t(z)?);
                 Matrix::from_fn(layer.outputs(), layer.inputs(), |r, c| slopes[r] * layer.w()[(r, c)])
             }
@@ -232,6 +234,10 @@ impl Map {
                 };
                 Matrix::from_fn(layer.outputs(), weights + layer.outputs(), entry)
             }
+            Self::NoBias(layer) => {
+                let with_bias = Self::Dense(layer.clone()).a(z)?;
+                with_bias.columns(0..layer.outputs() * layer.inputs())
+            }
             Self::Scale { w, .. } => {
                 let n = w.len();
                 let entry = |r: usize, c: usize| {
@@ -304,7 +310,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// m, and 1 / sqrt(v + epsilon).
-fn mean_and_inverse(z: &[f64], epsilon: f64) -> (f64, f64) {
+pub(super) fn mean_and_inverse(z: &[f64], epsilon: f64) -> (f64, f64) {
     let n = z.len() as f64;
     let mean = z.iter().sum::<f64>() / n;
     let variance = z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>() / n;
@@ -312,7 +318,7 @@ fn mean_and_inverse(z: &[f64], epsilon: f64) -> (f64, f64) {
 }
 
 /// Where the largest of the pieces z_j, z_{n+j}, z_{2n+j}, ... stands, the first of equals, for each j.
-fn largest(z: &[f64], pieces: usize) -> Vec<usize> {
+pub(super) fn largest(z: &[f64], pieces: usize) -> Vec<usize> {
     let n = z.len() / pieces;
     (0..n).map(|j| (1..pieces).map(|i| i * n + j).fold(j, |best, at| if z[at] > z[best] { at } else { best })).collect()
 }
@@ -339,7 +345,7 @@ fn combine(maps: &[Map], z: &[f64], f: impl Fn(f64, f64) -> f64) -> Result<Vec<f
 }
 
 /// For each map the product of what all others give.
-fn others(maps: &[Map], z: &[f64]) -> Result<Vec<Vec<f64>>> {
+pub(super) fn others(maps: &[Map], z: &[f64]) -> Result<Vec<Vec<f64>>> {
     let all = maps.iter().map(|map| map.g(z)).collect::<Result<Vec<_>>>()?;
     let without = |i: usize, r: usize| (0..all.len()).filter(|&j| j != i).map(|j| all[j][r]).product();
     Ok((0..all.len()).map(|i| (0..all[0].len()).map(|r| without(i, r)).collect()).collect())
@@ -360,8 +366,10 @@ mod tests {
         let all = |seed| numbers(seed, n);
         let square = |seed| Matrix::new(n, n, numbers(seed, n * n)).unwrap();
         let kept: Vec<bool> = (0..n).map(|i| i % 3 != 1).collect();
+        let w = Matrix::new(3, n, numbers(17, 3 * n)).unwrap();
         vec![
             dense(n, 3, Activation::Tanh),
+            Map::NoBias(Layer::without_bias(&w, Activation::Tanh)),
             Map::Activation(Activation::Swish),
             Map::Standardise { epsilon: 1e-3 },
             Map::Scale { w: all(1), b: all(2) },
@@ -390,6 +398,10 @@ mod tests {
                 let (weights, biases) = (next(n * m), next(m));
                 let entry = |r: usize, c: usize| if c == n { biases[r] } else { weights[r * n + c] };
                 Map::Dense(Layer::new(Matrix::from_fn(m, n + 1, entry), layer.activation()).unwrap())
+            }
+            Map::NoBias(layer) => {
+                let w = Matrix::new(layer.outputs(), layer.inputs(), next(layer.inputs() * layer.outputs()));
+                Map::NoBias(Layer::without_bias(&w.unwrap(), layer.activation()))
             }
             Map::Scale { w, .. } => Map::Scale { w: next(w.len()), b: next(w.len()) },
             Map::Prelu { a } => Map::Prelu { a: next(a.len()) },
@@ -428,6 +440,15 @@ mod tests {
                 let a = moved(&w).a(z).unwrap();
                 let found = check_jacobian(|w| moved(w).g(z).unwrap(), &w, &a, STEP).unwrap();
                 assert!(found.relative_error < 1e-6, "A: {found:?} of {map:?}");
+                // p = A^T q' and q = B^T q', without A and B
+                let q_next = numbers(19, a.rows());
+                let (p, q) = map.adjoint(z, &q_next).unwrap();
+                let near = |got: &[f64], want: &[f64]| {
+                    got.len() == want.len()
+                        && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-12 * b.abs().max(1.0))
+                };
+                assert!(near(&p, &map.a(z).unwrap().transpose_times(&q_next).unwrap()), "p of {map:?}");
+                assert!(near(&q, &map.b(z).unwrap().transpose_times(&q_next).unwrap()), "q of {map:?}");
             }
         }
     }

@@ -55,6 +55,7 @@ pub use layer::{Layer, augment};
 mod jacobian;
 
 // The other layers, and how layers are joined.
+mod adjoint;
 mod map;
 pub use map::Map;
 

@@ -95,7 +95,8 @@ impl Plan {
                 panels = vec![Panel { column: 0, columns, width, start: 0 }];
             }
             for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
-                let blocks = cut(taking_part, step).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
+                let blocks =
+                    cut(taking_part, step, view.bias).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
                     // A stranger's own parameters decay as little as biases do.
                     let own = matches!(role, Role::Custom(_));
@@ -250,9 +251,9 @@ fn states(by: &[Option<Update>]) -> usize {
     by.iter().flatten().next().map_or(0, |by| by.rule.states())
 }
 
-/// First row and number of rows of blocks of `step` of `rows` rows; the bias, if it alone is left, goes with the last.
-fn cut(rows: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = rows.saturating_sub(1).div_ceil(step).max(1);
+/// First row and number of rows of blocks of `step` of `rows` rows; a bias that is left alone goes with the last block.
+fn cut(rows: usize, step: usize, bias: bool) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.saturating_sub(usize::from(bias)).div_ceil(step).max(1);
     (0..count).map(move |block| (block * step, if block + 1 == count { rows - block * step } else { step }))
 }
 

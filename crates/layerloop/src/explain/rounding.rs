@@ -1,0 +1,96 @@
+//! How far rounding to f32 moves a gradient: the derivation once more, with an error of the size of f32's wherever f32 rounds.
+
+use crate::Result;
+use crate::math::{Activation, Map};
+use crate::train::rng::Stream;
+
+/// Half the distance of two f32 around 1: an operation errs by at most this share of its result.
+const UNIT: f64 = 1.0 / 16_777_216.0;
+
+/// Errors of a function or of an output map, in [`UNIT`]s: the kernels' functions err by at most 2.5 units in the last place.
+const OF_FUNCTIONS: f64 = 8.0;
+
+/// Errors that are drawn wherever f32 rounds, or none.
+///
+/// A sum of n products by fused multiply-adds is the exact sum of slightly other products: each operand moves by at most n
+/// [`UNIT`]s of itself. So the values that a map reads are moved, each by itself; what it gives is moved by what the functions
+/// of the kernels err; and so is what goes back. How far gradients of several such passes lie apart says what f32 can know of a
+/// gradient, whatever the network amplifies or cancels, and near kinks too.
+///
+/// # Source
+/// Backward errors of sums: Higham 2002, section 3.1. Random errors in place of bounds: Parker 1997, Monte Carlo arithmetic.
+#[derive(Debug)]
+pub(super) struct Rounding(Option<Stream>);
+
+impl Rounding {
+    /// No errors but those of f64.
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    /// The `i`-th choice of errors.
+    pub(super) fn drawn(i: u64) -> Self {
+        Self(Some(Stream::new(0, "rounding", i)))
+    }
+
+    /// z' = g(z); z is moved as the sums of the map round.
+    pub(super) fn g(&mut self, map: &Map, z: &mut [f64]) -> Result<Vec<f64>> {
+        self.shift(z, z_terms(map, z.len()), 0.0);
+        let mut next = map.g(z)?;
+        // What an activation gives near 0 may be a difference of numbers near 1.
+        self.shift(&mut next, OF_FUNCTIONS, if is_curved(map) { OF_FUNCTIONS } else { 0.0 });
+        Ok(next)
+    }
+
+    /// p = A^T q' and q = B^T q', moved as their sums round.
+    pub(super) fn adjoint(&mut self, map: &Map, z: &[f64], q_next: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+        let mut moved = q_next.to_vec();
+        self.shift(&mut moved, OF_FUNCTIONS + q_next.len() as f64, 0.0);
+        let (mut p, mut q) = map.adjoint(z, &moved)?;
+        self.shift(&mut p, OF_FUNCTIONS, 0.0);
+        self.shift(&mut q, OF_FUNCTIONS, OF_FUNCTIONS * cancelled(map, z, q_next));
+        Ok((p, q))
+    }
+
+    /// The gradient of the loss by the logits, moved as output maps and losses round.
+    pub(super) fn of_outputs(&mut self, q: &mut [f64], y: &[f64]) {
+        // p - y: each of the two may be as large as 1, or as the target.
+        let size = y.iter().fold(1.0, |size: f64, y| size.max(y.abs()));
+        self.shift(q, OF_FUNCTIONS, OF_FUNCTIONS * size);
+    }
+
+    /// Moves values by up to so many units of themselves, and so many of 1.
+    pub(super) fn shift(&mut self, values: &mut [f64], of_themselves: f64, of_one: f64) {
+        let Some(stream) = &mut self.0 else { return };
+        for value in values {
+            let error = f64::from(stream.uniform()) * 2.0 - 1.0;
+            *value += error * UNIT * (of_themselves * value.abs() + of_one);
+        }
+    }
+}
+
+/// The size of what q' leaves of itself where the closed form of q subtracts parts of q' from it: r q', of a standardisation.
+fn cancelled(map: &Map, z: &[f64], q_next: &[f64]) -> f64 {
+    let Map::Standardise { epsilon } = map else { return 0.0 };
+    let n = z.len() as f64;
+    let mean = z.iter().sum::<f64>() / n;
+    let variance = z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>() / n;
+    q_next.iter().fold(0.0, |size: f64, q| size.max(q.abs())) / (variance + epsilon).sqrt()
+}
+
+fn is_curved(map: &Map) -> bool {
+    match map {
+        Map::Dense(layer) | Map::NoBias(layer) => layer.activation() != Activation::Identity,
+        Map::Activation(_) => true,
+        _ => false,
+    }
+}
+
+/// Products of a sum.
+fn z_terms(map: &Map, inputs: usize) -> f64 {
+    match map {
+        Map::Dense(_) | Map::NoBias(_) | Map::Standardise { .. } | Map::Bilinear { .. } => inputs as f64 + 1.0,
+        Map::Table(_) => 0.0, // names of rows
+        _ => 1.0,
+    }
+}
