@@ -1,7 +1,6 @@
 //! What was typed, in a form that can be kept and typed again.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -15,6 +14,11 @@ const PATHS: [&str; 6] = ["data", "data_dir", "warm_start", "save", "log_dir", "
 /// Where things are put: kept with a run that may go on, but not in a model.
 const PLACES: [&str; 6] = ["save", "no_save", "log_dir", "report", "checkpoint_every", "keep"];
 
+/// Whether this names a data set, and no folder: a file of the same name does not hide the set.
+fn is_name(data: &std::ffi::OsStr) -> bool {
+    data.to_str().is_some_and(|name| layerloop_data::registry::find(name).is_some())
+}
+
 /// The options that were typed, with their values as texts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Typed(Map<String, Value>);
@@ -27,9 +31,7 @@ impl Typed {
         let values = |arg: &Arg| {
             let id = arg.get_id().as_str();
             let text = |value: &std::ffi::OsStr| match std::path::absolute(value) {
-                Ok(path) if PATHS.contains(&id) && (id != "data" || Path::new(value).exists()) => {
-                    path.display().to_string()
-                }
+                Ok(path) if PATHS.contains(&id) && !(id == "data" && is_name(value)) => path.display().to_string(),
                 _ => value.to_string_lossy().into_owned(),
             };
             let values: Vec<String> = found.get_raw(id).into_iter().flatten().map(text).collect();

@@ -52,6 +52,7 @@ macro_rules! for_each_column {
     ($simd:ident, $weights:ident, $from:expr, $out:ident, $function:ident) => {{
         let ([z, q], mut out) = ($from, $out);
         assert!(z.count() == out.count() && q.count() == out.count(), "rows");
+        $weights.check();
         for panel in $weights.layout.iter() {
             for column in (0..panel.columns).step_by(LANES) {
                 let p = parameters($simd, $weights, panel, column);

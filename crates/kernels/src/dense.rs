@@ -23,6 +23,13 @@ pub struct Weights<'a> {
     pub layout: Panels,
 }
 
+impl Weights<'_> {
+    /// Panics unless there is a value for each place of the layout.
+    pub(crate) fn check(&self) {
+        assert!(self.values.len() >= self.layout.len(), "{} values for {:?}", self.values.len(), self.layout);
+    }
+}
+
 /// z_i^{;1} of a batch. All its forms give the same bits: a fused multiply-add of 0 changes no sum.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
@@ -82,6 +89,7 @@ pub fn forward(
     mut next: RowsMut,
     slopes: Option<RowsMut>,
 ) {
+    weights.check();
     for panel in weights.layout.iter() {
         z.times(isa, weights, panel, Activate { activation, out: Window::new(&mut next, panel) });
     }
@@ -101,6 +109,7 @@ pub fn forward(
 pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed: Weights, z: Rows, mut out: RowsMut) {
     let in_tiles = activation.in_tiles() || activation.slope() == Slope::Stored;
     let of_tile = if in_tiles { activation } else { Activation::Identity };
+    transposed.check();
     for panel in transposed.layout.iter() {
         let out = Window::new(&mut out, panel);
         Input::from(delta).times(isa, transposed, panel, Derivative { activation: of_tile, z, out });

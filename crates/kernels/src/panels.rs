@@ -52,7 +52,8 @@ impl Panels {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a number of values to allocate, not a container")]
     pub fn len(&self) -> usize {
-        self.rows * self.columns.next_multiple_of(LANES)
+        let columns = self.columns.checked_next_multiple_of(LANES).unwrap_or(usize::MAX);
+        self.rows.saturating_mul(columns) // more than any memory where it would wrap around
     }
 
     /// The panels, from the first column to the last.

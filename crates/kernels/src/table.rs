@@ -17,6 +17,7 @@ pub const TABLE_ROWS: usize = 128;
 /// # Panics
 /// If the slices do not have these shapes, or a number names no row.
 pub fn look_up(z: Rows, columns: usize, weights: Weights, out: RowsMut) {
+    weights.check();
     let n = weights.layout.columns();
     for (z, out) in z.values.chunks_exact(z.stride).zip(out.values.chunks_exact_mut(out.stride)) {
         for (&name, out) in z[..columns].iter().zip(out.chunks_exact_mut(n)) {

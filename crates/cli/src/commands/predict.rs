@@ -113,7 +113,8 @@ fn answer(
     let top = ranked.iter().take(args.top);
     if args.json {
         let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();
-        let mut object = json!({"input": path, "row": row, "predicted": predicted, "probabilities": top});
+        let mut object =
+            json!({"input": path.to_string_lossy(), "row": row, "predicted": predicted, "probabilities": top});
         if let (Some((why, picture)), Some(by)) = (why, args.attribution) {
             object["attribution"] = json!(why);
             object["attribution"]["by"] = json!(text(by));

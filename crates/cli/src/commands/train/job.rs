@@ -45,7 +45,7 @@ impl Job {
             }
             Some(path) => {
                 let Model { network, .. } = Model::load(path)?;
-                let from = json!({ "model": std::path::absolute(path).unwrap_or_else(|_| path.clone()), "weights_sha256": network.sha256() });
+                let from = json!({ "model": std::path::absolute(path).unwrap_or_else(|_| path.clone()).to_string_lossy(), "weights_sha256": network.sha256() });
                 (network, Some(from))
             }
         };
@@ -81,7 +81,7 @@ impl Job {
             "arguments": args.typed.clone().without_places().to_json(),
             "seed": self.options.seed,
             "options": self.options.described_shortly(),
-            "data": { "name": args.data, "rows": train.rows(), "sha256": train.sha256() },
+            "data": { "name": args.data.to_string_lossy(), "rows": train.rows(), "sha256": train.sha256() },
         });
         if let Some(limit) = args.limit {
             receipt["options"]["limit"] = json!(limit);

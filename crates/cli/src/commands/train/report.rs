@@ -142,7 +142,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
             done[format!("test_{}", Any::from(metric).key())] = json!(value);
         }
         done["weights_sha256"] = json!(model.network.sha256());
-        done["model"] = json!(path);
+        done["model"] = json!(path.map(Path::to_string_lossy));
         done["interrupted"] = json!(fitted.stopped == Some(Stopped::Callback));
         if let Some(stopped) = fitted.stopped {
             done["stopped"] = json!(stopped);
