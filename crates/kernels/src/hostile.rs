@@ -360,7 +360,7 @@ fn no_size_makes_a_function_touch_what_it_was_not_given() {
         .filter_map(|(&(name, call), isa)| {
             let mut draw = Draw(name.len() as u64);
             let mut returned = 0;
-            for _ in 0..if cfg!(miri) { 30 } else { 3000 } {
+            for _ in 0..if cfg!(miri) { 6 } else { 3000 } {
                 let mut memory = Memory {
                     read: [(); 2].map(|()| Guarded::new()),
                     written: [(); 4].map(|()| Guarded::new()),
