@@ -123,13 +123,13 @@ fn a_file_of_somebody_else_is_not_replaced_and_one_of_ours_is() {
         ("data/train-labels-idx1-ubyte", "an IDX file"),
         ("p.png", "a PNG picture"),
         ("notes.txt", "a text file"),
-        ("notes.html", "an HTML or XML file"),
+        ("notes.html", "a web page (HTML)"),
         ("data.json", "a JSON file"),
         ("gap", "a file of another program"),
-        ("checkpoint", "another safetensors file"),
+        ("checkpoint", "a safetensors file"),
     ];
     let pages = [("m.safetensors", "a model")];
-    let models = [("page.html", "an HTML or XML file"), ("surface.svg", "an HTML or XML file")];
+    let models = [("page.html", "a web page (HTML)"), ("surface.svg", "an HTML or XML file")];
     let commands = [
         ("train data --epochs 1 --save", "--save", "not a model that layerloop saved", &models[..]),
         ("train data --epochs 1 --no-save --report", "--report", "not a page or picture that layerloop drew", &pages),

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use layerloop::files::{target, write_beside_and_rename};
+use layerloop::files::{Kind as FileKind, target, write_beside_and_rename};
 use layerloop::model_file::{check_writable, is_model};
 use layerloop::{Error, Result};
 use layerloop_data::registry;
@@ -150,34 +150,10 @@ impl Kind {
             return Ok(None);
         }
         let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut start));
+        let read = File::open(path).and_then(|file| file.take(FileKind::ENOUGH).read_to_end(&mut start));
         read.map_err(Error::io(path))?;
-        Ok(Some(if is_model(path)? { "a model" } else { what_is(&start) }))
+        Ok(Some(if is_model(path)? { "a model" } else { FileKind::of_bytes(&start).name }))
     }
-}
-
-/// What a file is, by how it begins.
-fn what_is(start: &[u8]) -> &'static str {
-    const KINDS: [(&[u8], &str); 10] = [
-        (b"\x89PNG", "a PNG picture"),
-        (b"\xff\xd8\xff", "a JPEG picture"),
-        (b"\x1f\x8b", "a gzip file"),
-        (b"PK\x03\x04", "a ZIP file"),
-        (b"\x93NUMPY", "a NumPy array"),
-        (b"\0\0\x08", "an IDX file"),
-        (b"<", "an HTML or XML file"),
-        (b"{", "a JSON file"),
-        (b"[", "a JSON file"),
-        (b"%PDF", "a PDF file"),
-    ];
-    let kind = KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind);
-    let safetensors = start.get(8..).is_some_and(|header| header.starts_with(b"{\""));
-    let text = || std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0'));
-    kind.unwrap_or(match () {
-        () if safetensors => "another safetensors file",
-        () if text() => "a text file",
-        () => "a file of another program",
-    })
 }
 
 /// Whether both lead to the same file.

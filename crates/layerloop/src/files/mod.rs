@@ -1,6 +1,7 @@
 //! Files that are never half-written: each is written beside its place, flushed to the disk and renamed, and its folder is flushed.
 
 mod background;
+mod kind;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 pub use self::background::Background;
+pub use self::kind::Kind;
 use crate::{Error, Result};
 
 /// How the names of files begin and end that are not whole yet.

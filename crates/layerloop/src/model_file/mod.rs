@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Standardisation};
-use crate::files::{regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
+use crate::files::{Kind, regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
 use crate::{Error, Result};
@@ -149,7 +149,7 @@ impl Model {
         let path = path.as_ref();
         regular_or_missing(path)?; // a device or a pipe might never end
         let bytes = fs::read(path).map_err(Error::io(path))?;
-        let damaged = |e| Error::format(path, format!("not a whole safetensors file: {e}"));
+        let damaged = |e| Error::format(path, not_a_model(&bytes, &e));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
         let card = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).ok_or_else(|| {
@@ -226,6 +226,15 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     }
     let (values, _) = tensor.data().as_chunks::<4>();
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+}
+
+/// What is said of a file that is no safetensors file, or a damaged one.
+fn not_a_model(bytes: &[u8], error: &impl std::fmt::Display) -> String {
+    let kind = Kind::of_bytes(bytes.get(..Kind::ENOUGH as usize).unwrap_or(bytes)).name;
+    if bytes.is_empty() || kind == "a safetensors file" || kind == "a file of another program" {
+        return format!("not a whole safetensors file: {error}");
+    }
+    format!("this is {kind}, not a model; `layerloop train` saves models as safetensors files")
 }
 
 /// Whether the file is one that [`Model::save`] wrote, by its header alone.
