@@ -10,7 +10,7 @@ use layerloop::metrics::{evaluate, evaluate_regression};
 use layerloop::network::{Activation, Network, Output, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{FitOptions, Objective, find_learning_rate, fit, samples};
-use layerloop_data::Loaded;
+use layerloop_data::{LoadOptions, Loaded};
 
 use self::data_dir::data_dir;
 
@@ -37,7 +37,9 @@ fn mean(values: &[f64]) -> f64 {
 #[test]
 fn the_notebooks_network_on_mnist_with_ten_seeds_and_both_output_maps() {
     let Some(folder) = data_dir("the_notebooks_network_on_mnist_with_ten_seeds_and_both_output_maps") else { return };
-    let mnist = layerloop_data::load("mnist", Some(&folder), &mut |_| {}).unwrap();
+    let mnist =
+        layerloop_data::load("mnist", &LoadOptions { data_dir: Some(&folder), ..LoadOptions::default() }, &mut |_| {})
+            .unwrap();
     let [softmax, reference] = [Output::Softmax, Output::ReferenceSoftmax].map(|output| {
         let reached = |seed| accuracy(&mnist, &[32], Activation::Sigmoid, output, seed).unwrap();
         (0..10).map(reached).collect::<Vec<f64>>()
@@ -50,14 +52,19 @@ fn the_notebooks_network_on_mnist_with_ten_seeds_and_both_output_maps() {
 #[test]
 fn fashion_mnist_with_two_hidden_layers() {
     let Some(folder) = data_dir("fashion_mnist_with_two_hidden_layers") else { return };
-    let fashion = layerloop_data::load("fashion-mnist", Some(&folder), &mut |_| {}).unwrap();
+    let fashion = layerloop_data::load(
+        "fashion-mnist",
+        &LoadOptions { data_dir: Some(&folder), ..LoadOptions::default() },
+        &mut |_| {},
+    )
+    .unwrap();
     let reached = accuracy(&fashion, &[256, 128], Activation::Relu, Output::Softmax, 0).unwrap();
     assert!(reached >= 0.88, "{reached}");
 }
 
 #[test]
 fn the_built_in_digits_with_ten_seeds() {
-    let digits = layerloop_data::load("digits", None, &mut |_| {}).unwrap();
+    let digits = layerloop_data::load("digits", &LoadOptions::default(), &mut |_| {}).unwrap();
     let reached = |seed| accuracy(&digits, &[32], Activation::Sigmoid, Output::Softmax, seed).unwrap();
     let all: Vec<f64> = (0..10).map(reached).collect();
     assert!(all.iter().all(|&a| a >= 0.97), "{all:?}");
@@ -110,7 +117,7 @@ fn the_learning_rate_that_is_found_is_not_worse_than_the_default() -> Result<()>
 /// With Glorot's start six layers of sigmoids are at 0.21 and 0.25 after four epochs, at 0.57 after ten.
 #[test]
 fn deep_sigmoid_networks_learn_from_the_first_epochs() -> Result<()> {
-    let mut digits = layerloop_data::load("digits", None, &mut |_| {})?;
+    let mut digits = layerloop_data::load("digits", &LoadOptions::default(), &mut |_| {})?;
     digits.defaults.epochs = 4;
     for seed in 0..3 {
         let reached = accuracy(&digits, &[50; 6], Activation::Sigmoid, Output::Softmax, seed)?;
@@ -123,7 +130,9 @@ fn deep_sigmoid_networks_learn_from_the_first_epochs() -> Result<()> {
 #[test]
 fn most_flipped_labels_are_in_the_first_hundredth_of_the_outliers() {
     let Some(folder) = data_dir("most_flipped_labels_are_in_the_first_hundredth_of_the_outliers") else { return };
-    let mnist = layerloop_data::load("mnist", Some(&folder), &mut |_| {}).unwrap();
+    let mnist =
+        layerloop_data::load("mnist", &LoadOptions { data_dir: Some(&folder), ..LoadOptions::default() }, &mut |_| {})
+            .unwrap();
     let rows = mnist.train.rows();
     for seed in 0..3 {
         let mut stream = Stream::new(seed, "flip", 0);

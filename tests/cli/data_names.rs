@@ -20,7 +20,7 @@ fn a_file_or_a_folder_does_not_hide_the_built_in_set_of_its_name() {
         folder.run(&["train", "--resume", &run, "--quiet"]).well();
     }
     let refused = folder.run(&["train", "./digits"]);
-    assert!(refused.refusal(2).contains("neither a data set"), "{refused:?}");
+    assert!(refused.refusal(2).contains("DATA: ./digits is an empty file; a folder of pictures"), "{refused:?}");
 }
 
 /// Each of these panicked in the JSON of a path, the first after the training.

@@ -178,7 +178,10 @@ fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
             "--data-dir . .",
             "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
         ),
-        ("numbers", "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of IDX files"),
+        (
+            "numbers",
+            "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files",
+        ),
     ];
     let (folder, good) = with_model();
     for (options, piece) in cases {

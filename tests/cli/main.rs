@@ -18,6 +18,7 @@ mod memory;
 mod missing_classes;
 mod names;
 mod outputs;
+mod own_data;
 mod paste;
 mod power;
 mod predict;

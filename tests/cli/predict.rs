@@ -14,7 +14,8 @@ use super::{Folder, data_dir};
 fn trained() -> (Folder, Dataset) {
     let folder = Folder::new();
     folder.run(&["train", "digits", "--epochs", "15", "--save", "m.safetensors"]).well();
-    let digits = layerloop_data::load("digits", None, &mut |_| {}).expect("they are built in");
+    let digits = layerloop_data::load("digits", &layerloop_data::LoadOptions::default(), &mut |_| {})
+        .expect("they are built in");
     (folder, digits.test)
 }
 
@@ -233,7 +234,7 @@ fn an_attribution_says_what_each_pixel_had_to_do_with_the_answer_and_is_drawn() 
     }
     let of_other = answers(&folder, &[&ask[..], &["saliency", "--class", "3", "--pictures", "why"]].concat());
     assert!(of_other.iter().all(|answer| answer["attribution"]["class"] == "3"));
-    let picture = layerloop_data::read_png(folder.path("why/images-2.png")).expect("a picture");
+    let picture = layerloop_data::read_picture(folder.path("why/images-2.png")).expect("a picture");
     assert_eq!((picture.height, picture.width), (8 * 8, (2 * 8 + 1) * 8));
     let text = folder.run(&["predict", "m.safetensors", "images", "--attribution", "occlusion"]).well().out;
     assert!(text.lines().all(|line| line.contains(": row ") && line.contains(" column ")), "{text}");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::{Error, Result};
 
+use crate::classes;
 use crate::idx::{self, Images};
 use crate::registry::{Entry, File, STANDARD_NAMES};
 
@@ -16,34 +17,44 @@ struct Known<'a> {
     classes: &'a [&'a str],
 }
 
-/// Reads the training and the test part from the four files with the names of MNIST's: plain or `.gz`, and with
-/// `.idx3-ubyte` for `-idx3-ubyte` as well.
+/// Reads the training part, and the test part where there is one, from files with the names of MNIST's: plain or `.gz`, and
+/// with `.idx3-ubyte` for `-idx3-ubyte` as well.
 ///
-/// The classes are the numbers up to the largest label of the training part.
+/// The classes are the lines of `classes.txt`, or else the numbers up to the largest label of the training part.
 ///
 /// # Errors
 /// [`Error::Data`] if a file is missing, images and labels differ in number, the parts in the size of their images,
 /// or the test part has a label that training has not; what reading the files says.
-pub fn load_folder(folder: impl AsRef<Path>) -> Result<[Dataset; 2]> {
+pub fn load_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Option<Dataset>)> {
     let folder = folder.as_ref();
-    let paths = require(folder)?;
+    let has_test = STANDARD_NAMES[2..].iter().any(|name| find(folder, name).is_some());
+    let paths = require(folder, if has_test { &STANDARD_NAMES } else { &STANDARD_NAMES[..2] })?;
     let name = folder.display().to_string();
     let (images, labels) = read_part([&paths[0], &paths[1]], None)?;
-    let classes: Vec<String> = (0..=labels.iter().copied().max().unwrap_or(0)).map(|label| label.to_string()).collect();
+    let classes = match classes::read(folder)? {
+        Some(classes) => classes,
+        None => (0..=labels.iter().copied().max().unwrap_or(0)).map(|label| label.to_string()).collect(),
+    };
     let train = dataset(&name, &paths[1], images, &labels, &classes)?;
-    let (images, labels) = read_part([&paths[2], &paths[3]], None)?;
-    let test = dataset(&format!("{name} test"), &paths[3], images, &labels, &classes)?;
+    let [_, _, test_images, test_labels] = &paths[..] else { return Ok((train, None)) };
+    let (images, labels) = read_part([test_images, test_labels], None)?;
+    let test = dataset(&format!("{name} test"), test_labels, images, &labels, &classes)?;
     if train.image() != test.image() {
         let size = |part: &Dataset| part.image().map(|(h, w)| format!("{h} x {w}")).unwrap_or_default();
         let reason = format!("images of {} pixels, but those of the training part are {}", size(&test), size(&train));
-        return Err(Error::data(&paths[2], reason));
+        return Err(Error::data(test_images, reason));
     }
-    Ok([train, test])
+    Ok((train, Some(test)))
+}
+
+/// Whether one of the files is there.
+pub(crate) fn has_any(folder: &Path) -> bool {
+    missing(folder).len() < STANDARD_NAMES.len()
 }
 
 /// Reads a named data set from a folder that has its files, and holds every file against its SHA-256.
 pub(crate) fn load_named(entry: &Entry, files: &[File; 4], folder: &Path) -> Result<[Dataset; 2]> {
-    let paths = require(folder)?;
+    let paths = require(folder, &STANDARD_NAMES)?;
     let part = |name: &str, at: usize| {
         let known = Known { images: &files[at], labels: &files[at + 1], classes: entry.classes };
         let (images, labels) = read_part([&paths[at], &paths[at + 1]], Some(&known))?;
@@ -64,13 +75,13 @@ pub(crate) fn missing(folder: &Path) -> Vec<&'static str> {
     STANDARD_NAMES.into_iter().filter(|name| find(folder, name).is_none()).collect()
 }
 
-fn require(folder: &Path) -> Result<[PathBuf; 4]> {
-    let missing = missing(folder);
+fn require(folder: &Path, names: &[&'static str]) -> Result<Vec<PathBuf>> {
+    let missing: Vec<_> = names.iter().copied().filter(|name| find(folder, name).is_none()).collect();
     if !missing.is_empty() {
         let reason = format!("this folder has no {} (plain or .gz)", missing.join(", no "));
         return Err(Error::data(folder, reason));
     }
-    Ok(STANDARD_NAMES.map(|name| find(folder, name).unwrap_or_default()))
+    Ok(names.iter().filter_map(|name| find(folder, name)).collect())
 }
 
 fn read_part([images, labels]: [&Path; 2], known: Option<&Known<'_>>) -> Result<(Images, Arc<[u8]>)> {

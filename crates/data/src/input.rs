@@ -27,7 +27,7 @@ pub fn open_input(path: impl AsRef<Path>) -> Result<Input> {
     let mut start = Vec::new();
     open_file(path)?.0.take(8).read_to_end(&mut start).map_err(Error::io(path))?;
     match start[..] {
-        [0x89, b'P', b'N', b'G', ..] => Ok(Input::Picture(crate::read_png(path)?)),
+        [0x89, b'P', b'N', b'G', ..] => Ok(Input::Picture(crate::read_picture(path)?)),
         [0, 0, ..] | [0x1f, 0x8b, ..] => Ok(Input::Images(idx::read_images(path)?)),
         _ => {
             let reason = format!("neither a PNG nor an IDX file: it begins with {start:02x?}");

@@ -11,6 +11,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cache;
+mod classes;
 mod diabetes;
 mod digits;
 pub mod download;
@@ -19,15 +20,19 @@ pub mod idx;
 pub mod image;
 pub mod input;
 mod load;
-mod png_file;
+mod parallel;
+mod picture;
+mod picture_folder;
+mod progress;
 pub mod registry;
 pub mod table;
 mod unpack;
 
 pub use diabetes::{diabetes, diabetes_parts};
 pub use digits::digits;
-pub use load::{Loaded, load, load_cached};
-pub use png_file::read_png;
+pub use load::{LoadOptions, Loaded, load, load_cached};
+pub use picture::read_picture;
+pub use progress::Progress;
 
 /// The README's example runs.
 #[cfg(doctest)]

@@ -1,13 +1,16 @@
 //! A data set by its name or folder.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use layerloop::data::Dataset;
+use layerloop::files::Kind;
 use layerloop::{Error, Result};
 
-use crate::download::{self, Progress};
-use crate::registry::{self, Defaults, Entry, File, Source};
-use crate::{cache, folder};
+use crate::progress::Progress;
+use crate::registry::{self, Defaults, Entry, File, STANDARD_NAMES, Source};
+use crate::unpack::open_file;
+use crate::{cache, download, folder, picture_folder};
 
 /// A data set, ready to be trained on.
 #[derive(Debug, Clone)]
@@ -20,9 +23,31 @@ pub struct Loaded {
     pub about: &'static str,
     /// Training options where the user names none.
     pub defaults: Defaults,
+    /// Where its files are, as seen from the root; of a data set that is built in, nowhere.
+    pub folder: Option<PathBuf>,
+    /// What the user should know about how it was read, in sentences.
+    pub notes: Vec<String>,
 }
 
-/// Loads `data`: the name of a data set in [`registry::ENTRIES`], or else a folder of IDX files.
+/// How to load a data set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadOptions<'a> {
+    /// The folder that has the files of a data set that has a name.
+    pub data_dir: Option<&'a Path>,
+    /// Height and width that the pictures of a folder are scaled to; else the most frequent size of the training part. Images of
+    /// other data sets are never scaled.
+    pub size: Option<(usize, usize)>,
+}
+
+/// The share of the rows that is kept back as test part where a folder has none.
+const TEST_SHARE: f64 = 0.2;
+/// What that part is drawn by, so that it is the same for everyone.
+const SPLIT_SEED: u64 = 0;
+
+/// Loads `data`: the name of a data set in [`registry::ENTRIES`], or else a folder of IDX files or of pictures.
+///
+/// A folder of pictures has a folder for each class (`DIR/cat/1.png`), or such folders in its folders `train` and `test`; PNG and
+/// JPEG files are read. Where a folder has no test part, a fifth of its rows is split off, stratified by class.
 ///
 /// The files of a named set are looked for in `data_dir`, or in its sub-folder of that name. Without `data_dir` they
 /// are looked for in the folder that `$LAYERLOOP_DATA` names, and else come from the user's cache folder, where those that it
@@ -35,17 +60,21 @@ pub struct Loaded {
 ///
 /// # Example
 /// ```
-/// let digits = layerloop_data::load("digits", None, &mut |_| {})?;
+/// let digits = layerloop_data::load("digits", &Default::default(), &mut |_| {})?;
 /// assert_eq!((digits.train.rows(), digits.test.rows()), (1437, 360));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-pub fn load(data: impl AsRef<Path>, data_dir: Option<&Path>, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Loaded> {
+pub fn load(
+    data: impl AsRef<Path>,
+    options: &LoadOptions<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Loaded> {
     let data = data.as_ref();
     let Some(entry) = data.to_str().and_then(registry::find) else {
-        return from_folder(data, data_dir);
+        return from_folder(data, options, progress);
     };
-    match (entry.source, data_dir) {
-        (Source::BuiltIn(parts), None) => Ok(with_defaults(entry, parts()?)),
+    match (entry.source, options.data_dir) {
+        (Source::BuiltIn(parts), None) => Ok(with_defaults(entry, parts()?, None)),
         (Source::BuiltIn(_), Some(_)) => {
             Err(Error::config("--data-dir", format!("{} is built in and needs no folder", entry.name)))
         }
@@ -68,7 +97,7 @@ pub fn load_cached(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Loaded> {
     let files = match entry.source {
-        Source::BuiltIn(parts) => return Ok(with_defaults(entry, parts()?)),
+        Source::BuiltIn(parts) => return Ok(with_defaults(entry, parts()?, None)),
         Source::Idx { files, .. } => files,
     };
     let missing: Vec<File> = files.into_iter().filter(|file| folder::find(folder, file.name).is_none()).collect();
@@ -76,10 +105,10 @@ pub fn load_cached(
     for _ in &files {
         match folder::load_named(entry, &files, folder) {
             Err(Error::Format { path, reason }) => replace(&files, &path, &reason, mirrors, progress)?,
-            other => return Ok(with_defaults(entry, other?)),
+            other => return Ok(with_defaults(entry, other?, Some(folder))),
         }
     }
-    Ok(with_defaults(entry, folder::load_named(entry, &files, folder)?))
+    Ok(with_defaults(entry, folder::load_named(entry, &files, folder)?, Some(folder)))
 }
 
 /// Downloads the file at `path`, in the cache but damaged, once more.
@@ -123,24 +152,82 @@ fn from_data_dir(entry: &Entry, files: &[File; 4], data_dir: &Path) -> Result<Lo
         }
         other => other,
     })?;
-    Ok(with_defaults(entry, parts))
+    Ok(with_defaults(entry, parts, Some(&place)))
 }
 
-fn from_folder(data: &Path, data_dir: Option<&Path>) -> Result<Loaded> {
+fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Loaded> {
     let names = registry::ENTRIES.map(|entry| entry.name).join(", ");
     if !data.is_dir() {
-        let reason = format!("{} is neither a data set ({names}) nor a folder of IDX files", data.display());
-        return Err(Error::config("DATA", reason));
+        return Err(Error::config("DATA", no_folder(data, &names)?));
     }
-    if let Some(data_dir) = data_dir {
+    if let Some(data_dir) = options.data_dir {
         let (data_dir, data) = (data_dir.display(), data.display());
         let reason = format!("{data_dir} is where to look for a data set by name ({names}), but {data} is a folder");
         return Err(Error::config("--data-dir", reason));
     }
-    let [train, test] = folder::load_folder(data)?;
-    Ok(Loaded { train, test, about: "", defaults: Defaults::IMAGES })
+    let (train, test, mut notes) = if folder::has_any(data) {
+        let (train, test) = folder::load_folder(data)?;
+        (train, test, Vec::new())
+    } else if picture_folder::has_classes(data) {
+        let picture_folder::Pictures { train, test, notes } = picture_folder::load(data, options.size, progress)?;
+        (train, test, notes)
+    } else {
+        return Err(Error::data(data, no_data(data)?));
+    };
+    let (train, test) = match test {
+        Some(test) => (train, test),
+        None => split_off(&train, &mut notes)?,
+    };
+    let folder = Some(std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf()));
+    Ok(Loaded { train, test, about: "", defaults: Defaults::IMAGES, folder, notes })
 }
 
-fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2]) -> Loaded {
-    Loaded { train, test, about: entry.about, defaults: entry.defaults }
+/// What is said of `data` that is no folder: what it is instead, if it is a file.
+fn no_folder(data: &Path, names: &str) -> Result<String> {
+    let shown = data.display();
+    if data.is_file() {
+        let mut start = Vec::new();
+        open_file(data)?.0.take(Kind::ENOUGH).read_to_end(&mut start).map_err(Error::io(data))?;
+        let kind = Kind::of_bytes(&start);
+        let advice = if kind.advice.is_empty() { String::new() } else { format!(": {}", kind.advice) };
+        return Ok(format!("{shown} is {}{advice}; a folder of pictures or of IDX files is needed", kind.name));
+    }
+    let lossy = if shown.to_string().contains('\u{fffd}') && data.to_str().is_some() {
+        "; its name was no UTF-8, which a receipt cannot keep: name the data"
+    } else {
+        ""
+    };
+    Ok(format!("{shown} is neither a data set ({names}) nor a folder of pictures or IDX files{lossy}"))
+}
+
+/// What is said of a folder in which there is no data.
+fn no_data(folder: &Path) -> Result<String> {
+    let pictures = picture_folder::entries(folder)?.iter().filter(|path| picture_folder::is_picture(path)).count();
+    let wanted = format!("IDX files named as MNIST's are ({}, plain or .gz, and so on)", STANDARD_NAMES[0]);
+    Ok(if pictures > 0 {
+        format!(
+            "{pictures} pictures are in this folder itself; put those of each class into a folder that is named as the class"
+        )
+    } else {
+        format!("this folder has no data: neither a folder of PNG or JPEG pictures for each class, nor {wanted}")
+    })
+}
+
+/// A training and a test part of the rows of a folder that has no test part.
+fn split_off(whole: &Dataset, notes: &mut Vec<String>) -> Result<(Dataset, Dataset)> {
+    let (name, rows) = (whole.name(), whole.rows());
+    let test_rows = ((rows as f64 * TEST_SHARE).round() as usize).max(1);
+    if rows < 2 {
+        return Err(Error::data(name, "1 image without a test part; at least 2 are needed, one of them to test on"));
+    }
+    let [train, test] = whole.split([rows - test_rows, test_rows], SPLIT_SEED)?;
+    notes.push(format!(
+        "{name} has no test part: {test_rows} of its {rows} images are kept back for it, the same every time"
+    ));
+    Ok((train, test.named(format!("{name} test"))))
+}
+
+fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Path>) -> Loaded {
+    let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
+    Loaded { train, test, about: entry.about, defaults: entry.defaults, folder, notes: Vec::new() }
 }

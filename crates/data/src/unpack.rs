@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use layerloop::{Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -42,8 +42,11 @@ impl Unpacked {
         let trailer = gzip_trailer(&mut file, length).map_err(Error::io(path))?;
         let mut reader = BufReader::with_capacity(CHUNK, file);
         let packed = reader.fill_buf().map_err(Error::io(path))?.starts_with(&[0x1f, 0x8b]);
-        let (reader, trailer): (Box<dyn Read>, _) =
-            if packed { (Box::new(MultiGzDecoder::new(reader)), Some(trailer)) } else { (Box::new(reader), None) };
+        let (reader, trailer): (Box<dyn Read>, _) = if packed {
+            (Box::new(Members(Some(GzDecoder::new(reader)))), Some(trailer))
+        } else {
+            (Box::new(reader), None)
+        };
         Ok(Self { path: path.to_path_buf(), reader, at: 0, length, trailer, hash: None })
     }
 
@@ -120,6 +123,47 @@ impl Unpacked {
     }
 }
 
+/// The members of a gzip file, one after the other; zeros may follow the last, as on a tape or after a transfer in blocks.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            self.0 = self.0.take().map(GzDecoder::into_inner).map(next_member).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+/// The member that follows, if there is one.
+fn next_member<R: BufRead>(mut reader: R) -> std::io::Result<Option<GzDecoder<R>>> {
+    let mut padded = false;
+    loop {
+        let bytes = reader.fill_buf()?;
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        match (bytes.len(), zeros) {
+            (0, _) => return Ok(None),
+            (length, zeros) if zeros < length => {
+                let after_zeros = padded || zeros > 0;
+                let reason = "something follows the zeros after its end";
+                let refused = || std::io::Error::new(ErrorKind::InvalidData, reason);
+                return if after_zeros { Err(refused()) } else { Ok(Some(GzDecoder::new(reader))) };
+            }
+            (length, _) => {
+                padded = true;
+                reader.consume(length);
+            }
+        }
+    }
+}
+
 fn gzip_trailer(file: &mut File, length: u64) -> std::io::Result<u32> {
     let mut trailer = [0; 4];
     if length >= 4 {
@@ -158,6 +202,24 @@ mod tests {
             assert_eq!(reader.skip_to_end(100).unwrap(), 3);
             assert_eq!(reader.sha256().as_deref(), Some(ABC));
         }
+    }
+
+    /// As `gzip -t`: zeros at the end are padding, anything else is damage.
+    #[test]
+    fn zeros_may_follow_a_gzip_file_and_nothing_else() {
+        let read = |bytes: &[u8]| {
+            let file = written(bytes);
+            let mut reader = Unpacked::open(file.path()).unwrap();
+            let mut text = [0; 100];
+            reader.read(&mut text).map(|count| text[..count].to_vec()).map_err(|error| error.to_string())
+        };
+        for zeros in [1, 3, 512, 3 * CHUNK] {
+            let two = [packed(b"a"), packed(b"bc"), vec![0; zeros]].concat();
+            assert_eq!(read(&two).as_deref(), Ok(&b"abc"[..]), "{zeros} zeros");
+            let more = [packed(b"abc"), vec![0; zeros], b"x".to_vec()].concat();
+            assert!(read(&more).unwrap_err().contains("damaged gzip data after 3 unpacked bytes"), "{zeros} zeros");
+        }
+        assert!(read(&[packed(b"abc"), b"garbage".to_vec()].concat()).is_err());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) use self::explain::Explain;
 pub(crate) use self::list::List;
 pub(crate) use self::man::Man;
 pub(crate) use self::outliers::{By, Outliers};
+pub(crate) use self::parsers::Size;
 pub(crate) use self::predict::Predict;
 pub(crate) use self::replay::Replay;
 pub(crate) use self::summary::Summary;

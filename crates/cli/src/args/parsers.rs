@@ -38,6 +38,24 @@ pub(super) fn between<T: FromStr + PartialOrd + Copy>(
     move |text| text.trim().parse().ok().filter(within).ok_or_else(|| format!("expected {expected}"))
 }
 
+/// Width and height of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+/// A parser for a size in pixels: `32x24` is 32 wide and 24 high, `28` is a square.
+pub(super) fn size() -> impl Fn(&str) -> Result<Size, String> + Clone {
+    const MOST: usize = 8192;
+    |text| {
+        let (width, height) = text.trim().split_once(['x', 'X', '\u{d7}']).unwrap_or((text, text));
+        let pixels = |text: &str| text.trim().parse().ok().filter(|pixels| (1..=MOST).contains(pixels));
+        let size = pixels(width).zip(pixels(height)).map(|(width, height)| Size { width, height });
+        size.ok_or_else(|| format!("expected WIDTHxHEIGHT in pixels from 1 to {MOST}, such as 28x28"))
+    }
+}
+
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
 pub(super) fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
     Chosen::<T>(PhantomData)

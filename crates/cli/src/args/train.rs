@@ -9,7 +9,7 @@ use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
-use super::parsers::{Several, choice, count, number, several, threads};
+use super::parsers::{Several, Size, choice, count, number, several, size, threads};
 use crate::typed::Typed;
 
 const DATA: &str = "Data";
@@ -60,12 +60,15 @@ Recipes (accuracy on the test part, training time on two cores):
 #[command(args_override_self = true)]
 #[command(after_help = "`layerloop train --help` shows all options, and five recipes.", after_long_help = format!("{EXIT_CODES}\n\n{RECIPES}"))]
 pub(crate) struct Train {
-    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files
+    /// digits, diabetes, mnist, fashion-mnist, a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
     pub(crate) data: PathBuf,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]
     #[arg(long, short = 'd', help_heading = DATA, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Scale the pictures of a folder to this size [default: the most frequent size]
+    #[arg(long, value_parser = size(), help_heading = DATA, value_name = "WIDTHxHEIGHT")]
+    pub(crate) size: Option<Size>,
     /// Train on the first ROWS rows only
     #[arg(long, value_parser = count(), help_heading = DATA, value_name = "ROWS")]
     pub(crate) limit: Option<usize>,

@@ -1,7 +1,5 @@
 //! `layerloop eval`
 
-use std::path::PathBuf;
-
 use layerloop::choice::{parse, text};
 use layerloop::metrics::{Any, Evaluation, Metric, RegressionScores, measure};
 use layerloop::model_file::Model;
@@ -9,15 +7,16 @@ use layerloop::{Error, Result};
 use serde_json::json;
 
 use super::threads_for;
-use crate::args::Eval;
+use super::trained_on::load_part;
+use crate::Outcome;
+use crate::args::{Eval, Part};
 use crate::output::{line, shown};
 use crate::scores::Scores;
 use crate::table::table;
-use crate::{Outcome, data};
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let test = data::load(&data_of(args, &model)?, args.data_dir.as_deref())?.test;
+    let test = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), Part::Test)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
     let scores = Scores::of(&model.network, &test, loss)?;
@@ -50,14 +49,6 @@ fn reason(value: &Result<f64>) -> Option<String> {
         Error::Config { reason, .. } => Some(reason.clone()),
         other => Some(other.to_string()),
     }
-}
-
-/// The data that was named, or what the model was trained on.
-fn data_of(args: &Eval, model: &Model) -> Result<PathBuf> {
-    let trained_on = || model.receipt["data"]["name"].as_str().map(PathBuf::from);
-    args.data.clone().or_else(trained_on).ok_or_else(|| {
-        Error::config("DATA", "the model does not say what it was trained on; name the data to judge it on")
-    })
 }
 
 fn as_json(model: &Model, data: &str, rows: usize, scores: &Scores) -> serde_json::Value {

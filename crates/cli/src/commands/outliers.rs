@@ -7,7 +7,8 @@ use layerloop::train::{Sample, samples};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{data_of, objective_of, threads_for};
+use super::trained_on::load_part;
+use super::{objective_of, threads_for};
 use crate::Outcome;
 use crate::args::{By, Outliers};
 use crate::output::{line, shown};
@@ -24,7 +25,7 @@ struct Suspect {
 
 pub(crate) fn run(args: &Outliers) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
+    let data = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
     let suspects = suspects(args, &model, &data)?;
     let wanted = match (args.top, args.share) {
         (Some(top), _) => top,

@@ -8,10 +8,11 @@ use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
 use super::train::job::Job;
+use super::trained_on;
+use crate::Outcome;
 use crate::args::Replay;
 use crate::output::line;
 use crate::typed::Typed;
-use crate::{Outcome, door};
 
 pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
         let reason = "its receipt does not say what was typed; only what `layerloop train` made can be replayed";
         Error::data(&args.model, reason)
     })?;
-    let mut train = door::train(&typed)?;
+    let mut train = trained_on::again(&typed, receipt)?;
     train.threads = args.threads;
     train.time_limit = None;
     if args.data_dir.is_some() {

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_page_of_pictures_has_every_section_and_asks_for_nothing() {
-        let digits = layerloop_data::load("digits", None, &mut |_| {}).unwrap();
+        let digits = layerloop_data::load("digits", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
         let page = page(&digits.train, &digits.test, "64 -> 16 sigmoid -> 10");
         is_well_formed(&page);
         assert!(!page.contains("http") && !page.contains("<script"), "no request to anybody");
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn numbers_many_classes_and_few_rows_have_their_page_too() {
-        let diabetes = layerloop_data::load("diabetes", None, &mut |_| {}).unwrap();
+        let diabetes = layerloop_data::load("diabetes", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
         let numbers = page(&diabetes.train, &diabetes.test, "10 -> 8 tanh -> 1 -> identity");
         is_well_formed(&numbers);
         assert!(numbers.contains("<h2>Predicted and true</h2>") && numbers.contains("<h2>Worst mistakes</h2>"));

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::idx_files::{NAMES, gzip, images, labels, small_set, write};
 use layerloop::Error;
-use layerloop_data::{Loaded, load};
+use layerloop_data::{LoadOptions, Loaded, load};
 
 fn loaded(folder: &Path) -> Result<Loaded, Error> {
-    load(folder, None, &mut |event| panic!("nothing is to be downloaded: {event:?}"))
+    load(folder, &LoadOptions::default(), &mut |event| panic!("nothing is to be downloaded: {event:?}"))
 }
 
 /// What is said of the small set with file `which` replaced.
@@ -100,7 +100,7 @@ fn a_word_that_is_no_data_set_is_met_with_the_names() {
     let said = loaded(Path::new("mnits")).unwrap_err().to_string();
     assert_eq!(
         said,
-        "DATA: mnits is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of IDX files"
+        "DATA: mnits is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files"
     );
 }
 
@@ -108,6 +108,31 @@ fn a_word_that_is_no_data_set_is_met_with_the_names() {
 fn a_data_dir_beside_a_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &small_set());
-    let said = load(folder.path(), Some(Path::new("elsewhere")), &mut |_| {}).unwrap_err().to_string();
+    let said = load(folder.path(), &LoadOptions { data_dir: Some(Path::new("elsewhere")), size: None }, &mut |_| {})
+        .unwrap_err()
+        .to_string();
     assert!(said.starts_with("--data-dir: elsewhere is where to look for a data set by name"), "{said}");
+}
+
+#[test]
+fn a_folder_without_a_test_part_gets_one_and_classes_txt_names_the_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["apple", "pear", "plum"];
+    std::fs::write(folder.path().join("classes.txt"), names.join("\n")).unwrap();
+    let rows: Vec<u8> = (0..30).map(|row| row % 3).collect();
+    std::fs::write(folder.path().join(NAMES[0]), images(30, 2, 3)).unwrap();
+    std::fs::write(folder.path().join(NAMES[1]), labels(&rows)).unwrap();
+    let Loaded { train, test, notes, .. } = loaded(folder.path()).unwrap();
+    assert_eq!((train.rows(), test.rows(), train.classes()), (24, 6, &names.map(String::from)[..]));
+    assert_eq!(test.classes(), train.classes());
+    assert!([0, 1, 2].iter().all(|class| test.labels().iter().filter(|label| *label == class).count() == 2));
+    assert_eq!(notes.len(), 1);
+    // One of the two files of the test part is a mistake.
+    std::fs::write(folder.path().join(NAMES[2]), images(30, 2, 3)).unwrap();
+    assert!(loaded(folder.path()).unwrap_err().to_string().contains("this folder has no t10k-labels-idx1-ubyte"));
+    // Too few names for the labels.
+    std::fs::remove_file(folder.path().join(NAMES[2])).unwrap();
+    std::fs::write(folder.path().join("classes.txt"), "apple\npear\n").unwrap();
+    let said = loaded(folder.path()).unwrap_err().to_string();
+    assert!(said.ends_with("row 2: label 2 is out of range: the classes are 0..2"), "{said}");
 }

@@ -4,5 +4,6 @@
 mod download;
 mod folder;
 mod idx_files;
+mod pictures;
 mod real;
 mod server;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::idx_files::{NAMES, small_set, write};
 use crate::server::{Reply, Server};
 use layerloop::data::Inputs;
-use layerloop_data::{Loaded, load, load_cached, registry};
+use layerloop_data::{LoadOptions, Loaded, load, load_cached, registry};
 
 /// The folder with `mnist` and `fashion-mnist`, or a line that says which test is not run.
 fn data(test: &str) -> Option<PathBuf> {
@@ -21,7 +21,7 @@ fn data(test: &str) -> Option<PathBuf> {
 }
 
 fn loaded(name: &str, data_dir: &Path) -> Result<Loaded, String> {
-    load(name, Some(data_dir), &mut |_| {}).map_err(|error| error.to_string())
+    load(name, &LoadOptions { data_dir: Some(data_dir), size: None }, &mut |_| {}).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn one_set_is_not_taken_for_another() {
     ] {
         assert!(said.contains(part), "{said}");
     }
-    let as_folder = load(data.join("fashion-mnist"), None, &mut |_| {}).unwrap();
+    let as_folder = load(data.join("fashion-mnist"), &LoadOptions::default(), &mut |_| {}).unwrap();
     assert_eq!((as_folder.train.rows(), as_folder.train.classes()[9].as_str()), (60_000, "9"));
 }
 

@@ -8,6 +8,7 @@ use layerloop::metrics::evaluate;
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
 use layerloop::train::rng::Stream;
 use layerloop::train::{FitOptions, Optimizer, fit};
+use layerloop_data::LoadOptions;
 use serde_json::json;
 
 use super::{Measured, Setting, median};
@@ -126,7 +127,7 @@ impl Data {
 
 /// MNIST's two parts.
 pub(super) fn mnist(data_dir: Option<&Path>) -> Result<(Dataset, Dataset)> {
-    let loaded = data::load(Path::new("mnist"), data_dir)?;
+    let loaded = data::load(Path::new("mnist"), &LoadOptions { data_dir, size: None })?;
     Ok((loaded.train, loaded.test))
 }
 

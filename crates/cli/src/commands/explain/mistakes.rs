@@ -7,7 +7,8 @@ use layerloop::{Error, Result};
 use serde_json::json;
 
 use crate::args::{Explain, Part};
-use crate::commands::{load_of, objective_of, threads_for};
+use crate::commands::trained_on::{self, Wanted};
+use crate::commands::{objective_of, threads_for};
 use crate::output::{line, shown};
 use crate::page;
 use crate::places::write_page;
@@ -16,7 +17,9 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
     if args.top == 0 {
         return Err(Error::config("--top", "0 mistakes; at least 1 is needed for an explanation"));
     }
-    let loaded = load_of(model, args.data.as_deref(), args.data_dir.as_deref())?;
+    let parts = [Part::Train, args.part];
+    let (data, data_dir) = (args.data.as_deref(), args.data_dir.as_deref());
+    let loaded = trained_on::load(model, Wanted { data, data_dir, parts: &parts })?;
     let data = if args.part == Part::Train { &loaded.train } else { &loaded.test };
     let threads = threads_for(model.network.spec());
     let worst = mistakes(&model.network, [&loaded.train, data], &objective_of(model)?, args.top, threads)?;

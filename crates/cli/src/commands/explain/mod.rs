@@ -14,7 +14,8 @@ use layerloop::train::Objective;
 use layerloop::{Error, Result};
 use serde_json::json;
 
-use super::{data_of, objective_of};
+use super::objective_of;
+use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::Explain;
 use crate::output::line;
@@ -90,7 +91,7 @@ fn model_of(args: &Explain) -> Result<Model> {
 /// The model that was named, the data of the sample, and what it is measured by.
 fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
     let model = model_of(args)?;
-    let data = data_of(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
+    let data = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
     let objective = objective_of(&model)?;
     Ok((model.network, data, objective))
 }

@@ -5,11 +5,11 @@ use layerloop::model_file::Model;
 use layerloop::network::{Dense, Layer, Network, Output, Spec};
 use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer, check_memory};
 use layerloop::{Error, Result};
-use layerloop_data::Loaded;
 use layerloop_data::registry::{self, Defaults};
+use layerloop_data::{LoadOptions, Loaded};
 use serde_json::{Value, json};
 
-use crate::args::Train;
+use crate::args::{Size, Train};
 use crate::data;
 use crate::door::flags;
 
@@ -30,11 +30,11 @@ pub(crate) struct Job {
 impl Job {
     /// Loads the data, makes the network, checks that they go together.
     pub(crate) fn new(args: &Train) -> Result<Self> {
-        let mut loaded = data::load(&args.data, args.data_dir.as_deref())?;
-        if let Some(limit) = args.limit {
-            loaded.train = loaded.train.head(limit);
-        }
-        let validation = args.split(&mut loaded)?;
+        let size = args.size.map(|Size { width, height }| (height, width));
+        let mut loaded = data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?;
+        check_size(args, &loaded.train)?;
+        let (train, validation) = split(args, loaded.train)?;
+        loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
         let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
         let (network, from) = match &args.warm_start {
@@ -81,7 +81,10 @@ impl Job {
             "arguments": args.typed.clone().without_places().to_json(),
             "seed": self.options.seed,
             "options": self.options.described_shortly(),
-            "data": { "name": args.data.to_string_lossy(), "rows": train.rows(), "sha256": train.sha256() },
+            "data": {
+                "name": args.data.to_string_lossy(), "folder": self.loaded.folder.as_ref().map(|folder| folder.to_string_lossy()),
+                "rows": train.rows(), "sha256": train.sha256(), "test_sha256": self.loaded.test.sha256(),
+            },
         });
         if let Some(limit) = args.limit {
             receipt["options"]["limit"] = json!(limit);
@@ -91,6 +94,40 @@ impl Job {
         }
         receipt
     }
+}
+
+/// The rows to train on and those that are held back to validate on, of the training part of the data.
+pub(crate) fn split(args: &Train, mut train: Dataset) -> Result<(Dataset, Option<Dataset>)> {
+    if let Some(limit) = args.limit {
+        train = train.head(limit);
+    }
+    let judged = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
+    let share = args.validation.unwrap_or(if judged { VALIDATION } else { 0.0 });
+    if share == 0.0 {
+        return Ok((train, None));
+    }
+    let rows = train.rows();
+    let held = ((rows as f64 * share).round() as usize).max(1);
+    if held >= rows {
+        let reason = format!("{share} of {rows} rows leaves none to train on");
+        return Err(Error::config("--validation", reason));
+    }
+    let [train, validation] = match train.targets() {
+        Targets::Labels { .. } => train.split([rows - held, held], args.seed)?,
+        Targets::Numbers { .. } => split_rows(rows, [rows - held, held], args.seed)?.map(|part| train.select(&part)),
+    };
+    Ok((train, Some(validation)))
+}
+
+/// Only pictures are scaled.
+fn check_size(args: &Train, data: &Dataset) -> Result<()> {
+    let Some(Size { width, height }) = args.size else { return Ok(()) };
+    let is = match data.image() {
+        Some(size) if size == (height, width) => return Ok(()),
+        Some((height, width)) => format!("the images of {} are {width} x {height} pixels", data.name()),
+        None => format!("the rows of {} are no images", data.name()),
+    };
+    Err(Error::config("--size", format!("{is}; only the pictures of a folder are scaled")))
 }
 
 impl Train {
@@ -139,29 +176,6 @@ impl Train {
     fn layer_rates(&self) -> Vec<LayerRate> {
         let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
         self.layer_rate.iter().cloned().chain(frozen).collect()
-    }
-
-    /// Takes the validation part out of the training part, if one is wanted.
-    fn split(&self, loaded: &mut Loaded) -> Result<Option<Dataset>> {
-        let judged = self.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
-        let share = self.validation.unwrap_or(if judged { VALIDATION } else { 0.0 });
-        if share == 0.0 {
-            return Ok(None);
-        }
-        let rows = loaded.train.rows();
-        let held = ((rows as f64 * share).round() as usize).max(1);
-        if held >= rows {
-            let reason = format!("{share} of {rows} rows leaves none to train on");
-            return Err(Error::config("--validation", reason));
-        }
-        let [train, validation] = match loaded.train.targets() {
-            Targets::Labels { .. } => loaded.train.split([rows - held, held], self.seed)?,
-            Targets::Numbers { .. } => {
-                split_rows(rows, [rows - held, held], self.seed)?.map(|part| loaded.train.select(&part))
-            }
-        };
-        loaded.train = train;
-        Ok(Some(validation))
     }
 
     /// What the data set says of options that were not typed, before it is read.

@@ -23,6 +23,8 @@ use self::folder::Folder;
 use self::job::Job;
 use self::outputs::Outputs;
 use self::report::Run;
+use super::trained_on;
+use crate::Outcome;
 use crate::args::Train;
 use crate::output::message;
 use crate::page::{self, Contents};
@@ -30,7 +32,6 @@ use crate::places::write_page;
 use crate::scores::{Measured, Scores, measured};
 use crate::shell;
 use crate::typed::Typed;
-use crate::{Outcome, door};
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
 pub(crate) fn run(args: &Train) -> Result<Outcome> {
@@ -40,7 +41,8 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
             let folder = Folder::go_on(path)?;
             let earlier = folder.earlier().and_then(|receipt| Typed::from_json(&receipt["arguments"]));
             let earlier = earlier.unwrap_or_default();
-            let mut merged = door::train(&args.typed.clone().over(earlier))?;
+            let receipt = folder.earlier().cloned().unwrap_or_default();
+            let mut merged = trained_on::again(&args.typed.clone().over(earlier), &receipt)?;
             let Train { json, quiet, tui, anyway, threads, .. } = *args;
             (merged.json, merged.quiet, merged.tui) = (json, quiet, tui);
             (merged.anyway, merged.threads) = (anyway, threads);

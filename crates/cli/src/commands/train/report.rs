@@ -22,6 +22,9 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
     let Job { loaded, options, network, validation, .. } = job;
     let spec = network.spec();
     spec.warnings().iter().for_each(|warning| message(format_args!("warning: {warning}")));
+    if !args.quiet {
+        loaded.notes.iter().for_each(|note| message(format_args!("note: {}", shown(note))));
+    }
     if args.json || args.quiet {
         return Ok(());
     }
