@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use layerloop::data::{Batches, Dataset, onecold, onehot};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::train::{FitOptions, fit_with, loss_and_gradient, on_step, throttled};
+use layerloop_data::LoadOptions;
 
 fn main() -> layerloop::Result<()> {
     // The images, flattened: 60,000 x 784, from 0 to 1. The labels, one-hot.
     let folder = std::env::args().nth(1).map(PathBuf::from);
-    let mnist = layerloop_data::load("mnist", folder.as_deref(), &mut |_| {})?;
+    let mnist = layerloop_data::load("mnist", &LoadOptions { data_dir: folder.as_deref(), size: None }, &mut |_| {})?;
     let (train, test) = (mnist.train, mnist.test);
     println!("{} x {} training images, the first is {:?}", train.rows(), train.width(), one_hot(&train)[0]);
 

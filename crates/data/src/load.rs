@@ -202,7 +202,7 @@ fn no_folder(data: &Path, names: &str) -> Result<String> {
 
 /// What is said of a folder in which there is no data.
 fn no_data(folder: &Path) -> Result<String> {
-    let pictures = picture_folder::entries(folder)?.iter().filter(|path| picture_folder::is_picture(path)).count();
+    let pictures = picture_folder::pictures(folder)?[0].len();
     let wanted = format!("IDX files named as MNIST's are ({}, plain or .gz, and so on)", STANDARD_NAMES[0]);
     Ok(if pictures > 0 {
         format!(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-/// Items that a thread takes at once.
+/// Items that a thread takes at once, where there are many.
 const CHUNK: usize = 32;
 /// How often the caller hears how far it is.
 const NEWS: Duration = Duration::from_millis(50);
@@ -28,14 +28,18 @@ where
     R: Send,
     E: Send,
 {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len().div_ceil(CHUNK));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let take = (items.len() / threads / 4).clamp(1, CHUNK);
+    let threads = threads.min(items.len().div_ceil(take));
     let (next, done, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let found: Mutex<Vec<Found<R, E>>> = Mutex::new(Vec::new());
-    let (caller, work) = (thread::current(), || {
+    let running = AtomicUsize::new(threads);
+    let caller = thread::current();
+    let work = || {
         // Chunks are taken in order, and each is finished: the first error of all is among those found.
         while !failed.load(Relaxed) {
-            let start = next.fetch_add(CHUNK, Relaxed);
-            let Some(chunk) = items.get(start..items.len().min(start + CHUNK)).filter(|chunk| !chunk.is_empty()) else {
+            let start = next.fetch_add(take, Relaxed);
+            let Some(chunk) = items.get(start..items.len().min(start + take)).filter(|chunk| !chunk.is_empty()) else {
                 break;
             };
             let results: Result<Vec<R>, E> = chunk.iter().map(&f).collect();
@@ -43,14 +47,18 @@ where
             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, results));
             done.fetch_add(chunk.len(), Relaxed);
         }
-    });
+    };
     thread::scope(|scope| {
-        let worker = || {
-            work();
-            caller.unpark();
-        };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let _end = AtEnd(|| {
+                    running.fetch_sub(1, Relaxed);
+                    caller.unpark();
+                });
+                work();
+            });
+        }
+        while running.load(Relaxed) > 0 {
             progress(done.load(Relaxed));
             thread::park_timeout(NEWS);
         }
@@ -63,6 +71,15 @@ where
         all.extend(results?);
     }
     Ok(all)
+}
+
+/// Does something when it goes out of scope, after a panic too.
+struct AtEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 #[cfg(test)]

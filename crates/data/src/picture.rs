@@ -1,6 +1,7 @@
 //! PNG and JPEG files as grey images.
 
-use std::io::{Cursor, Read as _};
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegDecoder;
@@ -49,15 +50,9 @@ enum Samples {
 /// # Numerics
 /// A colour becomes its luma by ITU-R BT.601, in whole numbers: a grey in colours is the same grey.
 pub fn read_picture(path: impl AsRef<Path>) -> Result<Grey> {
-    Ok(Picture::read(path.as_ref())?.grey())
-}
-
-/// All of a file.
-pub(crate) fn read_all(path: &Path) -> Result<Vec<u8>> {
-    let (mut file, length) = open_file(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.read_to_end(&mut bytes).map_err(Error::io(path))?;
-    Ok(bytes)
+    let path = path.as_ref();
+    open_file(path)?; // a pipe might never end
+    Ok(Picture::read(path)?.grey())
 }
 
 /// Height and width of the picture in the bytes of a file, from its header.
@@ -177,9 +172,9 @@ fn no_picture(bytes: &[u8], path: &Path) -> Error {
 }
 
 impl Picture {
-    /// Reads and decodes a file.
+    /// Reads and decodes a regular file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        Self::decode(&read_all(path)?, path)
+        Self::decode(&fs::read(path).map_err(Error::io(path))?, path)
     }
 
     /// Decodes the bytes of a file.

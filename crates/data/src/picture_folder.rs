@@ -11,7 +11,7 @@ use layerloop::data::{Dataset, Inputs, zeroed_bytes};
 use layerloop::{Error, Result, memory};
 
 use crate::image::Grey;
-use crate::picture::{Picture, read_all, size_of};
+use crate::picture::{Picture, size_of};
 use crate::progress::Progress;
 use crate::{classes, parallel};
 
@@ -48,9 +48,9 @@ pub(crate) fn has_classes(folder: &Path) -> bool {
 }
 
 /// Whether the name ends as that of a picture.
-pub(crate) fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 /// Reads all pictures of `folder` as grey values, each scaled to `size`, or else to the most frequent size of the training part.
@@ -90,21 +90,25 @@ pub(crate) fn load(folder: &Path, size: Option<Size>, progress: &mut dyn FnMut(P
 
 impl Part {
     fn list(folder: &Path, classes: &[String], skipped: &mut Vec<PathBuf>) -> Result<Self> {
+        let listed = parallel::map(
+            &sub_folders(folder)?,
+            |class| {
+                let name = name_of(class);
+                let label = classes.iter().position(|of| *of == name).ok_or_else(|| {
+                    let reason = format!("`{name}` is none of the classes {}", classes.join(", "));
+                    Error::data(class, format!("{reason}: those of {} or of the training part", classes::FILE))
+                })?;
+                Ok::<_, Error>((label as u32, pictures(class)?))
+            },
+            &mut |_| {},
+        )?;
         let mut all = Vec::new();
-        for class in sub_folders(folder)? {
-            let name = name_of(&class);
-            let label = classes.iter().position(|of| *of == name).ok_or_else(|| {
-                let reason = format!("`{name}` is none of the classes {}", classes.join(", "));
-                Error::data(&class, format!("{reason}: those of {} or of the training part", classes::FILE))
-            })?;
-            let (files, others): (Vec<_>, Vec<_>) =
-                entries(&class)?.into_iter().partition(|path| is_picture(path) && path.is_file());
-            skipped.extend(
-                others.into_iter().filter(|path| !LEFT_BY_OTHERS.contains(&name_of(path).to_lowercase().as_str())),
-            );
+        for (label, [files, others]) in listed {
+            let is_meant = |path: &PathBuf| !LEFT_BY_OTHERS.contains(&name_of(path).to_lowercase().as_str());
+            skipped.extend(others.into_iter().filter(is_meant));
             let count = files.len() as f64;
             let place = |rank: usize| (rank as f64 + 0.5) / count;
-            all.extend(files.into_iter().enumerate().map(|(rank, path)| (place(rank), label as u32, path)));
+            all.extend(files.into_iter().enumerate().map(|(rank, path)| (place(rank), label, path)));
         }
         all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (labels, files) = all.into_iter().map(|(_, label, path)| (label, path)).unzip();
@@ -136,21 +140,38 @@ fn part_folders(folder: &Path) -> Result<[Option<PathBuf>; 2]> {
     Ok([Some(train), has_classes(&test).then_some(test)])
 }
 
-/// What is in a folder and not hidden, by name.
-pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
+/// What is in a folder and not hidden, by name: folders, files, and what is neither.
+fn entries(folder: &Path) -> Result<[Vec<PathBuf>; 3]> {
+    let mut found = [const { Vec::new() }; 3];
     for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
-        let path = entry.map_err(Error::io(folder))?.path();
-        if !name_of(&path).starts_with('.') {
-            paths.push(path);
+        let entry = entry.map_err(Error::io(folder))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
         }
+        let path = entry.path();
+        let kind = entry.file_type().map_err(Error::io(&path))?;
+        let is_link = kind.is_symlink();
+        let of = match () {
+            () if kind.is_dir() || is_link && path.is_dir() => 0,
+            () if kind.is_file() || is_link && path.is_file() => 1,
+            () => 2,
+        };
+        found[of].push(path);
     }
-    paths.sort_unstable();
-    Ok(paths)
+    found.iter_mut().for_each(|paths| paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str())));
+    Ok(found)
 }
 
 fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
+    let [folders, ..] = entries(folder)?;
+    Ok(folders)
+}
+
+/// The pictures in a folder itself, and what else is there.
+pub(crate) fn pictures(folder: &Path) -> Result<[Vec<PathBuf>; 2]> {
+    let [folders, files, neither] = entries(folder)?;
+    let (pictures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| is_picture(path));
+    Ok([pictures, folders.into_iter().chain(others).chain(neither).collect()])
 }
 
 fn name_of(path: &Path) -> String {
@@ -180,7 +201,7 @@ fn read_scaled(files: &[PathBuf], size: Size, progress: &mut dyn FnMut(usize)) -
 fn read_in_frequent_size(files: &[PathBuf], progress: &mut dyn FnMut(usize)) -> Result<(Size, Arc<[u8]>)> {
     let kept = AtomicUsize::new(0);
     let first = |path: &PathBuf| {
-        let bytes = read_all(path)?;
+        let bytes = fs::read(path).map_err(Error::io(path))?;
         let size = size_of(&bytes, path)?;
         if size.0 * size.1 > SMALL {
             return Ok::<_, Error>((size, vec![]));
