@@ -82,7 +82,7 @@ fn the_learning_rate_that_is_found_is_not_worse_than_the_default() -> Result<()>
         if folder.is_none() && name.ends_with("mnist") {
             continue;
         }
-        let loaded = layerloop_data::load(name, folder.as_deref(), &mut |_| {})?;
+        let loaded = layerloop_data::load(name, &LoadOptions { data_dir: folder.as_deref(), size: None }, &mut |_| {})?;
         let (train, defaults) = (&loaded.train, loaded.defaults);
         let outputs = train.target_names().len();
         let output = if train.classes().is_empty() { Output::Identity } else { Output::Softmax };
