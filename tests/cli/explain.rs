@@ -127,13 +127,68 @@ fn the_curvature_of_a_model_is_told_and_drawn() {
     assert!(
         picture.starts_with("<svg")
             && picture.contains("</svg>\n<!-- layerloop ")
-            && picture.matches("<rect").count() > 41 * 41
+            && picture.matches("class=\"cell\"").count() == 41 * 41
     );
     let text = folder.run(&ask).well().out;
     assert!(text.contains("largest eigenvalue") && text.contains("standard error"), "{text}");
     let none = folder.run(&["explain", "m.safetensors", "--curvature", "--rows", "0"]);
     assert!(none.refusal(2).contains("--rows: 0"), "{none:?}");
     assert_eq!(folder.run(&["explain", "m.safetensors", "--surface", "s.svg"]).code, 2);
+}
+
+/// Values of an attribute of the picture, in order.
+fn attributes<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
+    let start = format!(" {name}=\"");
+    let values = svg.split(start.as_str()).skip(1);
+    values.map(|rest| rest.split('"').next().unwrap_or_default()).collect()
+}
+
+/// What is written on the picture: the attributes of each text, and its words.
+fn texts(svg: &str) -> Vec<(&str, &str)> {
+    let all = svg.split("<text").skip(1).filter_map(|rest| rest.split("</text>").next()?.split_once('>'));
+    all.collect()
+}
+
+/// Contrast of two colours such as #1f2328, by the Web Content Accessibility Guidelines.
+fn contrast(one: &str, other: &str) -> f64 {
+    let luminance = |colour: &str| {
+        let part = |at: usize| f64::from(u8::from_str_radix(&colour[at..at + 2], 16).expect("a colour")) / 255.0;
+        let linear = |c: f64| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        [1, 3, 5].map(|at| linear(part(at))).iter().zip([0.2126, 0.7152, 0.0722]).map(|(c, w)| c * w).sum::<f64>()
+    };
+    let (a, b) = (luminance(one), luminance(other));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// The picture had bare numbers and one sentence: nothing said what the axes and the colours are.
+#[test]
+fn the_loss_surface_names_its_axes_and_its_colours() {
+    let folder = Folder::new();
+    let units = [("digits", "mean loss: cross-entropy, in nats"), ("diabetes", "mean loss: mse, squared error")];
+    for (data, title) in units {
+        folder.run(&["train", data, "--hidden", "4", "--epochs", "2", "--quiet", "--save", "m.safetensors"]).well();
+        let ask = ["explain", "m.safetensors", "--curvature", "--rows", "60", "--surface", "s.svg", "--json"];
+        let top = folder.run(&ask).well().last()["largest_eigenvalue"]["value"].as_f64().expect("a number");
+        let svg = std::fs::read_to_string(folder.path("s.svg")).expect("a picture");
+        let texts = texts(&svg);
+        let has = |words: &str| texts.iter().any(|(_, text)| *text == words);
+        assert!(has(&format!("α, along u: the eigenvector of the largest eigenvalue, {top:.4}")), "{texts:?}");
+        assert!(has("β, along v: the eigenvector of the second largest eigenvalue"), "{texts:?}");
+        assert!(has("Mean loss at w + α u + β v, w the parameters of the network") && has(title), "{texts:?}");
+        // Numbers: those of alpha in the middle of their ticks, those of beta before theirs, those of the colours behind.
+        let numbers = |anchor: &str| {
+            let of_anchor = texts.iter().filter(|(attributes, _)| attributes.contains(anchor));
+            of_anchor.filter_map(|(_, text)| text.parse::<f64>().ok()).collect::<Vec<f64>>()
+        };
+        let (alpha, beta, losses) = (numbers("\"middle\""), numbers("\"end\""), numbers("\"start\""));
+        assert!([3, 5, 7].contains(&alpha.len()) && alpha == beta && alpha.contains(&0.0), "{alpha:?} {beta:?}");
+        assert!(losses.len() == 6 && losses.is_sorted_by(|a, b| a < b), "{losses:?}");
+        assert_eq!(svg.matches("class=\"tick\"").count(), alpha.len() + losses.len());
+        let sizes = attributes(&svg, "font-size");
+        assert!(!sizes.is_empty() && sizes.iter().all(|size| size.parse::<f64>().is_ok_and(|size| size >= 12.0)));
+        let (ink, background) = (attributes(&svg, "fill")[0], attributes(&svg, "fill")[1]);
+        assert!(contrast(ink, background) >= 4.5, "{ink} on {background}");
+    }
 }
 
 #[test]

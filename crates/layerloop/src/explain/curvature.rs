@@ -9,7 +9,7 @@ use crate::data::Dataset;
 use crate::math;
 use crate::network::goal::Goal;
 use crate::network::{Network, Predictor};
-use crate::train::{Objective, rng::Stream};
+use crate::train::{Loss, Objective, rng::Stream};
 use crate::{Error, Result, threads};
 
 /// The Hessian H of the mean loss of some rows, at the weights of a network: never written out, only multiplied by.
@@ -30,7 +30,7 @@ use crate::{Error, Result, threads};
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Hessian<'a>(FastHessian<'a>);
+pub struct Hessian<'a>(FastHessian<'a>, Loss);
 
 /// An eigenvalue, and how sure it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,7 +76,13 @@ impl<'a> Hessian<'a> {
         in_math(network)?.under(l_y)?;
         let target = |row| Ok(goal.of_row(network, row as u32)?.1.into_iter().map(f64::from).collect());
         let y = (0..data.rows()).map(target).collect::<Result<_>>()?;
-        Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads }))
+        Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads }, loss))
+    }
+
+    /// The loss whose mean it is of: what the objective names, or else what the output map is made for.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.1
     }
 
     /// Number of parameters: rows and columns of H.

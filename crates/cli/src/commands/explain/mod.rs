@@ -2,6 +2,7 @@
 
 mod curvature;
 mod mistakes;
+mod surface;
 
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
