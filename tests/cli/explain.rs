@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::faults::with_model;
+use super::tmux::Terminal;
 use super::{Folder, Said};
 
 #[test]
@@ -35,6 +36,38 @@ fn the_golden_example_has_the_numbers_of_the_derivation() {
     };
     let p_1 = [["-0.1110", "0.0000", "0.1110", "-0.1110"], ["0.0370", "0.0000", "-0.0370", "0.0370"]];
     assert_eq!(rounded(&json["layers"][0]["p"]), p_1.map(|row| row.to_vec()));
+}
+
+/// Nothing said which keys there are, and only the end of the input left it before its last step.
+#[test]
+fn the_steps_at_a_terminal_show_their_keys_and_can_be_left_at_any_of_them() {
+    let folder = Folder::new();
+    let terminal = Terminal::open(&folder, "steps", (80, 24));
+    let binary = env!("CARGO_BIN_EXE_layerloop");
+    let keys = "enter next   ← previous   ↑ ↓ scroll   q or esc leave";
+    for (leave, steps, code) in [("q", 0, 0), ("Escape", 3, 0), ("q", 30, 0), ("C-c", 1, 130)] {
+        let explain = format!("{binary} explain --example golden --step");
+        let run = format!(
+            "clear; stty -g > before; {explain}; echo ended with $?; stty -g > after; echo all is over with $?"
+        );
+        terminal.press(&[&run, "Enter"]);
+        let first = terminal.wait_for("step 1 of ");
+        assert!(first.contains("forward layer loop") && first.contains("z_1 = x"), "{first}");
+        let count: usize =
+            first.split("step 1 of ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok()).unwrap();
+        for step in 1..=steps {
+            terminal.press(&["Enter"]);
+            terminal.wait_for(&format!("step {} of {count}", (step + 1).min(count)));
+        }
+        let last = terminal.screen();
+        assert_eq!(last.lines().nth(23), Some(keys), "{last}");
+        terminal.press(&[leave]);
+        let after = terminal.wait_for("all is over with 0");
+        assert!(after.contains(&format!("ended with {code}")) && !after.contains(keys), "{after}");
+        let settings = ["before", "after"].map(|name| std::fs::read_to_string(folder.path(name)).expect("settings"));
+        assert_eq!(settings[0], settings[1], "left with {leave}");
+        folder.files().iter().for_each(|name| std::fs::remove_file(folder.path(name)).expect("a file"));
+    }
 }
 
 #[test]

@@ -1,67 +1,20 @@
 //! The live screen in a real terminal: tmux's.
 
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Folder;
+use super::tmux::Terminal;
 
-/// A terminal of 90 x 28 in which a shell runs; it ends with this.
-struct Terminal(String);
-
-impl Terminal {
-    fn open(folder: &Folder, name: &str) -> Self {
-        let terminal = Self(format!("layerloop-{name}-{}", std::process::id()));
-        let folder = folder.0.path().display().to_string();
-        terminal.tmux(&["new-session", "-d", "-x", "90", "-y", "28", "-c", &folder, "env PS1='$ ' sh"]);
-        terminal
-    }
-
-    fn tmux(&self, args: &[&str]) -> String {
-        let done = Command::new("tmux").args(["-L", &self.0, "-f", "/dev/null"]).args(args).output();
-        let done = done.expect("tmux is there: ./test installs it, or apt-get install tmux");
-        assert!(done.status.success(), "tmux {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8_lossy(&done.stdout).into_owned()
-    }
-
-    fn press(&self, keys: &[&str]) {
-        self.tmux(&[&["send-keys"], keys].concat());
-    }
-
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    /// The screen, once this is on it.
-    fn wait_for(&self, text: &str) -> String {
-        let patience = Instant::now();
-        loop {
-            let screen = self.screen();
-            if screen.contains(text) {
-                return screen;
-            }
-            assert!(patience.elapsed() < Duration::from_secs(20), "no `{text}` on the screen:\n{screen}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        _ = Command::new("tmux").args(["-L", &self.0, "kill-server"]).output();
-    }
-}
-
-/// The number behind `name` on the screen.
-fn number(screen: &str, name: &str) -> f64 {
-    let rest = screen.split(name).nth(1).expect("the name is on the screen");
-    let digits = rest.trim_start().split(|c: char| !(c.is_ascii_digit() || c == '.')).next();
-    digits.and_then(|digits| digits.parse().ok()).expect("a number behind it")
+/// The number behind `name`, if both are on the screen.
+fn number(screen: &str, name: &str) -> Option<f64> {
+    let digits = screen.split(name).nth(1)?.trim_start().split(|c: char| !(c.is_ascii_digit() || c == '.')).next();
+    digits?.parse().ok()
 }
 
 #[test]
 fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
     let folder = Folder::new();
-    let terminal = Terminal::open(&folder, "keys");
+    let terminal = Terminal::open(&folder, "keys", (90, 28));
     let binary = env!("CARGO_BIN_EXE_layerloop");
     let train = format!(
         "{binary} train digits --epochs 1000000 --hidden 100 --validation 0.1 --tui --save m.safetensors; echo ended with $?"
@@ -77,17 +30,15 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
 
     terminal.press(&["Space"]);
     let paused = terminal.wait_for(" PAUSED ");
+    let step = number(&paused, "  step ").expect("a step");
+    // However slow the machine is, this is not too short: it can only miss a fault.
     std::thread::sleep(Duration::from_millis(400));
-    assert_eq!(number(&terminal.screen(), "step "), number(&paused, "step "), "it stands still");
+    assert_eq!(number(&terminal.screen(), "  step "), Some(step), "it stands still");
     terminal.press(&["Space"]);
-    terminal.wait_for("space pause");
-    std::thread::sleep(Duration::from_millis(300));
-    let running = terminal.screen();
-    assert!(number(&running, "  step ") > number(&paused, "  step "), "{running}");
-
-    assert_eq!(number(&running, "  lr "), 0.005);
+    let goes_on = |screen: &str| screen.contains("space pause") && number(screen, "  step ") > Some(step);
+    let running = terminal.wait_until("a later step", goes_on);
+    assert_eq!(number(&running, "  lr "), Some(0.005));
     terminal.press(&["l"]);
-    terminal.wait_for("rate halved after step");
     terminal.wait_for("lr 0.0025");
 
     terminal.press(&["q"]);
@@ -98,11 +49,32 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.ends_with("the same to the bit\n"));
 }
 
+/// The legend lay on the curves.
+#[test]
+fn the_legend_has_lines_of_its_own_beneath_the_curves() {
+    for size in [(80, 24), (200, 50)] {
+        let folder = Folder::new();
+        let terminal = Terminal::open(&folder, &format!("legend-{}", size.0), size);
+        let binary = env!("CARGO_BIN_EXE_layerloop");
+        let train = format!("{binary} train digits --epochs 1000000 --validation 0.1 --tui --no-save");
+        terminal.press(&[&train, "Enter"]);
+        let named = |screen: &str| ["━━ train", "━━ val ", "━━ val accuracy"].iter().all(|name| screen.contains(name));
+        let screen = terminal.wait_until("the names of the curves", named);
+        let is_curve = |c: char| ('\u{2801}'..='\u{28ff}').contains(&c);
+        for line in screen.lines().filter(|line| line.contains("━━")) {
+            assert!(!line.contains(is_curve), "{line}\n{screen}");
+        }
+        assert!(screen.contains(is_curve), "{screen}");
+        terminal.press(&["q"]);
+        terminal.wait_for("stopped as asked after step");
+    }
+}
+
 /// A terminal in this mode sends no signal for Ctrl-C: the key ends the run as the signal does.
 #[test]
 fn ctrl_c_on_the_live_screen_has_the_exit_code_of_its_signal() {
     let folder = Folder::new();
-    let terminal = Terminal::open(&folder, "ctrl-c");
+    let terminal = Terminal::open(&folder, "ctrl-c", (90, 28));
     let binary = env!("CARGO_BIN_EXE_layerloop");
     for pause in [false, true] {
         terminal

@@ -27,6 +27,7 @@ mod reports;
 mod runs;
 mod signals;
 mod terminal;
+mod tmux;
 mod train;
 
 use std::path::PathBuf;

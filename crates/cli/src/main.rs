@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod data;
 mod door;
+mod fullscreen;
 mod interrupt;
 mod live;
 mod output;

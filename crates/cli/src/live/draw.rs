@@ -13,6 +13,8 @@ use super::board::Board;
 
 /// Colours of the curves, from the terminal's own.
 const COLOURS: [Color; 4] = [Color::Cyan, Color::Magenta, Color::Green, Color::Yellow];
+/// Lines that a chart keeps for its curves, however many names there are.
+const LEAST_PLOT: u16 = 6;
 /// A curve with its name.
 type Named = (String, Vec<(f64, f64)>);
 
@@ -96,36 +98,77 @@ fn curves(board: &Board) -> (Vec<Named>, Vec<Named>) {
     (losses, scores)
 }
 
+/// A frame with the curves, and beneath them their legend: in lines of its own, so that it covers none of them.
 fn chart(frame: &mut Frame, area: Rect, title: &str, curves: &[Named]) {
-    let all = || curves.iter().flat_map(|(_, points)| points).filter(|(_, value)| value.is_finite());
-    let bounds = |of: fn(&(f64, f64)) -> f64| {
-        all().map(of).fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
-    };
-    let ([first, last], [low, high]) = (bounds(|p| p.0), bounds(|p| p.1));
-    if first > last {
+    let Some(extent) = Extent::of(curves) else {
         return frame.render_widget(Block::bordered().title(title.to_owned()), area);
+    };
+    let title = if extent.log { format!("{title}, log") } else { title.to_owned() };
+    let block = Block::bordered().title(title);
+    let inner = block.inner(area);
+    let mut legend = legend(curves, inner.width);
+    legend.truncate(usize::from(inner.height.saturating_sub(LEAST_PLOT)));
+    let [plane, names] = Layout::vertical([Constraint::Fill(1), Constraint::Length(legend.len() as u16)]).areas(inner);
+    frame.render_widget(block, area);
+    plot(frame, plane, &extent, curves);
+    frame.render_widget(Paragraph::new(legend), names);
+}
+
+/// What the axes of a chart have to take.
+struct Extent {
+    x: [f64; 2],
+    /// As it is drawn: the logarithm, where the axis is logarithmic.
+    y: [f64; 2],
+    log: bool,
+}
+
+impl Extent {
+    /// Nothing, if no value is finite.
+    fn of(curves: &[Named]) -> Option<Self> {
+        let all = || curves.iter().flat_map(|(_, points)| points).filter(|(_, value)| value.is_finite());
+        let bounds = |of: fn(&(f64, f64)) -> f64| {
+            all().map(of).fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| [low.min(v), high.max(v)])
+        };
+        let (x, [low, high]) = (bounds(|p| p.0), bounds(|p| p.1));
+        // Two decades are too many for a straight axis.
+        let log = low > 0.0 && high / low >= 100.0;
+        let extent = Self { x, y: [low, high], log };
+        (x[0] <= x[1]).then(|| Self { y: [low, high].map(|value| extent.scaled(value)), ..extent })
     }
-    // Two decades are too many for a straight axis.
-    let log = low > 0.0 && high / low >= 100.0;
-    let scaled = |value: f64| if log { value.log10() } else { value };
-    let curves: Vec<Named> = curves
-        .iter()
-        .map(|(name, points)| (name.clone(), points.iter().map(|&(place, value)| (place, scaled(value))).collect()))
-        .collect();
-    let datasets = curves.iter().zip(COLOURS.iter().cycle()).map(|((name, points), &of)| {
-        let points = Dataset::default().name(name.as_str()).data(points).style(colour(of));
+
+    fn scaled(&self, value: f64) -> f64 {
+        if self.log { value.log10() } else { value }
+    }
+}
+
+fn plot(frame: &mut Frame, area: Rect, extent: &Extent, curves: &[Named]) {
+    let scaled = |&(place, value): &(f64, f64)| (place, extent.scaled(value));
+    let curves: Vec<Vec<(f64, f64)>> = curves.iter().map(|(_, points)| points.iter().map(scaled).collect()).collect();
+    let datasets = curves.iter().zip(COLOURS.iter().cycle()).map(|(points, &of)| {
+        let points = Dataset::default().data(points).style(colour(of));
         points.marker(Marker::Braille).graph_type(GraphType::Line)
     });
-    let [low, high] = [scaled(low), scaled(high)];
+    let ([first, last], [low, high]) = (extent.x, extent.y);
     let margin = if high > low { 0.0 } else { 0.5 };
     let labels = [low, (low + high) / 2.0, high]
-        .map(|value| format!("{:>6}", short(if log { 10_f64.powf(value) } else { value })));
+        .map(|value| format!("{:>6}", short(if extent.log { 10_f64.powf(value) } else { value })));
     let x = Axis::default().bounds([first, last.max(first + 1.0)]).labels([first, last].map(|v| format!("{v:.0}")));
     let y = Axis::default().bounds([low - margin, high + margin]).labels(labels);
-    let title = if log { format!("{title}, log") } else { title.to_owned() };
-    let chart = Chart::new(datasets.collect()).block(Block::bordered().title(title)).x_axis(x).y_axis(y);
-    let chart = chart.hidden_legend_constraints((Constraint::Ratio(1, 2), Constraint::Ratio(1, 2)));
-    frame.render_widget(chart, area);
+    frame.render_widget(Chart::new(datasets.collect()).x_axis(x).y_axis(y), area);
+}
+
+/// The names of the curves behind a stroke in their colours, in as many lines of this width as they need.
+fn legend(curves: &[Named], width: u16) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line> = Vec::new();
+    for ((name, _), &of) in curves.iter().zip(COLOURS.iter().cycle()) {
+        let entry = [Span::styled("━━ ", colour(of)), Span::raw(name.as_str())];
+        let room = entry.iter().map(Span::width).sum::<usize>() + 3;
+        match lines.last_mut().filter(|line| line.width() + room <= usize::from(width)) {
+            Some(line) => line.spans.extend([[Span::raw("   ")].as_slice(), &entry].concat()),
+            None => lines.push(Line::from(entry.to_vec())),
+        }
+    }
+    lines
 }
 
 fn last_epochs(board: &Board, width: u16) -> Table<'static> {
@@ -215,7 +258,61 @@ mod tests {
         assert_eq!(lines[22], "   10 0.2000        0.2200        0.9500");
         assert_eq!(lines[23], "space pause   l lower the rate to half   q stop and save");
         let all = lines.join("\n");
-        assert!(all.contains("2.28") && all.contains("│test ") && all.contains("│train"), "{all}");
+        assert!(all.contains("2.28"), "{all}");
+        assert!(lines[15].starts_with("│━━ train   ━━ test ") && lines[15].contains("│━━ test accuracy "), "{all}");
+    }
+
+    /// A board whose curves fill their charts: each value is the smallest or the largest.
+    fn full() -> Board {
+        let mut board = Board::new("full".into(), 500, 500);
+        let names = ["epoch", "steps", "seconds", "learning_rate", "train_loss", "val_loss", "val_accuracy", "val_f1"];
+        let mut history = History::new(names);
+        for k in 1..=500 {
+            let loss = 1.0 + (k % 2) as f32;
+            board.step(&StepEnd { step: k, epoch: k as usize, rows: 32, loss, learning_rate: 0.005 });
+            let [k, loss] = [k as f64, loss.into()];
+            history.push([k, k, k, 0.005, loss, loss, loss - 1.0, loss - 1.0]);
+            board.epoch(&history);
+        }
+        board
+    }
+
+    /// The legend lay on the curves, in the corner at the upper right.
+    #[test]
+    fn the_legend_covers_no_curve() {
+        for (width, height) in [(80, 24), (200, 50)] {
+            let lines = drawn(&full(), width, height);
+            let all = lines.join("\n");
+            let end = lines.iter().position(|line| line.starts_with('└')).expect("the end of the charts");
+            let cells: Vec<Vec<char>> = lines[..end].iter().map(|line| line.chars().collect()).collect();
+            // The frame of each chart, its axis of y, and the axis of x, a line above the numbers.
+            let (names, axis) = (end - 1, end - 3);
+            let columns = |of: char, y: usize| (0..cells[y].len()).filter(|&x| cells[y][x] == of).collect::<Vec<_>>();
+            let (corners, ends) = (columns('└', axis), columns('┐', 3));
+            assert_eq!((corners.len(), ends.len()), (2, 2), "{all}");
+            for (&from, &to) in corners.iter().zip(&ends) {
+                for (y, row) in cells.iter().enumerate().take(axis).skip(4) {
+                    let curve = |c: &char| ('\u{2801}'..='\u{28ff}').contains(c);
+                    assert!(row[from + 1..to].iter().all(curve), "line {y} of {width} x {height}:\n{all}");
+                }
+            }
+            for name in ["━━ train", "━━ val", "━━ val accuracy", "━━ val f1"] {
+                assert!(lines[names].contains(name), "{name} at {width} x {height}:\n{all}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_names_take_more_lines_but_leave_room_for_the_curves() {
+        let curves: Vec<Named> = (0..6).map(|k| (format!("val measure {k}"), vec![(1.0, 1.0), (2.0, 2.0)])).collect();
+        let lines: Vec<String> = legend(&curves, 40).iter().map(ToString::to_string).collect();
+        let two = |a, b| format!("━━ val measure {a}   ━━ val measure {b}");
+        assert_eq!(lines, [two(0, 1), two(2, 3), two(4, 5)]);
+        assert_eq!(legend(&curves, 5).len(), 6);
+        let mut terminal = Terminal::new(TestBackend::new(24, 10)).unwrap();
+        terminal.draw(|frame| chart(frame, frame.area(), "scores", &curves)).unwrap();
+        let named = terminal.backend().to_string().matches("━━").count();
+        assert_eq!(named, 10 - 2 - usize::from(LEAST_PLOT));
     }
 
     #[test]

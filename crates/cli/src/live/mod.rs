@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use layerloop::train::{History, StepEnd};
 use layerloop::{Error, Result};
-use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::board::Board;
+use crate::fullscreen::{Fullscreen, event, pressed};
 use crate::interrupt::Interrupt;
 use crate::output::shown;
 
@@ -32,7 +32,7 @@ pub(crate) enum Wish {
 
 /// The whole terminal, until this is dropped.
 pub(crate) struct Screen {
-    terminal: DefaultTerminal,
+    terminal: Fullscreen,
     board: Board,
     drawn: Instant,
 }
@@ -43,11 +43,11 @@ impl Screen {
     /// # Errors
     /// [`Error::Config`] if standard output is none.
     pub(crate) fn open(title: String, epochs: usize, steps: u64) -> Result<Self> {
-        let refused = |reason: String| Error::config("--tui", reason);
         if !std::io::stdout().is_terminal() {
-            return Err(refused("standard output is no terminal; without --tui the run prints a table".into()));
+            let reason = "standard output is no terminal; without --tui the run prints a table";
+            return Err(Error::config("--tui", reason));
         }
-        let terminal = ratatui::try_init().map_err(|error| refused(format!("the terminal cannot be used: {error}")))?;
+        let terminal = Fullscreen::open("--tui")?;
         let mut screen =
             Self { terminal, board: Board::new(shown(&title).into_owned(), epochs, steps), drawn: Instant::now() };
         screen.draw()?;
@@ -98,7 +98,7 @@ impl Screen {
     fn draw(&mut self) -> Result<()> {
         self.board.look();
         let board = &self.board;
-        self.terminal.draw(|frame| draw::draw(frame, board)).map_err(Error::io("the terminal"))?;
+        self.terminal.draw(|frame| draw::draw(frame, board))?;
         self.drawn = Instant::now();
         Ok(())
     }
@@ -106,21 +106,11 @@ impl Screen {
     /// What the keys ask for that are pressed within this time: an end before all else, then a pause.
     fn wish(&self, within: Duration) -> Result<Option<Wish>> {
         let (mut wish, mut within) = (None, within);
-        while event::poll(within).map_err(Error::io("the terminal"))? {
+        while let Some(event) = event(within)? {
             within = Duration::ZERO;
-            if let Event::Key(key) = event::read().map_err(Error::io("the terminal"))?
-                && key.kind == KeyEventKind::Press
-            {
-                wish = both(wish, asked(key));
-            }
+            wish = both(wish, pressed(&event).and_then(asked));
         }
         Ok(wish)
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        _ = ratatui::try_restore(); // restore() writes its failure on standard error, which may panic
     }
 }
 

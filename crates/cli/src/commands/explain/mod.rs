@@ -2,9 +2,8 @@
 
 mod curvature;
 mod mistakes;
+mod step;
 mod surface;
-
-use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Beside, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
@@ -66,7 +65,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
         }
         line(object)?;
     } else if args.step {
-        step_by_step(&trace)?;
+        return step::show(&trace);
     } else if let Some(path) = &args.html {
         line(format_args!("{}open {} in a browser", headline(&trace), path.display()))?;
     } else {
@@ -284,23 +283,4 @@ fn headline(trace: &Trace) -> String {
         "sample {}, class {}: the network says {} with {what} {:.4}, loss {:.6}\n",
         trace.sample, classes[target], classes[said], p[said], trace.loss
     )
-}
-
-/// One object after the other; at a terminal each waits for the return key.
-fn step_by_step(trace: &Trace) -> Result<()> {
-    line(headline(trace))?;
-    let waits = stdin().is_terminal();
-    let mut keys = stdin().lock().lines();
-    let mut part = "";
-    for (of, Object { name, formula, numbers }) in objects(trace) {
-        if of != part {
-            line(format_args!("== {of} ==\n"))?;
-            part = of;
-        }
-        line(format_args!("{name} = {formula}    {}\n{}\n", numbers.shape(), numbers.text()))?;
-        if waits && keys.next().is_none() {
-            break;
-        }
-    }
-    Ok(())
 }
