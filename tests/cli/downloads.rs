@@ -69,7 +69,7 @@ impl Drop for Server {
 }
 
 fn answer(mut stream: TcpStream, reply: &impl Fn(&str) -> Reply) {
-    let patience = Some(Duration::from_secs(5));
+    let patience = Some(Duration::from_secs(120));
     let ready = stream.set_nonblocking(false).and(stream.set_read_timeout(patience));
     ready.and(stream.set_write_timeout(patience)).expect("a stream with time limits");
     let mut request = Vec::new();

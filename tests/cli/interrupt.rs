@@ -51,25 +51,26 @@ fn catches_ctrl_c(id: u32) -> bool {
     mask(id, "SigCgt:") & 0b10 != 0
 }
 
-/// The state of the process's first thread: R where it works or wants to, S where it waits, Z where it has ended.
+/// The state of a process or a thread: R where it works or wants to, S where it waits, Z where it has ended.
 #[cfg(target_os = "linux")]
-fn state(id: u32) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+fn state(of: &std::path::Path) -> Option<char> {
+    let stat = std::fs::read_to_string(of.join("stat")).ok()?;
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
-/// Whether it has been waiting for a while: nobody takes what it writes.
+/// Whether all its threads have been waiting for a while: nobody takes what it writes. One that only wants a processor does not.
 #[cfg(target_os = "linux")]
 fn waits(id: u32) -> bool {
     (0..20).all(|_| {
         std::thread::sleep(Duration::from_millis(10));
-        state(id) == Some('S')
+        let threads = std::fs::read_dir(format!("/proc/{id}/task"));
+        threads.is_ok_and(|threads| threads.flatten().all(|thread| state(&thread.path()) == Some('S')))
     })
 }
 
 #[cfg(target_os = "linux")]
 fn has_ended(id: u32) -> bool {
-    state(id).is_none_or(|state| state == 'Z')
+    state(format!("/proc/{id}").as_ref()).is_none_or(|state| state == 'Z')
 }
 
 #[cfg(target_os = "linux")]

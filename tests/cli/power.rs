@@ -63,16 +63,28 @@ fn not_run(test: &str) {
 /// confirmed could have its temporary name, under which it is deleted.
 #[test]
 fn a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name() {
-    let folder = Folder::new();
-    let train = ["train", "--hidden", "16", "--epochs", "1000000", "--time-limit", "3s", "--quiet", "--run", "r"];
-    let Some(calls) = traced(&folder, &[&train[..], &["--checkpoint-every", "1steps", "--keep", "2"]].concat()) else {
-        return not_run("a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name");
-    };
+    // A slow disk needs more time for as many checkpoints.
+    for limit in ["3s", "30s", "300s"] {
+        let folder = Folder::new();
+        let train = ["train", "--hidden", "16", "--epochs", "1000000", "--quiet", "--run", "r"];
+        let often = ["--checkpoint-every", "1steps", "--keep", "2", "--time-limit", limit];
+        let Some(calls) = traced(&folder, &[&train[..], &often].concat()) else {
+            return not_run("a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name");
+        };
+        if are_confirmed(&folder, &calls) {
+            return;
+        }
+    }
+    panic!("too few checkpoints in 300 s");
+}
+
+/// Whether there are enough calls to tell that checkpoints are confirmed as they should be, which is asserted.
+fn are_confirmed(folder: &Folder, calls: &[Call]) -> bool {
     let root = folder.0.path().canonicalize().expect("a folder");
     let (checkpoints, spare) = (root.join("r/checkpoints"), root.join("r/checkpoints/.layerloop-spare.tmp"));
     let (mut flushed, mut named, mut confirmed) = (false, None, BTreeSet::new());
     let (mut newest, mut flushes) = (None, Vec::new());
-    for call in &calls {
+    for call in calls {
         match (call.name.as_str(), &call.paths[..]) {
             ("fsync", [file]) if *file == spare => flushed = true,
             ("fsync", [at]) if *at == checkpoints => {
@@ -94,8 +106,9 @@ fn a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name() {
     assert!(confirmed.contains(&newest.expect("a checkpoint")), "the last one: {confirmed:?}");
     // The disk is waited for at most once a second, but for the end.
     let waits: Vec<f64> = flushes.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(flushes.len() >= 3, "{flushes:?}");
-    assert!(waits[..waits.len() - 1].iter().all(|wait| *wait >= 1.0), "{waits:?}");
+    let before_the_end = &waits[..waits.len().saturating_sub(1)];
+    assert!(before_the_end.iter().all(|wait| *wait >= 1.0), "{waits:?}");
+    !before_the_end.is_empty()
 }
 
 /// What else is written: flushed, then renamed, then its folder is flushed.

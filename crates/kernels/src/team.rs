@@ -519,31 +519,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(target_os = "linux", not(miri)))]
-    fn an_idle_team_uses_no_processor_time() {
-        let mut team = Team::new(2, Isa::best());
-        let worker = AtomicUsize::new(0);
-        while worker.load(Relaxed) == 0 {
-            team.run(100, &|member, _| {
-                if member == 1 {
-                    // SAFETY: the call only asks for a number.
-                    worker.store(unsafe { libc::gettid() } as usize, Relaxed);
-                }
-            });
-        }
-        // Nanoseconds that the thread has run.
-        let path = format!("/proc/self/task/{}/schedstat", worker.into_inner());
-        let ran = || -> u64 {
-            let text = std::fs::read_to_string(&path).expect("the thread lives");
-            text.split_whitespace().next().and_then(|ns| ns.parse().ok()).expect("a number first")
-        };
-        thread::sleep(std::time::Duration::from_millis(50)); // it falls asleep
-        let before = ran();
-        thread::sleep(std::time::Duration::from_millis(200));
-        assert!(ran() - before < 1_000_000, "{} ns of 200 ms", ran() - before);
-    }
-
-    #[test]
     fn blocks_and_parts_are_each_tasks_own() {
         for threads in [1, 2, 4] {
             let mut team = Team::new(threads, Isa::best());
