@@ -1,4 +1,4 @@
-//! Two roads, one destination: fast = math = finite differences = golden numbers, over one table of
+//! All ways to the gradient agree: fast = math = finite differences = golden numbers, over one table of
 //! layers x activations x losses x shapes x batches x threads. A new row of the table is a new test.
 
 use std::fmt::Debug;
@@ -389,7 +389,7 @@ fn the_fused_update_has_the_bits_of_gradient_then_update_with_any_threads() -> R
     Ok(())
 }
 
-/// sigma(t) by the fast road, and sigma'(t): from z, or as stored beside it.
+/// sigma(t) by the fast path, and sigma'(t): from z, or as stored beside it.
 fn value_and_slope(isa: Isa, activation: Activation, t: &[f32]) -> [Vec<f32>; 2] {
     let [mut z, mut slopes, mut ones] = [0; 3].map(|_| Matrix::vector(t.len()));
     z.values_mut()[..t.len()].copy_from_slice(t);
@@ -433,7 +433,7 @@ fn activations_are_within_their_bounds_of_math() {
     }
 }
 
-/// The golden case of the design, section 2, by the fast road; `golden.rs` has it by the derivation.
+/// The golden case of the design, section 2, by the fast path; `golden.rs` has it by the derivation.
 #[test]
 fn golden_numbers() -> Result<()> {
     let spec = Spec::new(3).layer(2, Activation::Sigmoid).layer(2, Activation::Identity);

@@ -1,4 +1,4 @@
-//! Every loss under every output map that it goes with: the fast road = the derivation's loss and its central differences, with
+//! Every loss under every output map that it goes with: the fast path = the derivation's loss and its central differences, with
 //! weights of samples and classes, smoothed labels, as a mean and as a sum.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 

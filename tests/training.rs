@@ -138,7 +138,7 @@ fn sparse_data(per_row: usize) -> Result<[Dataset; 2]> {
 
 #[test]
 fn entries_and_numbers_give_the_same_bits() -> Result<()> {
-    // 3 a row take the road of entries, 40 are gathered with their zeros skipped, 400 as they are.
+    // 3 a row take the path of entries, 40 are gathered with their zeros skipped, 400 as they are.
     let with = |optimizer| FitOptions { optimizer, batch: 64, ..options() };
     let (adam, sgd, adagrad) =
         (with(Optimizer::ADAM), with(Optimizer::Sgd), with(Optimizer::AdaGrad { epsilon: 1e-10 }));
@@ -264,7 +264,7 @@ fn the_learning_rate_follows_its_schedule_and_its_warm_up() -> Result<()> {
     let waiting = "reduce-on-plateau(factor=0.5, patience=0, threshold=0.99)".parse()?;
     let waited = rates(waiting, 0.0, 4)?;
     assert_eq!([0, 11, 22, 33].map(|step| waited[step]), [0.5, 0.5, 0.25, 0.125]);
-    // A stranger's own.
+    // A user-defined one.
     let own = register_schedule("test-own", |at: Progress| f64::from(u32::from(at.step.is_multiple_of(2))) / 2.0)?;
     assert_eq!(rates(own.into(), 0.0, 1)?[..4], [0.25, 0.0, 0.25, 0.0]);
     Ok(())

@@ -14,7 +14,7 @@ torch.set_default_dtype(torch.float64)
 
 
 def numbers(seed, rows, columns, size=1.0):
-    """Numbers in [-size, size] that an f32 holds, so that both roads start from the same ones."""
+    """Numbers in [-size, size] that an f32 holds, so that both implementations start from the same ones."""
     values = [[size * math.sin(2.399963 * (101 * seed + 37 * r + c + 1)) for c in range(columns)] for r in range(rows)]
     return torch.tensor(values).float().double()
 

@@ -1,4 +1,4 @@
-//! Options are checked at the door, together: every wrong one is named in one answer, not one a run.
+//! Options are checked before anything is done, together: every wrong one is named in one answer, not one a run.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! The `layerloop` command: train, judge, use and check feedforward networks.
+//! The `layerloop` command: train, evaluate, use and check feedforward networks.
 
 mod args;
 mod commands;

@@ -11,7 +11,7 @@
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`floor`]: what the processor can do at best.
-//! - [`mod@reference`]: the slow, obvious versions that judge the fast ones.
+//! - [`mod@reference`]: the slow, obvious versions that the fast ones are tested against.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod choice;

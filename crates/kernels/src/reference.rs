@@ -1,4 +1,4 @@
-//! The slow, obvious versions: they judge the fast ones and stay for ever.
+//! The slow, obvious versions: the fast ones are tested against them, and they stay for ever.
 
 use crate::function::Function;
 use crate::loss::Loss;

@@ -1,7 +1,7 @@
 //! Feedforward neural networks: trained fast on a CPU, every number of the forward and backward pass in the open.
 //!
-//! Two roads lead to the same gradient. [`math`] is the derivation, written out in f64 for one sample, to be read.
-//! [`network`] and [`train`] are the fast road, in f32, a batch at a time. The tests hold them together.
+//! The gradient is implemented twice. [`math`] is the derivation, written out in f64 for one sample, to be read.
+//! [`network`] and [`train`] are the fast path, in f32, a batch at a time. The tests hold them together.
 //!
 //! - [`data`]: data sets in memory, splits, seeded batches, one-hot
 //! - [`choice`]: closed sets by name: activations, optimisers, ...
@@ -9,7 +9,7 @@
 //! - [`network`]: specification, parameters, predictions
 //! - [`train`]: the training loop and its optimisers
 //! - [`metrics`]: how good a network is
-//! - [`explain`]: where the two roads meet
+//! - [`explain`]: the fast path and the derivation compared
 //! - [`memory`]: whether there is memory for what is about to be built
 //! - [`model_file`]: a network in a file, with all it needs to be used
 #![forbid(unsafe_code)]

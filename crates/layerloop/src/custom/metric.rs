@@ -10,7 +10,7 @@ pub trait Metric: Send + Sync {
     /// Its value for at least one row of predictions, all finite.
     ///
     /// # Errors
-    /// If it does not judge such predictions, numbers for instance: the reason.
+    /// If it does not measure such predictions, numbers for instance: the reason.
     fn of(&self, judged: &Judged) -> Result<f64>;
 }
 
@@ -32,7 +32,7 @@ impl Kind for dyn Metric {
 ///
 /// # Errors
 /// [`Error::Config`] if the name is taken or is none, or if the metric is not finite on four rows of classes or of numbers,
-/// or judges neither.
+/// or measures neither.
 ///
 /// # Example
 /// ```

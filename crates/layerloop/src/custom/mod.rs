@@ -1,4 +1,4 @@
-//! A stranger's own: what the closed sets do not have, by a trait and a name.
+//! User-defined parts: what the closed sets do not have, by a trait and a name.
 //!
 //! A registered name stands wherever the built-in ones do: in the text form of a network, in a model file, in the options
 //! of a run. Derivatives are compared with differences before a name is taken ([`check_layer`]). Whoever reads a model with

@@ -1,4 +1,4 @@
-//! A closed set with a door.
+//! A closed set that user-defined members can be added to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ use crate::choice::{self, Choice};
 pub enum Open<T, C: ?Sized + 'static> {
     /// One of the closed set.
     Ours(T),
-    /// A stranger's own.
+    /// A user-defined one.
     Custom(Custom<C>),
 }
 

@@ -1,4 +1,4 @@
-//! The fast road's numbers beside the derivation's, and how far they are apart.
+//! The fast path's numbers beside the derivation's, and how far they are apart.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::network::Network;
 use crate::train::{self, FastSample};
 use crate::{Error, Result};
 
-/// What the fast road computes for the sample of a trace, in f32.
+/// What the fast path computes for the sample of a trace, in f32.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Beside {
     /// z_1, ..., z_{L+1}

@@ -15,7 +15,7 @@ use crate::{Error, Result, threads};
 /// The Hessian H of the mean loss of some rows, at the weights of a network: never written out, only multiplied by.
 ///
 /// # Numerics
-/// The products are f32, by the fast road; the tests hold them to [`math::Forward::hessian_times`] within 2^-18 of the largest
+/// The products are f32, by the fast path; the tests hold them to [`math::Forward::hessian_times`] within 2^-18 of the largest
 /// number. The bits depend on no number of threads.
 ///
 /// # Example
@@ -172,7 +172,7 @@ impl<'a> Hessian<'a> {
     }
 }
 
-/// The mean loss at `w + a u + b v` for all a and b of `at`, by the fast road.
+/// The mean loss at `w + a u + b v` for all a and b of `at`, by the fast path.
 ///
 /// # Shapes
 /// `u`, `v`: the order of [`math::Network::parameters`]; the result: a row for each b, from the last to the first, a column for
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
     use crate::explain::specimen;
 
-    /// The fast road is the derivation's, for every activation, output map and loss, and whatever is dropped in training.
+    /// The fast path is the derivation's, for every activation, output map and loss, and whatever is dropped in training.
     #[test]
     fn a_product_is_that_of_math_within_its_bound() {
         let (_, data) = specimen(4).unwrap();

@@ -1,4 +1,4 @@
-//! The gradient check of any network: the fast road against the differences of its own loss.
+//! The gradient check of any network: the fast path against the differences of its own loss.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ const SMALL: f64 = 1e-2;
 /// Parameters of each layer that are measured.
 const SAMPLE: usize = 64;
 
-/// How far the gradient of the fast road and the differences of its loss disagree.
+/// How far the gradient of the fast path and the differences of its loss disagree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DifferenceCheck {
     /// Rows over whose mean loss the gradient was taken.

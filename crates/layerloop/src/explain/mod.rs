@@ -1,5 +1,5 @@
-//! Where the two roads meet: a network as the derivation writes it, its loss and gradient in f64, and the check that
-//! the fast road, the derivation and central differences agree.
+//! Where the fast path and the derivation are compared: a network as the derivation writes it, its loss and gradient in f64, and the check that
+//! the fast path, the derivation and central differences agree.
 //!
 //! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`, `beside`; then
 //! `attribution`, which asks why an output is what it is.

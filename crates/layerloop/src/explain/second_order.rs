@@ -1,4 +1,4 @@
-//! The Hessian times a vector on the fast road: the products of [`math::Forward::hessian_times`] by the kernels, for many rows at
+//! The Hessian times a vector on the fast path: the products of [`math::Forward::hessian_times`] by the kernels, for many rows at
 //! once; the few numbers between them by `math/`.
 
 use layerloop_kernels::dense::{self, Weights};

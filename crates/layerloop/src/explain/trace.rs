@@ -52,7 +52,7 @@ pub struct Trace {
     pub q_loss: Vec<f64>,
     /// (p_1; ...; p_L), each row by row.
     pub gradient: Vec<f64>,
-    /// What the fast road is asked for.
+    /// What the fast path is asked for.
     #[serde(skip)]
     pub(super) objective: Objective,
     #[serde(skip)]

@@ -1,4 +1,4 @@
-//! The derivation itself, in f64 and one sample at a time: the specification that the fast road is tested against.
+//! The derivation itself, in f64 and one sample at a time: the specification that the fast path is tested against.
 //!
 //! A network of L layers sends x through `g_1, ..., g_L`, turns the result into probabilities and compares them with y:
 //!

@@ -98,7 +98,7 @@ impl Plan {
                 let blocks =
                     cut(taking_part, step, view.bias).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
-                    // A stranger's own parameters decay as little as biases do.
+                    // User-defined parameters decay as little as biases do.
                     let own = matches!(role, Role::Custom(_));
                     let bias = own || view.bias && row + rows == taking_part;
                     let parameter = layer;

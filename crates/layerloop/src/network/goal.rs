@@ -85,7 +85,7 @@ impl<'a> Goal<'a> {
 
     /// Refuses what makes no sense together.
     fn check(&self, spec: &Spec, data: &Dataset) -> Result<()> {
-        // A stranger's own loss measures whatever it is given.
+        // A user-defined loss measures whatever it is given.
         let (Open::Ours(loss), output) = (self.loss, spec.output) else { return Ok(()) };
         if !loss.output_allowed(output) {
             let outputs: Vec<String> = loss.outputs().iter().map(|&output| text(output)).collect();

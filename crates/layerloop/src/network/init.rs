@@ -1,4 +1,4 @@
-//! How weights start.
+//! Initialisers of weights.
 
 use layerloop_kernels::softmax::Output;
 use layerloop_kernels::{Activation, choices};
@@ -8,7 +8,7 @@ use super::program::{Parameter, Program, Start};
 use crate::train::rng::Stream;
 
 choices! {
-    /// How the weights of a layer start; biases start at zero, where nothing else is said.
+    /// How the weights of a layer are initialised; biases are zero, where nothing else is said.
     ///
     /// n_in and n_out are the numbers of inputs and outputs of the layer.
     pub enum Init: "initialisation" {

@@ -1,4 +1,4 @@
-//! How fast the outputs change with the inputs, by the fast road: one way back for each output.
+//! How fast the outputs change with the inputs, by the fast path: one way back for each output.
 
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;

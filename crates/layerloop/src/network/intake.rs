@@ -1,4 +1,4 @@
-//! How the inputs of some data enter the first layer. Every road gives the same bits, since a fused multiply-add of 0
+//! How the inputs of some data enter the first layer. Every way gives the same bits, since a fused multiply-add of 0
 //! changes no sum; which one is taken is a question of time alone.
 //!
 //! A column that is 0 in every row of the data is left out: its weights have the gradient 0. 67 of MNIST's 784 pixels
@@ -40,12 +40,12 @@ pub(crate) enum Road {
 /// How inputs enter the first layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
-    /// The columns that are gathered: none on the road of entries.
+    /// The columns that are gathered: none on the path of entries.
     pub(crate) columns: Columns,
     /// Where columns are left out.
     taking_part: Option<TakingPart>,
     pub(crate) road: Road,
-    /// The batch by columns, for the gradient of the weights on the road of entries.
+    /// The batch by columns, for the gradient of the weights on the path of entries.
     by_column: ByColumn,
 }
 
@@ -128,7 +128,7 @@ impl Intake {
         Marks::of(self.columns.count() + 1)
     }
 
-    /// Those marks, on the road that reads them.
+    /// Those marks, on the path that reads them.
     pub(crate) fn marks_wanted(&self) -> Option<Marks> {
         (self.road == Road::RowsWithoutZeros).then(|| self.marks())
     }

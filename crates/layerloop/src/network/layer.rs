@@ -19,7 +19,7 @@ pub enum Layer {
     Parallel(Vec<Vec<Layer>>, Join),
     /// Any other layer.
     Unit(Unit),
-    /// A stranger's own layer or activation.
+    /// A user-defined layer or activation.
     Custom(Custom<dyn custom::Layer>),
 }
 
@@ -32,7 +32,7 @@ pub struct Dense {
     pub activation: Activation,
     /// Whether it has a bias, the last column of W_i.
     pub bias: bool,
-    /// How its weights start.
+    /// Its initialiser.
     pub init: Init,
 }
 

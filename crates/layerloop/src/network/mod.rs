@@ -1,4 +1,4 @@
-//! The fast road: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `intake`,
+//! The fast path: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `intake`,
 //! `workspace`, `forward`, `backward`, `predict`, `input_gradient`, `summary`.
 
 pub(crate) mod backward;

@@ -117,7 +117,7 @@ pub(crate) enum Role {
     Table,
     /// Running mean and variance of a batch norm: no gradient moves them.
     Statistics,
-    /// They are a stranger's own, side by side.
+    /// They are user-defined, side by side.
     Custom(Custom<dyn custom::Layer>),
 }
 

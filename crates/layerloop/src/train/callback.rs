@@ -1,4 +1,4 @@
-//! What a stranger's code may see of a run, and how it stops one.
+//! What user-defined code may see of a run, and how it stops one.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};

@@ -157,7 +157,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
 /// What a run is given beside its options. A callback alone is one: `fit_with(.., &mut callback)`.
 #[derive(Default)]
 pub struct With<'a> {
-    /// Data to be judged after every epoch, by name: `[("val", &validation)]` gives the columns `val_loss`, `val_accuracy`, and
+    /// Data to be evaluated after every epoch, by name: `[("val", &validation)]` gives the columns `val_loss`, `val_accuracy`, and
     /// one for each of [`FitOptions::metrics`].
     pub watch: Vec<(&'a str, &'a Dataset)>,
     /// Called as the run goes on.

@@ -1,4 +1,4 @@
-//! How to train: every option with its usual value, checked at the door.
+//! How to train: every option with its usual value, checked before the training.
 
 use std::time::Duration;
 

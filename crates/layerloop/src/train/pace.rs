@@ -4,7 +4,7 @@
 /// Steps, at least, of a stretch alone, and of one together.
 const STEPS: u32 = 4;
 
-/// Seconds of steps taken together whose mean is judged: longer than another process keeps a processor at a time.
+/// Seconds of steps taken together whose mean is compared: longer than another process keeps a processor at a time.
 const JUDGED: f64 = 8e-3;
 
 /// Seconds alone before together is tried again, the first time and the last: each time in vain doubles them.

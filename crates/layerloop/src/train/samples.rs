@@ -130,7 +130,7 @@ fn for_each_batch(
     Ok(())
 }
 
-/// What the fast road computes for one row.
+/// What the fast path computes for one row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FastSample {
     /// What each dense layer reads, then the logits.

@@ -23,7 +23,7 @@ pub(crate) fn column(text: &str) -> Result<String> {
     Ok(format!("{}_{metric}", usual.unwrap_or(set)))
 }
 
-/// Data sets to be judged after every epoch, by the loss, by accuracy or R2, and by chosen metrics.
+/// Data sets to be evaluated after every epoch, by the loss, by accuracy or R2, and by chosen metrics.
 #[derive(Debug)]
 pub(crate) struct Watched<'a> {
     sets: Vec<(&'a str, &'a Dataset)>,
@@ -36,7 +36,7 @@ pub(crate) struct Watched<'a> {
 impl<'a> Watched<'a> {
     /// # Errors
     /// [`Error::Config`] for a name that is no column's, for metrics and nothing to measure them on, or for one that does not
-    /// judge such targets; [`Error::Shape`] and [`Error::Data`] for data that does not fit the network.
+    /// measure such targets; [`Error::Shape`] and [`Error::Data`] for data that does not fit the network.
     pub(crate) fn new(
         sets: Vec<(&'a str, &'a Dataset)>,
         metrics: &[Any],

@@ -162,7 +162,7 @@ mod tests {
         let of_a_weight = |choice: &&Optimizer| !matches!(choice, Optimizer::Muon { .. } | Optimizer::Lbfgs { .. });
         for &optimizer in Optimizer::ALL.iter().filter(of_a_weight) {
             let options = FitOptions { optimizer, epochs: 2, batch: 10, learning_rate: 0.01, ..options() };
-            // A norm that no gradient has takes the other road to the same place.
+            // A norm that no gradient has takes the other path to the same result.
             let free = FitOptions { clip_norm: Some(1e30), threads: Some(1), ..options.clone() };
             assert_eq!(trained(&free).sha256(), trained(&options).sha256(), "{optimizer:?}");
             let clipped = FitOptions { clip_norm: Some(0.1), accumulate: 2, weight_decay: Some(0.1), ..free };

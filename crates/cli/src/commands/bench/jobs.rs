@@ -113,7 +113,7 @@ pub(super) fn gflop_of_a_row(spec: &Spec) -> f64 {
 }
 
 impl Data {
-    /// Rows to train on, and rows to judge by.
+    /// Rows to train on, and rows to evaluate on.
     fn load(self, data_dir: Option<&Path>) -> Result<(Dataset, Dataset)> {
         match self {
             Self::Mnist => mnist(data_dir),

@@ -111,7 +111,7 @@ fn show_units(args: &Explain, network: &Network, data: &Dataset) -> Result<()> {
     line(table(&["layer", "units", "dead", "saturated", "mean slope", "mean gradient"], &rows))
 }
 
-/// How far the fast road is off where it has the same object: the largest difference in ULP.
+/// How far the fast path is off where it has the same object: the largest difference in ULP.
 fn fast_road(name: &str, trace: &Trace, beside: &Beside) -> String {
     let largest = |ulps: &[f64]| format!("{:.1}", ulps.iter().copied().fold(0.0, f64::max));
     let l = trace.layers.len();
@@ -262,7 +262,7 @@ fn passes(trace: &Trace, beside: &Beside) -> String {
         rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), fast, format!("{formula:widest$}")]);
     }
     flush(part, &mut rows);
-    text + "\nULP: the largest difference of the fast road in f32, in units in the last place\n--step shows the numbers, object by object; --json has them all"
+    text + "\nULP: the largest difference of the fast path in f32, in units in the last place\n--step shows the numbers, object by object; --json has them all"
 }
 
 /// The class that the network gives.

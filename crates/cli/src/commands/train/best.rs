@@ -17,7 +17,7 @@ pub(super) struct Best<'a> {
     path: PathBuf,
     job: &'a Job,
     receipt: Value,
-    /// The column of the history that is judged by.
+    /// The column of the history that is monitored.
     column: String,
     better: Better,
     writer: Background,

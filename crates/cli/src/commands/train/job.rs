@@ -13,7 +13,7 @@ use crate::args::{Size, Train};
 use crate::data;
 use crate::door::flags;
 
-/// The share of the training rows that early stopping judges by, where nothing is said.
+/// The share of the training rows that early stopping evaluates, where nothing is said.
 const VALIDATION: f64 = 0.1;
 
 /// A run that can begin.
@@ -67,7 +67,7 @@ impl Job {
         }
     }
 
-    /// The data that is judged after every epoch.
+    /// The data that is evaluated after every epoch.
     pub(crate) fn watched(&self) -> Vec<(&'static str, &Dataset)> {
         let validation = self.validation.iter().map(|validation| ("val", validation));
         validation.chain([("test", &self.loaded.test)]).collect()

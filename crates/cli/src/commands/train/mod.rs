@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
     }
 }
 
-/// Trains, judges, saves.
+/// Trains, evaluates, saves.
 fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let start = Instant::now();
     let outputs = Outputs::of(args, folder);

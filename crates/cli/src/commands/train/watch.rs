@@ -29,7 +29,7 @@ pub(super) struct Watch<'a> {
     job: &'a Job,
     view: View,
     interrupt: Interrupt,
-    /// When the test part was last judged.
+    /// When the test part was last evaluated.
     judged: Instant,
     /// Training time at the end of the last epoch.
     seconds: f64,
@@ -84,7 +84,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Judges the network in the middle of an epoch.
+    /// Evaluates the network in the middle of an epoch.
     fn judge(&mut self, run: &Run) -> Result<()> {
         self.judged = Instant::now();
         if let View::Bar(bar) = &mut self.view {

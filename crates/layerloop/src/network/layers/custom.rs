@@ -1,4 +1,4 @@
-//! A stranger's own layer, row by row.
+//! A user-defined layer, row by row.
 
 use layerloop_kernels::{Block, Rows};
 
