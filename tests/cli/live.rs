@@ -1,6 +1,7 @@
 //! The live screen in a real terminal: tmux's.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::Folder;
 use super::tmux::Terminal;
@@ -68,6 +69,31 @@ fn the_legend_has_lines_of_its_own_beneath_the_curves() {
         terminal.press(&["q"]);
         terminal.wait_for("stopped as asked after step");
     }
+}
+
+/// What shows a screen read for ever from a terminal that had been closed, deaf to the signal of that. Then it
+/// panicked, since the message that the cursor could not be shown again could not be written either, and saved nothing.
+#[test]
+fn a_terminal_that_is_closed_ends_the_command_in_order() {
+    let folder = Folder::new();
+    let binary = env!("CARGO_BIN_EXE_layerloop");
+    let train = "train --epochs 1000000 --tui --save m.safetensors";
+    for (name, command, shown) in
+        [("train", train, "loss over steps"), ("step", "explain --example golden --step", "z_1 = x")]
+    {
+        let terminal = Terminal::open(&folder, &format!("closed-{name}"), (90, 28));
+        terminal.press(&[&format!("sh -c 'echo $$ > id; exec {binary} {command}'"), "Enter"]);
+        terminal.wait_for(shown);
+        terminal.close();
+        let id = std::fs::read_to_string(folder.path("id")).expect("a process");
+        let lives = || Command::new("kill").args(["-0", id.trim()]).output().expect("kill is there").status.success();
+        let since = Instant::now();
+        while lives() {
+            assert!(since.elapsed() < Duration::from_secs(120), "{name} does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    assert!(folder.run(&["summary", "m.safetensors"]).well().out.contains("receipt"));
 }
 
 /// A terminal in this mode sends no signal for Ctrl-C: the key ends the run as the signal does.

@@ -71,6 +71,17 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     }
 }
 
+/// When a terminal is closed, the shell and the system send this signal: the second one ended the run before it had saved.
+#[test]
+fn a_second_sighup_does_not_hinder_the_orderly_end() {
+    let folder = Folder::new();
+    let mut run = endless(&folder, ":");
+    let twice = format!("kill -s HUP {0}; kill -s HUP {0}", run.id());
+    assert!(Command::new("sh").args(["-c", &twice]).status().expect("a shell").success());
+    assert_eq!(end(&mut run, PATIENCE).and_then(|status| status.code()), Some(129));
+    assert_eq!(folder.files(), ["m.safetensors"]);
+}
+
 /// An end that is part of the plan is no failure: of time, of early stopping, of all epochs.
 #[test]
 fn an_end_that_was_planned_has_the_exit_code_0() {

@@ -20,6 +20,11 @@ impl Terminal {
         terminal
     }
 
+    /// Closes it, whatever runs in it.
+    pub(super) fn close(&self) {
+        self.tmux(&["kill-server"]);
+    }
+
     fn tmux(&self, args: &[&str]) -> String {
         let done = Command::new("tmux").args(["-L", &self.0, "-f", "/dev/null"]).args(args).output();
         let done = done.expect("tmux is there: ./test installs it, or apt-get install tmux");

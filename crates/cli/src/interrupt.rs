@@ -1,4 +1,5 @@
-//! Ctrl-C, or the system's request to end: the first one asks for an orderly end, the second one ends at once.
+//! Ctrl-C, or the system's request to end: the first one asks for an orderly end, the second one ends at once. A
+//! terminal that is closed may send its signal twice, by the shell and by the system: the second one changes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -42,7 +43,9 @@ impl Interrupt {
 
     /// What is registered first is done first: the second signal finds that the first has asked.
     fn register(&self, signal: i32) -> std::io::Result<()> {
-        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&self.asked))?;
+        if signal != SIGHUP {
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&self.asked))?;
+        }
         flag::register_usize(signal, Arc::clone(&self.by), signal as usize)?;
         flag::register(signal, Arc::clone(&self.asked)).map(drop)
     }

@@ -11,7 +11,7 @@ use layerloop::{Error, Result};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::board::Board;
-use crate::fullscreen::{Fullscreen, event, pressed};
+use crate::fullscreen::{Fullscreen, pressed};
 use crate::interrupt::Interrupt;
 use crate::output::shown;
 
@@ -106,7 +106,7 @@ impl Screen {
     /// What the keys ask for that are pressed within this time: an end before all else, then a pause.
     fn wish(&self, within: Duration) -> Result<Option<Wish>> {
         let (mut wish, mut within) = (None, within);
-        while let Some(event) = event(within)? {
+        while let Some(event) = self.terminal.event(within)? {
             within = Duration::ZERO;
             wish = both(wish, pressed(&event).and_then(asked));
         }

@@ -14,7 +14,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::{Object, headline, objects};
 use crate::Outcome;
-use crate::fullscreen::{Fullscreen, event, pressed};
+use crate::fullscreen::{Fullscreen, pressed};
 use crate::interrupt::Interrupt;
 use crate::output::{line, shown};
 
@@ -53,7 +53,7 @@ fn browse(pages: &Pages) -> Result<Outcome> {
             if let Some(signal) = interrupt.signal() {
                 return Ok(Outcome::Signal(signal));
             }
-            if let Some(event) = event(EVERY)? {
+            if let Some(event) = screen.event(EVERY)? {
                 break event;
             }
         };
