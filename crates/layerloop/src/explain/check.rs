@@ -338,6 +338,20 @@ mod tests {
     }
 
     /// With x = 0 and no bias every t_1 is at its kink, which only the biases leave.
+    /// 1 - z^2 of a saturated tanh has few digits in f32: that was reported as a failure where all units of a layer are saturated.
+    #[test]
+    fn saturated_units_lose_digits_and_are_no_failure() {
+        for (activation, z) in [("tanh", 6.0), ("sigmoid", 12.0), ("softsign", 900.0), ("gelu", 3.5)] {
+            let spec: Spec = format!("1 -> 2 {activation} -> 1 -> identity").parse().unwrap();
+            let weights = [(vec![z, -z], vec![0.1, -0.2]), (vec![1.0, 0.5], vec![0.0])];
+            let network = Network::with_weights(&spec, &weights).unwrap();
+            let x = Inputs::Floats(vec![1.0, 0.97, 1.03].into());
+            let data = Dataset::regression("saturated", x, 1, vec![9.0, 7.0, 8.0], ["y"]).unwrap();
+            let check = check_gradients(&network, &data, 1).unwrap();
+            assert!(check.passed(), "{activation}: {check:#?}");
+        }
+    }
+
     #[test]
     fn a_step_across_a_kink_is_left_out_and_counted() {
         let network = Network::new(&Spec::new(2).layer(3, Activation::Relu).layer(2, Activation::Identity), 0).unwrap();

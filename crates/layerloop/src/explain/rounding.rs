@@ -46,6 +46,7 @@ impl Rounding {
     pub(super) fn adjoint(&mut self, map: &Map, z: &[f64], q_next: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
         let mut moved = q_next.to_vec();
         self.shift(&mut moved, OF_FUNCTIONS + q_next.len() as f64, 0.0);
+        self.shift_slopes(&mut moved, &slopes(map, z)?);
         let (mut p, mut q) = map.adjoint(z, &moved)?;
         self.shift(&mut p, OF_FUNCTIONS, 0.0);
         self.shift(&mut q, OF_FUNCTIONS, OF_FUNCTIONS * cancelled(map, z, q_next));
@@ -57,6 +58,14 @@ impl Rounding {
         // p - y: each of the two may be as large as 1, or as the target.
         let size = y.iter().fold(1.0, |size: f64, y| size.max(y.abs()));
         self.shift(q, OF_FUNCTIONS, OF_FUNCTIONS * size);
+    }
+
+    /// Moves q' so that sigma'(t) q' moves as if sigma'(t) erred by units of 1: 1 - z^2 of a tanh near 1 does.
+    fn shift_slopes(&mut self, q_next: &mut [f64], slopes: &[f64]) {
+        const LEAST: f64 = 1e-200; // a slope of 0 leaves nothing of what is moved
+        for (q, slope) in q_next.iter_mut().zip(slopes) {
+            self.shift(std::slice::from_mut(q), OF_FUNCTIONS / slope.abs().max(LEAST), 0.0);
+        }
     }
 
     /// Moves values by up to so many units of themselves, and so many of 1.
@@ -76,6 +85,15 @@ fn cancelled(map: &Map, z: &[f64], q_next: &[f64]) -> f64 {
     let mean = z.iter().sum::<f64>() / n;
     let variance = z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>() / n;
     q_next.iter().fold(0.0, |size: f64, q| size.max(q.abs())) / (variance + epsilon).sqrt()
+}
+
+/// The slopes of a curved activation; none of other maps.
+fn slopes(map: &Map, z: &[f64]) -> Result<Vec<f64>> {
+    Ok(match map {
+        Map::Dense(layer) | Map::NoBias(layer) if is_curved(map) => layer.sigma_prime(&layer.t(z)?),
+        Map::Activation(activation) => z.iter().map(|&t| activation.derivative(t)).collect(),
+        _ => Vec::new(),
+    })
 }
 
 fn is_curved(map: &Map) -> bool {
