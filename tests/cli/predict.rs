@@ -95,7 +95,7 @@ fn every_kind_of_png_is_seen_as_the_same_digit() {
         for (row, name) in inputs.iter().enumerate() {
             write_png(&folder, name, side, color, &draw(&pixels(&data, row)));
         }
-        let seen = answers(&folder, &[&inputs, options].concat());
+        let seen = answers(&folder, &[&inputs, options, &["--fit", "whole"]].concat());
         let told: Vec<&Value> = seen.iter().map(|answer| &answer["input"]).collect();
         assert_eq!(told, inputs, "{kind}: one answer an input, in their order");
         assert!(difference(&seen, &expected) < 1e-4, "{kind}: {}", difference(&seen, &expected));
@@ -173,9 +173,11 @@ fn an_input_that_is_no_image_is_refused_by_name() {
     flipped[50] ^= 1;
     let mut huge = good.clone();
     huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
-    let inputs: [(&str, Vec<u8>, &str); 9] = [
-        ("photo.jpg", b"\xff\xd8\xff\xe0JFIF".to_vec(), "neither a PNG nor an IDX file: it begins with [ff, d8"),
-        ("empty.png", vec![], "neither a PNG nor an IDX file: it begins with []"),
+    let inputs: [(&str, Vec<u8>, &str); 11] = [
+        ("photo.jpg", b"\xff\xd8\xff\xe0JFIF".to_vec(), "this JPEG file cannot be read: it is cut short"),
+        ("empty.png", vec![], "this is an empty file; a picture (PNG, JPEG), an IDX file or CSV is needed"),
+        ("x.npy", b"\x93NUMPY\x01\0".to_vec(), "this is a NumPy array: write its rows as CSV"),
+        ("x.csv", b"1,2\n".to_vec(), "2 columns, but the network takes 64 inputs"),
         ("cut.png", good[..good.len() / 2].to_vec(), "this PNG file cannot be read"),
         ("flipped.png", flipped, "this PNG file cannot be read"),
         ("huge.png", huge, "this PNG file"),
@@ -188,7 +190,10 @@ fn an_input_that_is_no_image_is_refused_by_name() {
         fs::write(folder.path(name), bytes).unwrap();
         refuses(&folder, folder.command(&["predict", "m.safetensors", name]), 1, &[&format!("{name}: "), reason]);
     }
-    for (name, reason) in [("nothing.png", "No such file or directory"), (".", "this is a folder; a file is needed")] {
+    fs::create_dir(folder.path("none")).unwrap();
+    for (name, reason) in
+        [("nothing.png", "No such file or directory"), ("none", "this folder has no PNG or JPEG pictures")]
+    {
         refuses(&folder, folder.command(&["predict", "m.safetensors", name]), 1, &[&format!("{name}: {reason}")]);
     }
     // What stands before the bad input is answered, and the exit code still says that something failed.
@@ -243,4 +248,77 @@ fn an_attribution_says_what_each_pixel_had_to_do_with_the_answer_and_is_drawn() 
     assert!(refused.refusal(2).contains("--class: `ten` is none of 0, 1, 2"), "{refused:?}");
     assert_eq!(folder.run(&["predict", "m.safetensors", "images", "--pictures", "why"]).code, 2);
     assert_eq!(folder.run(&["predict", "m.safetensors", "images", "--attribution", "salience"]).code, 2);
+}
+
+#[test]
+fn a_folder_and_standard_input_are_predicted_from() {
+    let (folder, data) = trained();
+    fs::create_dir_all(folder.path("some/more")).unwrap();
+    for (row, name) in [(0, "some/b.png"), (1, "some/a.png"), (2, "some/more/c.png")] {
+        write_png(&folder, name, 8, ColorType::Grayscale, &pixels(&data, row));
+    }
+    fs::write(folder.path("some/notes.txt"), "none of them").unwrap();
+    let seen = answers(&folder, &["some"]);
+    let names: Vec<&str> = seen.iter().filter_map(|answer| answer["input"].as_str()).collect();
+    assert_eq!(names, ["some/a.png", "some/b.png", "some/more/c.png"]);
+    write_idx(&folder, &data, 3);
+    let from = |file: &str, args: &[&str]| {
+        let mut command = folder.command(&[&["predict", "m.safetensors", "-", "--json", "--top", "10"], args].concat());
+        command.stdin(fs::File::open(folder.path(file)).unwrap());
+        super::Said::new(command.output().unwrap())
+    };
+    assert!(difference(&from("some/b.png", &[]).well().json(), &answers(&folder, &["some/b.png"])) < 1e-9);
+    let piped = from("images", &[]).well().json();
+    assert!(difference(&piped, &answers(&folder, &["images"])) < 1e-9);
+    assert_eq!(piped[2]["input"], "-");
+    assert!(from("m.safetensors", &[]).refusal(1).starts_with("error: -: this is a safetensors file; a picture"));
+}
+
+/// A regression could not be asked for anything.
+#[test]
+fn rows_of_a_csv_file_are_predicted_with_the_model_s_own_columns_and_standardisation() {
+    let folder = Folder::new();
+    folder.run(&["train", "diabetes", "--epochs", "30", "--hidden", "8", "--quiet"]).well();
+    let diabetes = layerloop_data::diabetes();
+    let parts = layerloop_data::diabetes_parts().expect("it is built in");
+    let text = |order: &[usize], header: bool| {
+        let line = |cells: Vec<String>| cells.join(",") + "\n";
+        let names = || line(order.iter().map(|&i| diabetes.columns[i].clone()).collect());
+        let row = |row| line(order.iter().map(|&i| diabetes.row(row)[i].to_string()).collect());
+        (if header { names() } else { String::new() }) + &(0..5).map(row).collect::<String>()
+    };
+    let (forward, backward): (Vec<usize>, Vec<usize>) = ((0..10).collect(), (0..10).rev().collect());
+    fs::write(folder.path("plain.csv"), text(&forward, false)).unwrap();
+    fs::write(folder.path("named.csv"), text(&backward, true)).unwrap();
+    let plain = folder.run(&["predict", "diabetes.safetensors", "plain.csv", "--json"]).well().json();
+    let named = folder.run(&["predict", "diabetes.safetensors", "named.csv", "--json"]).well().json();
+    let model = layerloop::model_file::Model::load(folder.path("diabetes.safetensors")).expect("a model");
+    let mut predictor = model.predictor(1).expect("a predictor");
+    assert_eq!((plain.len(), parts.train.columns.len()), (5, 10));
+    for (row, (plain, named)) in plain.iter().zip(&named).enumerate() {
+        let expected = predictor.row(diabetes.row(row)).expect("a row")[0];
+        for answer in [plain, named] {
+            let said = answer["predicted"][0].as_f64().expect("a number");
+            assert!((said - f64::from(expected)).abs() < 1e-3, "row {row}: {answer}, expected {expected}");
+        }
+    }
+    let said = folder.run(&["predict", "diabetes.safetensors", "named.csv", "--attribution", "saliency"]).well();
+    assert!(said.out.starts_with("named.csv[0]: progression ") && said.out.contains("bmi "), "{said:?}");
+    let (digits, data) = trained();
+    write_png(&digits, "x.png", 8, ColorType::Grayscale, &pixels(&data, 0));
+    let picture = digits.path("x.png").display().to_string();
+    let refused = folder.run(&["predict", "diabetes.safetensors", &picture]);
+    assert!(refused.refusal(1).contains("this network's inputs are no images; give it rows of numbers, as CSV"));
+}
+
+#[test]
+fn a_blank_picture_is_warned_of() {
+    let (folder, _) = trained();
+    write_png(&folder, "blank.png", 16, ColorType::Grayscale, &[250; 256]);
+    for fit in ["centre", "whole", "plain"] {
+        let said = folder.run(&["predict", "m.safetensors", "blank.png", "--fit", fit]).well();
+        assert!(said.err.contains("warning: blank.png is blank, so that its answer says nothing"), "{said:?}");
+    }
+    let said = folder.run(&["predict", "m.safetensors", "blank.png", "--fit", "middle"]);
+    assert!(said.refusal(2).contains("--fit"), "{said:?}");
 }

@@ -1,5 +1,12 @@
 //! Grey images, brought to the size and the polarity that a network was trained on.
 
+mod centre;
+
+use layerloop::data::Fit;
+
+/// A picture with less between its darkest and its lightest pixel is blank.
+const LEAST_CONTRAST: f32 = 0.05;
+
 /// A grey image: 0 is black, 1 is white.
 ///
 /// # Shapes
@@ -38,15 +45,32 @@ impl Grey {
         self
     }
 
-    /// The image as input of a network for light strokes on dark, as the digits and MNIST are: scaled, and
-    /// inverted if `invert` says so or, where that is `None`, if the image [is light](Self::is_light).
+    /// Whether all pixels are nearly alike, so that nothing is shown.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let (least, most) = self.pixels.iter().fold((1.0f32, 0.0f32), |(a, b), &v| (a.min(v), b.max(v)));
+        most - least < LEAST_CONTRAST
+    }
+
+    /// The image as input of a network: brought to its size and kind. Where [`Fit::Centre`] and [`Fit::Whole`] want light strokes
+    /// on dark, `invert` says whether the image is dark on light; where it is `None`, the border tells.
     ///
     /// # Shapes
     /// height x width values from 0 to 1
     #[must_use]
-    pub fn to_input(&self, height: usize, width: usize, invert: Option<bool>) -> Vec<f32> {
-        let fitted = self.fitted(height, width);
-        if invert.unwrap_or_else(|| self.is_light()) { fitted.inverted().pixels } else { fitted.pixels }
+    pub fn to_input(&self, height: usize, width: usize, fit: Fit, invert: Option<bool>) -> Vec<f32> {
+        match fit {
+            Fit::Centre { share } => centre::centred(self, [height, width], share, invert),
+            Fit::Whole if invert.unwrap_or_else(|| self.is_light()) => self.fitted(height, width).inverted().pixels,
+            Fit::Plain if invert == Some(true) => self.fitted(height, width).inverted().pixels,
+            Fit::Whole | Fit::Plain => self.fitted(height, width).pixels,
+        }
+    }
+
+    /// Stretched to height x width, by areas.
+    pub(crate) fn resized(&self, height: usize, width: usize) -> Self {
+        let columns = average(&self.pixels, self.width, width);
+        Self { height, width, pixels: average(&columns, self.height, height) }
     }
 
     /// Scaled to fit into height x width, the proportions kept, the rest filled with the background.
@@ -57,8 +81,7 @@ impl Grey {
         } else {
             (height, rounded(self.width * height, self.height))
         };
-        let columns = average(&self.pixels, self.width, inner_width);
-        let inner = average(&columns, self.height, inner_height);
+        let inner = self.resized(inner_height, inner_width).pixels;
         let mut pixels = vec![self.background(); height * width];
         let (top, left) = ((height - inner_height) / 2, (width - inner_width) / 2);
         for (row, line) in inner.chunks_exact(inner_width).enumerate() {
@@ -145,9 +168,9 @@ mod tests {
         let ink = grey(3, &[1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
         let light = ink.clone().inverted();
         assert!(ink.is_light() && !light.is_light());
-        assert_eq!(ink.to_input(3, 3, None), light.pixels);
-        assert_eq!(light.to_input(3, 3, None), light.pixels);
-        assert_eq!(ink.to_input(3, 3, Some(false)), ink.pixels);
-        assert_eq!(light.to_input(3, 3, Some(true)), ink.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::Whole, None), light.pixels);
+        assert_eq!(light.to_input(3, 3, Fit::Whole, None), light.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::Whole, Some(false)), ink.pixels);
+        assert_eq!(light.to_input(3, 3, Fit::Plain, Some(true)), ink.pixels);
     }
 }

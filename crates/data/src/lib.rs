@@ -25,6 +25,7 @@ mod picture;
 mod picture_folder;
 mod progress;
 pub mod registry;
+pub mod rows;
 pub mod table;
 mod unpack;
 

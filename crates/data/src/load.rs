@@ -229,5 +229,7 @@ fn split_off(whole: &Dataset, notes: &mut Vec<String>) -> Result<(Dataset, Datas
 
 fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Path>) -> Loaded {
     let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
+    let fit = |part: Dataset| if let Some(fit) = entry.fit { part.with_fit(fit) } else { part };
+    let (train, test) = (fit(train), fit(test));
     Loaded { train, test, about: entry.about, defaults: entry.defaults, folder, notes: Vec::new() }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use layerloop::data::{Dataset, Inputs, zeroed_bytes};
+use layerloop::data::{Dataset, Fit, Inputs, zeroed_bytes};
 use layerloop::{Error, Result, memory};
 
 use crate::image::Grey;
@@ -117,7 +117,8 @@ impl Part {
 
     fn dataset(self, name: &str, (height, width): Size, pixels: Arc<[u8]>, classes: &[String]) -> Result<Dataset> {
         let inputs = Inputs::Bytes { values: pixels, scale: 1.0 / 255.0 };
-        Dataset::new(name, inputs, height * width, self.labels, classes.iter().cloned())?.with_image(height, width)
+        let data = Dataset::new(name, inputs, height * width, self.labels, classes.iter().cloned())?;
+        Ok(data.with_image(height, width)?.with_fit(Fit::Plain))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The named data sets, as a table: what they are, where they come from, how they like to be trained.
 
-use layerloop::data::Dataset;
+use layerloop::data::{Dataset, Fit};
 use layerloop::{Error, Result};
 use std::path::Path;
 
@@ -17,6 +17,8 @@ pub struct Entry {
     pub classes: &'static [&'static str],
     /// Training options where the user names none.
     pub defaults: Defaults,
+    /// How other pictures are brought to the kind of its images; none where the rows are no images.
+    pub fit: Option<Fit>,
 }
 
 /// Where the bytes of a data set are.
@@ -95,6 +97,7 @@ pub static ENTRIES: [Entry; 4] = [
         source: Source::BuiltIn(crate::digits::parts),
         classes: DIGITS,
         defaults: Defaults { epochs: 40, batch: 32, learning_rate: 5e-3 },
+        fit: Some(Fit::Centre { share: 1.0 }), // these digits fill their frame
     },
     Entry {
         name: "mnist",
@@ -113,6 +116,7 @@ pub static ENTRIES: [Entry; 4] = [
         },
         classes: DIGITS,
         defaults: Defaults::IMAGES,
+        fit: Some(Fit::Centre { share: 20.0 / 28.0 }),
     },
     Entry {
         name: "fashion-mnist",
@@ -142,6 +146,7 @@ pub static ENTRIES: [Entry; 4] = [
             "Ankle boot",
         ],
         defaults: Defaults::IMAGES,
+        fit: Some(Fit::Whole),
     },
     Entry {
         name: "diabetes",
@@ -150,6 +155,7 @@ pub static ENTRIES: [Entry; 4] = [
         source: Source::BuiltIn(crate::diabetes::parts),
         classes: &[],
         defaults: Defaults { epochs: 100, batch: 32, learning_rate: 5e-2 },
+        fit: None,
     },
 ];
 

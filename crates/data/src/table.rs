@@ -51,7 +51,8 @@ impl Table {
     /// # Errors
     /// If a number is not finite.
     pub fn dataset(self, target: &str) -> Result<Dataset> {
-        Dataset::regression(self.name, Inputs::Floats(self.inputs.into()), self.columns.len(), self.targets, [target])
+        let (inputs, width) = (Inputs::Floats(self.inputs.into()), self.columns.len());
+        Dataset::regression(self.name, inputs, width, self.targets, [target])?.with_columns(self.columns)
     }
 
     /// The named rows, in the order given.

@@ -205,6 +205,22 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance(near) <= 1 + plain(near).len() / 4).then_some(near)
 }
 
+/// A choice that may be missing, as its text in JSON: `#[serde(with = "crate::choice::optional")]`.
+pub(crate) mod optional {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::{Choice, parse, text};
+
+    pub(crate) fn serialize<T: Choice, S: Serializer>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        choice.map(text).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, T: Choice, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+        let written = Option::<String>::deserialize(deserializer)?;
+        written.map(|text| parse(&text)).transpose().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

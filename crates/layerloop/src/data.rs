@@ -1,6 +1,7 @@
 //! Samples and labels in memory: data sets, seeded batches, stratified splits, one-hot. No input or output.
 
 mod batches;
+mod fit;
 mod inputs;
 mod rows;
 mod standardisation;
@@ -12,6 +13,7 @@ pub use layerloop_kernels::{Csr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
 pub use self::batches::{Batches, onecold, onehot};
+pub use self::fit::Fit;
 pub use self::inputs::Inputs;
 pub use self::rows::split_rows;
 pub use self::standardisation::Standardisation;
@@ -31,6 +33,8 @@ pub struct Dataset {
     targets: Targets,
     weights: Option<Arc<[f32]>>,
     image: Option<(usize, usize)>,
+    fit: Option<Fit>,
+    columns: Option<Arc<[String]>>,
     standardisation: Option<Arc<Standardisation>>,
 }
 
@@ -97,7 +101,17 @@ impl Dataset {
         }
         targets.check(&name)?;
         inputs.check(&name, width)?;
-        Ok(Self { name, inputs, width, targets, weights: None, image: None, standardisation: None })
+        Ok(Self {
+            name,
+            inputs,
+            width,
+            targets,
+            weights: None,
+            image: None,
+            fit: None,
+            columns: None,
+            standardisation: None,
+        })
     }
 
     /// The same rows, each of which counts as much as its weight says: in the training and in all that is measured.
@@ -131,6 +145,38 @@ impl Dataset {
         }
         self.image = Some((height, width));
         Ok(self)
+    }
+
+    /// The same images, with how other pictures are to be brought to their kind: a model that is trained on them keeps it.
+    #[must_use]
+    pub fn with_fit(mut self, fit: Fit) -> Self {
+        self.fit = Some(fit);
+        self
+    }
+
+    /// How other pictures are brought to the kind of these images, if that is known.
+    #[must_use]
+    pub fn fit(&self) -> Option<Fit> {
+        self.fit
+    }
+
+    /// The same rows, with the names of their inputs: a model that is trained on them keeps them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one name for each input.
+    pub fn with_columns(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let names: Arc<[String]> = names.into_iter().map(Into::into).collect();
+        if names.len() != self.width {
+            return Err(Error::shape(format!("{}: names of the inputs", self.name), self.width, names.len()));
+        }
+        self.columns = Some(names);
+        Ok(self)
+    }
+
+    /// The names of the inputs, if they have names.
+    #[must_use]
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
     }
 
     /// The same rows, standardised: a model that is trained on them keeps it for what it will be shown.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 
 use super::parsers::{choice, count};
@@ -15,7 +16,7 @@ const OUTPUT: &str = "Output";
 pub(crate) struct Predict {
     /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
-    /// PNG images of any size, or IDX files of images
+    /// PNG or JPEG pictures of any size, folders of them, IDX files of images, CSV files of rows, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Print one JSON object per line, one for each input
@@ -24,7 +25,10 @@ pub(crate) struct Predict {
     /// How many classes to print, the most probable first
     #[arg(long, value_parser = count(), help_heading = OUTPUT, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
-    /// The images are dark on light (true) or not (false) [default: PNGs are looked at, IDX files are taken as they are]
+    /// How a picture becomes an image of the network's size: centre (its strokes in the middle, as in MNIST), whole, or plain (whole, and never inverted) [default: what the model was trained with; a picture that has the network's size is taken whole]
+    #[arg(long, help_heading = INPUT, value_parser = choice::<Fit>(), hide_possible_values = true, value_name = "NAME")]
+    pub(crate) fit: Option<Fit>,
+    /// The images are dark on light (true) or not (false) [default: pictures are looked at, IDX files are taken as they are]
     #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(crate) invert: Option<bool>,
     /// Show what each input contributed to the answer: saliency, input-times-gradient, integrated-gradients or occlusion

@@ -107,9 +107,15 @@ fn as_text(network: &Network, check: &GradientCheck) -> String {
         .collect();
     let verdict =
         if check.passed() { "passed: no error is above its bound" } else { "FAILED: an error is above its bound" };
+    let out_of_range = check.layers.iter().any(|layer| layer.fast_vs_math_bound.is_infinite());
+    let note = if out_of_range {
+        "note: values of this network, or its gradient, are too large for f32, so the fast path has nothing to compare\n"
+    } else {
+        ""
+    };
     format!(
         "{}, mean loss of {} random rows\nLargest error in each layer, relative to the layer's largest derivative, and how far \
-         rounding can take it\n\n{}\n{verdict}",
+         rounding can take it\n\n{}\n{note}{verdict}",
         network.spec(),
         check.rows,
         table(&header, &rows),

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use layerloop::choice::text;
-use layerloop::data::Inputs;
+use layerloop::data::{Fit, Inputs};
 use layerloop::explain::{Attributed, Attribution, Attributor};
 use layerloop::files::{make_folder, write_to_free};
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
 use layerloop::{Error, Result};
-use layerloop_data::input::{Input, open_input};
+use layerloop_data::input::{self, Input, open_input, read_standard_input};
 use serde_json::json;
 
 use super::threads_for;
 use crate::Outcome;
 use crate::args::Predict;
-use crate::output::{line, shown};
+use crate::output::{line, message, shown};
 use crate::page::picture::with_attribution;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
@@ -23,19 +23,21 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
         return Err(Error::config("--top", "0 classes; at least 1 is needed for an answer"));
     }
     let model = Model::load(&args.model)?;
-    let Some((height, width)) = model.input.image else {
-        return Err(Error::data(&args.model, "this network's inputs are no images, so there is nothing to show it"));
-    };
     let threads = threads_for(model.network.spec());
     let mut predictor = Predictor::new(&model.network, threads)?;
     let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
-    for path in &args.inputs {
-        let inputs = read(path, height, width, args.invert)?;
-        let probabilities = predictor.probabilities(&Inputs::Floats(inputs.clone().into()))?;
-        let rows = probabilities.chunks_exact(model.classes.len()).zip(inputs.chunks_exact(height * width));
-        for (row, (probabilities, x)) in rows.enumerate() {
-            let why = attributor.as_mut().map(|asked| asked.attribute(x, path, row)).transpose()?;
-            line(answer(args, &model, path, row, probabilities, why.as_ref()))?;
+    for input in &args.inputs {
+        let is_standard_input = input.as_os_str() == "-";
+        let files = if is_standard_input { vec![input.clone()] } else { input::files(input)? };
+        for path in &files {
+            let input = if is_standard_input { read_standard_input()? } else { open_input(path)? };
+            let inputs = to_network(&model, input, path, args.fit, args.invert)?;
+            let outputs = predictor.probabilities(&Inputs::Floats(inputs.clone().into()))?;
+            let rows = outputs.chunks_exact(model.classes.len()).zip(inputs.chunks_exact(model.network.spec().inputs));
+            for (row, (outputs, x)) in rows.enumerate() {
+                let why = attributor.as_mut().map(|asked| asked.attribute(x, path, row)).transpose()?;
+                line(answer(args, &model, path, row, outputs, why.as_ref()))?;
+            }
         }
     }
     Ok(Outcome::Done)
@@ -60,6 +62,12 @@ impl<'a> Asked<'a> {
             })
         });
         if let Some(folder) = &args.pictures {
+            if model.input.image.is_none() {
+                return Err(Error::config(
+                    "--pictures",
+                    "the inputs of this network are no images, so there is nothing to draw",
+                ));
+            }
             make_folder(folder)?;
         }
         let image = model.input.image;
@@ -87,18 +95,50 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The images of a file as rows of the network's inputs.
-fn read(path: &Path, height: usize, width: usize, invert: Option<bool>) -> Result<Vec<f32>> {
-    Ok(match open_input(path)? {
-        Input::Picture(grey) => grey.to_input(height, width, invert),
-        Input::Images(images) => {
-            let invert = Some(invert.unwrap_or(false));
-            (0..images.rows).flat_map(|row| images.grey(row).to_input(height, width, invert)).collect()
+/// What was in a file as rows of the network's inputs: images as it was trained on, numbers scaled and standardised.
+pub(super) fn to_network(
+    model: &Model,
+    input: Input,
+    path: &Path,
+    fit: Option<Fit>,
+    invert: Option<bool>,
+) -> Result<Vec<f32>> {
+    let size = model.input.image.ok_or_else(|| {
+        let reason = "this network's inputs are no images; give it rows of numbers, as CSV";
+        Error::data(path, reason)
+    });
+    let mut inputs = match input {
+        Input::Picture(grey) => {
+            let (height, width) = size?;
+            if grey.is_blank() {
+                let path = path.display().to_string();
+                message(format_args!("warning: {} is blank, so that its answer says nothing", shown(&path)));
+            }
+            let usual = model.input.fit.unwrap_or(Fit::Whole);
+            // A picture of the network's own size is framed already.
+            let is_framed = (grey.height, grey.width) == (height, width) && usual != Fit::Plain;
+            let fit = fit.unwrap_or(if is_framed { Fit::Whole } else { usual });
+            grey.to_input(height, width, fit, invert)
         }
-    })
+        Input::Images(images) => {
+            let (height, width) = size?;
+            let fit = fit.unwrap_or(Fit::Plain);
+            (0..images.rows).flat_map(|row| images.grey(row).to_input(height, width, fit, invert)).collect()
+        }
+        Input::Rows(rows) => {
+            let width = model.network.spec().inputs;
+            let mut inputs = rows.inputs(width, model.input.columns.as_deref(), path)?;
+            inputs.iter_mut().for_each(|x| *x *= model.input.scale);
+            inputs
+        }
+    };
+    if let Some(standardisation) = &model.input.standardisation {
+        standardisation.apply(&mut inputs, model.network.spec().inputs)?;
+    }
+    Ok(inputs)
 }
 
-/// The most probable classes of one image, and what its pixels had to do with one of them.
+/// The most probable classes of one row, or its numbers, and what its inputs had to do with one of them.
 fn answer(
     args: &Predict,
     model: &Model,
@@ -107,6 +147,9 @@ fn answer(
     probabilities: &[f32],
     why: Option<&(Attributed, Option<PathBuf>)>,
 ) -> String {
+    if !model.network.spec().output.is_classifier() {
+        return numbers(args, model, path, row, probabilities, why);
+    }
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
     let predicted = ranked[0].0;
@@ -115,14 +158,7 @@ fn answer(
         let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();
         let mut object =
             json!({"input": path.to_string_lossy(), "row": row, "predicted": predicted, "probabilities": top});
-        if let (Some((why, picture)), Some(by)) = (why, args.attribution) {
-            object["attribution"] = json!(why);
-            object["attribution"]["by"] = json!(text(by));
-            object["attribution"]["class"] = json!(model.classes[why.output]);
-            if let Some(picture) = picture {
-                object["picture"] = json!(picture.to_string_lossy());
-            }
-        }
+        add_attribution(&mut object, args, model, why);
         return object.to_string();
     }
     let top: Vec<String> = top.map(|(class, p)| format!("{} {p:.4}", shown(class))).collect();
@@ -131,13 +167,50 @@ fn answer(
     format!("{}[{row}]: {predicted}   ({}){because}", shown(&path), top.join(", "))
 }
 
-/// The pixels that had most to do with it.
+/// The numbers that the network gives for one row.
+fn numbers(
+    args: &Predict,
+    model: &Model,
+    path: &Path,
+    row: usize,
+    outputs: &[f32],
+    why: Option<&(Attributed, Option<PathBuf>)>,
+) -> String {
+    if args.json {
+        let mut object = json!({"input": path.to_string_lossy(), "row": row, "predicted": outputs});
+        add_attribution(&mut object, args, model, why);
+        return object.to_string();
+    }
+    let named = model.classes.iter().zip(outputs).map(|(name, value)| format!("{} {value:.4}", shown(name)));
+    let because = why.map_or_else(String::new, |(why, _)| because(model, why));
+    format!("{}[{row}]: {}{because}", shown(&path.display().to_string()), named.collect::<Vec<_>>().join(", "))
+}
+
+fn add_attribution(
+    object: &mut serde_json::Value,
+    args: &Predict,
+    model: &Model,
+    why: Option<&(Attributed, Option<PathBuf>)>,
+) {
+    let (Some((why, picture)), Some(by)) = (why, args.attribution) else { return };
+    object["attribution"] = json!(why);
+    object["attribution"]["by"] = json!(text(by));
+    object["attribution"]["class"] = json!(model.classes[why.output]);
+    if let Some(picture) = picture {
+        object["picture"] = json!(picture.to_string_lossy());
+    }
+}
+
+/// The inputs that had most to do with it.
 fn because(model: &Model, why: &Attributed) -> String {
     const MOST: usize = 4;
-    let width = model.input.image.map_or(1, |(_, width)| width);
+    let name = |i: usize| match (model.input.image, &model.input.columns) {
+        (Some((_, width)), _) => format!("row {} column {}", i / width, i % width),
+        (None, Some(names)) => shown(&names[i]).into_owned(),
+        (None, None) => format!("input {i}"),
+    };
     let mut ranked: Vec<(usize, f32)> = why.values.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let pixel = |&(i, v): &(usize, f32)| format!("row {} column {} {v:+.4}", i / width, i % width);
-    let most: Vec<String> = ranked.iter().take(MOST).map(pixel).collect();
+    let most: Vec<String> = ranked.iter().take(MOST).map(|&(i, v)| format!("{} {v:+.4}", name(i))).collect();
     format!("   {} {:.4}: {}", shown(&model.classes[why.output]), why.value, most.join(", "))
 }

@@ -1,6 +1,7 @@
 //! `layerloop summary`
 
 use layerloop::Result;
+use layerloop::choice::{Choice as _, text};
 use layerloop::model_file::Model;
 use serde_json::{Value, json};
 
@@ -18,6 +19,12 @@ pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     let image = model.input.image.map(|(h, w)| format!("images of {h} x {w} pixels, ")).unwrap_or_default();
     line(format_args!("{spec}\n\n{}", model.network.summary()))?;
     line(format_args!("inputs   {image}a byte times {}", model.input.scale))?;
+    if let Some(fit) = model.input.fit {
+        line(format_args!("fit      {}: {}", text(fit), fit.equation()))?;
+    }
+    if let Some(columns) = &model.input.columns {
+        line(format_args!("columns  {}", shown(&columns.join(", "))))?;
+    }
     line(format_args!("classes  {}", shown(&model.classes.join(", "))))?;
     line(format_args!("sha256   {}", model.network.sha256()))?;
     line(format_args!("receipt  {:#}", model.receipt))?;
@@ -30,7 +37,8 @@ fn as_json(model: &Model) -> Value {
         network.tensors().map(|(name, parameters)| json!({"name": name, "parameters": parameters})).collect();
     json!({
         "network": spec.to_string(), "inputs": spec.inputs, "outputs": spec.classes(), "parameters": spec.parameters(),
-        "tensors": tensors, "image": model.input.image, "scale": model.input.scale, "classes": model.classes,
+        "tensors": tensors, "image": model.input.image, "scale": model.input.scale,
+        "fit": model.input.fit.map(text), "columns": model.input.columns, "classes": model.classes,
         "weights_sha256": network.sha256(), "receipt": model.receipt,
     })
 }

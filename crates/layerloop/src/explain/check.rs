@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::rounding::Rounding;
-use super::stages::{Rows, Stage, backward, forward, parameter_mut, sides, stages};
+use super::stages::{Rows, Stage, Tape, backward, forward, parameter_mut, sides, stages};
 use crate::choice::text;
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, STEP};
@@ -18,6 +18,9 @@ use crate::{Error, Result, train};
 /// multiplied: what a sample of errors leaves out.
 const DRAWN: u64 = 6;
 const MARGIN: f64 = 8.0;
+
+/// Where a value of the derivation is above this, f32 may have none for it, or for a sum with it.
+const LARGEST: f64 = f32::MAX as f64 / 1024.0;
 
 /// What a difference in f64 may be off, in parts of the layer's largest derivative: rounding, 1e-16 of a loss over [`STEP`].
 const OF_DIFFERENCES: f64 = 1e-6;
@@ -56,7 +59,7 @@ pub struct LayerCheck {
     pub at_kinks: usize,
     /// Largest error of the fast path against the derivation.
     pub fast_vs_math: f64,
-    /// What that may not pass: how far rounding to f32 can move the gradient.
+    /// What that may not pass: how far rounding to f32 can move the gradient; infinite where f32 has no number for it.
     pub fast_vs_math_bound: f64,
     /// Largest error of the derivation against central differences.
     pub math_vs_differences: f64,
@@ -95,9 +98,11 @@ impl GradientCheck {
 /// The bound of the fast path is measured: the derivation is computed six times more, with an error of the size of f32's wherever
 /// f32 rounds (a sum of n products moves each operand by n 2^-24 of itself, functions err by 8 2^-24), and 8 times the largest
 /// distance from the exact gradient is allowed. Where D(h) is further from the derivative than 1e-6, D(h/2) is taken too: (4 D(h/2) -
-/// D(h)) / 3 has an error of the size of their difference, which is the bound. Differences are taken of all parameters of a network of
+/// D(h)) / 3 has an error of the size of their difference, which with the rounding of the loss to f64, measured alike, is the bound. Differences are taken of all parameters of a network of
 /// up to 1,000; of a larger one, of 64 a layer, one drawn from each 64th of it, always the same. A parameter whose step carries a
 /// value across a kink, whose difference would mean nothing, is left out and counted. An error that is not a number counts as infinite.
+/// Where the network is so far off that its values or its gradient leave the range of f32, the bound of the fast path is infinite:
+/// there is nothing to compare.
 ///
 /// # Example
 /// ```
@@ -114,8 +119,14 @@ pub fn check_gradients(network: &Network, data: &Dataset, threads: usize) -> Res
     let data = &data.clone().unweighted();
     let (_, fast) = train::loss_and_gradient(network, data, threads)?;
     let mut batch = Batch::of(network, data)?;
-    let math = batch.gradient(&mut Rounding::none())?;
-    let bounds = batch.rounding_errors(&math)?;
+    let mut exact = Rounding::none();
+    let math = batch.gradient(&mut exact)?;
+    let bounds = if exact.largest > LARGEST && fast.iter().any(|p| !p.is_finite()) {
+        vec![f64::INFINITY; math.len()]
+    } else {
+        batch.rounding_errors(&math)?
+    };
+    let loss_error = batch.loss_error()?;
     let mut layers = Vec::new();
     let mut start = 0;
     for (i, parameter) in network.program.parameters.iter().enumerate() {
@@ -126,8 +137,12 @@ pub fn check_gradients(network: &Network, data: &Dataset, threads: usize) -> Res
         }
         let p = &math[own.clone()];
         let scale = p.iter().fold(SMALL, |scale, p| scale.max(p.abs()));
-        let differences =
-            batch.differences(&drawn(i, p.len(), network.spec().parameters()), own.start, &math, scale)?;
+        let differences = batch.differences(
+            &drawn(i, p.len(), network.spec().parameters()),
+            own.start,
+            &math,
+            [scale, loss_error],
+        )?;
         let pairs = fast[own.clone()].iter().map(|&fast| f64::from(fast)).zip(p.iter().copied());
         layers.push(LayerCheck {
             layer: parameter.path.clone(),
@@ -199,8 +214,32 @@ impl Batch {
         Ok(most)
     }
 
-    /// The differences of some parameters of a layer whose first one is `first`, against `math`.
-    fn differences(&mut self, drawn: &[usize], first: usize, math: &[f64], scale: f64) -> Result<LayerCheck> {
+    /// How far rounding to f64 moves the mean loss.
+    fn loss_error(&self) -> Result<f64> {
+        let loss = self.loss(&mut Rounding::none())?;
+        (0..DRAWN).try_fold(0.0, |most: f64, i| Ok(most.max((self.loss(&mut Rounding::of_f64(i))? - loss).abs())))
+    }
+
+    /// The mean loss.
+    fn loss(&self, noise: &mut Rounding) -> Result<f64> {
+        self.loss_and_tapes(noise).map(|(loss, _)| loss)
+    }
+
+    fn loss_and_tapes(&self, noise: &mut Rounding) -> Result<(f64, Vec<Tape>)> {
+        let (logits, tapes) = forward(&self.stages, self.x.clone(), noise)?;
+        let losses = logits.iter().zip(&self.y).map(|(z, y)| self.loss.value(self.output, y, z));
+        Ok((losses.sum::<Result<f64>>()? / self.x.len() as f64, tapes))
+    }
+
+    /// The differences of some parameters of a layer whose first one is `first`, against `math`: relative to `scale`, of a loss that
+    /// is known to `loss_error`.
+    fn differences(
+        &mut self,
+        drawn: &[usize],
+        first: usize,
+        math: &[f64],
+        [scale, loss_error]: [f64; 2],
+    ) -> Result<LayerCheck> {
         let mut check = LayerCheck {
             layer: String::new(),
             shape: String::new(),
@@ -220,7 +259,8 @@ impl Batch {
             if let (true, Some(half)) =
                 ((difference - math[at]).abs() > OF_DIFFERENCES * scale, self.difference(at, STEP / 2.0)?)
             {
-                bound = (difference - half).abs();
+                // Twice the error of a loss, over twice a step that is at least half of STEP.
+                bound = (difference - half).abs() + MARGIN * loss_error / (STEP / 2.0);
                 difference = (4.0 * half - difference) / 3.0;
             }
             check.measured += 1;
@@ -245,10 +285,8 @@ impl Batch {
     /// The mean loss with parameter `k` at `w`, and where each value stands among its kinks.
     fn at(&mut self, k: usize, w: f64) -> Result<(f64, Vec<usize>)> {
         *self.parameter(k)? = w;
-        let (logits, tapes) = forward(&self.stages, self.x.clone(), &mut Rounding::none())?;
-        let losses = logits.iter().zip(&self.y).map(|(z, y)| self.loss.value(self.output, y, z));
-        let mean = losses.sum::<Result<f64>>()? / self.x.len() as f64;
-        Ok((mean, sides(&self.stages, &tapes)?))
+        let (loss, tapes) = self.loss_and_tapes(&mut Rounding::none())?;
+        Ok((loss, sides(&self.stages, &tapes)?))
     }
 
     fn parameter(&mut self, k: usize) -> Result<&mut f64> {

@@ -20,17 +20,27 @@ const OF_FUNCTIONS: f64 = 8.0;
 /// # Source
 /// Backward errors of sums: Higham 2002, section 3.1. Random errors in place of bounds: Parker 1997, Monte Carlo arithmetic.
 #[derive(Debug)]
-pub(super) struct Rounding(Option<Stream>);
+pub(super) struct Rounding {
+    errors: Option<Stream>,
+    unit: f64,
+    /// The largest size of a value that was shown to it: f32 has none above 3.4e38.
+    pub(super) largest: f64,
+}
 
 impl Rounding {
     /// No errors but those of f64.
     pub(super) fn none() -> Self {
-        Self(None)
+        Self { errors: None, unit: 0.0, largest: 0.0 }
     }
 
     /// The `i`-th choice of errors.
     pub(super) fn drawn(i: u64) -> Self {
-        Self(Some(Stream::new(0, "rounding", i)))
+        Self { errors: Some(Stream::new(0, "rounding", i)), unit: UNIT, largest: 0.0 }
+    }
+
+    /// The `i`-th choice of errors of the size that f64 has.
+    pub(super) fn of_f64(i: u64) -> Self {
+        Self { unit: f64::EPSILON / 2.0, ..Self::drawn(i) }
     }
 
     /// z' = g(z); z is moved as the sums of the map round.
@@ -70,10 +80,11 @@ impl Rounding {
 
     /// Moves values by up to so many units of themselves, and so many of 1.
     pub(super) fn shift(&mut self, values: &mut [f64], of_themselves: f64, of_one: f64) {
-        let Some(stream) = &mut self.0 else { return };
+        self.largest = values.iter().fold(self.largest, |largest, value| largest.max(value.abs()));
+        let Some(stream) = &mut self.errors else { return };
         for value in values {
             let error = f64::from(stream.uniform()) * 2.0 - 1.0;
-            *value += error * UNIT * (of_themselves * value.abs() + of_one);
+            *value += error * self.unit * (of_themselves * value.abs() + of_one);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Standardisation};
+use crate::data::{Dataset, Fit, Standardisation};
 use crate::files::{Kind, regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
@@ -42,6 +42,12 @@ pub struct Input {
     pub scale: f32,
     /// Height and width in pixels, if the inputs are images.
     pub image: Option<(usize, usize)>,
+    /// How pictures are brought to the kind of these images, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::choice::optional")]
+    pub fit: Option<Fit>,
+    /// The names of the inputs, if they have names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
     /// What the inputs are standardised by before the network sees them, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standardisation: Option<Standardisation>,
@@ -61,7 +67,8 @@ impl Model {
     #[must_use]
     pub fn new(network: Network, data: &Dataset, receipt: serde_json::Value) -> Self {
         let standardisation = data.standardisation().cloned();
-        let input = Input { scale: data.scale(), image: data.image(), standardisation };
+        let columns = data.columns().map(<[String]>::to_vec);
+        let input = Input { scale: data.scale(), image: data.image(), fit: data.fit(), columns, standardisation };
         Self { network, classes: data.target_names().to_vec(), input, receipt }
     }
 
@@ -187,6 +194,9 @@ impl Card {
         }
         if !(input.scale.is_finite() && input.scale > 0.0) {
             return Err(format!("an input scale of {}", input.scale));
+        }
+        if let Some(names) = input.columns.as_ref().filter(|names| names.len() != spec.inputs) {
+            return Err(format!("{} names of inputs for {} inputs", names.len(), spec.inputs));
         }
         if let Some(by) = &input.standardisation {
             by.check_width(spec.inputs).map_err(|e| e.to_string())?;
