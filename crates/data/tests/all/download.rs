@@ -18,7 +18,7 @@ fn entry() -> Entry {
     };
     let files = [0, 1, 2, 3].map(file);
     let source = Source::Idx { files, mirrors: &[] };
-    Entry { name: "small", about: "", source, classes: &["a", "b", "c"], defaults: Defaults::IMAGES }
+    Entry { name: "small", about: "", source, classes: &["a", "b", "c"], defaults: Defaults::IMAGES, fit: None }
 }
 
 /// The packed file of the small set that `path` asks for.
