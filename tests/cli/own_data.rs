@@ -155,3 +155,25 @@ fn a_receipt_says_that_it_could_not_keep_a_path() {
     let mut eval = folder.command(&["eval", "m.safetensors"]);
     Said::new(eval.arg(name).output().expect("it starts")).well();
 }
+
+#[test]
+fn a_picture_file_is_explained() {
+    let folder = Folder::new();
+    write_digits(&folder, "pictures", 40, |v| v);
+    folder.run(&["train", "digits", "--epochs", "10", "--hidden", "4", "--save", "m.safetensors"]).well();
+    let picture = std::fs::read_dir(folder.path("pictures/3")).expect("a folder").flatten().next().expect("a picture");
+    let picture = picture.path().display().to_string();
+    let predicted = folder.run(&["predict", "m.safetensors", &picture, "--json"]).well().last();
+    let said = folder.run(&["explain", "m.safetensors", &picture, "--json"]).well();
+    assert!(said.err.contains("note: what is right is not known"), "{said:?}");
+    assert_eq!((&said.last()["predicted"], &said.last()["label"]), (&predicted["predicted"], &predicted["predicted"]));
+    let right = folder.run(&["explain", "m.safetensors", &picture, "--label", "3", "--html", "walk.html"]).well();
+    assert!(right.out.contains("class 3") && right.err.is_empty() && folder.path("walk.html").exists(), "{right:?}");
+    let refused = folder.run(&["explain", "m.safetensors", &picture, "--label", "three"]);
+    assert!(refused.refusal(2).contains("--label: `three` is none of the classes 0, 1, 2"), "{refused:?}");
+    let refused = folder.run(&["explain", "m.safetensors", "--label", "3"]);
+    assert!(refused.refusal(2).contains("a data set has its labels"), "{refused:?}");
+    std::fs::write(folder.path("x.npy"), b"\x93NUMPY\x01\0").expect("a file");
+    let refused = folder.run(&["explain", "m.safetensors", "x.npy"]);
+    assert!(refused.refusal(1).contains("x.npy: this is a NumPy array"), "{refused:?}");
+}

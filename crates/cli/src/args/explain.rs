@@ -16,7 +16,7 @@ const OUTPUT: &str = "Output";
 pub(crate) struct Explain {
     /// Model file that `layerloop train` saved
     pub(crate) model: Option<PathBuf>,
-    /// digits, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
+    /// digits, diabetes, mnist, fashion-mnist, a folder of pictures or IDX files [default: what it was trained on]; or a picture or CSV file of your own
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]
@@ -28,6 +28,9 @@ pub(crate) struct Explain {
     /// Row of the sample, counted from 0
     #[arg(long, value_parser = number::<usize>("a whole number, at least 0"), help_heading = SAMPLE, value_name = "ROW", default_value_t = 0)]
     pub(crate) sample: usize,
+    /// What a picture of your own really shows, by the name of the class [default: not known; the network's answer stands for it]
+    #[arg(long, help_heading = SAMPLE, value_name = "CLASS")]
+    pub(crate) label: Option<String>,
     /// Use an example instead of a model: golden, the derivation's
     #[arg(long, help_heading = SAMPLE, value_name = "NAME", value_parser = PossibleValuesParser::new(["golden"]), conflicts_with_all = ["model", "sample"])]
     pub(crate) example: Option<String>,

@@ -11,7 +11,7 @@ use super::parsers::between;
 pub(crate) struct Outliers {
     /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
-    /// digits, diabetes, mnist, fashion-mnist, or a folder of IDX files [default: what it was trained on]
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of pictures or IDX files [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]

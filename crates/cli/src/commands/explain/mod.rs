@@ -2,8 +2,11 @@
 
 mod curvature;
 mod mistakes;
+mod own_input;
 mod step;
 mod surface;
+
+use std::path::Path;
 
 use layerloop::data::Dataset;
 use layerloop::explain::{Beside, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
@@ -12,6 +15,7 @@ use layerloop::model_file::Model;
 use layerloop::network::Network;
 use layerloop::train::Objective;
 use layerloop::{Error, Result};
+use layerloop_data::registry;
 use serde_json::json;
 
 use super::objective_of;
@@ -81,6 +85,11 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Whether it is not the name of a data set, which a file of that name does not hide.
+fn is_no_name(data: &Path) -> bool {
+    data.to_str().is_none_or(|name| registry::find(name).is_none())
+}
+
 fn model_of(args: &Explain) -> Result<Model> {
     let path = args.model.as_ref().ok_or_else(|| {
         Error::config("MODEL", "a model is needed, or --example golden for the example of the derivation")
@@ -91,7 +100,16 @@ fn model_of(args: &Explain) -> Result<Model> {
 /// The model that was named, the data of the sample, and what it is measured by.
 fn of_model(args: &Explain) -> Result<(Network, Dataset, Objective)> {
     let model = model_of(args)?;
-    let data = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?;
+    let data = match args.data.as_deref().filter(|data| data.is_file() && is_no_name(data)) {
+        Some(file) => own_input::dataset(args, &model, file)?,
+        None if args.label.is_some() => {
+            return Err(Error::config(
+                "--label",
+                "it is for a picture or a row of your own; a data set has its labels",
+            ));
+        }
+        None => load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), args.part)?,
+    };
     let objective = objective_of(&model)?;
     Ok((model.network, data, objective))
 }

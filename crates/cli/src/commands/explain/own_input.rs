@@ -1,0 +1,49 @@
+//! `layerloop explain MODEL picture.png`: a picture, or rows of numbers, in place of a data set.
+
+use std::path::Path;
+
+use layerloop::data::{Dataset, Inputs, onecold};
+use layerloop::model_file::Model;
+use layerloop::network::Predictor;
+use layerloop::{Error, Result};
+use layerloop_data::input::open_input;
+
+use crate::args::Explain;
+use crate::commands::predict::to_network;
+use crate::output::message;
+
+/// The rows of the file as a data set. What the rows should give is `--label`, or is not known: then what the network gives stands
+/// for it.
+pub(super) fn dataset(args: &Explain, model: &Model, path: &Path) -> Result<Dataset> {
+    let inputs = to_network(model, open_input(path)?, path, None, None)?;
+    let (width, names) = (model.network.spec().inputs, &model.classes);
+    let rows = inputs.len() / width;
+    let outputs = Predictor::new(&model.network, 1)?.probabilities(&Inputs::Floats(inputs.clone().into()))?;
+    let answers = outputs.chunks_exact(model.network.classes());
+    let label = args.label.as_ref().map(|label| {
+        names
+            .iter()
+            .position(|name| name == label)
+            .ok_or_else(|| Error::config("--label", format!("`{label}` is none of the classes {}", names.join(", "))))
+    });
+    if label.is_none() {
+        message(
+            "note: what is right is not known, so the loss is that of the network's own answer; --label says what is right",
+        );
+    }
+    let name = path.display().to_string();
+    let inputs = Inputs::Floats(inputs.into());
+    let data = if model.network.spec().output.is_classifier() {
+        let labels: Vec<u32> = match label.transpose()? {
+            Some(label) => vec![label as u32; rows],
+            None => answers.map(|answer| onecold(answer) as u32).collect(),
+        };
+        Dataset::new(name, inputs, width, labels, names.iter().cloned())?
+    } else {
+        Dataset::regression(name, inputs, width, outputs, names.iter().cloned())?
+    };
+    match model.input.image {
+        Some((height, width)) => data.with_image(height, width),
+        None => Ok(data),
+    }
+}
