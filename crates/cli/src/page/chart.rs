@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{escape, short};
 
 /// The plane of a chart, and its room for labels.
-const WIDTH: f64 = 620.0;
+const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 96.0;
@@ -20,16 +20,28 @@ pub(super) struct Scale {
     log: bool,
 }
 
+/// When an axis goes by logarithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Log {
+    Never,
+    /// Where the values span more than two decades.
+    OverDecades,
+    Always,
+}
+
 impl Scale {
-    /// That takes all of these; by logarithm, if it may, where they span more than two decades.
-    pub(super) fn of(values: impl Iterator<Item = f64>, may_be_log: bool) -> Option<Self> {
+    /// That takes all of these; by logarithm as `log` says, unless one of them is not above 0.
+    pub(super) fn of(values: impl Iterator<Item = f64>, log: Log) -> Option<Self> {
         let ends =
             values.filter(|v| v.is_finite()).fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
         let [mut low, mut high] = ends;
         if low > high {
             return None;
         }
-        let log = may_be_log && low > 0.0 && high / low > 100.0;
+        let log = low > 0.0 && (log == Log::Always || log == Log::OverDecades && high / low > 100.0);
+        if log && high / low < 1.000_001 {
+            (low, high) = (low / 2.0, high * 2.0);
+        }
         if !log && high - low < 1e-12 * high.abs().max(1e-300) {
             (low, high) = (low - 0.5, high + 0.5);
         }
@@ -45,8 +57,19 @@ impl Scale {
     /// Round numbers on it, about five.
     pub(super) fn ticks(&self) -> Vec<f64> {
         if self.log {
-            let [low, high] = [self.low.log10().ceil() as i32, self.high.log10().floor() as i32];
-            return (low..=high).map(|power| 10_f64.powi(power)).collect();
+            let [low, high] = [self.low.log10().floor() as i32, self.high.log10().ceil() as i32];
+            let inside = |steps: &[f64]| -> Vec<f64> {
+                let ticks = (low..=high).flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
+                ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+            };
+            let powers = inside(&[1.0]);
+            // Every other power, or every third, where there are many; numbers between them where there are few.
+            let every = powers.len().div_ceil(6).max(1);
+            return if powers.len() < 3 {
+                inside(&[1.0, 2.0, 5.0])
+            } else {
+                powers.into_iter().step_by(every).collect()
+            };
         }
         let rough = (self.high - self.low) / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
@@ -92,10 +115,10 @@ impl Plane {
     }
 }
 
-/// Curves over a common axis, each with its name at its end.
-pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)]) -> Option<String> {
+/// Curves over a common axis, each with its name at its end; where the pointer is, their values are shown.
+pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: Log) -> Option<String> {
     let points = || curves.iter().flat_map(|(_, points)| points);
-    let (x, y) = (Scale::of(points().map(|p| p.0), false)?, Scale::of(points().map(|p| p.1), true)?);
+    let (x, y) = (Scale::of(points().map(|p| p.0), Log::Never)?, Scale::of(points().map(|p| p.1), log)?);
     let mut plane = Plane { x, y, inside: String::new() };
     let mut ends: Vec<(usize, f64)> = Vec::new();
     for (i, (_, points)) in curves.iter().enumerate() {
@@ -117,18 +140,53 @@ pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)
         room = end.min(room) - 14.0;
         _ = write!(plane.inside, r#"<text class="name c{class}" x="{x}" y="{y:.1}">{name}</text>"#);
     }
+    plane.inside += &values(&plane, x_name, curves);
     Some(plane.svg(title, x_name))
+}
+
+/// Places of a chart that show the values there, at most.
+const PLACES: usize = 200;
+
+/// A stripe for each place on the x axis, which shows the values of all curves while the pointer is on it.
+fn values(plane: &Plane, x_name: &str, curves: &[(String, Vec<(f64, f64)>)]) -> String {
+    let mut places: Vec<f64> = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p.0)).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let every = places.len().div_ceil(PLACES).max(1);
+    let places: Vec<f64> = places.into_iter().step_by(every).collect();
+    let width = (WIDTH - LEFT - RIGHT) / places.len().max(1) as f64;
+    let mut stripes = String::new();
+    for &place in &places {
+        let (across, _) = plane.at(place, plane.y.low);
+        let value = |(name, points): &(String, Vec<(f64, f64)>)| {
+            let (_, value) = points.iter().find(|p| p.0 == place && p.1.is_finite())?;
+            Some(format!("{} {}", escape(name), short(*value)))
+        };
+        let values: Vec<String> = curves.iter().filter_map(value).collect();
+        let said = format!("{x_name} {}: {}", short(place), values.join(", "));
+        let (left, height, bottom) = (across - width / 2.0, HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM);
+        _ = write!(
+            stripes,
+            r#"<g class="at"><rect x="{left:.1}" y="{TOP}" width="{width:.1}" height="{height}"/><line x1="{across:.1}" x2="{across:.1}" y1="{TOP}" y2="{bottom}"/><text x="{LEFT}" y="{}">{said}</text></g>"#,
+            TOP - 4.0
+        );
+    }
+    stripes
 }
 
 /// Points.
 pub(super) fn scatter(title: &str, x_name: &str, points: &[(f64, f64)]) -> Option<String> {
-    let all = Scale::of(points.iter().flat_map(|p| [p.0, p.1]), false)?;
+    let all = Scale::of(points.iter().flat_map(|p| [p.0, p.1]), Log::Never)?;
     let mut plane = Plane { x: all, y: all, inside: String::new() };
     let ((x1, y1), (x2, y2)) = (plane.at(all.low, all.low), plane.at(all.high, all.high));
     plane.inside = format!(r#"<line class="grid" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#);
     for &(x, y) in points {
+        let said = format!("{x_name} {}, predicted {}", short(x), short(y));
         let (x, y) = plane.at(x, y);
-        _ = write!(plane.inside, r#"<circle class="dot c0" cx="{x:.1}" cy="{y:.1}" r="3"/>"#);
+        _ = write!(
+            plane.inside,
+            r#"<circle class="dot c0" cx="{x:.1}" cy="{y:.1}" r="3"><title>{said}</title></circle>"#
+        );
     }
     Some(plane.svg(title, x_name))
 }
@@ -167,10 +225,14 @@ pub(super) fn histogram(title: &str, values: &[f32], class: usize) -> Option<Str
     let bars: String = (0..BINS)
         .map(|i| {
             let height = 60.0 * counts[i] as f64 / highest;
+            let end = |i: usize| short(f64::from(most) * (2.0 * i as f64 / BINS as f64 - 1.0));
             format!(
-                r#"<rect class="bar c{class}" x="{}" y="{:.1}" width="4.4" height="{height:.1}"/>"#,
+                r#"<rect class="bar c{class}" x="{}" y="{:.1}" width="4.4" height="{height:.1}"><title>{} from {} to {}</title></rect>"#,
                 i * 5,
-                62.0 - height
+                62.0 - height,
+                counts[i],
+                end(i),
+                end(i + 1)
             )
         })
         .collect();
@@ -186,23 +248,31 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        let ticks = |low: f64, high: f64| Scale::of([low, high].into_iter(), true).unwrap().ticks();
+        let ticks = |low: f64, high: f64| Scale::of([low, high].into_iter(), Log::OverDecades).unwrap().ticks();
         assert_eq!(ticks(0.0, 10.0), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
         assert_eq!(ticks(1.0, 20.0), [5.0, 10.0, 15.0, 20.0]);
         assert_eq!(ticks(0.002, 1.5), [0.01, 0.1, 1.0]);
         assert_eq!(ticks(3.0, 3.0).len(), 5);
-        assert!(Scale::of([f64::NAN].into_iter(), true).is_none());
+        let log = |low: f64, high: f64| Scale::of([low, high].into_iter(), Log::Always).unwrap().ticks();
+        assert_eq!(log(0.15, 0.9), [0.2, 0.5]);
+        assert_eq!(log(1.0, 100.0), [1.0, 10.0, 100.0]);
+        assert_eq!(log(1e-12, 1.0).len(), 5);
+        assert!(!log(3.0, 3.0).is_empty() && log(0.0, 4.0)[0] == 0.0, "no logarithm of 0");
+        assert!(Scale::of([f64::NAN].into_iter(), Log::Never).is_none());
     }
 
     #[test]
     fn a_chart_has_a_curve_and_a_name_for_each_of_its_series() {
         let curve = |k: f64| (1..=5).map(|x| (f64::from(x), k / f64::from(x))).collect::<Vec<_>>();
-        let svg = lines("loss <&>", "epoch", &[("train".into(), curve(1.0)), ("val".into(), curve(1.01))]).unwrap();
+        let svg = lines("loss <&>", "epoch", &[("train".into(), curve(1.0)), ("val".into(), curve(1.01))], Log::Never)
+            .unwrap();
         assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"name").count()), (2, 2));
         assert!(svg.contains("<title>loss &lt;&amp;&gt;</title>"));
-        let one = lines("one", "epoch", &[("train".into(), vec![(1.0, 2.0), (2.0, f64::NAN)])]).unwrap();
+        assert_eq!(svg.matches(r#"<g class="at">"#).count(), 5);
+        assert!(svg.contains(">epoch 2: train 0.5, val 0.505</text>"), "{svg}");
+        let one = lines("one", "epoch", &[("train".into(), vec![(1.0, 2.0), (2.0, f64::NAN)])], Log::Never).unwrap();
         assert!(one.contains("<circle") && !one.contains("NaN"), "{one}");
-        assert!(lines("none", "epoch", &[("train".into(), vec![])]).is_none());
+        assert!(lines("none", "epoch", &[("train".into(), vec![])], Log::Never).is_none());
         assert!(histogram("w", &[f32::NAN], 0).is_none() && histogram("w", &[0.0], 0).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Pages, each one HTML file that needs nothing else: the report of a run, the walk through the layer loops, the worst mistakes.
 
 mod chart;
+mod date;
 pub(crate) mod explain;
 pub(crate) mod mistakes;
 pub(crate) mod picture;
@@ -46,6 +47,7 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
     ];
     let title = escape(contents.train.name());
     let body: String = sections.into_iter().flatten().collect();
+    let body = with_contents(&body);
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -53,6 +55,20 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
          <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
         include_str!("style.css")
     ))
+}
+
+/// The page with a table of its sections, above the first of them.
+fn with_contents(body: &str) -> String {
+    let mut parts = body.split("<h2>");
+    let (mut page, mut links, mut sections) =
+        (parts.next().unwrap_or_default().to_owned(), String::new(), String::new());
+    for (i, section) in parts.enumerate() {
+        let name = section.split("</h2>").next().unwrap_or_default();
+        _ = write!(links, "<li><a href=\"#section-{i}\">{name}</a></li>");
+        _ = write!(sections, "<h2 id=\"section-{i}\">{section}");
+    }
+    _ = writeln!(page, "<nav aria-label=\"Contents\"><ol>{links}</ol></nav>");
+    page + &sections
 }
 
 /// Text that is text in HTML.
@@ -133,7 +149,10 @@ mod tests {
             "Units",
         ];
         for heading in headings.into_iter().chain(["Weights and gradients", "Receipt"]) {
-            assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+            assert!(
+                page.contains(&format!(">{heading}</h2>")) && page.contains(&format!(">{heading}</a></li>")),
+                "{heading}"
+            );
         }
         // Mistakes, units, classes; and those behind the cells of the confusion matrix.
         let behind = page.matches("alt=\"row ").count() - 24;
@@ -156,7 +175,7 @@ mod tests {
         let diabetes = layerloop_data::load("diabetes", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
         let numbers = page(&diabetes.train, &diabetes.test, "10 -> 8 tanh -> 1 -> identity");
         is_well_formed(&numbers);
-        assert!(numbers.contains("<h2>Predicted and true</h2>") && numbers.contains("<h2>Worst mistakes</h2>"));
+        assert!(numbers.contains(">Predicted and true</h2>") && numbers.contains(">Worst mistakes</h2>"));
         let names: Vec<String> = (0..40).map(|class| format!("class <{class}>")).collect();
         let inputs = Inputs::Floats((0..160).map(|i| (i * 37 % 11) as f32).collect());
         let labels: Vec<u32> = (0..80).map(|i| i * 7 % 40).collect();

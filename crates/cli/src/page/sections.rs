@@ -12,8 +12,8 @@ use layerloop::network::Predictor;
 use layerloop::train::{History, loss_and_gradient_of};
 use serde_json::Value;
 
-use super::chart::{histogram, lines, reliability, scatter};
-use super::{Contents, escape, picture, short};
+use super::chart::{Log, histogram, lines, reliability, scatter};
+use super::{Contents, date, escape, picture, short};
 use crate::commands::threads_for;
 use crate::scores::Scores;
 
@@ -46,9 +46,10 @@ pub(super) fn heading(contents: &Contents) -> Result<String> {
     ];
     let facts: String =
         facts.iter().map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")).collect();
+    let (date, version) = (date::now(), env!("CARGO_PKG_VERSION"));
     let (title, network, sha256) = (escape(train.name()), escape(&spec.to_string()), model.network.sha256());
     Ok(format!(
-        "<h1>{title}</h1>\n<p><code>{network}</code></p>\n<p class=\"soft\">weights sha256 <code>{sha256}</code></p>\n\
+        "<h1>{title}</h1>\n<p><code>{network}</code></p>\n<p class=\"soft\">{date}, layerloop {version}; weights sha256 <code>{sha256}</code></p>\n\
          <dl class=\"facts\">\n{facts}</dl>\n"
     ))
 }
@@ -72,14 +73,16 @@ pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     let changes = |points: &[(f64, f64)]| points.windows(2).any(|pair| pair[0].1 != pair[1].1);
     let drawn = charts.iter().filter(|(name, curves)| *name != "learning rate" || curves.iter().any(|c| changes(&c.1)));
     let mut figures: Vec<String> = drawn
-        .filter_map(|(name, curves)| Some(figure(name, &lines(&format!("{name} over epochs"), "epoch", curves)?)))
+        .filter_map(|(name, curves)| {
+            Some(figure(name, &lines(&format!("{name} over epochs"), "epoch", curves, Log::OverDecades)?))
+        })
         .collect();
-    // Layers differ by powers of ten where a gradient vanishes or explodes.
-    let power = |&(epoch, norm): &(f64, f64)| (epoch, norm.max(1e-12).log10());
-    let norms: Vec<Curve> =
-        norms.iter().map(|(layer, points)| (format!("layer {layer}"), points.iter().map(power).collect())).collect();
-    let caption = "size of the gradient, layer by layer, as a power of ten";
-    figures.extend(lines("gradient norms over epochs", "epoch", &norms).map(|svg| figure(caption, &svg)));
+    // Layers differ by powers of ten where a gradient vanishes or explodes; a norm of 0 has no place on such an axis.
+    let above_0 = |points: &[(f64, f64)]| points.iter().copied().filter(|(_, norm)| *norm > 0.0).collect();
+    let norms: Vec<Curve> = norms.iter().map(|(layer, points)| (format!("layer {layer}"), above_0(points))).collect();
+    let caption = "size of the gradient, layer by layer";
+    let norms = lines("gradient norms over epochs", "epoch", &norms, Log::Always);
+    figures.extend(norms.map(|svg| figure(caption, &svg)));
     if figures.is_empty() {
         return None;
     }
@@ -342,7 +345,13 @@ fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32
             }
         };
         let inputs = test.row(row);
-        let first = numbers(&inputs[..inputs.len().min(6)]) + if inputs.len() > 6 { ", ..." } else { "" };
+        let first = match test.columns() {
+            Some(names) => {
+                let named = names.iter().zip(&inputs).map(|(name, &x)| format!("{name} {}", short(x.into())));
+                named.collect::<Vec<_>>().join(", ")
+            }
+            None => numbers(&inputs[..inputs.len().min(6)]) + if inputs.len() > 6 { ", ..." } else { "" },
+        };
         vec![row.to_string(), truth, said, short(losses[row].into()), first]
     };
     table("list", &["row", "true", "predicted", "loss", "inputs"], &rows.iter().map(row).collect::<Vec<_>>())
