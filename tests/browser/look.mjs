@@ -4,6 +4,7 @@
 
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { audit } from "./axe.mjs";
 
 const [page_file, folder] = process.argv.slice(2);
 const address = pathToFileURL(page_file).href;
@@ -33,6 +34,26 @@ for (const { name, ...how } of sights) {
   if (headings.length < 4) faults.push(`${name}: only ${headings.join(", ")}`);
   const broken = await page.evaluate(() => [...document.images].filter((image) => image.naturalWidth === 0).length);
   if (broken > 0) faults.push(`${name}: ${broken} pictures are broken`);
+  for (const fault of await audit(page)) faults.push(`${name}: ${fault}`);
+  const smallest = await page.evaluate(() => Math.min(...[...document.querySelectorAll("svg")].map((svg) =>
+    svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)));
+  if (smallest < 0.99) faults.push(`${name}: a chart is drawn at ${smallest} of its size, so its text is below 12 px`);
+  const links = await page.locator("nav a").count();
+  if (links !== headings.length) faults.push(`${name}: ${links} links to ${headings.length} sections`);
+  if (name !== "phone") {
+    const stripe = page.locator("svg .at").nth(2);
+    await stripe.locator("rect").hover({ force: true });
+    const said = stripe.locator("text");
+    const seen = await said.evaluate((text) => getComputedStyle(text).visibility);
+    if (seen !== "visible" || !/^epoch .*: .*[0-9]/.test(await said.textContent())) faults.push(`${name}: no values on hover`);
+    await page.mouse.move(0, 0);
+  }
+  if (name === "light") {
+    await page.emulateMedia({ media: "print" });
+    for (const fault of await audit(page)) faults.push(`print: ${fault}`);
+    await page.pdf({ path: `${folder}/print.pdf`, format: "A4", printBackground: false });
+    await page.emulateMedia({ media: "screen" });
+  }
   await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
   console.log(`${name}: ${headings.join(", ")}`);
   await context.close();

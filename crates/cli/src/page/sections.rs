@@ -74,7 +74,7 @@ pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     let drawn = charts.iter().filter(|(name, curves)| *name != "learning rate" || curves.iter().any(|c| changes(&c.1)));
     let mut figures: Vec<String> = drawn
         .filter_map(|(name, curves)| {
-            Some(figure(name, &lines(&format!("{name} over epochs"), "epoch", curves, Log::OverDecades)?))
+            Some(chart(name, &lines(&format!("{name} over epochs"), "epoch", curves, Log::OverDecades)?))
         })
         .collect();
     // Layers differ by powers of ten where a gradient vanishes or explodes; a norm of 0 has no place on such an axis.
@@ -82,7 +82,7 @@ pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     let norms: Vec<Curve> = norms.iter().map(|(layer, points)| (format!("layer {layer}"), above_0(points))).collect();
     let caption = "size of the gradient, layer by layer";
     let norms = lines("gradient norms over epochs", "epoch", &norms, Log::Always);
-    figures.extend(norms.map(|svg| figure(caption, &svg)));
+    figures.extend(norms.map(|svg| chart(caption, &svg)));
     if figures.is_empty() {
         return None;
     }
@@ -141,7 +141,7 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
         let rows: String = counts.iter().enumerate().map(row).collect();
         _ = write!(
             page,
-            "<div class=\"wide\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
+            "<div class=\"wide\" tabindex=\"0\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
              <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
         );
         page += &taken(model, test, labels, outputs, &counts)?;
@@ -258,14 +258,14 @@ fn calibration(model: &Model, labels: &[u32], outputs: &[f32], judged: &Judged) 
         let n = count.max(1) as f64;
         (confidence / n, right / n, count)
     };
-    let chart = reliability("accuracy by confidence", &bins.map(mean));
+    let svg = reliability("accuracy by confidence", &bins.map(mean));
     let error = Metric::Ece { bins: BINS }.of(judged).map_or(String::new(), |error| {
         format!(
             "expected calibration error {}: how far confidence and accuracy are apart, on average over the rows",
             short(error)
         )
     });
-    let shown = figure("accuracy of the rows by the confidence of the network; above a bar its number of rows", &chart);
+    let shown = chart("accuracy of the rows by the confidence of the network; above a bar its number of rows", &svg);
     format!("<h2>Reliability</h2>\n<p>{error}</p>\n<div class=\"pair\">{shown}</div>\n")
 }
 
@@ -276,7 +276,7 @@ fn predicted_and_true(values: &[f32], names: &[String], outputs: &[f32]) -> Stri
         let residuals: Vec<f32> = points.iter().map(|(t, y)| (y - t) as f32).collect();
         let scatter = scatter(&format!("predicted over true {name}"), "true", &points);
         let residuals = histogram(&format!("residuals of {name}"), &residuals, 1);
-        let scatter = scatter.map(|svg| figure(&format!("{}: predicted over true", escape(name)), &svg));
+        let scatter = scatter.map(|svg| chart(&format!("{}: predicted over true", escape(name)), &svg));
         let residuals =
             residuals.map(|svg| format!("<div class=\"narrow\">{}</div>", figure("residuals: predicted - true", &svg)));
         [scatter, residuals].into_iter().flatten().collect::<String>()
@@ -411,7 +411,7 @@ pub(super) fn receipt(receipt: &Value) -> String {
     flat("", receipt, &mut |name, value| {
         _ = writeln!(rows, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(name), escape(value));
     });
-    format!("<h2>Receipt</h2>\n<div class=\"wide\"><table class=\"receipt\"><tbody>\n{rows}</tbody></table></div>\n")
+    format!("<h2>Receipt</h2>\n<div class=\"wide\" tabindex=\"0\"><table class=\"receipt\"><tbody>\n{rows}</tbody></table></div>\n")
 }
 
 /// Every value with its path.
@@ -434,6 +434,11 @@ fn figure(caption: &str, svg: &str) -> String {
     format!("<figure><figcaption>{caption}</figcaption>{svg}</figure>\n")
 }
 
+/// A chart, which scrolls where the window is narrow, by the keyboard too.
+fn chart(caption: &str, svg: &str) -> String {
+    format!("<figure tabindex=\"0\"><figcaption>{caption}</figcaption>{svg}</figure>\n")
+}
+
 /// The first column is text.
 fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     let head: String = head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
@@ -443,6 +448,6 @@ fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let rows: String = rows.iter().map(row).collect();
     format!(
-        "<div class=\"wide\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
     )
 }
