@@ -411,7 +411,9 @@ pub(super) fn receipt(receipt: &Value) -> String {
     flat("", receipt, &mut |name, value| {
         _ = writeln!(rows, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(name), escape(value));
     });
-    format!("<h2>Receipt</h2>\n<div class=\"wide\" tabindex=\"0\"><table class=\"receipt\"><tbody>\n{rows}</tbody></table></div>\n")
+    format!(
+        "<h2>Receipt</h2>\n<div class=\"wide\" tabindex=\"0\"><table class=\"receipt\"><tbody>\n{rows}</tbody></table></div>\n"
+    )
 }
 
 /// Every value with its path.
