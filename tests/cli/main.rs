@@ -20,6 +20,7 @@ mod names;
 mod outputs;
 mod own_data;
 mod paste;
+mod pictures;
 mod power;
 mod predict;
 mod readme;

@@ -25,11 +25,14 @@ impl Grey {
     /// What most of the border looks like: the median of the pixels on the edge.
     #[must_use]
     pub fn background(&self) -> f32 {
+        median(self.border().collect())
+    }
+
+    /// The pixels on the edge, those in the corners twice.
+    fn border(&self) -> impl Iterator<Item = f32> {
         let sides = self.pixels.chunks_exact(self.width).flat_map(|row| [row[0], row[self.width - 1]]);
         let (top, bottom) = (&self.pixels[..self.width], &self.pixels[self.pixels.len() - self.width..]);
-        let mut edge: Vec<f32> = sides.chain(top.iter().chain(bottom).copied()).collect();
-        let middle = edge.len() / 2;
-        *edge.select_nth_unstable_by(middle, f32::total_cmp).1
+        sides.chain(top.iter().chain(bottom).copied())
     }
 
     /// Whether it looks like dark ink on light paper.
@@ -60,7 +63,7 @@ impl Grey {
     #[must_use]
     pub fn to_input(&self, height: usize, width: usize, fit: Fit, invert: Option<bool>) -> Vec<f32> {
         match fit {
-            Fit::Centre { share } => centre::centred(self, [height, width], share, invert),
+            Fit::Centre { share, offset } => centre::centred(self, [height, width], [share, offset], invert),
             Fit::Whole if invert.unwrap_or_else(|| self.is_light()) => self.fitted(height, width).inverted().pixels,
             Fit::Plain if invert == Some(true) => self.fitted(height, width).inverted().pixels,
             Fit::Whole | Fit::Plain => self.fitted(height, width).pixels,
@@ -89,6 +92,12 @@ impl Grey {
         }
         Self { height, width, pixels }
     }
+}
+
+/// The value in the middle of the sorted ones.
+fn median(mut values: Vec<f32>) -> f32 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 /// a / b to the nearest whole number, at least 1.

@@ -97,7 +97,7 @@ pub static ENTRIES: [Entry; 4] = [
         source: Source::BuiltIn(crate::digits::parts),
         classes: DIGITS,
         defaults: Defaults { epochs: 40, batch: 32, learning_rate: 5e-3 },
-        fit: Some(Fit::Centre { share: 1.0 }), // these digits fill their frame
+        fit: Some(Fit::Centre { share: 1.0, offset: 0.0 }), // these digits fill their frame
     },
     Entry {
         name: "mnist",
@@ -116,7 +116,7 @@ pub static ENTRIES: [Entry; 4] = [
         },
         classes: DIGITS,
         defaults: Defaults::IMAGES,
-        fit: Some(Fit::Centre { share: 20.0 / 28.0 }),
+        fit: Some(Fit::Centre { share: 20.0 / 28.0, offset: 0.5 }),
     },
     Entry {
         name: "fashion-mnist",

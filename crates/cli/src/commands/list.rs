@@ -1,6 +1,7 @@
 //! `layerloop list`
 
 use layerloop::choice::{Choice, is_same, nearest};
+use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::network::{Activation, Init, Join, Output, Unit};
@@ -52,6 +53,7 @@ const FAMILIES: &[Family] = &[
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics and --early-stopping of `layerloop train`, --metrics of `layerloop eval`"),
+    of::<Fit>("fits", "--fit of `layerloop predict`"),
     of::<Attribution>("attributions", "--attribution of `layerloop predict`"),
 ];
 

@@ -115,6 +115,7 @@ pub(super) fn to_network(
                 message(format_args!("warning: {} is blank, so that its answer says nothing", shown(&path)));
             }
             let usual = model.input.fit.unwrap_or(Fit::Whole);
+            let fit = fit.map(|fit| fit.numbers_of(usual));
             // A picture of the network's own size is framed already.
             let is_framed = (grey.height, grey.width) == (height, width) && usual != Fit::Plain;
             let fit = fit.unwrap_or(if is_framed { Fit::Whole } else { usual });
@@ -122,7 +123,8 @@ pub(super) fn to_network(
         }
         Input::Images(images) => {
             let (height, width) = size?;
-            let fit = fit.unwrap_or(Fit::Plain);
+            let usual = model.input.fit.unwrap_or(Fit::Whole);
+            let fit = fit.map_or(Fit::Plain, |fit| fit.numbers_of(usual));
             (0..images.rows).flat_map(|row| images.grey(row).to_input(height, width, fit, invert)).collect()
         }
         Input::Rows(rows) => {
