@@ -4,8 +4,10 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
+use crate::network::goal::Goal;
 use crate::network::program::{Parameter, Program, Role};
 use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
+use crate::train::Objective;
 use crate::{Error, Result};
 
 impl From<Activation> for math::Activation {
@@ -154,7 +156,7 @@ pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
     Ok(spec.shapes().into_iter().map(layer).collect())
 }
 
-/// The mean cross-entropy of all rows of `data` and its gradient `(p_1; ...; p_L)`, row by row, by the closed forms of
+/// The mean loss of all rows of `data`, of the kind that the output map is made for, and its gradient `(p_1; ...; p_L)`, row by row, by the closed forms of
 /// [`crate::math`]: what [`crate::train::loss_and_gradient`] computes fast.
 ///
 /// # Shapes
@@ -175,8 +177,7 @@ pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn loss_and_gradient(network: &Network, data: &Dataset) -> Result<(f64, Vec<Matrix>)> {
-    let samples = samples(network, data)?;
-    let network = in_math(network)?;
+    let (network, samples) = samples(network, data)?;
     let weight = 1.0 / samples.len() as f64;
     let mut mean: Vec<Matrix> = zeros(&network);
     let mut loss = 0.0;
@@ -194,20 +195,31 @@ fn zeros(network: &math::Network) -> Vec<Matrix> {
     network.layers().iter().map(|layer| Matrix::from_fn(layer.w().rows(), layer.w().cols(), |_, _| 0.0)).collect()
 }
 
-/// x and y of every row, y with a 1 at its class; refuses data that does not fit, or of which there is none.
-pub(super) fn samples(network: &Network, data: &Dataset) -> Result<Vec<(Vec<f64>, Vec<f64>)>> {
+/// A row, and what its outputs are measured against.
+type Sample = (Vec<f64>, Vec<f64>);
+
+/// The network under the loss that its output map is made for, with x and y of every row; refuses data that does not fit, or of
+/// which there is none.
+pub(super) fn samples(network: &Network, data: &Dataset) -> Result<(math::Network, Vec<Sample>)> {
     network.check_fits(data)?;
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
     }
-    let target = |label| (0..network.spec().classes()).map(|class| f64::from(class == label as usize)).collect();
-    let sample = |(row, &label)| (data.row(row).into_iter().map(f64::from).collect(), target(label));
-    Ok(data.labels().iter().enumerate().map(sample).collect())
+    let goal = Goal::new(network, data, &Objective::default())?;
+    let (mut derivation, mut samples) = (in_math(network)?, Vec::with_capacity(data.rows()));
+    for row in 0..data.rows() {
+        let (loss, y) = goal.of_row(network, row as u32)?;
+        derivation = derivation.under(loss.into())?;
+        let [x, y] = [data.row(row), y].map(|values| values.into_iter().map(f64::from).collect());
+        samples.push((x, y));
+    }
+    Ok((derivation, samples))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Inputs;
 
     #[test]
     fn every_choice_has_its_namesake() {
@@ -219,6 +231,28 @@ mod tests {
         for loss in Loss::ALL {
             let outputs: Vec<math::Output> = loss.outputs().iter().map(|o| (*o).into()).collect();
             assert!(same(loss, &math::Loss::from(*loss)) && math::Loss::from(*loss).outputs() == outputs, "{loss:?}");
+        }
+    }
+
+    /// A sigmoid of one output has two classes and one target, and numbers have no labels: the first was refused, of the second the
+    /// loss was that of no rows, 0.
+    #[test]
+    fn the_derivation_has_the_loss_of_the_fast_path_for_every_kind_of_target() {
+        let labels = vec![0, 1, 1];
+        for text in ["2 -> 3 tanh -> 1 -> sigmoid", "2 -> 3 tanh -> 2 -> identity", "2 -> 3 -> 2 -> softmax"] {
+            let network = Network::new(&text.parse().unwrap(), 1).unwrap();
+            let x: Vec<f32> = vec![0.5, -1.0, 0.0, 2.0, 1.0, 1.0];
+            let classes = Dataset::new("c", Inputs::Floats(x.clone().into()), 2, labels.clone(), ["a", "b"]).unwrap();
+            let columns = network.spec().output.targets(network.spec().logits());
+            let numbers: Vec<f32> = (0..3).flat_map(|_| vec![1.0 / columns as f32; columns]).collect();
+            let names = &["a", "b"][..columns];
+            let numbers =
+                Dataset::regression("n", Inputs::Floats(x.into()), 2, numbers, names.iter().copied()).unwrap();
+            for data in [classes, numbers] {
+                let (slow, _) = loss_and_gradient(&network, &data).unwrap();
+                let (fast, _) = crate::train::loss_and_gradient(&network, &data, 1).unwrap();
+                assert!(slow > 0.1 && (slow - fast).abs() < 1e-6, "{text}, {}: {slow} and {fast}", data.name());
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::meeting::in_math;
 use crate::data::Dataset;
 use crate::network::{InputGradients, Network, Of};
 use crate::{Error, Result};
@@ -52,16 +51,16 @@ pub struct LayerUnits {
 /// ```
 #[doc(alias = "dead units")]
 pub fn units(network: &Network, data: &Dataset) -> Result<Vec<LayerUnits>> {
-    let samples = super::meeting::samples(network, data)?;
+    let (derivation, samples) = super::meeting::samples(network, data)?;
     if data.labels().is_empty() {
         return Err(Error::data(data.name(), "there are no classes in it"));
     }
-    let network = in_math(network)?;
-    let mut slopes: Vec<Vec<Vec<f64>>> = network.layers().iter().map(|layer| vec![vec![]; layer.outputs()]).collect();
+    let mut slopes: Vec<Vec<Vec<f64>>> =
+        derivation.layers().iter().map(|layer| vec![vec![]; layer.outputs()]).collect();
     let mut gradients = vec![0.0; slopes.len()];
     for (x, y) in &samples {
-        let forward = network.forward(x, y)?;
-        for (slopes, (layer, t)) in slopes.iter_mut().zip(network.layers().iter().zip(forward.t())) {
+        let forward = derivation.forward(x, y)?;
+        for (slopes, (layer, t)) in slopes.iter_mut().zip(derivation.layers().iter().zip(forward.t())) {
             slopes.iter_mut().zip(layer.sigma_prime(t)).for_each(|(unit, slope)| unit.push(slope.abs()));
         }
         let q = forward.backward_closed_form()?.q;

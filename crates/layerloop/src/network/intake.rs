@@ -86,7 +86,8 @@ impl Intake {
             Source::Bytes(values, _) => seen(values, width),
             Source::Floats(values) => seen(values, width),
         };
-        if live.iter().all(|&live| live) {
+        // Where no column is live, no row of weights would take part, and a block of weights has at least one.
+        if live.iter().all(|&live| live) || !live.contains(&true) {
             return all;
         }
         let columns: Vec<usize> = (0..width).filter(|&column| live[column]).collect();
@@ -208,6 +209,8 @@ mod tests {
         assert!(all.listed(true).is_none() && all.columns.count() == 2);
         let all = Intake::of_products(Source::Floats(&rows), 6, 2, true);
         assert!(all.listed(true).is_none() && all.columns.count() == 6, "their weights decay");
+        let all = Intake::of_products(Source::Floats(&[0.0; 12]), 6, 2, false);
+        assert!(all.listed(true).is_none() && all.columns.count() == 6, "no column is left");
     }
 
     #[test]
