@@ -375,7 +375,6 @@ mod tests {
         assert!(check.passed(), "{check:?}");
     }
 
-    /// With x = 0 and no bias every t_1 is at its kink, which only the biases leave.
     /// 1 - z^2 of a saturated tanh has few digits in f32: that was reported as a failure where all units of a layer are saturated.
     #[test]
     fn saturated_units_lose_digits_and_are_no_failure() {
@@ -390,6 +389,7 @@ mod tests {
         }
     }
 
+    /// With x = 0 and no bias every t_1 is at its kink, which only the biases leave.
     #[test]
     fn a_step_across_a_kink_is_left_out_and_counted() {
         let network = Network::new(&Spec::new(2).layer(3, Activation::Relu).layer(2, Activation::Identity), 0).unwrap();
@@ -439,6 +439,19 @@ mod tests {
                 assert!(measured > 0, "{text}: {check:#?}");
                 let bounds = check.layers.iter().map(|l| l.fast_vs_math_bound.max(l.math_vs_differences_bound));
                 assert!(bounds.fold(0.0, f64::max) < 0.02, "{text}, seed {seed}: {check:#?}");
+            }
+        }
+    }
+
+    /// f32 leaves of a column of one value the error of its mean, the same in every row: the bound had errors of each row alone.
+    #[test]
+    fn a_batch_norm_of_columns_of_one_value_passes() {
+        for text in ["6 -> 40 sigmoid batch-norm -> 3", "6 -> batch-norm -> 4 -> identity"] {
+            for seed in 0..40 {
+                let network = Network::new(&text.parse().unwrap(), seed).unwrap();
+                let data = random(&network, 8, seed).select(&[seed as usize % 8; 3]);
+                let check = check_gradients(&network, &data, 2).unwrap();
+                assert!(check.passed(), "{text}, seed {seed}: {check:#?}");
             }
         }
     }

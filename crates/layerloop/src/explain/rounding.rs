@@ -49,6 +49,9 @@ impl Rounding {
         let mut next = map.g(z)?;
         // What an activation gives near 0 may be a difference of numbers near 1.
         self.shift(&mut next, OF_FUNCTIONS, if is_curved(map) { OF_FUNCTIONS } else { 0.0 });
+        if let Map::Standardise { epsilon } = map {
+            self.shift_alike(&mut next, mean_size(z) * inverse(z, *epsilon));
+        }
         Ok(next)
     }
 
@@ -60,7 +63,18 @@ impl Rounding {
         let (mut p, mut q) = map.adjoint(z, &moved)?;
         self.shift(&mut p, OF_FUNCTIONS, 0.0);
         self.shift(&mut q, OF_FUNCTIONS, OF_FUNCTIONS * cancelled(map, z, q_next));
+        if let Map::Standardise { epsilon } = map {
+            self.shift_alike(&mut q, mean_size(q_next) * inverse(z, *epsilon));
+        }
         Ok((p, q))
+    }
+
+    /// Moves n values by one error of up to n units of `size`: that of their mean, which is taken away from each of them. Of errors
+    /// that each value has for itself the mean is taken away too.
+    fn shift_alike(&mut self, values: &mut [f64], size: f64) {
+        let mut error = [0.0];
+        self.shift(&mut error, 0.0, size * values.len() as f64);
+        values.iter_mut().for_each(|value| *value += error[0]);
     }
 
     /// The gradient of the loss by the logits, moved as output maps and losses round.
@@ -92,10 +106,19 @@ impl Rounding {
 /// The size of what q' leaves of itself where the closed form of q subtracts parts of q' from it: r q', of a standardisation.
 fn cancelled(map: &Map, z: &[f64], q_next: &[f64]) -> f64 {
     let Map::Standardise { epsilon } = map else { return 0.0 };
+    q_next.iter().fold(0.0, |size: f64, q| size.max(q.abs())) * inverse(z, *epsilon)
+}
+
+/// r = 1 / sqrt(var(z) + epsilon)
+fn inverse(z: &[f64], epsilon: f64) -> f64 {
     let n = z.len() as f64;
     let mean = z.iter().sum::<f64>() / n;
     let variance = z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>() / n;
-    q_next.iter().fold(0.0, |size: f64, q| size.max(q.abs())) / (variance + epsilon).sqrt()
+    1.0 / (variance + epsilon).sqrt()
+}
+
+fn mean_size(values: &[f64]) -> f64 {
+    values.iter().map(|value| value.abs()).sum::<f64>() / values.len() as f64
 }
 
 /// The slopes of a curved activation; none of other maps.
