@@ -4,6 +4,7 @@
 mod data_dir;
 
 mod bench;
+mod combinations;
 mod data_names;
 mod disks;
 mod downloads;
