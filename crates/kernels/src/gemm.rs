@@ -484,7 +484,10 @@ impl<const V: usize> Kernel for SparseSums<'_, V> {
         let Self { operands: SparseOperands { a, b }, row, column, to } = self;
         let b_values = b.values.as_ptr().wrapping_add(column);
         let mut sums = [simd.splat(0.0); V];
-        let mut step = |k: usize, a: f32| {
+        let (columns, values) = a.row(row);
+        let entries = columns.iter().zip(values).map(|(&k, &a)| (k as usize, a));
+        // One loop for all: a body that stands twice is a function of its own, which knows nothing of the instruction set.
+        for (k, a) in entries.chain(a.one().map(|k| (k, 1.0))) {
             // SAFETY: `sparse_product` checked that B has a row for every column of A, of which k is one by what `Csr`
             // promises; column + 16 V is at most the columns rounded up to whole vectors.
             unsafe {
@@ -493,11 +496,6 @@ impl<const V: usize> Kernel for SparseSums<'_, V> {
                     sums[v] = simd.mul_add(simd.splat(a), simd.load(b.add(v * LANES)), sums[v]);
                 });
             }
-        };
-        let (columns, values) = a.row(row);
-        columns.iter().zip(values).for_each(|(&k, &a)| step(k as usize, a));
-        if let Some(k) = a.one() {
-            step(k, 1.0);
         }
         let to = to.as_mut_ptr().cast::<f32>();
         unrolled!(v < V => {
