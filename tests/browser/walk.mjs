@@ -11,7 +11,7 @@ import { audit } from "./axe.mjs";
 const [file, trace_file, folder] = process.argv.slice(2);
 const trace = JSON.parse(readFileSync(trace_file, "utf8"));
 const address = pathToFileURL(file).href;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 const faults = [];
 const check = (holds, what) => holds || faults.push(what);
 check(statSync(file).size < 1e6, `the page has ${statSync(file).size} bytes`);

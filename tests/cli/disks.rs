@@ -2,11 +2,10 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::Write as _;
 use std::process::Command;
 
 use super::faults::{after, refuses, with_model};
-use super::{Folder, Said};
+use super::{Folder, Said, not_run};
 
 /// Training of a model that takes 60 kB, to be saved as `path`.
 fn large(path: &str) -> [&str; 8] {
@@ -27,7 +26,7 @@ fn a_full_disk_is_named_and_leaves_the_earlier_model_and_nothing_else() {
                   cmp m.safetensors disk/m.safetensors && test \"$(ls -A disk)\" = m.safetensors || exit 91; exit $code";
     match mounted(&folder, script, &large("disk/m.safetensors")) {
         Some(said) => assert!(said.refusal(1).contains("disk/m.safetensors: No space left on device"), "{said:?}"),
-        None => not_run("a_full_disk_is_named_...: its part with a real disk, for want of the right to mount one"),
+        None => not_run("the real disk of a_full_disk_is_named_and_leaves_the_earlier_model_and_nothing_else", MOUNTS),
     }
 }
 
@@ -49,7 +48,7 @@ fn a_place_that_cannot_be_written_is_refused_before_the_training() {
     let script = "mount -t tmpfs -o ro tmpfs folder || exit 90; exec \"$0\" \"$@\"";
     match mounted(&folder, script, &large("folder/m.safetensors")) {
         Some(said) => assert!(said.refusal(1).contains("folder/m.safetensors: Read-only file system"), "{said:?}"),
-        None => not_run("a_place_that_cannot_be_written_...: its read-only disk, for want of the right to mount one"),
+        None => not_run("the read-only disk of a_place_that_cannot_be_written_is_refused_before_the_training", MOUNTS),
     }
 }
 
@@ -93,9 +92,8 @@ fn mounted(folder: &Folder, script: &str, args: &[&str]) -> Option<Said> {
     (!refused).then_some(said)
 }
 
-fn not_run(test: &str) {
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}");
-}
+/// What the parts of tests need that [`mounted`] refuses.
+const MOUNTS: &str = "the right to mount a disk";
 
 #[test]
 fn a_disk_that_is_full_in_the_middle_of_a_run_costs_a_checkpoint_and_nothing_else() {
@@ -108,7 +106,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_run_costs_a_checkpoint_and_nothing_els
                   \"$0\" \"$@\" || exit 91; ls disk/r/checkpoints > kept; rm disk/filler; \
                   \"$0\" train --resume disk/r --json --save again.safetensors --report again.html || exit 92";
     let Some(said) = mounted(&folder, script, &[&train[..], &elsewhere].concat()) else {
-        return not_run("a_disk_that_is_full_in_the_middle_...: for want of the right to mount one");
+        return not_run("a_disk_that_is_full_in_the_middle_of_a_run_costs_a_checkpoint_and_nothing_else", MOUNTS);
     };
     assert_eq!(said.code, 0, "{said:?}");
     let full = "No space left on device (os error 28); no checkpoint this time, the run goes on";

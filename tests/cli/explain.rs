@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::faults::with_model;
 use super::tmux::Terminal;
-use super::{Folder, Said};
+use super::{Folder, Said, is_missing};
 
 #[test]
 fn the_golden_example_has_the_numbers_of_the_derivation() {
@@ -41,6 +41,9 @@ fn the_golden_example_has_the_numbers_of_the_derivation() {
 /// Nothing said which keys there are, and only the end of the input left it before its last step.
 #[test]
 fn the_steps_at_a_terminal_show_their_keys_and_can_be_left_at_any_of_them() {
+    if is_missing("tmux", "the_steps_at_a_terminal_show_their_keys_and_can_be_left_at_any_of_them") {
+        return;
+    }
     let folder = Folder::new();
     let terminal = Terminal::open(&folder, "steps", (80, 24));
     let binary = env!("CARGO_BIN_EXE_layerloop");

@@ -4,13 +4,14 @@ use std::process::Command;
 
 use super::{Folder, Said};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "train",
     "replay",
     "eval",
     "predict",
     "explain",
     "outliers",
+    "report",
     "summary",
     "check-gradients",
     "list",

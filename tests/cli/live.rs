@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::Folder;
 use super::tmux::Terminal;
+use super::{Folder, is_missing};
 
 /// The number behind `name`, if both are on the screen.
 fn number(screen: &str, name: &str) -> Option<f64> {
@@ -14,6 +14,9 @@ fn number(screen: &str, name: &str) -> Option<f64> {
 
 #[test]
 fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
+    if is_missing("tmux", "a_run_is_watched_paused_slowed_and_stopped_by_keys") {
+        return;
+    }
     let folder = Folder::new();
     let terminal = Terminal::open(&folder, "keys", (90, 28));
     let binary = env!("CARGO_BIN_EXE_layerloop");
@@ -53,6 +56,9 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
 /// The legend lay on the curves.
 #[test]
 fn the_legend_has_lines_of_its_own_beneath_the_curves() {
+    if is_missing("tmux", "the_legend_has_lines_of_its_own_beneath_the_curves") {
+        return;
+    }
     for size in [(80, 24), (200, 50)] {
         let folder = Folder::new();
         let terminal = Terminal::open(&folder, &format!("legend-{}", size.0), size);
@@ -75,6 +81,9 @@ fn the_legend_has_lines_of_its_own_beneath_the_curves() {
 /// panicked, since the message that the cursor could not be shown again could not be written either, and saved nothing.
 #[test]
 fn a_terminal_that_is_closed_ends_the_command_in_order() {
+    if is_missing("tmux", "a_terminal_that_is_closed_ends_the_command_in_order") {
+        return;
+    }
     let folder = Folder::new();
     let binary = env!("CARGO_BIN_EXE_layerloop");
     let train = "train --epochs 1000000 --tui --save m.safetensors";
@@ -99,6 +108,9 @@ fn a_terminal_that_is_closed_ends_the_command_in_order() {
 /// A terminal in this mode sends no signal for Ctrl-C: the key ends the run as the signal does.
 #[test]
 fn ctrl_c_on_the_live_screen_has_the_exit_code_of_its_signal() {
+    if is_missing("tmux", "ctrl_c_on_the_live_screen_has_the_exit_code_of_its_signal") {
+        return;
+    }
     let folder = Folder::new();
     let terminal = Terminal::open(&folder, "ctrl-c", (90, 28));
     let binary = env!("CARGO_BIN_EXE_layerloop");

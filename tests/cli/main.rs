@@ -5,6 +5,7 @@ mod data_dir;
 
 mod bench;
 mod combinations;
+mod compare;
 mod data_names;
 mod disks;
 mod downloads;
@@ -32,12 +33,28 @@ mod terminal;
 mod tmux;
 mod train;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
 use self::data_dir::data_dir;
+
+/// Whether no folder of the PATH has `tool`; then says that `test` does not run. `./test` installs the tools, as root.
+fn is_missing(tool: &str, test: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let missing = !std::env::split_paths(&folders).any(|folder| folder.join(tool).is_file());
+    if missing {
+        not_run(test, tool);
+    }
+    missing
+}
+
+/// Straight to the stream: the test harness swallows what a passing test prints.
+fn not_run(test: &str, needs: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}, which needs {needs}");
+}
 
 /// A fresh folder to run the command in.
 struct Folder(TempDir);

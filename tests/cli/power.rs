@@ -2,11 +2,10 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Folder, Said};
+use super::{Folder, Said, not_run};
 
 /// A system call that has succeeded: when it began, its name, its paths.
 #[derive(Debug)]
@@ -55,10 +54,6 @@ fn call<'a>(line: &'a str, root: &Path, unfinished: &mut BTreeMap<&'a str, (f64,
     Some(Call { at, name: name.into(), paths: paths.map(|path| root.join(path.trim_start_matches("./"))).collect() })
 }
 
-fn not_run(test: &str) {
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: strace is not installed, or may not trace");
-}
-
 /// The names of the newest checkpoints were in the memory of the system only: after a power failure a checkpoint that counted as
 /// confirmed could have its temporary name, under which it is deleted.
 #[test]
@@ -69,7 +64,10 @@ fn a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name() {
         let train = ["train", "--hidden", "16", "--epochs", "1000000", "--quiet", "--run", "r"];
         let often = ["--checkpoint-every", "1steps", "--keep", "2", "--time-limit", limit];
         let Some(calls) = traced(&folder, &[&train[..], &often].concat()) else {
-            return not_run("a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name");
+            return not_run(
+                "a_checkpoint_is_confirmed_when_the_disk_has_it_and_its_name",
+                "strace, and the right to trace",
+            );
         };
         if are_confirmed(&folder, &calls) {
             return;
@@ -128,7 +126,10 @@ fn every_file_is_flushed_before_it_gets_its_name_and_its_folder_after() {
     let root = folder.0.path().canonicalize().expect("a folder");
     for (command, files) in commands {
         let Some(calls) = traced(&folder, &command.split(' ').collect::<Vec<_>>()) else {
-            return not_run("every_file_is_flushed_before_it_gets_its_name_and_its_folder_after");
+            return not_run(
+                "every_file_is_flushed_before_it_gets_its_name_and_its_folder_after",
+                "strace, and the right to trace",
+            );
         };
         for file in files.iter().map(|file| root.join(file)) {
             let renamed =

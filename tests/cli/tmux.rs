@@ -27,7 +27,7 @@ impl Terminal {
 
     fn tmux(&self, args: &[&str]) -> String {
         let done = Command::new("tmux").args(["-L", &self.0, "-f", "/dev/null"]).args(args).output();
-        let done = done.expect("tmux is there: ./test installs it, or apt-get install tmux");
+        let done = done.expect("tmux is there");
         assert!(done.status.success(), "tmux {args:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).into_owned()
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Instant;
 
 use layerloop_kernels::Isa;
@@ -11,7 +9,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Folder, Said, data_dir};
+use super::{Folder, Said, data_dir, is_missing};
 
 /// A short run: two epochs on the built-in digits.
 fn short(folder: &Folder, more: &[&str]) -> Said {
@@ -260,9 +258,7 @@ fn mnist_from_a_folder_has_the_notebooks_parameters_and_steps() {
 
 #[test]
 fn a_terminal_gets_a_bar_with_epoch_step_speed_loss_and_time_left() {
-    if !Path::new("/usr/bin/script").exists() {
-        let _ =
-            writeln!(std::io::stderr(), "NOT RUN: a_terminal_gets_a_bar_...: there is no `script` to make a terminal");
+    if is_missing("script", "a_terminal_gets_a_bar_with_epoch_step_speed_loss_and_time_left") {
         return;
     }
     let folder = Folder::new();

@@ -57,6 +57,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Predict(args) => commands::predict::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Outliers(args) => commands::outliers::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),

@@ -38,6 +38,9 @@ impl Command {
             Self::Explain(args) => (places.reads("MODEL", &args.model).reads("DATA", folder(&args.data)))
                 .writes("--html", Kind::Page, &args.html)
                 .writes("--surface", Kind::Page, &args.surface),
+            Self::Report(args) => (places.reads("RUN", &args.runs))
+                .reads("the report of a run", &reports_of(&args.runs))
+                .writes("--html", Kind::Page, &args.html),
             // What `predict --pictures` draws gets names that are free.
             Self::Train(_) | Self::Predict(_) => places,
             // These write no files.
@@ -50,6 +53,11 @@ impl Command {
 /// Data that is a path, not the name of a data set.
 pub(crate) fn folder<'a>(data: impl IntoIterator<Item = &'a PathBuf>) -> impl Iterator<Item = &'a PathBuf> {
     data.into_iter().filter(|data| data.to_str().and_then(registry::find).is_none())
+}
+
+/// The pages that runs have drawn in their folders.
+fn reports_of(runs: &[PathBuf]) -> Vec<PathBuf> {
+    runs.iter().map(|run| run.join("report.html")).collect()
 }
 
 impl Places {

@@ -16,6 +16,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["info", "show", "describe", "inspect"], "summary"),
     (&["gradcheck", "check"], "check-gradients"),
     (&["benchmark", "measure"], "bench"),
+    (&["diff", "runs"], "report"),
     (&["reproduce", "verify"], "replay"),
 ];
 

@@ -11,6 +11,7 @@ mod outliers;
 mod parsers;
 mod predict;
 mod replay;
+mod report;
 mod summary;
 mod train;
 
@@ -27,6 +28,7 @@ pub(crate) use self::outliers::{By, Outliers};
 pub(crate) use self::parsers::Size;
 pub(crate) use self::predict::Predict;
 pub(crate) use self::replay::Replay;
+pub(crate) use self::report::Report;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::train::{OFTEN, Train};
 
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     Explain(Explain),
     /// List the rows that are most likely mislabelled
     Outliers(Outliers),
+    /// Compare runs or models: the options that differ, the best and last values, the curves in common charts
+    #[command(visible_alias = "compare")]
+    Report(Report),
     /// Print a model's layers, shapes, parameters and receipt
     Summary(Summary),
     /// Compare the gradient of the fast path with the reference and with central differences

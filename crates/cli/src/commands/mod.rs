@@ -10,6 +10,7 @@ pub(crate) mod man;
 pub(crate) mod outliers;
 pub(crate) mod predict;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;
 pub(crate) mod trained_on;

@@ -7,7 +7,7 @@ use layerloop::data::Dataset;
 use layerloop::explain::{Mistake, Near};
 use layerloop::model_file::Model;
 
-use super::{escape, picture, short};
+use super::{document, escape, picture, short};
 
 /// The page.
 ///
@@ -16,15 +16,11 @@ use super::{escape, picture, short};
 pub(crate) fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake]) -> Result<String> {
     let title = format!("{}: the worst mistakes of {}", data.name(), model.network.spec());
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0}</title>\n\
-         <style>{1}{2}</style>\n<body>\n<main>\n<h1>{0}</h1>\n\
+        "<h1>{}</h1>\n\
          <p class=\"soft\">The rows with the largest loss of those that it is wrong about. Beside each: the training rows that lie \
          nearest in the last hidden layer; those whose gradient pulls the same way, so that a step on them makes this loss \
          smaller; and the smallest change of the input that was found to turn the answer.</p>\n",
         escape(&title),
-        include_str!("style.css"),
-        include_str!("mistakes.css"),
     );
     if worst.is_empty() {
         page += "<p>There is no mistake.</p>\n";
@@ -32,7 +28,7 @@ pub(crate) fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake
     for mistake in worst {
         section(&mut page, mistake, train, data)?;
     }
-    Ok(page + "</main>\n</body>\n</html>\n")
+    Ok(document(&title, include_str!("mistakes.css"), &page))
 }
 
 fn section(page: &mut String, mistake: &Mistake, train: &Dataset, data: &Dataset) -> Result<()> {

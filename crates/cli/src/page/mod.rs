@@ -1,6 +1,7 @@
-//! Pages, each one HTML file that needs nothing else: the report of a run, the walk through the layer loops, the worst mistakes.
+//! Pages, each one HTML file that needs nothing else: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
 
 mod chart;
+pub(crate) mod comparison;
 mod date;
 pub(crate) mod explain;
 pub(crate) mod mistakes;
@@ -45,16 +46,20 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
         sections::histograms(contents)?,
         Some(sections::receipt(&contents.model.receipt)),
     ];
-    let title = escape(contents.train.name());
     let body: String = sections.into_iter().flatten().collect();
-    let body = with_contents(&body);
-    Ok(format!(
+    Ok(document(contents.train.name(), "", &body))
+}
+
+/// A page of sections, which needs no other file; `style` is added to the style of all pages.
+fn document(title: &str, style: &str, body: &str) -> String {
+    let (title, body) = (escape(title), with_contents(body));
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>layerloop: {title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}</style>\n</head>\n\
+         <title>layerloop: {title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}{style}</style>\n</head>\n\
          <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
         include_str!("style.css")
-    ))
+    )
 }
 
 /// The page with a table of its sections, above the first of them.
@@ -87,7 +92,7 @@ fn escape(text: &str) -> String {
 }
 
 /// A number in four digits that matter, without zeros at its end.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let size = value.abs();
     if value != 0.0 && !(1e-4..1e6).contains(&size) {
         return format!("{value:.1e}");

@@ -109,6 +109,18 @@ impl History {
         Ok(history)
     }
 
+    /// Loads what [`Self::save_csv`] or the logs of a run wrote. The last line of a run that is being written may lack its end: it is
+    /// left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it is not such a table.
+    pub fn load_csv(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
+        Self::from_csv(lines).map_err(|error| Error::format(path, error.to_string()))
+    }
+
     /// Saves [`Self::to_csv`], beside and renamed.
     ///
     /// # Errors
@@ -130,7 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");
         history.save_csv(&path).unwrap();
-        let back = History::from_csv(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let back = History::load_csv(&path).unwrap();
         let bits =
             |history: &History| history.rows().iter().flatten().map(|v| (v.is_nan(), v.to_bits())).collect::<Vec<_>>();
         assert_eq!((back.names(), bits(&back)), (history.names(), bits(&history)));
@@ -143,5 +155,12 @@ mod tests {
         let said = |csv| History::from_csv(csv).unwrap_err().to_string();
         assert_eq!(said("a,b\n1,2\n1,x\n"), "history, row 1: `x` is no number");
         assert_eq!(said("a,b\n1\n"), "history, row 0: 1 numbers for 2 columns");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        std::fs::write(&path, "a,b\n1,2\n3").unwrap();
+        assert_eq!(History::load_csv(&path).unwrap().to_csv(), "a,b\n1,2\n", "the last line is being written");
+        std::fs::write(&path, "a,b\n1\n").unwrap();
+        let error = History::load_csv(&path).unwrap_err().to_string();
+        assert!(error.contains("history.csv") && error.ends_with("row 0: 1 numbers for 2 columns"), "{error}");
     }
 }

@@ -57,7 +57,7 @@ impl<'a> Callbacks<'a> {
             best: folder.map(|folder| Best::new(folder.best(), job, receipt.clone())).transpose()?,
             logs,
             checkpoints,
-            begun: folder.map(|folder| Begun { folder, receipt: goes_on.then(|| folder_receipt(args, receipt)) }),
+            begun: folder.map(|folder| Begun { folder, receipt: goes_on.then(|| folder_receipt(args, job, receipt)) }),
         })
     }
 
@@ -81,8 +81,9 @@ impl<'a> Callbacks<'a> {
 }
 
 /// What the folder of a run keeps of it.
-pub(super) fn folder_receipt(args: &Train, receipt: &Value) -> Value {
+pub(super) fn folder_receipt(args: &Train, job: &Job, receipt: &Value) -> Value {
     let mut receipt = receipt.clone();
+    receipt["network"] = job.network.spec().to_string().into();
     receipt["arguments"] = args.typed.to_json();
     receipt
 }

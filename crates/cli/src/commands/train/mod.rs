@@ -124,7 +124,7 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
         }
     }
     if folder.earlier().is_none() {
-        folder.write_receipt(&folder_receipt(args, receipt))?;
+        folder.write_receipt(&folder_receipt(args, job, receipt))?;
     }
     Ok(checkpoint)
 }
