@@ -17,7 +17,7 @@ use layerloop_kernels::Isa;
 
 use self::random::Random;
 use super::faults::idx;
-use super::{Folder, Said};
+use super::{Folder, Running, Said};
 
 /// Cases of the short run.
 const SHORT: u64 = 8;
@@ -109,7 +109,7 @@ fn is_refused(said: &Said) -> bool {
 /// The hash of the weights of a run that is killed when it has a checkpoint, and goes on with other threads.
 fn killed_and_resumed(folder: &Folder, args: &[&str], again: &str) -> serde_json::Value {
     let mut command = folder.command(args);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let mut child = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
     let start = Instant::now();
     let has_checkpoint = || fs::read_dir(folder.path("r/checkpoints")).is_ok_and(|mut files| files.next().is_some());
     while child.try_wait().expect("a child").is_none() && !has_checkpoint() {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Folder;
+use super::{Folder, Running};
 
 #[test]
 fn ctrl_c_or_a_request_to_end_ends_a_run_after_its_step_saves_what_there_is_and_says_so() {
@@ -15,7 +15,7 @@ fn ctrl_c_or_a_request_to_end_ends_a_run_after_its_step_saves_what_there_is_and_
 fn ends_in_order(signal: &str, expected: i32) {
     let folder = Folder::new();
     let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--save", "m.safetensors"]);
-    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut run = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut lines = BufReader::new(run.stdout.take().expect("a pipe")).lines();
     let first = lines.next().expect("a line").expect("text");
     assert!(first.contains(r#""epoch":1,"#), "{first}");
@@ -84,7 +84,7 @@ fn a_second_ctrl_c_ends_at_once_a_run_that_cannot_end_in_order() {
     let stdout = filler.try_clone().unwrap();
     let filling = std::thread::spawn(move || while filler.write_all(&[0; 512]).is_ok() {});
     let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--save", "m.safetensors"]);
-    let mut run = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = Running::start(command.stdout(stdout).stderr(Stdio::piped()));
     drop(command); // and with it its end of the pipe
     let interrupt = || Command::new("kill").args(["-INT", &run.id().to_string()]).status();
     let wait_until = |what: &dyn Fn() -> bool| {

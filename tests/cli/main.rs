@@ -33,9 +33,10 @@ mod terminal;
 mod tmux;
 mod train;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use tempfile::TempDir;
 
@@ -88,6 +89,45 @@ impl Folder {
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+}
+
+/// A command that runs beside the test, and is killed when the test ends, however that is.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("the binary starts"))
+    }
+
+    /// What it says on standard output, a pipe, to its end.
+    fn said(mut self) -> Said {
+        let mut out = Vec::new();
+        self.stdout.take().expect("a pipe").read_to_end(&mut out).expect("bytes");
+        let status = self.wait().expect("an end");
+        Said::new(Output { status, stdout: out, stderr: Vec::new() })
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::faults::{FILES, after, good_files, idx, refuses, tree};
-use super::{Folder, Said};
+use super::{Folder, Running, Said};
 
 /// The data `data`, the model `m.safetensors` of it, and the pictures `p.png` and `other/p.png`.
 fn with_data() -> Folder {
@@ -343,7 +343,7 @@ fn two_runs_in_one_folder_save_two_models_and_say_which() {
     let folder = with_data();
     let run = |seed: &str| {
         let mut command = folder.command(&["train", "data", "--epochs", "1000000", "--json", "--seed", seed]);
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts")
+        Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()))
     };
     let runs = ["1", "2", "3"].map(run);
     let listens = |id: u32| {
@@ -360,7 +360,7 @@ fn two_runs_in_one_folder_save_two_models_and_say_which() {
     for run in &runs {
         std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill is there");
     }
-    let said = runs.map(|run| Said::new(run.wait_with_output().expect("an end")));
+    let said = runs.map(Running::said);
     let models: BTreeSet<String> =
         said.iter().map(|said| said.last()["model"].as_str().expect("a path").to_owned()).collect();
     assert_eq!(Vec::from_iter(&models), ["data-2.safetensors", "data-3.safetensors", "data.safetensors"]);

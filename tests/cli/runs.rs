@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Folder, Said, data_dir};
+use super::{Folder, Running, Said, data_dir};
 
 /// Everything that has a memory is on.
 const ALL_ON: [&str; 18] = [
@@ -78,7 +78,7 @@ fn a_run_that_is_killed_and_resumed_has_the_bits_of_one_that_never_was() {
 /// Kills it after so many epochs, of the last one a part; whether that was before its end. Whole epochs are those that it tells of,
 /// so that the speed of the machine changes little.
 fn killed_after(command: &mut std::process::Command, epochs: f64, seconds_of_epoch: f64) -> bool {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let mut child = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     lines.by_ref().take(epochs as usize).for_each(drop);
     std::thread::sleep(Duration::from_secs_f64(epochs.fract() * seconds_of_epoch));
@@ -96,8 +96,7 @@ fn a_run_of_all_of_mnist_with_everything_on_stays_below_120_megabytes() {
     let (folder, data) = (Folder::new(), data.display().to_string());
     let begin =
         ["train", "mnist", "--data-dir", &data, "--epochs", "2", "--json", "--run", "r", "--metrics", "f1,roc-auc"];
-    let mut child =
-        folder.command(&[&begin[..], &ALL_ON].concat()).stdout(Stdio::null()).spawn().expect("the binary starts");
+    let mut child = Running::start(folder.command(&[&begin[..], &ALL_ON].concat()).stdout(Stdio::null()));
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0_u64;
     while child.try_wait().expect("a child").is_none() {
@@ -238,7 +237,7 @@ fn folders_that_cannot_be_used_are_refused() {
 fn one_process_at_a_time_has_a_folder_and_a_stale_lock_is_recognised() {
     let folder = Folder::new();
     let mut first = folder.command(&["train", "--epochs", "1000000", "--json", "--run", "r"]);
-    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let mut first = Running::start(first.stdout(Stdio::null()).stderr(Stdio::null()));
     let since = Instant::now();
     while !folder.path("r/run.json").exists() {
         assert!(since.elapsed() < Duration::from_secs(120), "it does not begin");

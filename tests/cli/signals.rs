@@ -5,16 +5,16 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Folder, faults};
+use super::{Folder, Running, faults};
 
 /// However busy the machine is, a step is over by then.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A run without an end, begun under a shell after `setup`, when its first epoch is over.
-fn endless(folder: &Folder, setup: &str) -> Child {
+fn endless(folder: &Folder, setup: &str) -> Running {
     let train = ["train", "--epochs", "1000000", "--json", "--save", "m.safetensors"];
     let mut command = faults::after(folder, setup, &train);
-    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let mut run = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
     let mut out = BufReader::new(run.stdout.take().expect("a pipe"));
     let mut first = String::new();
     out.read_line(&mut first).expect("a line");
@@ -112,7 +112,7 @@ fn a_run_ends_though_neither_its_checkpoints_nor_a_message_can_be_written() {
     for stderr in [Stdio::from(full()), Stdio::null()] {
         let folder = Folder::new();
         let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--run", "r"]);
-        let mut run = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
+        let mut run = Running::start(command.stdout(Stdio::piped()).stderr(stderr));
         let mut epochs = BufReader::new(run.stdout.take().expect("a pipe")).lines();
         epochs.next().expect("an epoch").expect("text");
         std::fs::rename(folder.path("r/checkpoints"), folder.path("r/old")).expect("a folder");
