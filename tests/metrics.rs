@@ -51,10 +51,10 @@ fn the_calibration_error_is_the_gap_between_confidence_and_accuracy() {
 fn what_cannot_be_judged_is_refused_with_the_reason() {
     let refused = |metric: Metric, judged: Judged| metric.of(&judged).expect_err("refused").to_string();
     let two = Judged::classes(&[0.5, 0.5, 0.1, 0.9], &[0, 0], 2);
-    assert_eq!(refused(Metric::Mse, two), "metric: `mse` judges numbers, and these predictions are of classes");
+    assert_eq!(refused(Metric::Mse, two), "metric: `mse` is a metric of numbers, and these predictions are of classes");
     assert!(
         refused(Metric::F1 { average: layerloop::metrics::Average::Macro }, Judged::numbers(&[1.0], &[1.0], 1))
-            .contains("judges classes")
+            .contains("is a metric of classes")
     );
     assert!(refused(Metric::RocAuc, two).contains("no row is of class 1"));
     assert!(

@@ -89,7 +89,7 @@ fn metrics_that_are_not_there_are_refused_all_at_once() {
     }
     let (folder, _) = trained();
     let said = folder.run(&["eval", "m.safetensors", "--metrics", "mse"]);
-    assert!(said.refusal(2).contains("`mse` judges numbers, and these predictions are of classes"), "{said:?}");
+    assert!(said.refusal(2).contains("`mse` is a metric of numbers, and these predictions are of classes"), "{said:?}");
 }
 
 #[test]

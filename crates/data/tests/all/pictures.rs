@@ -187,7 +187,7 @@ fn a_file_instead_of_a_folder_is_told_what_it_is() {
     for (name, bytes, is) in [
         ("x.npy", &b"\x93NUMPY\x01\0"[..], "a NumPy array: write its rows as CSV, or its images as PNG files"),
         ("x.pkl", b"\x80\x04\x95", "a Python pickle: write its rows as CSV"),
-        ("x.zip", b"PK\x03\x04\x14\0\0\0", "a ZIP file (or one of its kin: .npz, .xlsx, .pt, .keras): unpack it first"),
+        ("x.zip", b"PK\x03\x04\x14\0\0\0", "a ZIP file (as .npz, .xlsx, .pt and .keras are): unpack it first"),
         ("x.gz", b"<!DOCTYPE html><p>Sign in</p>", "a web page (HTML): the download went to a web page"),
         ("x.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture; a folder of pictures or of IDX files is needed"),
     ] {

@@ -31,7 +31,7 @@ const KINDS: [(usize, &[u8], Kind); 34] = [
     (0, b"\x80\x03", Kind::new("a Python pickle", TO_CSV)),
     (0, b"\x80\x04", Kind::new("a Python pickle", TO_CSV)),
     (0, b"\x80\x05", Kind::new("a Python pickle", TO_CSV)),
-    (0, b"PK\x03\x04", Kind::new("a ZIP file (or one of its kin: .npz, .xlsx, .pt, .keras)", UNPACK)),
+    (0, b"PK\x03\x04", Kind::new("a ZIP file (as .npz, .xlsx, .pt and .keras are)", UNPACK)),
     (0, b"PK\x05\x06", Kind::new("an empty ZIP file", "")),
     (0, b"\x1f\x8b", Kind::of("a gzip file")),
     (0, b"BZh", Kind::new("a bzip2 file", UNPACK)),

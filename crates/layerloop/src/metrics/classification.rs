@@ -96,7 +96,7 @@ pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Eva
 /// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
 pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
     if matches!(data.targets(), Targets::Numbers { .. }) {
-        let reason = format!("{} has numbers, not classes: `evaluate_regression` judges them", data.name());
+        let reason = format!("{} has numbers, not classes: use `evaluate_regression`", data.name());
         return Err(Error::config("data", reason));
     }
     let (loss, probabilities) = predict(network, data, objective, threads)?;

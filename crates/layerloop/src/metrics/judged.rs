@@ -66,7 +66,7 @@ impl<'a> Judged<'a> {
         };
         let refuse = |reason: String| Err(Error::config("metric", reason));
         if rows == 0 || width == 0 {
-            return refuse("there are no rows to judge".into());
+            return refuse("there are no rows to evaluate".into());
         }
         if Some(self.predicted.len()) != rows.checked_mul(width) {
             return refuse(format!("{} predictions are not {rows} rows of {width}", self.predicted.len()));

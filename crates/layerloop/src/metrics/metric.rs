@@ -158,7 +158,7 @@ impl Metric {
                 Truth::Classes { .. } => ("numbers", "classes"),
                 Truth::Numbers { .. } => ("classes", "numbers"),
             };
-            Error::config("metric", format!("`{}` judges {of}, and these predictions are of {on}", self.name()))
+            Error::config("metric", format!("`{}` is a metric of {of}, and these predictions are of {on}", self.name()))
         })
     }
 

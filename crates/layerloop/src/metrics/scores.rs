@@ -38,7 +38,7 @@ pub fn evaluate_regression_by(
     threads: usize,
 ) -> Result<RegressionScores> {
     if matches!(data.targets(), Targets::Labels { .. }) {
-        return Err(Error::config("data", format!("{} has classes, not numbers: `evaluate` judges them", data.name())));
+        return Err(Error::config("data", format!("{} has classes, not numbers: use `evaluate`", data.name())));
     }
     let (loss, outputs) = predict(network, data, objective, threads)?;
     let judged = Judged::of(data, &outputs, network.classes());
@@ -85,7 +85,7 @@ pub(super) fn predict(
     threads: usize,
 ) -> Result<(f64, Vec<f32>)> {
     if data.rows() == 0 {
-        return Err(Error::data(data.name(), "there are no rows to judge a network on"));
+        return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
     }
     let (outputs, losses) = Predictor::new(network, threads)?.judge_by(data, &objective.of_evaluation())?;
     Ok((mean_loss(data, &losses)?, of_targets(data, outputs, network.classes())))

@@ -61,7 +61,7 @@ impl<'a> Watched<'a> {
         for (_, data) in &sets {
             network.check_fits(data)?;
             if data.rows() == 0 {
-                return Err(Error::data(data.name(), "there are no rows to judge a network on"));
+                return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
             }
             metrics.iter().try_for_each(|metric| metric.check_suits(data))?;
         }
