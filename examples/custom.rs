@@ -6,7 +6,8 @@
 use layerloop::custom::{Activation, Layer, Loss};
 use layerloop::custom::{register_activation, register_layer, register_loss, register_metric, register_schedule};
 use layerloop::data::{Dataset, Inputs};
-use layerloop::metrics::{Judged, Truth, measure};
+use layerloop::evaluate::measure;
+use layerloop::metrics::{Judged, Truth};
 use layerloop::model_file::Model;
 use layerloop::network::Network;
 use layerloop::train::{FitOptions, Objective, Progress, fit};

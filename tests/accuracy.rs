@@ -6,9 +6,9 @@ mod data_dir;
 
 use layerloop::Result;
 use layerloop::data::Dataset;
-use layerloop::metrics::{evaluate, evaluate_regression};
+use layerloop::evaluate::{evaluate, evaluate_regression};
 use layerloop::network::{Activation, Network, Output, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, Objective, find_learning_rate, fit, samples};
 use layerloop_data::{LoadOptions, Loaded};
 

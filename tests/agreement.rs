@@ -8,7 +8,7 @@ use layerloop::Result;
 use layerloop::data::{Batches, Dataset, Inputs};
 use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{self, Callback, FitOptions, Optimizer, Run, StepEnd, fit_with};
 use layerloop_kernels::dense::through_activation;
 use layerloop_kernels::{Isa, Matrix, RowsMut, Slope, activate, reference};

@@ -1,8 +1,9 @@
 //! Arguments of the library that make no sense: each is an error with its value, as options are; none panics, none is accepted.
 
 use layerloop::data::{Dataset, Inputs, Standardisation, split_rows};
+use layerloop::evaluate::{evaluate, evaluate_regression, measure};
 use layerloop::explain::{Attribution, Attributor, Hessian, class_views, matrices, turn};
-use layerloop::metrics::{Any, Judged, Metric, evaluate, evaluate_regression, measure};
+use layerloop::metrics::{Any, Judged, Metric};
 use layerloop::model_file::Model;
 use layerloop::network::{Activation, InputGradients, Network, Predictor, Spec};
 use layerloop::train::{

@@ -4,7 +4,7 @@
 use layerloop::Result;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::Network;
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, Learner, Optimizer, fit, loss_and_gradient};
 
 const WIDTH: usize = 40;

@@ -4,12 +4,12 @@
 
 use std::ops::ControlFlow;
 
-use layerloop::choice::text;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::explain::in_map;
 use layerloop::math::{Map, Output};
+use layerloop::names::text;
 use layerloop::network::{Join, Network, Predictor, Unit};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, fit_with, loss_and_gradient, on_step};
 
 const INPUTS: usize = 6;

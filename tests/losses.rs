@@ -2,12 +2,12 @@
 //! weights of samples and classes, smoothed labels, as a mean and as a sum.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use layerloop::choice::{Choice as _, text};
 use layerloop::data::{Dataset, Inputs};
+use layerloop::evaluate::evaluate_regression;
 use layerloop::explain::in_math;
-use layerloop::metrics::evaluate_regression;
+use layerloop::names::{NamedEnum as _, text};
 use layerloop::network::{Network, Output, Predictor, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Reduction, fit, loss_and_gradient_of};
 use layerloop::{Result, math};
 

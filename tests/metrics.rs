@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use layerloop::choice::{Choice as _, parse};
 use layerloop::metrics::{Judged, Metric, Truth};
+use layerloop::names::{NamedEnum as _, parse};
 use serde_json::Value;
 
 fn floats(value: &Value) -> Vec<f32> {

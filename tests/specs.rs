@@ -1,8 +1,8 @@
 //! Specifications: what [`Spec::check`] accepts comes back from its text, from JSON and from a file; what it refuses breaks nothing.
 
-use layerloop::choice::Choice;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::model_file::Model;
+use layerloop::names::NamedEnum;
 use layerloop::network::{Activation, Dense, Init, Join, Layer, Network, Output, Spec, Unit};
 use layerloop::train::{FitOptions, fit};
 use layerloop::{Error, Result};
@@ -23,7 +23,7 @@ impl Random {
     }
 
     /// Of a closed set, with some of its numbers changed within their ranges.
-    fn choice<T: Choice>(&mut self) -> T {
+    fn choice<T: NamedEnum>(&mut self) -> T {
         let mut choice = self.one_of(T::ALL);
         for (number, _) in choice.numbers() {
             let value =

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use layerloop::custom::register_schedule;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{
     Callback, EpochEnd, FitOptions, LayerRate, Optimizer, Progress, Run, Schedule, StepEnd, Stopped, fit, fit_with,
 };
@@ -29,7 +29,7 @@ fn options() -> FitOptions {
 }
 
 fn choice(text: &str) -> Optimizer {
-    layerloop::choice::parse(text).expect("an optimiser")
+    layerloop::names::parse(text).expect("an optimiser")
 }
 
 fn trained(options: &FitOptions) -> Result<String> {

@@ -3,7 +3,7 @@
 
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, fit};
 use layerloop::{Error, Result};
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use layerloop::choice::text;
+use layerloop::names::text;
 use layerloop::network::Output;
 use layerloop::train::{Optimizer, Schedule};
 use layerloop_kernels::Isa;

@@ -1,15 +1,15 @@
 //! Ctrl-C.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{Folder, Running};
+use super::{Folder, Running, send};
 
 #[test]
 fn ctrl_c_or_a_request_to_end_ends_a_run_after_its_step_saves_what_there_is_and_says_so() {
     // The exit codes of shells; it was 1 once, as if the run had failed.
-    [("-HUP", 129), ("-INT", 130), ("-TERM", 143)].into_iter().for_each(|(signal, code)| ends_in_order(signal, code));
+    [("HUP", 129), ("INT", 130), ("TERM", 143)].into_iter().for_each(|(signal, code)| ends_in_order(signal, code));
 }
 
 fn ends_in_order(signal: &str, expected: i32) {
@@ -21,7 +21,7 @@ fn ends_in_order(signal: &str, expected: i32) {
     assert!(first.contains(r#""epoch":1,"#), "{first}");
 
     let asked = Instant::now();
-    Command::new("kill").args([signal, &run.id().to_string()]).status().expect("kill is there");
+    assert!(send(signal, run.id()));
     let last = lines.map_while(Result::ok).last().expect("a last line");
     let mut said = String::new();
     run.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
@@ -86,7 +86,7 @@ fn a_second_ctrl_c_ends_at_once_a_run_that_cannot_end_in_order() {
     let mut command = folder.command(&["train", "--epochs", "1000000", "--json", "--save", "m.safetensors"]);
     let mut run = Running::start(command.stdout(stdout).stderr(Stdio::piped()));
     drop(command); // and with it its end of the pipe
-    let interrupt = || Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    let interrupt = || send("INT", run.id());
     let wait_until = |what: &dyn Fn() -> bool| {
         let patience = Instant::now();
         while !what() {
@@ -95,10 +95,10 @@ fn a_second_ctrl_c_ends_at_once_a_run_that_cannot_end_in_order() {
         }
     };
     wait_until(&|| catches_ctrl_c(run.id()) && waits(run.id()));
-    interrupt().unwrap();
+    assert!(interrupt());
     // The first one is no longer pending, and has changed nothing.
     wait_until(&|| mask(run.id(), "ShdPnd:") & 0b10 == 0 && waits(run.id()));
-    interrupt().unwrap();
+    assert!(interrupt());
     wait_until(&|| has_ended(run.id()));
     drop(reader); // frees a run that still hangs
     let code = run.wait().unwrap().code();

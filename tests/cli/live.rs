@@ -1,10 +1,9 @@
 //! The live screen in a real terminal: tmux's.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::tmux::Terminal;
-use super::{Folder, is_missing};
+use super::{Folder, is_missing, send};
 
 /// The number behind `name`, if both are on the screen.
 fn number(screen: &str, name: &str) -> Option<f64> {
@@ -95,7 +94,7 @@ fn a_terminal_that_is_closed_ends_the_command_in_order() {
         terminal.wait_for(shown);
         terminal.close();
         let id = std::fs::read_to_string(folder.path("id")).expect("a process");
-        let lives = || Command::new("kill").args(["-0", id.trim()]).output().expect("kill is there").status.success();
+        let lives = || send("0", id.trim());
         let since = Instant::now();
         while lives() {
             assert!(since.elapsed() < Duration::from_secs(120), "{name} does not end");

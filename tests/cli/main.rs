@@ -33,6 +33,7 @@ mod terminal;
 mod tmux;
 mod train;
 
+use std::fmt::Display;
 use std::io::{Read as _, Write as _};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -55,6 +56,13 @@ fn is_missing(tool: &str, test: &str) -> bool {
 /// Straight to the stream: the test harness swallows what a passing test prints.
 fn not_run(test: &str, needs: &str) {
     let _ = writeln!(std::io::stderr(), "NOT RUN: {test}, which needs {needs}");
+}
+
+/// Sends a process a signal, such as `INT`, or none, `0`; whether there is such a process. By the shell: not every system has a
+/// program `kill`.
+fn send(signal: &str, id: impl Display) -> bool {
+    let kill = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, &id.to_string()]).output();
+    kill.expect("sh is there").status.success()
 }
 
 /// A fresh folder to run the command in.

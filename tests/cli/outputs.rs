@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::faults::{FILES, after, good_files, idx, refuses, tree};
-use super::{Folder, Running, Said};
+use super::{Folder, Running, Said, send};
 
 /// The data `data`, the model `m.safetensors` of it, and the pictures `p.png` and `other/p.png`.
 fn with_data() -> Folder {
@@ -358,7 +358,7 @@ fn two_runs_in_one_folder_save_two_models_and_say_which() {
     }
     assert_eq!(folder.files().iter().filter(|name| name.starts_with("data")).count(), 1, "no name is taken beforehand");
     for run in &runs {
-        std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill is there");
+        assert!(send("INT", run.id()));
     }
     let said = runs.map(Running::said);
     let models: BTreeSet<String> =

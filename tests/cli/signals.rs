@@ -24,8 +24,7 @@ fn endless(folder: &Folder, setup: &str) -> Running {
 }
 
 fn send(run: &Child, signal: &str) {
-    let sent = Command::new("kill").args(["-s", signal, &run.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
+    assert!(super::send(signal, run.id()));
 }
 
 /// How it ended, or nothing if it has not within this time.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use layerloop::data::Dataset;
+use layerloop::evaluate::{evaluate_by, evaluate_regression_by, measure};
 use layerloop::explain::{
     Attribution, Attributor, Hessian, LayerCheck, Trace, check_gradients, class_views, mistakes, units,
 };
-use layerloop::metrics::{Any, Metric, evaluate_by, evaluate_regression_by, measure};
+use layerloop::metrics::{Any, Metric};
 use layerloop::model_file::Model;
 use layerloop::network::{Layer, Network, Predictor, Unit};
 use layerloop::train::{Checkpoint, samples};

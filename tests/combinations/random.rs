@@ -1,7 +1,7 @@
 //! What random cases are drawn from.
 
-use layerloop::choice::Choice;
-use layerloop::train::rng::Stream;
+use layerloop::names::NamedEnum;
+use layerloop::rng::Stream;
 
 /// Values that the numbers of a choice get now and then; those outside a number's range are skipped.
 const VALUES: [&str; 12] = ["0", "0.1", "0.25", "0.5", "0.9", "1", "1.5", "2", "3", "-0.5", "1e-7", "0.30000001"];
@@ -29,7 +29,7 @@ impl Random {
     }
 
     /// One of a closed set; in one of four cases with other numbers than the usual ones.
-    pub(crate) fn choice<T: Choice>(&mut self) -> T {
+    pub(crate) fn choice<T: NamedEnum>(&mut self) -> T {
         let mut choice = self.one_of(T::ALL);
         for (number, _) in choice.numbers() {
             if self.percent(25) {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, CommandFactory as _, FromArgMatches as _};
-use layerloop::choice::is_same;
+use layerloop::names::is_same;
 use layerloop::{Error, Result};
 
 use crate::args::{Args, Command, OFTEN, Train};

@@ -6,7 +6,7 @@ use std::num::{ParseFloatError, ParseIntError};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use layerloop::Error;
-use layerloop::choice::{is_same, nearest};
+use layerloop::names::{is_same, nearest};
 
 /// Commands of other programs, and what they are called here.
 const COMMANDS: &[(&[&str], &str)] = &[

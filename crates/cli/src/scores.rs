@@ -2,7 +2,8 @@
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
-use layerloop::metrics::{Evaluation, Metric, RegressionScores, evaluate_by, evaluate_regression_by, measure};
+use layerloop::evaluate::{RegressionScores, evaluate_by, evaluate_regression_by, measure};
+use layerloop::metrics::{Evaluation, Metric};
 use layerloop::network::Network;
 use layerloop::train::{Loss, Objective};
 

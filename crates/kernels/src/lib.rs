@@ -14,7 +14,6 @@
 //! - [`mod@reference`]: the slow, obvious versions that the fast ones are tested against.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-mod choice;
 pub mod columns;
 pub mod dense;
 pub mod floor;
@@ -27,6 +26,7 @@ mod isa;
 pub mod loss;
 mod marks;
 mod matrix;
+mod named_enum;
 pub mod norm;
 mod pages;
 mod panels;
@@ -39,12 +39,12 @@ pub mod table;
 mod team;
 mod update;
 
-pub use choice::Choice;
 pub use gemm::Listed;
 pub use isa::{Isa, LANES};
 pub use loss::Loss;
 pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
+pub use named_enum::NamedEnum;
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};

@@ -12,7 +12,7 @@ use crate::function::{exp, ln, sigmoid};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 
-crate::choices! {
+crate::named_enum! {
     /// The map from logits to outputs: probabilities of classes, or the numbers of a regression.
     pub enum Output: "output" {
         /// p_j = e^{z_j} / sum_k e^{z_k}: K logits, K classes

@@ -18,7 +18,7 @@ pub use self::inputs::Inputs;
 pub use self::rows::split_rows;
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// Samples: inputs, what the network should give for each, and perhaps how much each counts.

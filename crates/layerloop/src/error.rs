@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::train::GradientNorms;
+use serde::{Deserialize, Serialize};
 
 /// Everything that can go wrong here. A panic, by contrast, is always a bug of ours.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,23 @@ pub enum Error {
         /// The newest norms of the gradient that were looked at, all finite.
         last_good: Option<Box<GradientNorms>>,
     },
+}
+
+/// The norms of the gradient of a batch, layer by layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradientNorms {
+    /// The step that they belong to, counted from 1.
+    pub step: u64,
+    /// The layer, as `2` or `2.1`, and the Euclidean norm of its part of the gradient.
+    pub layers: Vec<(String, f64)>,
+}
+
+impl GradientNorms {
+    /// The norm of the whole gradient.
+    #[must_use]
+    pub fn whole(&self) -> f64 {
+        libm::sqrt(self.layers.iter().map(|(_, norm)| norm * norm).sum())
+    }
 }
 
 /// What to change after a run that diverged, by what is known of its last good gradients.

@@ -3,22 +3,30 @@
 //! The gradient is implemented twice. [`math`] is the derivation, written out in f64 for one sample, to be read.
 //! [`network`] and [`train`] are the fast path, in f32, a batch at a time. The tests hold them together.
 //!
+//! - [`names`]: closed sets by name: activations, optimisers, ...
+//! - [`rng`]: named random streams
+//! - [`math`]: the derivation in f64
 //! - [`data`]: data sets in memory, splits, seeded batches, one-hot
-//! - [`choice`]: closed sets by name: activations, optimisers, ...
-//! - [`custom`]: activations, layers and more of your own
-//! - [`network`]: specification, parameters, predictions
-//! - [`train`]: the training loop and its optimisers
-//! - [`metrics`]: how good a network is
-//! - [`explain`]: the fast path and the derivation compared
-//! - [`memory`]: whether there is memory for what is about to be built
+//! - [`objective`]: losses, class weights: what is minimised
+//! - [`network`]: specification, parameters, forward and backward pass, predictions
+//! - [`metrics`], [`evaluate`]: how good predictions are, and a network
+//! - [`optim`]: optimisers, learning rate schedules
+//! - [`train`]: options, the training loop, callbacks, checkpoints
 //! - [`model_file`]: a network in a file, with all it needs to be used
+//! - [`logs`], [`files`]: a run for other tools; files that are never half-written
+//! - [`explain`]: the fast path and the derivation compared; why an output is what it is
+//! - [`custom`]: activations, layers and more of your own
+//! - [`memory`]: whether there is memory for what is about to be built
+//!
+//! Each uses only those above it; `tests/imports.rs` checks that.
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod choice;
 pub mod custom;
 pub mod data;
+mod differences;
 mod error;
+pub mod evaluate;
 pub mod explain;
 pub mod files;
 pub mod logs;
@@ -26,7 +34,11 @@ pub mod math;
 pub mod memory;
 pub mod metrics;
 pub mod model_file;
+pub mod names;
 pub mod network;
+pub mod objective;
+pub mod optim;
+pub mod rng;
 mod threads;
 pub mod train;
 

@@ -35,7 +35,7 @@ pub(crate) fn isa() -> Result<Isa> {
 #[cfg(test)]
 mod tests {
     use crate::data::{Dataset, Inputs};
-    use crate::metrics::evaluate;
+    use crate::evaluate::evaluate;
     use crate::network::{InputGradients, Network, Predictor};
     use crate::train::{Objective, loss_and_gradient, samples};
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use layerloop::choice::{self, Choice};
+use layerloop::names::{self, NamedEnum};
 
 /// A parser for a number; `expected` says which are allowed: `a whole number, at least 1`. What can be read, but makes no sense, is
 /// refused where all options are checked together.
@@ -57,12 +57,12 @@ pub(super) fn size() -> impl Fn(&str) -> Result<Size, String> + Clone {
 }
 
 /// A parser for a closed set: its names are listed in the help, and a number of a choice may be given.
-pub(super) fn choice<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
+pub(super) fn named<T: NamedEnum + Send + Sync>() -> impl TypedValueParser<Value = T> {
     Chosen::<T>(PhantomData)
 }
 
-/// As [`choice()`], for several with commas between them.
-pub(super) fn several<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = Several<T>> {
+/// As [`named()`], for several with commas between them.
+pub(super) fn several<T: NamedEnum + Send + Sync>() -> impl TypedValueParser<Value = Several<T>> {
     Chosen::<Several<T>>(PhantomData)
 }
 
@@ -73,11 +73,11 @@ pub(crate) struct Several<T>(pub(crate) Vec<T>);
 #[derive(Debug, Clone)]
 struct Chosen<T>(PhantomData<T>);
 
-impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
+impl<T: NamedEnum + Send + Sync> TypedValueParser for Chosen<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
-        StringValueParser::new().try_map(|text| choice::parse(&text)).parse_ref(command, arg, value)
+        StringValueParser::new().try_map(|text| names::parse(&text)).parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -85,11 +85,11 @@ impl<T: Choice + Send + Sync> TypedValueParser for Chosen<T> {
     }
 }
 
-impl<T: Choice + Send + Sync> TypedValueParser for Chosen<Several<T>> {
+impl<T: NamedEnum + Send + Sync> TypedValueParser for Chosen<Several<T>> {
     type Value = Several<T>;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Several<T>, clap::Error> {
-        StringValueParser::new().try_map(|text| choice::parse_all(&text).map(Several)).parse_ref(command, arg, value)
+        StringValueParser::new().try_map(|text| names::parse_all(&text).map(Several)).parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -98,6 +98,6 @@ impl<T: Choice + Send + Sync> TypedValueParser for Chosen<Several<T>> {
 }
 
 /// Each name with its equation, for the help.
-fn names<T: Choice>() -> impl Iterator<Item = PossibleValue> {
+fn names<T: NamedEnum>() -> impl Iterator<Item = PossibleValue> {
     T::ALL.iter().map(|choice| PossibleValue::new(choice.name()).help(choice.equation()))
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 
-use super::parsers::{choice, count};
+use super::parsers::{count, named};
 
 const INPUT: &str = "How images are read";
 const WHY: &str = "Why: attributions";
@@ -26,13 +26,13 @@ pub(crate) struct Predict {
     #[arg(long, value_parser = count(), help_heading = OUTPUT, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     /// How a picture becomes an image of the network's size: centre (its strokes in the middle, as in MNIST), whole, or plain (whole, and never inverted) [default: what the model was trained with; a picture that has the network's size is taken whole]
-    #[arg(long, help_heading = INPUT, value_parser = choice::<Fit>(), hide_possible_values = true, value_name = "NAME")]
+    #[arg(long, help_heading = INPUT, value_parser = named::<Fit>(), hide_possible_values = true, value_name = "NAME")]
     pub(crate) fit: Option<Fit>,
     /// The images are dark on light (true) or not (false) [default: pictures are looked at, IDX files are taken as they are]
     #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(crate) invert: Option<bool>,
     /// Show what each input contributed to the answer: saliency, input-times-gradient, integrated-gradients or occlusion
-    #[arg(long, help_heading = WHY, value_parser = choice::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
+    #[arg(long, help_heading = WHY, value_parser = named::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
     pub(crate) attribution: Option<Attribution>,
     /// Explain this class, by name [default: the predicted one]
     #[arg(long, help_heading = WHY, value_name = "CLASS", requires = "attribution")]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use layerloop::choice::is_same;
 use layerloop::metrics::Metric;
+use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
-use super::parsers::{Several, Size, choice, count, number, several, size, threads};
+use super::parsers::{Several, Size, count, named, number, several, size, threads};
 use crate::typed::Typed;
 
 const DATA: &str = "Data";
@@ -82,16 +82,16 @@ pub(crate) struct Train {
     #[arg(long, short = 'H', value_parser = number::<usize>("whole numbers with commas between them, such as 256,128"), help_heading = NETWORK, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
     pub(crate) hidden: Vec<usize>,
     /// Activation of the hidden layers; see `layerloop list activations`
-    #[arg(long, short = 'a', help_heading = NETWORK, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "sigmoid")]
+    #[arg(long, short = 'a', help_heading = NETWORK, value_parser = named::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "sigmoid")]
     pub(crate) activation: Activation,
     /// Activation of the last layer; see `layerloop list activations`
-    #[arg(long, help_heading = NETWORK, value_parser = choice::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "identity")]
+    #[arg(long, help_heading = NETWORK, value_parser = named::<Activation>(), hide_possible_values = true, value_name = "NAME", default_value = "identity")]
     pub(crate) last_activation: Activation,
     /// Output map: from the last layer to probabilities or numbers [default: softmax for classes, identity for numbers, or what --loss needs]
-    #[arg(long, help_heading = NETWORK, value_parser = choice::<Output>())]
+    #[arg(long, help_heading = NETWORK, value_parser = named::<Output>())]
     pub(crate) output: Option<Output>,
     /// Initialiser of the weights; see `layerloop list initializers`
-    #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = choice::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "usual")]
+    #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = named::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "usual")]
     pub(crate) init: Init,
     /// Start from the network and the weights of this model
     #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init"])]
@@ -127,7 +127,7 @@ pub(crate) struct Train {
     #[arg(long, help_heading = LENGTH, requires = "early_stopping")]
     pub(crate) last_weights: bool,
     /// Loss to minimise; see `layerloop list losses` [default: the one that fits the output map]
-    #[arg(long, help_heading = LOSS, value_parser = choice::<Loss>(), hide_possible_values = true, value_name = "NAME")]
+    #[arg(long, help_heading = LOSS, value_parser = named::<Loss>(), hide_possible_values = true, value_name = "NAME")]
     pub(crate) loss: Option<Loss>,
     /// Share of each label that is spread over all classes, such as 0.1
     #[arg(long, value_parser = number::<f32>("a number, at least 0 and below 1"), help_heading = LOSS, value_name = "SHARE", default_value_t = 0.0)]
@@ -136,10 +136,10 @@ pub(crate) struct Train {
     #[arg(long, help_heading = LOSS, value_name = "WEIGHTS", value_parser = class_weights)]
     pub(crate) class_weights: Option<ClassWeights>,
     /// How the losses of a batch are combined
-    #[arg(long, help_heading = LOSS, value_parser = choice::<Reduction>(), default_value = "mean")]
+    #[arg(long, help_heading = LOSS, value_parser = named::<Reduction>(), default_value = "mean")]
     pub(crate) reduction: Reduction,
     /// Optimiser; see `layerloop list optimizers`
-    #[arg(long, short = 'O', alias = "optimiser", help_heading = OPTIMISER, value_parser = choice::<Optimizer>(), hide_possible_values = true, value_name = "NAME", default_value = "adam")]
+    #[arg(long, short = 'O', alias = "optimiser", help_heading = OPTIMISER, value_parser = named::<Optimizer>(), hide_possible_values = true, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: Optimizer,
     /// Learning rate [default: the data set's own]
     #[arg(long, short = 'l', visible_alias = "learning-rate", value_parser = number::<f64>("a number above 0, such as 0.001"), help_heading = OPTIMISER, value_name = "RATE")]
@@ -148,7 +148,7 @@ pub(crate) struct Train {
     #[arg(long, help_heading = OPTIMISER, conflicts_with_all = ["save", "lr", "quiet"])]
     pub(crate) find_lr: bool,
     /// How the learning rate changes during the run; see `layerloop list schedules`
-    #[arg(long, help_heading = OPTIMISER, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
+    #[arg(long, help_heading = OPTIMISER, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) schedule: Schedule,
     /// Epochs, such as 0.5, in which the learning rate rises from 0
     #[arg(long, value_parser = number::<f64>("a number, at least 0"), help_heading = OPTIMISER, value_name = "EPOCHS", default_value_t = 0.0)]
@@ -187,10 +187,10 @@ pub(crate) struct Train {
     #[arg(long, help_heading = REGULARISATION)]
     pub(crate) decay_all: bool,
     /// How the weight decay changes during the run; see `layerloop list schedules`
-    #[arg(long, help_heading = REGULARISATION, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
+    #[arg(long, help_heading = REGULARISATION, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) decay_schedule: Schedule,
     /// How all dropout rates change during the run; see `layerloop list schedules`
-    #[arg(long, help_heading = REGULARISATION, value_parser = choice::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
+    #[arg(long, help_heading = REGULARISATION, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
     /// A new folder for all there is of the run: receipt, checkpoints, logs, the best model, the last one
     #[arg(long, short = 'r', help_heading = RUN, value_name = "DIR", conflicts_with_all = ["find_lr"])]

@@ -9,7 +9,7 @@ use layerloop::explain::{
 };
 use layerloop::model_file::Model;
 use layerloop::network::{Layer, Network, Unit};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use serde_json::json;
 
 use super::threads_for;

@@ -1,8 +1,9 @@
 //! `layerloop eval`
 
-use layerloop::choice::{parse, text};
-use layerloop::metrics::{Any, Evaluation, Metric, RegressionScores, measure};
+use layerloop::evaluate::{RegressionScores, measure};
+use layerloop::metrics::{Any, Evaluation, Metric};
 use layerloop::model_file::Model;
+use layerloop::names::{parse, text};
 use layerloop::{Error, Result};
 use serde_json::json;
 

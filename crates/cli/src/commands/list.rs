@@ -1,9 +1,9 @@
 //! `layerloop list`
 
-use layerloop::choice::{Choice, is_same, nearest};
 use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
+use layerloop::names::{NamedEnum, is_same, nearest};
 use layerloop::network::{Activation, Init, Join, Output, Unit};
 use layerloop::train::{Loss, Optimizer, Schedule};
 use layerloop::{Error, Result};
@@ -57,11 +57,11 @@ const FAMILIES: &[Family] = &[
     of::<Attribution>("attributions", "--attribution of `layerloop predict`"),
 ];
 
-const fn of<T: Choice>(name: &'static str, place: &'static str) -> Family {
+const fn of<T: NamedEnum>(name: &'static str, place: &'static str) -> Family {
     Family { name, place, entries: entries::<T> }
 }
 
-fn entries<T: Choice>() -> Vec<Entry> {
+fn entries<T: NamedEnum>() -> Vec<Entry> {
     T::ALL.iter().copied().map(Entry::of).collect()
 }
 
@@ -108,7 +108,7 @@ impl Family {
 }
 
 impl Entry {
-    fn of<T: Choice>(choice: T) -> Self {
+    fn of<T: NamedEnum>(choice: T) -> Self {
         let numbers = choice.numbers().into_iter().zip(choice.ranges());
         let numbers = numbers.map(|((name, usual), &[about, range])| Number { name, usual, about, range }).collect();
         Self {

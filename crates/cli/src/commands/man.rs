@@ -1,6 +1,6 @@
 //! `layerloop man`
 
-use layerloop::choice::{is_same, nearest};
+use layerloop::names::{is_same, nearest};
 use layerloop::{Error, Result};
 
 use crate::args::Man;

@@ -16,8 +16,8 @@ pub(crate) mod train;
 pub(crate) mod trained_on;
 
 use layerloop::Result;
-use layerloop::choice::parse;
 use layerloop::model_file::Model;
+use layerloop::names::parse;
 use layerloop::network::Spec;
 use layerloop::train::{Loss, Objective, default_threads};
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use layerloop::choice::text;
 use layerloop::data::{Fit, Inputs};
 use layerloop::explain::{Attributed, Attribution, Attributor};
 use layerloop::files::{make_folder, write_to_free};
 use layerloop::model_file::Model;
+use layerloop::names::text;
 use layerloop::network::Predictor;
 use layerloop::{Error, Result};
 use layerloop_data::input::{self, Input, open_input, read_standard_input};

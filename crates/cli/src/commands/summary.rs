@@ -1,8 +1,8 @@
 //! `layerloop summary`
 
 use layerloop::Result;
-use layerloop::choice::{Choice as _, text};
 use layerloop::model_file::Model;
+use layerloop::names::{NamedEnum as _, text};
 use serde_json::{Value, json};
 
 use crate::Outcome;

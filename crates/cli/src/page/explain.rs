@@ -4,9 +4,9 @@
 //! follows; the tests of the page compare it with the trace.
 
 use layerloop::Result;
-use layerloop::choice::{Choice, parse};
 use layerloop::data::Dataset;
 use layerloop::explain::{LARGEST_A, Trace};
+use layerloop::names::{NamedEnum, parse};
 use layerloop::network::Activation;
 use layerloop::train::Loss;
 use serde_json::{Map, Value, json};
@@ -92,7 +92,7 @@ fn of_page(trace: &Trace, data: &Dataset) -> Result<Value> {
 }
 
 /// A choice, its numbers as the f32 that they are.
-fn choice<T: Choice>(choice: T) -> Value {
+fn choice<T: NamedEnum>(choice: T) -> Value {
     let numbers = choice.numbers().into_iter().map(|(name, value)| {
         let number = value.parse::<f32>().map_or(Value::Null, |value| json!(f64::from(value)));
         (name.to_owned(), number)

@@ -33,7 +33,7 @@ const GRADIENT_ROWS: usize = 1000;
 /// What it is, and how good.
 pub(super) fn heading(contents: &Contents) -> Result<String> {
     let Contents { model, train, test, seconds, .. } = contents;
-    let loss = contents.objective.loss.and_then(|loss| layerloop::choice::parse(&loss.to_string()).ok());
+    let loss = contents.objective.loss.and_then(|loss| layerloop::names::parse(&loss.to_string()).ok());
     let scores = Scores::of(&model.network, test, loss)?;
     let ((name, score), spec) = (scores.headline(), model.network.spec());
     let facts = [

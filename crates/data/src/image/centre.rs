@@ -187,7 +187,7 @@ mod tests {
     fn noise_specks_and_thin_strokes_make_no_difference() {
         let clean = bar(120, [30, 60, 40, 16], [0.5, 0.65]);
         let expected = centred(&clean, [28, 28], [20.0 / 28.0, 0.0], None);
-        let mut stream = layerloop::train::rng::Stream::new(0, "noise", 0);
+        let mut stream = layerloop::rng::Stream::new(0, "noise", 0);
         let mut drawn = || (0..4).map(|_| stream.below(1001) as f32 / 1000.0 - 0.5).sum::<f32>() * 0.03;
         let pixels = clean.pixels.iter().map(|v| v + drawn()).collect();
         let seen = centred(&Grey { pixels, ..clean.clone() }, [28, 28], [20.0 / 28.0, 0.0], None);

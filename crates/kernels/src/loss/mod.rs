@@ -16,7 +16,7 @@ use crate::isa::Isa;
 use crate::matrix::{Rows, RowsMut};
 use crate::softmax::{Logits, Output};
 
-crate::choices! {
+crate::named_enum! {
     /// What is minimised: how far the outputs of a row are from their targets t.
     ///
     /// S is the sum of e^{z_k}, 1 included for a reference class, p the probabilities, e = z - t. "mean" is the mean over

@@ -1,6 +1,6 @@
 use super::*;
 use crate::matrix::Matrix;
-use crate::{Choice, reference};
+use crate::{NamedEnum, reference};
 
 /// Miri, which is slow, leaves most out.
 const WIDTHS: &[usize] = if cfg!(miri) { &[3] } else { &[1, 2, 3, 10, 16, 17, 33] };

@@ -10,7 +10,7 @@ pub(crate) mod value;
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::matrix::{Rows, RowsMut};
 
-crate::choices! {
+crate::named_enum! {
     /// An activation function sigma, applied component by component.
     pub enum Activation: "activation" {
         /// sigma(t) = t

@@ -1,6 +1,6 @@
 //! Rows in shuffled batches; classes as rows of zeros and a one.
 
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 
 /// The rows of a data set in batches, shuffled anew every epoch by the stream `shuffle` of the seed.
 ///

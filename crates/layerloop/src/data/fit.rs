@@ -1,8 +1,8 @@
 //! How a picture of any frame becomes the input of a network.
 
-use layerloop_kernels::{Choice as _, choices};
+use layerloop_kernels::{NamedEnum as _, named_enum};
 
-choices! {
+named_enum! {
     /// How a picture becomes an image of the size and the kind that a network was trained on.
     pub enum Fit: "fit" {
         /// the strokes alone, in a box in the middle of the image, light on dark
@@ -28,7 +28,7 @@ impl Fit {
     ///
     /// # Example
     /// ```
-    /// use layerloop::choice::parse;
+    /// use layerloop::names::parse;
     /// use layerloop::data::Fit;
     /// let digits: Fit = parse("centre(share=1, offset=0)")?;
     /// assert_eq!(parse::<Fit>("centre")?.numbers_of(digits), digits);

@@ -1,6 +1,6 @@
 //! Rows cut into parts where there are no classes to keep in proportion.
 
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// Parts of the given sizes of the rows `0..rows`, each in ascending order. What the sizes leave over goes to no part.

@@ -1,12 +1,12 @@
 //! Why did it say that: what each input of a row had to do with one output.
 
-use layerloop_kernels::choices;
+use layerloop_kernels::named_enum;
 
 use crate::data::{Inputs, onecold};
 use crate::network::{InputGradients, Network, Of, Predictor};
-use crate::{Error, Result, choice};
+use crate::{Error, Result, names};
 
-choices! {
+named_enum! {
     /// What is asked of the output f at the input x; x' is the baseline, mostly 0.
     pub enum Attribution: "attribution" {
         /// a_i = |df/dx_i|
@@ -113,7 +113,7 @@ impl<'a> Attributor<'a> {
     /// [`Error::Shape`] for a row of another width; [`Error::Config`] for an output that is not there, or numbers out of their
     /// range; [`Error::Data`] for an input that is not finite.
     pub fn attribute(&mut self, x: &[f32], output: Option<usize>, by: Attribution) -> Result<Attributed> {
-        choice::check(by)?;
+        names::check(by)?;
         if let Some(i) = x.iter().position(|x| !x.is_finite()) {
             return Err(Error::data("the row", format!("input {i} is {}, not a finite number", x[i])));
         }

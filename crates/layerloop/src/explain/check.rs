@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use super::rounding::Rounding;
 use super::stages::{Rows, Stage, Tape, backward, forward, parameter_mut, sides, stages};
-use crate::choice::text;
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, STEP};
-use crate::network::goal::Goal;
+use crate::names::text;
+use crate::network::bound_loss::Goal;
 use crate::network::program::{Kind, Parameter, Program, Role};
 use crate::network::{Activation, Dense, Network, Output, Spec};
+use crate::rng::Stream;
 use crate::train::Objective;
-use crate::train::rng::Stream;
 use crate::{Error, Result, train};
 
 /// Gradients with the errors of f32 that are drawn, and by how much the largest distance of one of them from the exact gradient is

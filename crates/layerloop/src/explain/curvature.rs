@@ -7,9 +7,10 @@ use super::meeting::{in_math, with_parameters};
 use super::second_order::FastHessian;
 use crate::data::Dataset;
 use crate::math;
-use crate::network::goal::Goal;
+use crate::network::bound_loss::Goal;
 use crate::network::{Network, Predictor};
-use crate::train::{Loss, Objective, rng::Stream};
+use crate::rng::Stream;
+use crate::train::{Loss, Objective};
 use crate::{Error, Result, threads};
 
 /// The Hessian H of the mean loss of some rows, at the weights of a network: never written out, only multiplied by.
@@ -300,7 +301,7 @@ mod tests {
         let numbers: Vec<f32> = (0..1400).map(|i| 0.5 + (i % 5) as f32 / 5.0).collect();
         let numbers = Dataset::regression("n", inputs, 5, numbers, ["u", "v"]).unwrap();
         let activations = crate::network::Activation::ALL.iter().map(|a| {
-            let name = crate::choice::Choice::name(*a);
+            let name = crate::names::NamedEnum::name(*a);
             (format!("5 -> 18 {name} dropout=0.5 -> 7 {name} -> 4"), "cross-entropy")
         });
         let of_numbers =
@@ -316,7 +317,7 @@ mod tests {
         for (text, loss) in activations.chain(of_numbers).chain(others) {
             let network = Network::new(&text.parse().unwrap(), 7).unwrap();
             let data = if ["mse", "huber", "log-cosh", "msle", "poisson"].contains(&loss) { &numbers } else { &labels };
-            let loss: crate::train::Loss = crate::choice::parse(loss).unwrap();
+            let loss: crate::train::Loss = crate::names::parse(loss).unwrap();
             let objective = Objective { loss: Some(loss.into()), ..Objective::default() };
             let v = unit((0..network.spec().parameters()).map(|k| (1.7 * k as f64).sin()).collect());
             let fast = Hessian::of(&network, data, &objective, 2).unwrap().times(&v).unwrap();

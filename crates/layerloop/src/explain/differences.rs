@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::network::Network;
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 use crate::{Result, train};
 
 /// What a difference of f32 losses may be off, in parts of the layer's largest derivative: a factor that is wrong by 5 % is found.

@@ -4,7 +4,7 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
-use crate::network::goal::Goal;
+use crate::network::bound_loss::Goal;
 use crate::network::program::{Parameter, Program, Role};
 use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
 use crate::train::Objective;

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::math::{Activation, Map};
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 
 /// Half the distance of two f32 around 1: an operation errs by at most this share of its result.
 const UNIT: f64 = 1.0 / 16_777_216.0;

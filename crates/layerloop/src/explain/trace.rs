@@ -3,10 +3,10 @@
 use serde::{Serialize, Serializer};
 
 use super::meeting::in_math;
-use crate::choice::{Choice as _, text};
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, Matrix};
-use crate::network::goal::Goal;
+use crate::names::{NamedEnum as _, text};
+use crate::network::bound_loss::Goal;
 use crate::network::{Activation, Layer, Network, Output, Spec};
 use crate::train::Objective;
 use crate::{Error, Result};

@@ -3,15 +3,11 @@
 use super::calibration::top_k;
 use super::confusion::{Confusion, Counts};
 use super::judged::Judged;
-use super::scores::predict;
-use crate::data::{Dataset, Targets, onecold};
-use crate::network::Network;
-use crate::train::Objective;
-use crate::{Error, Result};
+use crate::data::onecold;
 
 /// How a network does on labelled samples.
 ///
-/// Every mean counts a row as much as its [weight](Dataset::weights) says; `confusion` and [`ClassScores::support`] count rows.
+/// Every mean counts a row as much as its [weight](crate::data::Dataset::weights) says; `confusion` and [`ClassScores::support`] count rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// Mean loss; of softmax the cross-entropy, in nats.
@@ -56,52 +52,12 @@ impl Evaluation {
     }
 
     /// From the probabilities with the labels of their rows, and the mean loss.
-    fn new(judged: &Judged, loss: f64, classes: usize) -> Self {
+    pub(crate) fn new(judged: &Judged, loss: f64, classes: usize) -> Self {
         let mut confusion = vec![vec![0; classes]; classes];
         judged.class_rows().for_each(|(p, label, _)| confusion[label][onecold(p)] += 1);
         let [accuracy, top_2_accuracy] = [1, 2].map(|k| top_k(judged, k));
         Self { loss, accuracy, top_2_accuracy, confusion, weighted: Confusion::of(judged, classes) }
     }
-}
-
-/// Evaluates `network` on `data` with `threads` threads.
-///
-/// A row counts as much as its weight in the data says, in the loss as in every other mean: sum_b w_b l_b / sum_b w_b. So
-/// do all metrics, and all that is measured after an epoch of a run. Class weights and label smoothing belong to the
-/// training and play no part.
-///
-/// # Errors
-/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0.
-///
-/// # Example
-/// ```
-/// use layerloop::data::{Dataset, Inputs};
-/// use layerloop::metrics::evaluate;
-/// use layerloop::network::{Activation, Network, Spec};
-/// let spec = Spec::new(1).layer(2, Activation::Identity);
-/// let sign = Network::from_weights(&spec, &[(vec![-1.0, 1.0], vec![0.0, 0.0])])?;
-/// let data = Dataset::new("demo", Inputs::Floats(vec![-1.0, 2.0, 3.0].into()), 1, vec![0, 1, 0], ["-", "+"])?;
-/// let evaluation = evaluate(&sign, &data, 1)?;
-/// assert_eq!(evaluation.confusion, [[1, 1], [0, 1]]);
-/// assert_eq!(evaluation.classes()[0].recall, 0.5);
-/// # Ok::<(), layerloop::Error>(())
-/// ```
-pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
-    evaluate_by(&Objective::default(), network, data, threads)
-}
-
-/// As [`evaluate`], the loss being of the kind that `objective` names.
-///
-/// # Errors
-/// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
-pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
-    if matches!(data.targets(), Targets::Numbers { .. }) {
-        let reason = format!("{} has numbers, not classes: use `evaluate_regression`", data.name());
-        return Err(Error::config("data", reason));
-    }
-    let (loss, probabilities) = predict(network, data, objective, threads)?;
-    let judged = Judged::of(data, &probabilities, network.classes());
-    Ok(Evaluation::new(&judged, loss, network.classes()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What follows from how often class r was taken for class c.
 
 use super::judged::Judged;
-use crate::choice::is_same;
 use crate::data::onecold;
+use crate::names::is_same;
 use crate::{Error, Result};
 
 /// How the scores of several classes become one, as scikit-learn's `average`.

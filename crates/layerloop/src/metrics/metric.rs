@@ -1,18 +1,19 @@
 //! Every metric by name.
 
-use layerloop_kernels::{Choice as _, choices};
+use layerloop_kernels::{NamedEnum as _, named_enum};
 
 use super::confusion::{Average, Confusion};
+use super::custom;
 use super::judged::{Judged, Truth};
 use super::{calibration, ranking, regression};
-use crate::custom::{self, Open};
 use crate::data::{Dataset, Targets};
-use crate::{Error, Result, choice};
+use crate::names::Open;
+use crate::{Error, Result, names};
 
 /// A metric of ours, or a registered one.
 pub type Any = Open<Metric, dyn custom::Metric>;
 
-choices! {
+named_enum! {
     /// How good predictions are: one number.
     ///
     /// Of classifiers p are the probabilities and y the class; of numbers p are the predictions and y the truths, and the
@@ -147,7 +148,7 @@ impl Metric {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn of(self, judged: &Judged) -> Result<f64> {
-        choice::check(self)?;
+        names::check(self)?;
         judged.check()?;
         match judged.truth {
             Truth::Classes { classes, .. } => self.of_classes(judged, classes)?,

@@ -43,7 +43,7 @@ pub struct Input {
     /// Height and width in pixels, if the inputs are images.
     pub image: Option<(usize, usize)>,
     /// How pictures are brought to the kind of these images, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::choice::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::names::optional")]
     pub fit: Option<Fit>,
     /// The names of the inputs, if they have names.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
 use super::Network;
-use super::goal::Goal;
+use super::bound_loss::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
 use super::program::{Kind, Op, Value};

@@ -1,13 +1,13 @@
 //! Initialisers of weights.
 
 use layerloop_kernels::softmax::Output;
-use layerloop_kernels::{Activation, choices};
+use layerloop_kernels::{Activation, named_enum};
 
 use super::parameters::Parameters;
 use super::program::{Parameter, Program, Start};
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 
-choices! {
+named_enum! {
     /// How the weights of a layer are initialised; biases are zero, where nothing else is said.
     ///
     /// n_in and n_out are the numbers of inputs and outputs of the layer.
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn every_start_is_a_function_of_the_seed_and_has_a_text() {
         for init in Init::ALL {
-            let spec: Spec = format!("6 -> 5 tanh init={} -> 3", crate::choice::text(*init)).parse().unwrap();
+            let spec: Spec = format!("6 -> 5 tanh init={} -> 3", crate::names::text(*init)).parse().unwrap();
             let again: Spec = spec.to_string().parse().unwrap();
             assert_eq!(again, spec);
             assert_eq!(Network::new(&spec, 4).unwrap().sha256(), Network::new(&again, 4).unwrap().sha256());

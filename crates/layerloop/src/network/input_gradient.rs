@@ -7,14 +7,14 @@ use layerloop_kernels::{Block, Team};
 
 use super::Network;
 use super::backward::{self, Plan};
+use super::bound_loss::Goal;
 use super::forward::{self, Batch, Mode, Pass};
-use super::goal::Goal;
 use super::intake::Intake;
 use super::layers;
 use super::program::{Kind, Program, Value};
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs, onecold};
-use crate::train::Objective;
+use crate::objective::Objective;
 use crate::{Error, Result, memory, threads};
 
 /// Which number of a row's the gradient is of: a weighted sum of outputs or of logits.

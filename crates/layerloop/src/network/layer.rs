@@ -1,9 +1,10 @@
 //! What a layer can be.
 
-use layerloop_kernels::{Activation, choices};
+use layerloop_kernels::{Activation, named_enum};
 
+use super::custom;
 use super::init::Init;
-use crate::custom::{self, Custom};
+use crate::names::Custom;
 use crate::{Error, Result};
 
 /// One layer of a chain.
@@ -36,7 +37,7 @@ pub struct Dense {
     pub init: Init,
 }
 
-choices! {
+named_enum! {
     /// How the outputs of several chains become one.
     pub enum Join: "join" {
         /// z = z_1 + z_2 + ...
@@ -48,7 +49,7 @@ choices! {
     }
 }
 
-choices! {
+named_enum! {
     /// A layer that is neither dense nor made of chains. z are the values that it reads, z' those that it gives.
     pub enum Unit: "layer" {
         /// z' = z / (1 - rate) with probability 1 - rate, else 0; in use z' = z

@@ -2,8 +2,9 @@
 //! `workspace`, `forward`, `backward`, `predict`, `input_gradient`, `summary`.
 
 pub(crate) mod backward;
+pub(crate) mod bound_loss;
+pub(crate) mod custom;
 pub(crate) mod forward;
-pub(crate) mod goal;
 mod init;
 mod input_gradient;
 pub(crate) mod intake;

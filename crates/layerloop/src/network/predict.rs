@@ -6,13 +6,13 @@ use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
 
 use super::Network;
+use super::bound_loss::Goal;
 use super::forward::{self, Batch, Mode, Pass};
-use super::goal::Goal;
 use super::intake::{Intake, Road};
 use super::layers;
 use super::workspace::{self, Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs, Standardisation};
-use crate::train::Objective;
+use crate::objective::Objective;
 use crate::{Error, Result, memory, threads};
 
 /// What a network needs for predictions: built once, used for any number of data sets.

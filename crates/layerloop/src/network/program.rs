@@ -8,11 +8,12 @@ use std::ops::Range;
 use layerloop_kernels::columns::PerColumn;
 use layerloop_kernels::{Activation, Panels, Slope};
 
+use super::custom;
 use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
 use super::sound;
 use super::spec::Spec;
-use crate::custom::{self, Custom};
+use crate::names::Custom;
 use crate::{Error, Result};
 
 /// The operations of a network.

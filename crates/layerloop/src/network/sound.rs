@@ -2,7 +2,7 @@
 //! chains with layers, and chains in chains to a certain depth.
 
 use super::layer::{Dense, Layer};
-use crate::choice::{Choice, check};
+use crate::names::{NamedEnum, check};
 use crate::{Error, Result};
 
 /// How deep chains may be nested: every walk through them is a recursion.
@@ -34,7 +34,7 @@ pub(super) fn check_depth(layers: &[Layer]) -> Result<()> {
 /// # Errors
 /// [`Error::Config`] that names the layer.
 pub(super) fn check_layer(layer: &Layer, path: &str) -> Result<()> {
-    fn of<T: Choice>(choice: T, path: &str) -> Result<()> {
+    fn of<T: NamedEnum>(choice: T, path: &str) -> Result<()> {
         check(choice).map_err(|e| Error::config(format!("layer {path}"), e.to_string()))
     }
     let empty = |what: &str| Err(Error::config(format!("layer {path}"), format!("{what} has no layers")));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::layer::{Dense, Layer};
 use super::program::{Parameter, Program};
 use super::text::Chain;
-use crate::choice::text;
+use crate::names::text;
 use crate::{Error, Result};
 
 /// More parameters than this are refused: with Adam's two moments they would take 12 GiB.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Network;
 use super::program::{Kind, Role, Start};
-use crate::choice::text;
+use crate::names::text;
 
 /// The text of [`Network::summary`].
 pub(crate) fn summary(network: &Network) -> String {

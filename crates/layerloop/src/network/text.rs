@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use layerloop_kernels::Activation;
 
+use super::custom;
 use super::init::Init;
 use super::layer::{Dense, Join, Layer, Unit};
 use super::sound::DEEPEST;
 use super::spec::Spec;
-use crate::choice::{find, is_same, names, nearest, parse, text};
-use crate::custom;
+use crate::names::{find, is_same, names, nearest, parse, text};
 use crate::{Error, Result};
 
 /// A chain, to be shown, and how deep it is nested: what is deeper than a network can be is left out.

@@ -13,11 +13,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::lbfgs;
 use super::state::State;
 use crate::data::Dataset;
 use crate::files::{regular_or_missing, write_beside_and_rename};
 use crate::network::{Network, Spec};
+use crate::optim::lbfgs;
 use crate::{Error, Result};
 
 /// The metadata entry that holds the card.

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::objective::{ClassWeights, Objective};
 use super::options::{FitOptions, LayerRate};
-use crate::choice::text;
+use crate::names::text;
+use crate::objective::{ClassWeights, Objective};
 
 impl FitOptions {
     /// All options on which the bits of a run depend, by name; a choice is its text. Threads and a time limit are left out.

@@ -1,17 +1,17 @@
 //! When a run has learnt enough, and which of its epochs was the best.
 
-use layerloop_kernels::{Matrix, choices};
+use layerloop_kernels::{Matrix, named_enum};
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
 use super::watched::column;
-use crate::choice::is_same;
-use crate::custom::Open;
 use crate::metrics::Any;
+use crate::names::Open;
+use crate::names::is_same;
 use crate::network::Network;
 use crate::{Error, Result};
 
-choices! {
+named_enum! {
     /// Which of two values is the better one.
     pub enum Better: "better" {
         /// The smaller one, as of a loss.
@@ -148,7 +148,7 @@ impl<'a> Stopper<'a> {
         let column = rule.column()?;
         if !history.names().contains(&column) {
             let names: Vec<&str> = history.names().iter().map(String::as_str).collect();
-            let near = crate::choice::nearest(&column, &names);
+            let near = crate::names::nearest(&column, &names);
             let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let reason = format!(
                 "`{}` is not measured in this run{near} the columns are {}",

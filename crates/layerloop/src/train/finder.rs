@@ -6,9 +6,9 @@ use super::callback::{Callback, StepEnd};
 use super::fit::fit_with;
 use super::options::FitOptions;
 use super::run::Run;
-use super::schedule::Schedule;
 use crate::data::Dataset;
 use crate::network::Network;
+use crate::optim::Schedule;
 use crate::{Error, Result};
 
 /// The first and the last learning rate.
@@ -180,7 +180,7 @@ mod tests {
         let (data, network) = (data(400), Network::new(&"5 -> 16 tanh -> 3".parse().unwrap(), 0).unwrap());
         let before = network.sha256();
         for optimizer in ["adam", "sgd"] {
-            let optimizer = crate::choice::parse(optimizer).unwrap();
+            let optimizer = crate::names::parse(optimizer).unwrap();
             let options =
                 |threads| FitOptions { optimizer, batch: 32, threads: Some(threads), ..FitOptions::default() };
             let found = find_learning_rate(&network, &data, &options(1)).unwrap();

@@ -5,29 +5,29 @@ use std::thread::available_parallelism;
 
 use layerloop_kernels::Matrix;
 
-use super::average::Average;
 use super::callback::{Callback, EpochEnd};
 use super::checkpoint::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
 use super::history::History;
-use super::lbfgs::Lbfgs;
-use super::optimizer::Optimizer;
 use super::options::FitOptions;
 use super::pace::Pace;
-use super::plateau::Plateau;
 use super::run::{Clock, Run};
-use super::schedule::Progress;
-use super::state::{GradientNorms, State, Stopped};
+use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
 use super::watched::{ALWAYS, Watched};
 use super::whole::Whole;
-use crate::custom::Open;
 use crate::data::Dataset;
-use crate::network::goal::Goal;
+use crate::names::Open;
+use crate::network::bound_loss::Goal;
 use crate::network::intake::Intake;
 use crate::network::program::Program;
 use crate::network::workspace::{self, Reach, block_rows};
 use crate::network::{Network, Spec};
+use crate::optim::Optimizer;
+use crate::optim::Plateau;
+use crate::optim::Progress;
+use crate::optim::average::Average;
+use crate::optim::lbfgs::Lbfgs;
 use crate::{Error, Result, memory, threads};
 
 /// What a run did.
@@ -256,9 +256,9 @@ fn begin<'a>(
         Open::Ours(schedule) => Plateau::of(schedule),
         Open::Custom(_) => None,
     };
-    let norms = GradientNorms::none(&network.program);
+    let norms = no_norms(&network.program);
     Ok(Run {
-        average: Average::wanted(options, network),
+        average: Average::wanted(options.ema, options.swa_from_epoch, network),
         gradient: Matrix::vector(network.parameters.values.values().len()),
         network,
         train,

@@ -1,8 +1,7 @@
 //! Training: [`fit`] is a loop of steps over shuffled batches; read `fit`, `run`, `step`, `options`, `optimizer`, `schedule`,
 //! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `learner`, `checkpoint`, `checkpoints`, `store`, `samples`,
-//! `finder`, `rng`.
+//! `finder`.
 
-mod average;
 mod callback;
 mod checkpoint;
 mod checkpoints;
@@ -11,18 +10,11 @@ mod early_stopping;
 mod finder;
 mod fit;
 mod history;
-mod lbfgs;
 mod learner;
-mod muon;
-mod objective;
-mod optimizer;
 mod options;
 mod pace;
-mod plateau;
-pub mod rng;
 mod run;
 mod samples;
-mod schedule;
 mod state;
 mod step;
 mod store;
@@ -37,13 +29,13 @@ pub use finder::{Finding, find_learning_rate};
 pub use fit::{Report, With, check, check_memory, default_threads, fit, fit_with};
 pub use history::History;
 pub use learner::Learner;
-pub use objective::{ClassWeights, Loss, Objective, Reduction};
-pub use optimizer::Optimizer;
 pub use options::{FitOptions, LayerRate};
-pub use plateau::Plateau;
 pub use run::Run;
 pub(crate) use samples::{FastSample, LastLayer, fast_sample, last_layer};
 pub use samples::{Sample, samples};
-pub use schedule::{Milestones, Progress, Schedule, warm_up};
-pub use state::{GradientNorms, Stopped};
+pub use state::Stopped;
+
+pub use crate::error::GradientNorms;
+pub use crate::objective::{ClassWeights, Loss, Objective, Reduction};
+pub use crate::optim::{Milestones, Optimizer, Plateau, Progress, Schedule, warm_up};
 pub use step::{loss_and_gradient, loss_and_gradient_of};

@@ -5,13 +5,14 @@ use std::time::Duration;
 use layerloop_kernels::{Before, Update};
 
 use super::early_stopping::EarlyStopping;
-use super::objective::Objective;
-use super::optimizer::Optimizer;
-use super::schedule::Schedule;
-use crate::choice::{self, Choice};
-use crate::custom::{self, Open};
 use crate::metrics::Any;
-use crate::network::program::Program;
+use crate::names::Open;
+use crate::names::{self, NamedEnum};
+use crate::network::program::{Kind, Program};
+use crate::objective::Objective;
+use crate::optim;
+use crate::optim::Optimizer;
+use crate::optim::Schedule;
 use crate::{Error, Result, threads};
 
 /// A factor on the learning rate of one layer.
@@ -48,16 +49,16 @@ pub struct FitOptions {
     /// Layers with a learning rate of their own; of several that name a layer the last counts.
     pub layer_rates: Vec<LayerRate>,
     /// How the learning rate changes over the run.
-    pub schedule: Open<Schedule, dyn custom::Schedule>,
+    pub schedule: Open<Schedule, dyn optim::custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
     pub warmup: f64,
     /// Decay of weights; if nothing is said, 0.01 for `adamw`, 0.1 for `muon` and 0 for all others. For `adamw`, `lion` and `muon` it is decoupled,
     /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
     pub weight_decay: Option<f64>,
     /// How the decay of weights changes over the run.
-    pub decay_schedule: Open<Schedule, dyn custom::Schedule>,
+    pub decay_schedule: Open<Schedule, dyn optim::custom::Schedule>,
     /// How the rates of all dropouts change over the run.
-    pub dropout_schedule: Open<Schedule, dyn custom::Schedule>,
+    pub dropout_schedule: Open<Schedule, dyn optim::custom::Schedule>,
     /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
     pub l1: f64,
     /// Weight of the penalty sum w^2 / 2: g += l2 w.
@@ -204,14 +205,14 @@ impl FitOptions {
 
     /// Choices with a number outside its range, and metrics that are named twice.
     fn faults_of_choices(&self) -> Vec<Error> {
-        fn ours<T: Choice, C: ?Sized>(open: Open<T, C>) -> Option<Error> {
-            if let Open::Ours(choice) = open { choice::check(choice).err() } else { None }
+        fn ours<T: NamedEnum, C: ?Sized>(open: Open<T, C>) -> Option<Error> {
+            if let Open::Ours(choice) = open { names::check(choice).err() } else { None }
         }
         let metrics = &self.metrics;
         let again = (0..metrics.len()).find(|&i| metrics[..i].contains(&metrics[i]));
         let again = again.map(|i| Error::config("metrics", format!("`{}` is named twice", metrics[i])));
         let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().filter_map(ours);
-        let optimizer = choice::check(self.optimizer).err().into_iter();
+        let optimizer = names::check(self.optimizer).err().into_iter();
         optimizer.chain(schedules).chain(metrics.iter().copied().filter_map(ours)).chain(again).collect()
     }
 
@@ -284,6 +285,46 @@ impl FitOptions {
     }
 }
 
+impl FitOptions {
+    /// Refuses what makes the loss another one at each look, or has no place in a line search.
+    pub(crate) fn check_lbfgs(&self, program: &Program) -> Result<()> {
+        if !matches!(self.optimizer, Optimizer::Lbfgs { .. }) {
+            return Ok(());
+        }
+        let refuse = |field: &str, reason: &str| Err(Error::config(field, format!("{reason}, so lbfgs cannot use it")));
+        for op in &program.ops {
+            match op.kind {
+                Kind::Drop { rate, .. } if rate > 0.0 => {
+                    return refuse("optimizer", "dropout makes each loss another one");
+                }
+                Kind::Leak { lower, upper } if lower < upper => {
+                    return refuse("optimizer", "rrelu makes each loss another one");
+                }
+                Kind::BatchStandardise { .. } => {
+                    return refuse("optimizer", "a batch norm moves its statistics at each look");
+                }
+                _ => {}
+            }
+        }
+        let constant = super::Schedule::Constant.into();
+        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule];
+        let odd = [
+            ("schedule", schedules.iter().any(|schedule| *schedule != constant) || self.warmup > 0.0),
+            ("accumulate", self.accumulate > 1),
+            ("clip_value", self.clip_value.is_some()),
+            ("clip_norm", self.clip_norm.is_some()),
+            ("l1", self.l1 > 0.0),
+            ("ema", self.ema.is_some()),
+            ("swa_from_epoch", self.swa_from_epoch.is_some()),
+            ("layer_rates", self.layer_rates.iter().any(|rate| rate.factor != 0.0 && rate.factor != 1.0)),
+        ];
+        match odd.iter().find(|(_, wrong)| *wrong) {
+            Some((field, _)) => refuse(field, "a line search finds the length of each step"),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use layerloop_kernels::dense::WeightBlock;
@@ -291,7 +332,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::choice::parse;
+    use crate::names::parse;
 
     /// Four weights and four biases.
     type Pair = [[f64; 4]; 2];

@@ -5,24 +5,25 @@ use std::time::{Duration, Instant};
 
 use layerloop_kernels::{Matrix, Update};
 
-use super::average::Average;
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::checkpoint::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
 use super::history::History;
-use super::lbfgs::{Lbfgs, Penalty, Point};
 use super::options::FitOptions;
 use super::pace::Pace;
-use super::plateau::Plateau;
-use super::schedule::{Progress, warm_up};
-use super::state::{GradientNorms, State, Stopped};
+use super::state::{State, Stopped};
 use super::step::Stepper;
 use super::watched::Watched;
 use super::whole::sum_of_squares;
 use crate::data::{Batches, Dataset};
+use crate::error::GradientNorms;
 use crate::network::Network;
+use crate::network::bound_loss::Goal;
 use crate::network::forward::{Batch, Mode};
-use crate::network::goal::Goal;
+use crate::optim::Plateau;
+use crate::optim::average::Average;
+use crate::optim::lbfgs::{Lbfgs, Penalty, Point};
+use crate::optim::{Progress, warm_up};
 use crate::{Error, Result};
 
 /// Steps from one look at all weights to the next: whether they are finite.
@@ -314,7 +315,7 @@ impl Run<'_> {
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
         let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], goal: Some(goal) };
         let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
-        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options));
+        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options.penalty(), options.decay_all));
         let start = network.parameters.values.values().to_vec();
         let mut gradient = Matrix::vector(start.len());
         let next = lbfgs.step(&start, &mut |w| {

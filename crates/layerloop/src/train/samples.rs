@@ -1,14 +1,14 @@
 //! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
 
-use super::objective::Objective;
 use super::step::Stepper;
 use super::whole::sum_of_squares;
 use crate::data::Dataset;
+use crate::network::bound_loss::Goal;
 use crate::network::forward::{Batch, Mode};
-use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::program::Role;
 use crate::network::{Network, Predictor};
+use crate::objective::Objective;
 use crate::{Error, Result, threads};
 
 /// Rows of a pass.

@@ -4,9 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::early_stopping::Standing;
 use super::history::History;
-use super::plateau::Plateau;
 use super::watched::column;
+use crate::error::GradientNorms;
 use crate::network::program::Program;
+use crate::optim::Plateau;
 
 /// Why a run ended before its last epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,28 +21,11 @@ pub enum Stopped {
     TimeLimit,
 }
 
-/// The norms of the gradient of a batch, layer by layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GradientNorms {
-    /// The step that they belong to, counted from 1.
-    pub step: u64,
-    /// The layer, as `2` or `2.1`, and the Euclidean norm of its part of the gradient.
-    pub layers: Vec<(String, f64)>,
-}
-
-impl GradientNorms {
-    /// Before the first look, for every layer of `program` that learns.
-    pub(crate) fn none(program: &Program) -> Self {
-        let mut layers: Vec<(String, f64)> = program.parameters.iter().map(|p| (p.path.clone(), 0.0)).collect();
-        layers.dedup();
-        Self { step: 0, layers }
-    }
-
-    /// The norm of the whole gradient.
-    #[must_use]
-    pub fn whole(&self) -> f64 {
-        libm::sqrt(self.layers.iter().map(|(_, norm)| norm * norm).sum())
-    }
+/// Before the first look, for every layer of `program` that learns.
+pub(crate) fn no_norms(program: &Program) -> GradientNorms {
+    let mut layers: Vec<(String, f64)> = program.parameters.iter().map(|p| (p.path.clone(), 0.0)).collect();
+    layers.dedup();
+    GradientNorms { step: 0, layers }
 }
 
 /// Where a run stands.

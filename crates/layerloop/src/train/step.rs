@@ -3,17 +3,17 @@
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Rows, Team, Update};
 
-use super::muon::Muon;
-use super::objective::Objective;
 use super::whole::Whole;
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
+use crate::network::bound_loss::Goal;
 use crate::network::forward::{self, Batch, Mode, Pass};
-use crate::network::goal::Goal;
 use crate::network::intake::Intake;
 use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
+use crate::objective::Objective;
+use crate::optim::muon::Muon;
 use crate::{Error, Result, threads};
 
 /// Everything a step needs, built once; after that a step allocates nothing.

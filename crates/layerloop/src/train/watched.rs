@@ -2,11 +2,12 @@
 
 use layerloop_kernels::Team;
 
-use super::objective::Objective;
-use crate::choice::is_same;
 use crate::data::{Dataset, Targets};
-use crate::metrics::{Any, Judged, Metric, mean_loss, of_targets};
+use crate::evaluate::{mean_loss, of_targets};
+use crate::metrics::{Any, Judged, Metric};
+use crate::names::is_same;
 use crate::network::{Network, Predictor};
+use crate::objective::Objective;
 use crate::{Error, Result};
 
 /// What is always measured in a run.

@@ -2,9 +2,9 @@
 
 use layerloop_kernels::{Before, Isa, LANES, Matrix, Update};
 
-use super::muon::Muon;
 use super::options::FitOptions;
 use crate::network::Network;
+use crate::optim::muon::Muon;
 
 /// The gradient of a step in the making, in the order of the flat vector.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Inputs};
-use layerloop::metrics::evaluate;
+use layerloop::evaluate::evaluate;
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, Optimizer, fit};
 use layerloop_data::LoadOptions;
 use serde_json::json;

@@ -1,10 +1,10 @@
 //! What each part of the toolbox costs: a training step with it, over the step of a plain network.
 
 use layerloop::Result;
-use layerloop::choice::text;
 use layerloop::data::{Dataset, Inputs};
+use layerloop::names::text;
 use layerloop::network::{Activation, Spec, Unit};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, Loss, Objective, Optimizer};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
+use layerloop::rng::Stream;
 use layerloop::train::FitOptions;
-use layerloop::train::rng::Stream;
 use layerloop::{Error, Result};
 use serde_json::json;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use layerloop::Result;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::network::{Activation, Network, Spec};
-use layerloop::train::rng::Stream;
+use layerloop::rng::Stream;
 use layerloop::train::{Callback, FitOptions, Run, StepEnd, fit_with};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use layerloop::choice::text;
+use layerloop::names::text;
 use layerloop::train::Loss;
 
 /// Width and height of the map, in pixels.

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use layerloop::Result;
-use layerloop::choice::text;
 use layerloop::data::Targets;
 use layerloop::metrics::Any;
 use layerloop::model_file::Model;
+use layerloop::names::text;
 use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
 use serde_json::json;
 

@@ -2,8 +2,9 @@
 
 use layerloop_kernels::{Block, Rows};
 
-use crate::custom::{Custom, Layer};
+use crate::names::Custom;
 use crate::network::Network;
+use crate::network::custom::Layer;
 use crate::network::forward::Pass;
 use crate::network::program::{Op, Value};
 

@@ -4,7 +4,7 @@ use layerloop_kernels::{Block, columns, norm, rows, table};
 
 use crate::network::forward::{Mode, Pass, weights};
 use crate::network::program::{Kind, Op};
-use crate::train::rng::Stream;
+use crate::rng::Stream;
 
 /// z' of one operation, the `i`-th.
 pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Block) {

@@ -2,8 +2,8 @@
 //!
 //! One line of a table is all that the borders (command line, text form, model file, `layerloop list`) know of a choice.
 
-/// A closed set of choices; [`choices!`](crate::choices) makes one.
-pub trait Choice: Copy + PartialEq + 'static {
+/// A closed set of choices; [`named_enum!`](crate::named_enum) makes one.
+pub trait NamedEnum: Copy + PartialEq + 'static {
     /// What is chosen, for messages: `activation`.
     const WHAT: &'static str;
     /// Every choice, its numbers at their usual values.
@@ -19,7 +19,7 @@ pub trait Choice: Copy + PartialEq + 'static {
     fn notes(self) -> &'static str;
     /// The names and values of its numbers.
     fn numbers(self) -> Vec<(&'static str, String)>;
-    /// What each of its numbers is, and which values it can have: in the order of [`Choice::numbers`].
+    /// What each of its numbers is, and which values it can have: in the order of [`NamedEnum::numbers`].
     fn ranges(self) -> &'static [[&'static str; 2]];
     /// The same choice with another value for a number.
     ///
@@ -38,10 +38,10 @@ pub trait Choice: Copy + PartialEq + 'static {
     }
 }
 
-/// An enum that is a [`Choice`].
+/// An enum that is a [`NamedEnum`].
 ///
 /// ```
-/// layerloop_kernels::choices! {
+/// layerloop_kernels::named_enum! {
 ///     /// How to bend a line.
 ///     pub enum Bend: "bend" {
 ///         /// y = x
@@ -55,7 +55,7 @@ pub trait Choice: Copy + PartialEq + 'static {
 ///         },
 ///     }
 /// }
-/// use layerloop_kernels::Choice;
+/// use layerloop_kernels::NamedEnum;
 /// assert_eq!(Bend::ALL, [Bend::Not, Bend::Once { a: 0.01 }]);
 /// assert_eq!(Bend::ALL[1].aliases(), ["kink"]);
 /// assert_eq!(Bend::ALL[1].equation(), "y = max(x, a x)");
@@ -65,7 +65,7 @@ pub trait Choice: Copy + PartialEq + 'static {
 /// assert_eq!(Bend::ALL[1].with("a", "-1"), Err("a: -1; it is at least 0".into()));
 /// ```
 #[macro_export]
-macro_rules! choices {
+macro_rules! named_enum {
     ($(#[$meta:meta])* pub enum $set:ident: $what:literal { $(
         #[doc = $equation:literal] $(#[doc = $more:literal])* $choice:ident = $name:literal $(| $alias:literal)* $({ $(
             $(#[doc = $about:literal])* $number:ident: $type:ty = $usual:expr, $range:literal if $fits:expr
@@ -82,7 +82,7 @@ macro_rules! choices {
             pub const ALL: &'static [Self] = &[$(Self::$choice $({ $($number: $usual),* })?),*];
         }
 
-        impl $crate::Choice for $set {
+        impl $crate::NamedEnum for $set {
             const WHAT: &'static str = $what;
             const ALL: &'static [Self] = Self::ALL;
 

@@ -1,9 +1,8 @@
-//! Losses.
+//! User-defined losses.
 
-use super::{Custom, Kind, Registry};
-use crate::choice::find;
-use crate::train;
-use crate::train::rng::Stream;
+use crate::differences::compare;
+use crate::names::{Custom, Kind, Registry, find};
+use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// l(z, t): how far the logits z of a row are from its targets t.
@@ -54,7 +53,7 @@ impl Kind for dyn Loss {
 /// ```
 pub fn register_loss(name: &str, loss: impl Loss + 'static) -> Result<Custom<dyn Loss>> {
     check_loss(&loss).map_err(|e| Error::config("loss", format!("`{name}`: {e}")))?;
-    LOSSES.add(name, Box::new(loss), find::<train::Loss>(name).is_some())
+    LOSSES.add(name, Box::new(loss), find::<super::Loss>(name).is_some())
 }
 
 /// Compares the gradient of a loss with central differences at random logits, for one and for three of them, and targets of a
@@ -77,7 +76,7 @@ pub fn check_loss(loss: &dyn Loss) -> Result<()> {
             let reason = format!("is {value} of logits {z:?} and targets {t:?}; it is a finite number");
             return Err(Error::config("its value", reason));
         }
-        super::layer::compare("logit", &gradient, &z, |z| loss.value(z, &t).into())?;
+        compare("logit", &gradient, &z, |z| loss.value(z, &t).into())?;
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
-//! Metrics.
+//! User-defined metrics.
 
-use super::{Custom, Kind, Registry};
-use crate::choice::find;
-use crate::metrics::{self, Judged};
+use super::Judged;
+use crate::names::{Custom, Kind, Registry, find};
 use crate::{Error, Result};
 
 /// How good predictions are: one number. Any function from [`Judged`] to a result is one.
@@ -37,7 +36,8 @@ impl Kind for dyn Metric {
 /// # Example
 /// ```
 /// use layerloop::custom::register_metric;
-/// use layerloop::metrics::{Judged, evaluate_by};
+/// use layerloop::evaluate::evaluate_by;
+/// use layerloop::metrics::Judged;
 /// let boldest = |judged: &Judged| Ok(judged.predicted.iter().fold(0.0, |most: f32, &p| most.max(p)).into());
 /// let boldest = register_metric("boldest", boldest)?;
 /// assert_eq!(boldest.of(&Judged::classes(&[0.25, 0.75], &[0], 2))?, 0.75);
@@ -56,7 +56,7 @@ pub fn register_metric(name: &str, metric: impl Metric + 'static) -> Result<Cust
             return refuse(format!("it is {value} on four rows of {what}; a metric is a finite number"));
         }
     }
-    METRICS.add(name, Box::new(metric), find::<metrics::Metric>(name).is_some())
+    METRICS.add(name, Box::new(metric), find::<super::Metric>(name).is_some())
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_registered_metric_is_judged_as_ours_are() {
-        type Any = metrics::Any;
+        type Any = crate::metrics::Any;
         let half = |judged: &Judged| Ok(f64::from(judged.predicted[0]) / f64::from(judged.predicted[1]));
         register_metric("test-ratio", half).unwrap();
         let ratio: Any = "test-ratio".parse().unwrap();
@@ -82,6 +82,6 @@ mod tests {
         assert!(nothing.contains("no rows"), "{nothing}");
         let infinite = ratio.of(&Judged::classes(&[0.5, 0.0], &[0], 2)).unwrap_err().to_string();
         assert!(infinite.contains("`test-ratio` is inf"), "{infinite}");
-        assert_eq!("top-k=3".parse::<Any>().unwrap(), metrics::Metric::TopK { k: 3 }.into());
+        assert_eq!("top-k=3".parse::<Any>().unwrap(), crate::metrics::Metric::TopK { k: 3 }.into());
     }
 }

@@ -1,10 +1,12 @@
 //! What is minimised.
 
-use layerloop_kernels::choices;
-pub use layerloop_kernels::loss::Loss;
+pub(crate) mod custom;
 
-use crate::custom::{self, Open};
-use crate::{Error, Result, choice};
+pub use layerloop_kernels::loss::Loss;
+use layerloop_kernels::named_enum;
+
+use crate::names::Open;
+use crate::{Error, Result, names};
 
 /// What is minimised: the loss of the rows of a batch, each with its weight, as a mean or a sum.
 ///
@@ -47,7 +49,7 @@ pub enum ClassWeights {
     Given(Vec<f32>),
 }
 
-choices! {
+named_enum! {
     /// What becomes of the losses of a batch.
     pub enum Reduction: "reduction" {
         /// f = (1 / B) sum_b l_b
@@ -70,7 +72,7 @@ impl Objective {
     pub fn check(&self) -> Vec<Error> {
         let mut faults = Vec::new();
         if let Some(Open::Ours(loss)) = self.loss {
-            faults.extend(choice::check(loss).err());
+            faults.extend(names::check(loss).err());
         }
         let smoothing = self.label_smoothing;
         if !(0.0..1.0).contains(&smoothing) {

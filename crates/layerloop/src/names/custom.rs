@@ -1,29 +1,8 @@
-//! User-defined parts: what the closed sets do not have, by a trait and a name.
-//!
-//! A registered name stands wherever the built-in ones do: in the text form of a network, in a model file, in the options
-//! of a run. Derivatives are compared with differences before a name is taken ([`check_layer`]). Whoever reads a model with
-//! such a name registers it first; else the model is refused, with the name.
-//!
-//! # Numerics
-//! What a custom part computes is its own affair: the same bits on every machine need a part that sees to them (no `exp` or
-//! `ln` of the platform, for instance).
-
-mod layer;
-mod loss;
-mod metric;
-mod open;
-mod schedule;
+//! User-defined members of a closed set: the name, the part, the registry of a kind.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
-
-pub(crate) use layer::find;
-pub use layer::{Activation, Layer, check_layer, register_activation, register_layer};
-pub use loss::{Loss, check_loss, register_loss};
-pub use metric::{Metric, register_metric};
-pub use open::{Kind, Open};
-pub use schedule::{Schedule, register_schedule};
 
 use crate::{Error, Result};
 
@@ -77,7 +56,7 @@ pub(crate) struct Registry<C: ?Sized + 'static> {
 }
 
 impl<C: ?Sized> Registry<C> {
-    const fn new(what: &'static str) -> Self {
+    pub(crate) const fn new(what: &'static str) -> Self {
         Self { what, parts: RwLock::new(Vec::new()) }
     }
 
@@ -87,7 +66,7 @@ impl<C: ?Sized> Registry<C> {
     }
 
     /// Takes a part that lives as long as the program does, unless a built-in one has this name.
-    fn add(&self, name: &str, part: Box<C>, is_built_in: bool) -> Result<Custom<C>> {
+    pub(crate) fn add(&self, name: &str, part: Box<C>, is_built_in: bool) -> Result<Custom<C>> {
         let refuse = |reason: &str| Err(Error::config(self.what, format!("`{name}`: {reason}")));
         let letters = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !letters || name.ends_with('-') {

@@ -1,10 +1,55 @@
-//! How a network does on numbers.
+//! How good a network is: [`evaluate`] for the whole picture, [`measure`] for any number, [`evaluate_regression`] where the targets
+//! are numbers.
+//!
+//! One rule for sample weights: every mean that is measured, of losses as of metrics, is sum_b w_b x_b / sum_b w_b, in [`evaluate`],
+//! [`measure`] and the columns of a run's history (`val_loss`, `val_accuracy`). `train_loss` alone is what is minimised, a mean over
+//! rows: see [`Objective`].
 
-use super::{Any, Judged, Metric};
 use crate::data::{Dataset, Targets};
+use crate::metrics::{Any, Evaluation, Judged, Metric};
 use crate::network::{Network, Predictor};
-use crate::train::Objective;
+use crate::objective::Objective;
 use crate::{Error, Result};
+
+/// Evaluates `network` on `data` with `threads` threads.
+///
+/// A row counts as much as its weight in the data says, in the loss as in every other mean: sum_b w_b l_b / sum_b w_b. So
+/// do all metrics, and all that is measured after an epoch of a run. Class weights and label smoothing belong to the
+/// training and play no part.
+///
+/// # Errors
+/// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::evaluate::evaluate;
+/// use layerloop::network::{Activation, Network, Spec};
+/// let spec = Spec::new(1).layer(2, Activation::Identity);
+/// let sign = Network::from_weights(&spec, &[(vec![-1.0, 1.0], vec![0.0, 0.0])])?;
+/// let data = Dataset::new("demo", Inputs::Floats(vec![-1.0, 2.0, 3.0].into()), 1, vec![0, 1, 0], ["-", "+"])?;
+/// let evaluation = evaluate(&sign, &data, 1)?;
+/// assert_eq!(evaluation.confusion, [[1, 1], [0, 1]]);
+/// assert_eq!(evaluation.classes()[0].recall, 0.5);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
+    evaluate_by(&Objective::default(), network, data, threads)
+}
+
+/// As [`evaluate`], the loss being of the kind that `objective` names.
+///
+/// # Errors
+/// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
+pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
+    if matches!(data.targets(), Targets::Numbers { .. }) {
+        let reason = format!("{} has numbers, not classes: use `evaluate_regression`", data.name());
+        return Err(Error::config("data", reason));
+    }
+    let (loss, probabilities) = predict(network, data, objective, threads)?;
+    let judged = Judged::of(data, &probabilities, network.classes());
+    Ok(Evaluation::new(&judged, loss, network.classes()))
+}
 
 /// How a network does where its targets are numbers. Every mean counts a row as much as its weight says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +101,8 @@ pub fn evaluate_regression_by(
 /// # Example
 /// ```
 /// use layerloop::data::{Dataset, Inputs};
-/// use layerloop::metrics::{Metric, measure};
+/// use layerloop::evaluate::measure;
+/// use layerloop::metrics::Metric;
 /// use layerloop::network::Network;
 /// let network = Network::new(&"1 -> 2".parse()?, 0)?;
 /// let ones = Dataset::new("ones", Inputs::Floats(vec![0.0; 2].into()), 1, vec![0, 0], ["a", "b"])?;
@@ -78,12 +124,7 @@ pub fn measure<M: Copy + Into<Any>>(
 }
 
 /// The mean loss, of the kind that `objective` names, and the outputs of every row.
-pub(super) fn predict(
-    network: &Network,
-    data: &Dataset,
-    objective: &Objective,
-    threads: usize,
-) -> Result<(f64, Vec<f32>)> {
+fn predict(network: &Network, data: &Dataset, objective: &Objective, threads: usize) -> Result<(f64, Vec<f32>)> {
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
     }

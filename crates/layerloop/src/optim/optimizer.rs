@@ -1,8 +1,8 @@
 //! The optimisers, and the scalars of their step t.
 
-use layerloop_kernels::{Rule, choices};
+use layerloop_kernels::{Rule, named_enum};
 
-choices! {
+named_enum! {
     /// How a gradient becomes a step.
     ///
     /// The equations are those of PyTorch (torch.optim), where frameworks differ; of what PyTorch lacks, those of the paper.

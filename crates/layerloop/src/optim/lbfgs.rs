@@ -8,10 +8,9 @@ use layerloop_kernels::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::Optimizer;
-use super::options::FitOptions;
+use crate::Result;
 use crate::network::Network;
-use crate::network::program::{Kind, Parameter, Program, Role};
-use crate::{Error, Result};
+use crate::network::program::{Parameter, Role};
 
 /// A step is long enough to lower the loss by this share of what its slope promises,
 const ARMIJO: f64 = 1e-4;
@@ -210,13 +209,13 @@ pub(crate) struct Penalty {
 }
 
 impl Penalty {
-    pub(crate) fn of(network: &Network, options: &FitOptions) -> Self {
-        let (program, l2) = (&network.program, options.penalty());
+    pub(crate) fn of(network: &Network, l2: f64, decay_all: bool) -> Self {
+        let program = &network.program;
         let decays = |parameter: &Parameter| matches!(parameter.role, Role::Product | Role::Table);
         let places = program.parameters.iter().enumerate().flat_map(|(i, parameter)| {
             let places = network.parameters.border_indices(i);
             let weights = if decays(parameter) { parameter.inputs * parameter.outputs } else { 0 };
-            let count = if options.decay_all { places.len() } else { weights };
+            let count = if decay_all { places.len() } else { weights };
             places.into_iter().take(count)
         });
         Self { l2, places: if l2 > 0.0 { places.collect() } else { Vec::new() } }
@@ -229,52 +228,13 @@ impl Penalty {
     }
 }
 
-impl FitOptions {
-    /// Refuses what makes the loss another one at each look, or has no place in a line search.
-    pub(crate) fn check_lbfgs(&self, program: &Program) -> Result<()> {
-        if !matches!(self.optimizer, Optimizer::Lbfgs { .. }) {
-            return Ok(());
-        }
-        let refuse = |field: &str, reason: &str| Err(Error::config(field, format!("{reason}, so lbfgs cannot use it")));
-        for op in &program.ops {
-            match op.kind {
-                Kind::Drop { rate, .. } if rate > 0.0 => {
-                    return refuse("optimizer", "dropout makes each loss another one");
-                }
-                Kind::Leak { lower, upper } if lower < upper => {
-                    return refuse("optimizer", "rrelu makes each loss another one");
-                }
-                Kind::BatchStandardise { .. } => {
-                    return refuse("optimizer", "a batch norm moves its statistics at each look");
-                }
-                _ => {}
-            }
-        }
-        let constant = super::Schedule::Constant.into();
-        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule];
-        let odd = [
-            ("schedule", schedules.iter().any(|schedule| *schedule != constant) || self.warmup > 0.0),
-            ("accumulate", self.accumulate > 1),
-            ("clip_value", self.clip_value.is_some()),
-            ("clip_norm", self.clip_norm.is_some()),
-            ("l1", self.l1 > 0.0),
-            ("ema", self.ema.is_some()),
-            ("swa_from_epoch", self.swa_from_epoch.is_some()),
-            ("layer_rates", self.layer_rates.iter().any(|rate| rate.factor != 0.0 && rate.factor != 1.0)),
-        ];
-        match odd.iter().find(|(_, wrong)| *wrong) {
-            Some((field, _)) => refuse(field, "a line search finds the length of each step"),
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
 
     use super::*;
     use crate::data::{Dataset, Inputs};
+    use crate::train::FitOptions;
     use crate::train::{Schedule, fit};
 
     #[derive(Deserialize)]
@@ -336,7 +296,7 @@ mod tests {
         let adam = FitOptions { epochs: 60, batch: 70, learning_rate: 0.01, ..FitOptions::default() };
         let ours = last(&lbfgs()).0;
         assert!(ours < 0.3 * last(&adam).0, "{ours}");
-        let frozen = vec![super::super::LayerRate { layer: "1".into(), factor: 0.0 }];
+        let frozen = vec![crate::train::LayerRate { layer: "1".into(), factor: 0.0 }];
         assert!(last(&FitOptions { layer_rates: frozen, ..lbfgs() }).1, "a frozen layer stays");
         let refused = |spec: &str, options: FitOptions| {
             let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();

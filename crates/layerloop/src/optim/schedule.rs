@@ -4,9 +4,10 @@ use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
 
-use layerloop_kernels::choices;
+use layerloop_kernels::named_enum;
 
-use crate::custom::{self, Open};
+use super::custom;
+use crate::names::Open;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Progress {
     }
 }
 
-choices! {
+named_enum! {
     /// How a number, such as the learning rate, changes over a run: by a factor f on its base value.
     ///
     /// Here n are the steps taken so far, e the same in epochs, t the same as a share of the run, from 0 to 1.
@@ -275,7 +276,7 @@ mod tests {
 
     use super::super::Plateau;
     use super::*;
-    use crate::choice::{Choice as _, parse, text};
+    use crate::names::{NamedEnum as _, parse, text};
 
     /// A run of `tests/reference/schedules.py`.
     #[derive(Deserialize)]

@@ -7,16 +7,16 @@ use layerloop_kernels::{Block, RowsMut, gather::Source};
 use super::Network;
 use super::forward::{Batch, Pass};
 use super::spec::Spec;
-use crate::choice::text;
-use crate::custom::{self, Open};
 use crate::data::{Dataset, Targets};
-use crate::train::{Objective, Reduction};
+use crate::names::Open;
+use crate::names::text;
+use crate::objective::{self, Objective, Reduction};
 use crate::{Error, Result};
 
 /// How far the outputs for the rows of a data set are from what they should be.
 #[derive(Debug)]
 pub(crate) struct Goal<'a> {
-    loss: Open<Loss, dyn custom::Loss>,
+    loss: Open<Loss, dyn objective::custom::Loss>,
     targets: &'a Targets,
     /// What of a label's 1 all classes share.
     smoothing: f32,
@@ -208,7 +208,7 @@ impl<'a> Goal<'a> {
 }
 
 /// What [`loss::evaluate`] does, row by row.
-fn evaluate_own(own: &dyn custom::Loss, logits: Logits, truth: Truth, mut delta: RowsMut, mut out: RowsMut) {
+fn evaluate_own(own: &dyn objective::custom::Loss, logits: Logits, truth: Truth, mut delta: RowsMut, mut out: RowsMut) {
     let columns = logits.output.targets(logits.width);
     for row in 0..logits.rows.count() {
         let z = &logits.rows.values[row * logits.rows.stride..][..logits.width];

@@ -1,8 +1,7 @@
-//! Schedules.
+//! User-defined schedules.
 
-use super::{Custom, Kind, Registry};
-use crate::choice::find;
-use crate::train::{self, Progress};
+use super::Progress;
+use crate::names::{Custom, Kind, Registry, find};
 use crate::{Error, Result};
 
 /// How a number of the training changes over a run. Any function of [`Progress`] is one.
@@ -56,7 +55,7 @@ pub fn register_schedule(name: &str, schedule: impl Schedule + 'static) -> Resul
             }
         }
     }
-    SCHEDULES.add(name, Box::new(schedule), find::<train::Schedule>(name).is_some())
+    SCHEDULES.add(name, Box::new(schedule), find::<super::Schedule>(name).is_some())
 }
 
 #[cfg(test)]
@@ -69,6 +68,6 @@ mod tests {
         assert!(refused("cosine", |_| 1.0).contains("built-in"));
         assert!(refused("test-none", |_| f64::NAN).contains("is NaN; a factor"));
         assert!(refused("test-late", |at| 1.0 / (at.steps - at.step) as f64).contains("step 1 of 1 is inf"));
-        assert!("test-late".parse::<crate::custom::Open<train::Schedule, dyn Schedule>>().is_err());
+        assert!("test-late".parse::<crate::names::Open<crate::optim::Schedule, dyn Schedule>>().is_err());
     }
 }

@@ -4,7 +4,14 @@
 //! number alone needs no name of its own if the choice has no other. Case, `-` and `_` make no difference, and a choice is
 //! known by its aliases too: `SiLU` is `swish`, `LeakyReLU` and `leaky_relu` are `leakyrelu`.
 
-pub use layerloop_kernels::Choice;
+mod custom;
+mod open;
+
+pub use layerloop_kernels::NamedEnum;
+
+pub use self::custom::Custom;
+pub(crate) use self::custom::Registry;
+pub use self::open::{Kind, Open};
 
 use crate::{Error, Result};
 
@@ -15,7 +22,7 @@ use crate::{Error, Result};
 ///
 /// # Example
 /// ```
-/// use layerloop::choice::{parse, text};
+/// use layerloop::names::{parse, text};
 /// use layerloop::train::Optimizer;
 /// let adam: Optimizer = parse("adam(beta_1=0.8)")?;
 /// assert_eq!(text(adam), "adam(beta_1=0.8)");
@@ -23,7 +30,7 @@ use crate::{Error, Result};
 /// assert!(parse::<Optimizer>("adm").unwrap_err().to_string().contains("`adam`?"));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-pub fn parse<T: Choice>(text: &str) -> Result<T> {
+pub fn parse<T: NamedEnum>(text: &str) -> Result<T> {
     parse_all(text).and_then(|choices| match choices[..] {
         [choice] => Ok(choice),
         _ => Err(Error::config(T::WHAT, format!("`{text}` names {}, and one is wanted", choices.len()))),
@@ -37,12 +44,12 @@ pub fn parse<T: Choice>(text: &str) -> Result<T> {
 ///
 /// # Example
 /// ```
-/// use layerloop::choice::parse_all;
+/// use layerloop::names::parse_all;
 /// use layerloop::metrics::Metric;
 /// assert_eq!(parse_all::<Metric>("accuracy, top-k=5")?, [Metric::Accuracy, Metric::TopK { k: 5 }]);
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-pub fn parse_all<T: Choice>(text: &str) -> Result<Vec<T>> {
+pub fn parse_all<T: NamedEnum>(text: &str) -> Result<Vec<T>> {
     let (mut choices, mut wrong, mut names_unknown) = (Vec::new(), Vec::new(), false);
     for one in split(text) {
         match read(one) {
@@ -68,12 +75,12 @@ pub fn parse_all<T: Choice>(text: &str) -> Result<Vec<T>> {
 ///
 /// # Example
 /// ```
-/// use layerloop::choice::check;
+/// use layerloop::names::check;
 /// use layerloop::metrics::Metric;
 /// assert!(check(Metric::TopK { k: 5 }).is_ok());
 /// assert_eq!(check(Metric::TopK { k: 0 }).unwrap_err().to_string(), "metric: `top-k`: k: 0; it is at least 1");
 /// ```
-pub fn check<T: Choice>(choice: T) -> Result<()> {
+pub fn check<T: NamedEnum>(choice: T) -> Result<()> {
     for (number, value) in choice.numbers() {
         let wrong = |reason| Error::config(T::WHAT, format!("`{}`: {reason}", choice.name()));
         choice.with(number, &value).map_err(wrong)?;
@@ -100,7 +107,7 @@ fn name_and_rest(text: &str) -> (&str, &str) {
 ///
 /// # Example
 /// ```
-/// use layerloop::choice::find;
+/// use layerloop::names::find;
 /// use layerloop::network::Activation;
 /// use layerloop::train::Loss;
 /// assert_eq!(find::<Activation>("SiLU"), Some(Activation::Swish));
@@ -108,7 +115,7 @@ fn name_and_rest(text: &str) -> (&str, &str) {
 /// assert_eq!(find::<Loss>("mxe"), None);
 /// ```
 #[must_use]
-pub fn find<T: Choice>(name: &str) -> Option<T> {
+pub fn find<T: NamedEnum>(name: &str) -> Option<T> {
     let called = |name: &str| {
         let named = |choice: &&T| is_same(choice.name(), name) || choice.aliases().iter().any(|a| is_same(a, name));
         T::ALL.iter().find(named).copied()
@@ -130,12 +137,12 @@ fn plain(name: &str) -> String {
 }
 
 /// The choice of that name, its numbers at their usual values.
-fn usual<T: Choice>(text: &str) -> Option<T> {
+fn usual<T: NamedEnum>(text: &str) -> Option<T> {
     find(name_and_rest(text).0)
 }
 
 /// One choice, or what is wrong with its text.
-fn read<T: Choice>(text: &str) -> std::result::Result<T, String> {
+fn read<T: NamedEnum>(text: &str) -> std::result::Result<T, String> {
     let (name, rest) = name_and_rest(text);
     let usual = usual::<T>(text).ok_or_else(|| unknown::<T>(name))?;
     let mut choice = usual;
@@ -163,7 +170,7 @@ fn read<T: Choice>(text: &str) -> std::result::Result<T, String> {
 
 /// The text that [`parse`] takes back.
 #[must_use]
-pub fn text<T: Choice>(choice: T) -> String {
+pub fn text<T: NamedEnum>(choice: T) -> String {
     let all = choice.numbers();
     let usual = T::ALL.iter().find(|usual| usual.is(choice)).map(|usual| usual.numbers()).unwrap_or_default();
     let unusual: Vec<_> =
@@ -179,20 +186,20 @@ pub fn text<T: Choice>(choice: T) -> String {
 }
 
 /// `beta_1=0.9, beta_2=0.999`, or `no numbers`.
-fn takes<T: Choice>(usual: T) -> String {
+fn takes<T: NamedEnum>(usual: T) -> String {
     let numbers: Vec<String> = usual.numbers().iter().map(|(name, value)| format!("{name}={value}")).collect();
     if numbers.is_empty() { "no numbers".into() } else { numbers.join(", ") }
 }
 
 /// Why `name` is refused.
-fn unknown<T: Choice>(name: &str) -> String {
+fn unknown<T: NamedEnum>(name: &str) -> String {
     let names: Vec<&str> = names::<T>().collect();
     let meant = nearest(name, &names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     format!("unknown {} `{name}`{meant}", T::WHAT)
 }
 
 /// Every name that [`find`] knows.
-pub(crate) fn names<T: Choice>() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names<T: NamedEnum>() -> impl Iterator<Item = &'static str> {
     T::ALL.iter().flat_map(|choice| std::iter::once(choice.name()).chain(choice.aliases().iter().copied()))
 }
 
@@ -205,17 +212,17 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance(near) <= 1 + plain(near).len() / 4).then_some(near)
 }
 
-/// A choice that may be missing, as its text in JSON: `#[serde(with = "crate::choice::optional")]`.
+/// A choice that may be missing, as its text in JSON: `#[serde(with = "crate::names::optional")]`.
 pub(crate) mod optional {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    use super::{Choice, parse, text};
+    use super::{NamedEnum, parse, text};
 
-    pub(crate) fn serialize<T: Choice, S: Serializer>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: NamedEnum, S: Serializer>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         choice.map(text).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, T: Choice, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    pub(crate) fn deserialize<'de, T: NamedEnum, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
         let written = Option::<String>::deserialize(deserializer)?;
         written.map(|text| parse(&text)).transpose().map_err(serde::de::Error::custom)
     }
@@ -241,7 +248,7 @@ mod tests {
         use crate::metrics::Metric;
         use crate::network::{Activation, Init};
         use crate::train::{Loss, Schedule};
-        fn same<T: Choice>(spellings: &str, name: &str) {
+        fn same<T: NamedEnum>(spellings: &str, name: &str) {
             for spelling in spellings.split(' ') {
                 assert_eq!(
                     parse::<T>(spelling).map(text).as_deref().map_err(ToString::to_string),
@@ -270,7 +277,7 @@ mod tests {
 
     #[test]
     fn every_name_and_alias_stands_for_one_choice() {
-        fn check<T: Choice>() {
+        fn check<T: NamedEnum>() {
             let (all, mut plains): (Vec<&str>, Vec<String>) =
                 (names::<T>().collect(), names::<T>().map(plain).collect());
             plains.sort();

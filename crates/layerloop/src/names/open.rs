@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Custom;
-use crate::Error;
-use crate::choice::{self, Choice};
+use super::{Custom, NamedEnum};
+use crate::{Error, names};
 
 /// A choice of the closed set `T`, or a registered part of the kind `C`; at every border it is written by its name.
 ///
@@ -34,7 +33,7 @@ pub trait Kind {
     fn find(name: &str) -> Option<Custom<Self>>;
 }
 
-impl<T: Choice, C: ?Sized> Open<T, C> {
+impl<T: NamedEnum, C: ?Sized> Open<T, C> {
     /// Its name, without numbers.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -45,34 +44,34 @@ impl<T: Choice, C: ?Sized> Open<T, C> {
     }
 }
 
-impl<T: Choice, C: ?Sized> From<T> for Open<T, C> {
+impl<T: NamedEnum, C: ?Sized> From<T> for Open<T, C> {
     fn from(ours: T) -> Self {
         Self::Ours(ours)
     }
 }
 
-impl<T: Choice, C: ?Sized> From<Custom<C>> for Open<T, C> {
+impl<T: NamedEnum, C: ?Sized> From<Custom<C>> for Open<T, C> {
     fn from(custom: Custom<C>) -> Self {
         Self::Custom(custom)
     }
 }
 
 /// The text that [`FromStr`] takes back.
-impl<T: Choice, C: ?Sized> fmt::Display for Open<T, C> {
+impl<T: NamedEnum, C: ?Sized> fmt::Display for Open<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Ours(ours) => f.write_str(&choice::text(ours)),
+            Self::Ours(ours) => f.write_str(&names::text(ours)),
             Self::Custom(custom) => f.write_str(custom.name()),
         }
     }
 }
 
-/// A registered name, or what [`choice::parse`] reads.
-impl<T: Choice, C: ?Sized + Kind> FromStr for Open<T, C> {
+/// A registered name, or what [`names::parse`] reads.
+impl<T: NamedEnum, C: ?Sized + Kind> FromStr for Open<T, C> {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        C::find(text.trim()).map_or_else(|| choice::parse(text).map(Self::Ours), |custom| Ok(Self::Custom(custom)))
+        C::find(text.trim()).map_or_else(|| names::parse(text).map(Self::Ours), |custom| Ok(Self::Custom(custom)))
     }
 }
 

@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 /// # Example
 /// ```
 /// use layerloop::train::{Plateau, Schedule};
-/// let halving = layerloop::choice::parse("reduce-on-plateau(factor=0.5, patience=1)")?;
+/// let halving = layerloop::names::parse("reduce-on-plateau(factor=0.5, patience=1)")?;
 /// let mut plateau = Plateau::of(halving).expect("a schedule that waits");
 /// let factors = [2.0, 1.0, 1.0, 1.0, 0.5].map(|loss| plateau.observe(loss));
 /// assert_eq!(factors, [1.0, 1.0, 1.0, 0.5, 0.5]);
@@ -88,7 +88,7 @@ mod tests {
             ("-inf first", &[-inf, 1.0, 0.5, 0.25], 1.0),
         ];
         for (what, losses, factor) in cases {
-            let schedule = crate::choice::parse("reduce-on-plateau(factor=0.5, patience=1)").unwrap();
+            let schedule = crate::names::parse("reduce-on-plateau(factor=0.5, patience=1)").unwrap();
             let mut plateau = Plateau::of(schedule).unwrap();
             losses.iter().for_each(|&loss| _ = plateau.observe(loss));
             assert_eq!(plateau.factor(), factor, "{what}");

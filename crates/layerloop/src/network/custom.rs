@@ -1,9 +1,9 @@
-//! Layers and activations.
+//! User-defined layers and activations.
 
-use super::{Custom, Registry};
-use crate::choice::{self, is_same};
-use crate::network::{self, Unit};
-use crate::train::rng::Stream;
+use super::{Activation as BuiltIn, Unit};
+use crate::differences::compare;
+use crate::names::{self, Custom, Registry, is_same};
+use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// sigma of a layer z' = sigma(z), component by component.
@@ -91,8 +91,8 @@ pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<
     check_layer(&layer).map_err(|e| Error::config("layer", format!("`{name}`: {e}")))?;
     let words = ["skip", "parallel", "init", "no-bias", "join", "softmax", "reference-softmax"];
     let is_built_in = words.iter().any(|word| is_same(word, name))
-        || choice::find::<Unit>(name).is_some()
-        || choice::find::<network::Activation>(name).is_some();
+        || names::find::<Unit>(name).is_some()
+        || names::find::<BuiltIn>(name).is_some();
     LAYERS.add(name, Box::new(layer), is_built_in)
 }
 
@@ -120,12 +120,6 @@ impl<A: Activation> Layer for Elementwise<A> {
         out.iter_mut().zip(z.iter().zip(q)).for_each(|(out, (&z, q))| *out = q * self.0.derivative(z));
     }
 }
-
-/// Half the distance of a central difference: the fourth root of f32's precision, where rounding and curvature do equal harm.
-const STEP: f32 = 0.01;
-
-/// What a difference in f32 may be off, in parts of the largest derivative of a row.
-const TOLERANCE: f32 = 2e-2;
 
 /// Rows that are compared.
 const ROWS: u64 = 20;
@@ -163,34 +157,6 @@ pub fn check_layer(layer: &dyn Layer) -> Result<()> {
         layer.weight_gradient(&w, &z, &q, &mut by_w);
         compare("input", &by_z, &z, |z| value(&w, z))?;
         compare("parameter", &by_w, &w, |w| value(w, &z))?;
-    }
-    Ok(())
-}
-
-/// Each derivative beside the difference of `value` around `at`.
-pub(super) fn compare(what: &str, derivatives: &[f32], at: &[f32], value: impl Fn(&[f32]) -> f64) -> Result<()> {
-    let largest = derivatives.iter().fold(1e-2_f32, |largest, d| largest.max(d.abs()));
-    let here = value(at);
-    for (i, &derivative) in derivatives.iter().enumerate() {
-        let moved = |step: f32| {
-            let mut at = at.to_vec();
-            at[i] += step;
-            (value(&at) - here) / f64::from(step)
-        };
-        let [above, below] = [moved(STEP), moved(-STEP)];
-        let tolerance = f64::from(TOLERANCE * largest);
-        let (low, high) = (above.min(below) - tolerance, above.max(below) + tolerance);
-        let smooth = (above - below).abs() < 2.0 * tolerance;
-        let middle = (above + below) / 2.0;
-        let right = f64::from(derivative) >= low && f64::from(derivative) <= high;
-        let near = !smooth || (f64::from(derivative) - middle).abs() <= tolerance;
-        if !(right && near) {
-            let reason = format!(
-                "of {what} {i}, at {}, is {derivative}; differences say {middle:.4} (the others are {at:?})",
-                at[i]
-            );
-            return Err(Error::config("its derivative", reason));
-        }
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use layerloop_kernels::Matrix;
 
-use super::options::FitOptions;
 use crate::Result;
 use crate::network::Network;
 
@@ -26,8 +25,8 @@ enum Of {
 
 impl Average {
     /// Memory for an average, if one is wanted.
-    pub(crate) fn wanted(options: &FitOptions, network: &Network) -> Option<Self> {
-        let of = match (options.ema, options.swa_from_epoch) {
+    pub(crate) fn wanted(ema: Option<f64>, swa_from_epoch: Option<usize>, network: &Network) -> Option<Self> {
+        let of = match (ema, swa_from_epoch) {
             (Some(kept), _) => Of::Steps { kept },
             (_, Some(first)) => Of::Epochs { first },
             _ => return None,
