@@ -76,7 +76,7 @@ fn product_weight_gradient(bencher: Bencher, layer: [usize; 3]) {
     let (z, delta, mut gradient) = (filled(rows, inputs), filled(rows, outputs), filled(1, layout.len()));
     bencher.counter(multiply_adds(layer)).bench_local(|| {
         for block in blocks(layout) {
-            let out = &mut gradient.values_mut()[block.panel.start..][block.stretch()];
+            let out = &mut gradient.values_mut()[block.panel.start..][block.range()];
             weight_gradient(isa, black_box(z.head(rows)).into(), delta.head(rows), block, out);
         }
     });
@@ -93,7 +93,7 @@ fn product_weight_update(bencher: Bencher, layer: [usize; 3]) {
     bencher.counter(multiply_adds(layer)).bench_local(|| {
         for block in blocks(layout) {
             let [weights, first, second] = [&mut weights, &mut first, &mut second]
-                .map(|matrix| &mut matrix.values_mut()[block.panel.start..][block.stretch()]);
+                .map(|matrix| &mut matrix.values_mut()[block.panel.start..][block.range()]);
             let part = Part { weights, states: [first, second, &mut []] };
             weight_update(isa, black_box(z.head(rows)).into(), delta.head(rows), block, rule.into(), part);
         }

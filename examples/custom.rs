@@ -7,7 +7,7 @@ use layerloop::custom::{Activation, Layer, Loss};
 use layerloop::custom::{register_activation, register_layer, register_loss, register_metric, register_schedule};
 use layerloop::data::{Dataset, Inputs};
 use layerloop::evaluate::measure;
-use layerloop::metrics::{Judged, Truth};
+use layerloop::metrics::{Predictions, Truth};
 use layerloop::model_file::Model;
 use layerloop::network::Network;
 use layerloop::train::{FitOptions, Objective, Progress, fit};
@@ -94,11 +94,11 @@ fn stairs(at: Progress) -> f64 {
 }
 
 /// Share of the rows whose true class gets nine parts in ten of the probability.
-fn sure_and_right(judged: &Judged) -> Result<f64> {
-    let Truth::Classes { labels, classes } = judged.truth else {
-        return Err(Error::config("metric", "it judges classes"));
+fn sure_and_right(predictions: &Predictions) -> Result<f64> {
+    let Truth::Classes { labels, classes } = predictions.truth else {
+        return Err(Error::config("metric", "it is a metric of classes"));
     };
-    let rows = judged.predicted.chunks(classes).zip(labels);
+    let rows = predictions.predicted.chunks(classes).zip(labels);
     Ok(rows.filter(|(p, label)| p[**label as usize] > 0.9).count() as f64 / labels.len() as f64)
 }
 
@@ -135,7 +135,7 @@ fn main() -> Result<()> {
         println!("epoch {:2}   loss {:.4}", epoch.epoch, epoch.train_loss);
     }
     let metrics = ["accuracy".parse()?, "sure-and-right".parse()?];
-    let values = measure::<layerloop::metrics::Any>(&metrics, &network, &data, 1)?;
+    let values = measure::<layerloop::metrics::AnyMetric>(&metrics, &network, &data, 1)?;
     for (metric, value) in metrics.iter().zip(values) {
         println!("{metric} {:.4}", value?);
     }

@@ -88,7 +88,7 @@ fn the_learning_rate_that_is_found_is_not_worse_than_the_default() -> Result<()>
         let output = if train.classes().is_empty() { Output::Identity } else { Output::Softmax };
         let spec = Spec::classifier(train.width(), &[32], Activation::Sigmoid, outputs, output);
         let score = |seed: u64| -> Result<[f64; 2]> {
-            let usual = FitOptions {
+            let default = FitOptions {
                 epochs: defaults.epochs,
                 batch: defaults.batch,
                 learning_rate: defaults.learning_rate,
@@ -96,16 +96,16 @@ fn the_learning_rate_that_is_found_is_not_worse_than_the_default() -> Result<()>
                 ..FitOptions::default()
             };
             let network = Network::new(&spec, seed)?;
-            let proposed = find_learning_rate(&network, train, &usual)?.proposed.expect("the loss falls");
+            let proposed = find_learning_rate(&network, train, &default)?.proposed.expect("the loss falls");
             let reached = |learning_rate| -> Result<f64> {
                 let mut network = network.clone();
-                fit(&mut network, train, &FitOptions { learning_rate, ..usual.clone() })?;
+                fit(&mut network, train, &FitOptions { learning_rate, ..default.clone() })?;
                 Ok(match train.classes().is_empty() {
                     true => evaluate_regression(&network, &loaded.test, 1)?.r2,
                     false => evaluate(&network, &loaded.test, 1)?.accuracy,
                 })
             };
-            Ok([reached(usual.learning_rate)?, reached(proposed)?])
+            Ok([reached(default.learning_rate)?, reached(proposed)?])
         };
         let scores = (0..seeds).map(score).collect::<Result<Vec<_>>>()?;
         let [default, proposed] = [0, 1].map(|i| mean(&scores.iter().map(|pair| pair[i]).collect::<Vec<_>>()));

@@ -185,9 +185,9 @@ fn math_is_the_central_differences() -> Result<()> {
 fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result<()> {
     for case in table() {
         let (network, data, k) = (case.network()?, case.data()?, case.classes());
-        let (p, loss) = Predictor::new(&network, 1)?.judge(&data)?;
+        let (p, loss) = Predictor::new(&network, 1)?.evaluate(&data)?;
         for threads in THREADS {
-            let same = Predictor::new(&network, threads)?.judge(&data)?;
+            let same = Predictor::new(&network, threads)?.evaluate(&data)?;
             assert!((bits(&p), bits(&loss)) == (bits(&same.0), bits(&same.1)), "{threads} threads, {case:?}");
         }
         let (math, mut predictor) = (in_math(&network)?, Predictor::new(&network, 1)?);
@@ -196,7 +196,7 @@ fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result
             let truth = math.probabilities(&x)?;
             assert_below(error(p.iter().map(|&p| f64::from(p)), &truth, 0.0), PROBABILITIES, &(case, row));
             if row % 9 == 6 {
-                let alone = predictor.judge(&data.select(&[row]))?;
+                let alone = predictor.evaluate(&data.select(&[row]))?;
                 assert!((bits(p), bits(&loss[row..=row])) == (bits(&alone.0), bits(&alone.1)), "row {row} of {case:?}");
             }
         }

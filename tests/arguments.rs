@@ -1,13 +1,14 @@
-//! Arguments of the library that make no sense: each is an error with its value, as options are; none panics, none is accepted.
+//! Invalid arguments of the library: each is an error with its value, as options are; none panics, none is accepted.
 
 use layerloop::data::{Dataset, Inputs, Standardisation, split_rows};
 use layerloop::evaluate::{evaluate, evaluate_regression, measure};
 use layerloop::explain::{Attribution, Attributor, Hessian, class_views, matrices, turn};
-use layerloop::metrics::{Any, Judged, Metric};
+use layerloop::metrics::{AnyMetric, Metric, Predictions};
 use layerloop::model_file::Model;
 use layerloop::network::{Activation, InputGradients, Network, Predictor, Spec};
 use layerloop::train::{
-    Checkpoints, ClassWeights, Every, FitOptions, Loss, Objective, Optimizer, Progress, Schedule, With, fit, fit_with,
+    Checkpoints, ClassWeights, Every, FitContext, FitOptions, Loss, Objective, Optimizer, Progress, Schedule, fit,
+    fit_with,
 };
 use layerloop::{Error, Result};
 
@@ -59,8 +60,8 @@ fn data_that_makes_no_sense_is_refused() {
 
 #[test]
 fn numbers_of_a_metric_are_checked_as_those_of_its_text() {
-    let classes = Judged::classes(&[0.9, 0.1], &[0], 2);
-    let numbers = Judged::numbers(&[1.0], &[2.0], 1);
+    let classes = Predictions::classes(&[0.9, 0.1], &[0], 2);
+    let numbers = Predictions::numbers(&[1.0], &[2.0], 1);
     let cases = [
         (Metric::Ece { bins: 0 }, classes, "metric: `ece`: bins: 0; it is between 1 and 1000"),
         (Metric::Ece { bins: usize::MAX }, classes, "metric: `ece`: bins: 18446744073709551615; it is between"),
@@ -68,13 +69,13 @@ fn numbers_of_a_metric_are_checked_as_those_of_its_text() {
         (Metric::Pinball { tau: f64::NAN }, numbers, "metric: `pinball`: tau: NaN; it is between 0 and 1"),
         (Metric::Pinball { tau: 5.0 }, numbers, "metric: `pinball`: tau: 5; it is between 0 and 1"),
     ];
-    for (metric, judged, piece) in cases {
-        let said = refused(metric.of(&judged));
+    for (metric, evaluated, piece) in cases {
+        let said = refused(metric.of(&evaluated));
         assert!(said.starts_with(piece), "{said}");
         let said = refused(FitOptions { metrics: vec![metric.into()], ..FitOptions::default() }.check());
         assert!(said.starts_with(piece), "{said}");
     }
-    let wide = Judged::classes(&[0.5], &[0, 0], usize::MAX);
+    let wide = Predictions::classes(&[0.5], &[0, 0], usize::MAX);
     assert!(refused(Metric::Accuracy.of(&wide)).contains("1 predictions are not 2 rows of"));
 }
 
@@ -82,20 +83,20 @@ fn numbers_of_a_metric_are_checked_as_those_of_its_text() {
 fn numbers_of_options_are_checked_as_those_of_their_text() {
     let adam = Optimizer::Adam { beta_1: 2.0, beta_2: 0.999, epsilon: 1e-8 };
     let focal = Objective { loss: Some(Loss::Focal { gamma: f32::NAN }.into()), ..Objective::default() };
-    let usual = FitOptions::default;
+    let default = FitOptions::default;
     let twice = vec![Metric::Mcc.into(), Metric::Kappa.into(), Metric::Mcc.into()];
     let cases = [
-        (FitOptions { optimizer: adam, ..usual() }, "optimizer: `adam`: beta_1: 2;"),
+        (FitOptions { optimizer: adam, ..default() }, "optimizer: `adam`: beta_1: 2;"),
         (
-            FitOptions { schedule: Schedule::Cosine { least: f64::NAN }.into(), ..usual() },
+            FitOptions { schedule: Schedule::Cosine { least: f64::NAN }.into(), ..default() },
             "schedule: `cosine`: least: NaN;",
         ),
         (
-            FitOptions { decay_schedule: Schedule::Exponential { factor: -1.0 }.into(), ..usual() },
+            FitOptions { decay_schedule: Schedule::Exponential { factor: -1.0 }.into(), ..default() },
             "schedule: `exponential`: factor: -1;",
         ),
-        (FitOptions { objective: focal, ..usual() }, "loss: `focal`: gamma: NaN;"),
-        (FitOptions { metrics: twice, ..usual() }, "metrics: `mcc` is named twice"),
+        (FitOptions { objective: focal, ..default() }, "loss: `focal`: gamma: NaN;"),
+        (FitOptions { metrics: twice, ..default() }, "metrics: `mcc` is named twice"),
     ];
     for (options, piece) in cases {
         let said = refused(fit(&mut network(), &data(), &options));
@@ -150,7 +151,7 @@ fn arguments_of_explanations_are_checked() -> Result<()> {
 fn monitors_have_names_of_their_own() {
     let (data, options) = (data(), FitOptions::default());
     let watch = vec![("val", &data), ("test", &data), ("val", &data)];
-    let said = refused(fit_with(&mut network(), &data, &options, With { watch, ..With::default() }));
+    let said = refused(fit_with(&mut network(), &data, &options, FitContext { watch, ..FitContext::default() }));
     assert!(said.contains("watch: `val` is the name of several data sets; each needs a name of its own"), "{said}");
 }
 
@@ -216,11 +217,11 @@ fn a_row_counts_as_much_as_its_weight_in_everything_that_is_measured() -> Result
     let mut network = network();
     let options = FitOptions { epochs: 1, metrics: vec![Metric::LogLoss.into()], ..FitOptions::default() };
     let watch = vec![("val", &weighted)];
-    let report = fit_with(&mut network, &data(), &options, With { watch, ..With::default() })?;
+    let report = fit_with(&mut network, &data(), &options, FitContext { watch, ..FitContext::default() })?;
     let evaluation = evaluate(&network, &weighted, 1)?;
 
     let [accuracy, log_loss] = [Metric::Accuracy, Metric::LogLoss]
-        .map(|metric| report.history.last(&format!("val_{}", Any::from(metric).key())).expect("measured"));
+        .map(|metric| report.history.last(&format!("val_{}", AnyMetric::from(metric).key())).expect("measured"));
     let val_loss = report.history.last("val_loss").expect("measured");
     assert_eq!((evaluation.accuracy, evaluation.loss), (accuracy, val_loss));
     assert!((val_loss - log_loss).abs() < 1e-6, "{val_loss} {log_loss}");
@@ -259,7 +260,8 @@ fn one_probability_as_a_number_is_trained_evaluated_saved_and_loaded() -> Result
     let data = Dataset::regression("p", floats(&[0.0, 1.0, 2.0, 3.0]), 1, vec![0.1, 0.3, 0.6, 0.9], ["p"])?;
     let mut network = Network::new(&"1 -> 1 -> sigmoid".parse()?, 0)?;
     let options = FitOptions { epochs: 200, learning_rate: 0.1, ..FitOptions::default() };
-    let report = fit_with(&mut network, &data, &options, With { watch: vec![("val", &data)], ..With::default() })?;
+    let report =
+        fit_with(&mut network, &data, &options, FitContext { watch: vec![("val", &data)], ..FitContext::default() })?;
     let r2 = evaluate_regression(&network, &data, 1)?.r2;
     assert!(r2 > 0.9 && report.history.last("val_r2") == Some(r2), "{r2}");
     let folder = tempfile::tempdir().expect("a folder");
@@ -288,9 +290,9 @@ fn a_model_standardises_raw_rows_and_only_those() -> Result<()> {
     for row in 0..3 {
         assert_eq!(predictor.row(&raw.row(row))?, &right[2 * row..][..2], "row {row}, twice in a row");
     }
-    assert_eq!(predictor.judge(&raw)?, predictor.judge(&data)?, "what is standardised already stays");
+    assert_eq!(predictor.evaluate(&raw)?, predictor.evaluate(&data)?, "what is standardised already stays");
     let other = raw.standardise(&Standardisation::new(vec![0.0; 2], vec![1.0; 2])?)?;
-    assert!(refused(predictor.judge(&other)).contains("the rows of raw are standardised, but not as those"));
+    assert!(refused(predictor.evaluate(&other)).contains("the rows of raw are standardised, but not as those"));
     // Bytes and entries are standardised as the numbers that they stand for.
     let bytes = Inputs::Bytes { values: [200, 14].into(), scale: 0.5 };
     assert_eq!(predictor.probabilities(&bytes)?, right[..2]);

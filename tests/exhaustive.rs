@@ -38,7 +38,7 @@ fn worst_of_all(function: Function, isas: &[Isa]) -> Worst {
     let share = |thread: usize| {
         let firsts = (thread as u64 * STRETCH..1 << 32).step_by(threads * STRETCH as usize);
         firsts
-            .map(|first| stretch(function, isas, (first..first + STRETCH).map(|bits| f32::from_bits(bits as u32))))
+            .map(|first| range(function, isas, (first..first + STRETCH).map(|bits| f32::from_bits(bits as u32))))
             .fold((0.0, 0.0), larger)
     };
     thread::scope(|scope| {
@@ -48,7 +48,7 @@ fn worst_of_all(function: Function, isas: &[Isa]) -> Worst {
 }
 
 /// The largest error among `inputs`; infinite where two instruction sets differ.
-fn stretch(function: Function, isas: &[Isa], inputs: impl Iterator<Item = f32>) -> Worst {
+fn range(function: Function, isas: &[Isa], inputs: impl Iterator<Item = f32>) -> Worst {
     let inputs: Vec<f32> = inputs.filter(|&x| function.takes(x)).collect();
     let [scalar, wider @ ..] = isas else { return (f64::INFINITY, 0.0) };
     let on = |isa: &Isa| {

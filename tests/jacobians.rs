@@ -34,11 +34,11 @@ fn jax_gives_the_same_a_b_c_p_and_q_for_ten_random_networks() -> Result<()> {
     let cases: Vec<Value> = serde_json::from_str(include_str!("reference/jacobians.json")).expect("JSON");
     assert_eq!(cases.len(), 10);
     for (k, case) in cases.iter().enumerate() {
-        let near = |name: &str, ours: &[f64], jax: &Value| {
+        let near = |name: &str, built_in: &[f64], jax: &Value| {
             let jax = numbers(jax);
-            assert_eq!(ours.len(), jax.len(), "case {k}: {name}");
+            assert_eq!(built_in.len(), jax.len(), "case {k}: {name}");
             let size = jax.iter().fold(1e-3, |size: f64, v| size.max(v.abs()));
-            let off = ours.iter().zip(&jax).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            let off = built_in.iter().zip(&jax).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(off <= 1e-13 * size, "case {k}: {name} is {off:e} off");
         };
         let target = case["target"].as_u64().expect("a class") as usize;

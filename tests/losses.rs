@@ -171,7 +171,7 @@ fn plain_labels_take_the_short_way_to_the_same_numbers() -> Result<()> {
 }
 
 #[test]
-fn several_numbers_are_learnt_and_judged() -> Result<()> {
+fn several_targets_are_learnt_and_evaluated() -> Result<()> {
     let mut stream = Stream::new(3, "data", 0);
     let x: Vec<f32> = (0..200 * 2).map(|_| 2.0 * stream.uniform() - 1.0).collect();
     let y: Vec<f32> = x.chunks_exact(2).flat_map(|x| [x[0] * x[1], x[0] - 2.0 * x[1]]).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use layerloop::metrics::{Judged, Metric, Truth};
+use layerloop::metrics::{Metric, Predictions, Truth};
 use layerloop::names::{NamedEnum as _, parse};
 use serde_json::Value;
 
@@ -18,19 +18,19 @@ fn metrics_are_those_of_scikit_learn() {
         let (predicted, targets, weights) =
             (floats(&case["predicted"]), floats(&case["targets"]), floats(&case["weights"]));
         let labels: Vec<u32> = floats(&case["labels"]).iter().map(|&label| label as u32).collect();
-        let judged = match case["classes"].as_u64() {
-            Some(classes) => Judged::classes(&predicted, &labels, classes as usize),
-            None => Judged::numbers(&predicted, &targets, case["outputs"].as_u64().expect("outputs") as usize),
+        let evaluated = match case["classes"].as_u64() {
+            Some(classes) => Predictions::classes(&predicted, &labels, classes as usize),
+            None => Predictions::numbers(&predicted, &targets, case["outputs"].as_u64().expect("outputs") as usize),
         };
-        let judged = Judged { weights: (!weights.is_empty()).then_some(&weights), ..judged };
+        let evaluated = Predictions { weights: (!weights.is_empty()).then_some(&weights), ..evaluated };
         for (name, want) in case["scores"].as_object().expect("scores") {
             let metric: Metric = parse(name).expect(name);
             seen.insert(metric.name());
             let Some(want) = want.as_f64() else {
-                assert!(metric.of(&judged).is_err(), "case {i}, {name} is no number");
+                assert!(metric.of(&evaluated).is_err(), "case {i}, {name} is not a number");
                 continue;
             };
-            let got = metric.of(&judged).expect(name);
+            let got = metric.of(&evaluated).expect(name);
             assert!((got - want).abs() <= 1e-12 * want.abs().max(1.0), "case {i}, {name}: {got}, not {want}");
         }
     }
@@ -42,18 +42,18 @@ fn metrics_are_those_of_scikit_learn() {
 fn the_calibration_error_is_the_gap_between_confidence_and_accuracy() {
     // Four rows at 0.9, three of them right; two at 0.6, both right.
     let p = [0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.6, 0.4, 0.6, 0.4];
-    let judged = Judged::classes(&p, &[0, 0, 0, 1, 0, 0], 2);
-    let error = Metric::Ece { bins: 10 }.of(&judged).expect("it can be computed");
+    let evaluated = Predictions::classes(&p, &[0, 0, 0, 1, 0, 0], 2);
+    let error = Metric::Ece { bins: 10 }.of(&evaluated).expect("it can be computed");
     assert!((error - (4.0 * 0.15 + 2.0 * 0.4) / 6.0).abs() < 1e-6, "{error}");
 }
 
 #[test]
-fn what_cannot_be_judged_is_refused_with_the_reason() {
-    let refused = |metric: Metric, judged: Judged| metric.of(&judged).expect_err("refused").to_string();
-    let two = Judged::classes(&[0.5, 0.5, 0.1, 0.9], &[0, 0], 2);
+fn what_cannot_be_measured_is_refused_with_the_reason() {
+    let refused = |metric: Metric, evaluated: Predictions| metric.of(&evaluated).expect_err("refused").to_string();
+    let two = Predictions::classes(&[0.5, 0.5, 0.1, 0.9], &[0, 0], 2);
     assert_eq!(refused(Metric::Mse, two), "metric: `mse` is a metric of numbers, and these predictions are of classes");
     assert!(
-        refused(Metric::F1 { average: layerloop::metrics::Average::Macro }, Judged::numbers(&[1.0], &[1.0], 1))
+        refused(Metric::F1 { average: layerloop::metrics::Average::Macro }, Predictions::numbers(&[1.0], &[1.0], 1))
             .contains("is a metric of classes")
     );
     assert!(refused(Metric::RocAuc, two).contains("no row is of class 1"));
@@ -61,18 +61,21 @@ fn what_cannot_be_judged_is_refused_with_the_reason() {
         refused(Metric::AveragePrecision, two).contains("no row is of class 1: there is nothing to rank it against")
     );
     assert!(
-        refused(Metric::RocAuc, Judged { truth: Truth::Classes { labels: &[1, 1], classes: 2 }, ..two })
+        refused(Metric::RocAuc, Predictions { truth: Truth::Classes { labels: &[1, 1], classes: 2 }, ..two })
             .contains("every row")
     );
-    assert!(refused(Metric::Kappa, Judged::classes(&[0.9, 0.1], &[0], 2)).contains("`kappa` is 0 / 0"));
-    assert!(refused(Metric::R2, Judged::numbers(&[1.0], &[1.0], 1)).contains("at least 2 rows"));
-    assert!(refused(Metric::Mae, Judged::numbers(&[1.0, 2.0], &[1.0, f32::NAN], 1)).contains("row 1: a target of NaN"));
-    assert!(refused(Metric::Accuracy, Judged::classes(&[], &[], 2)).contains("no rows"));
-    assert!(refused(Metric::Accuracy, Judged::classes(&[0.5, 0.5], &[2], 2)).contains("row 0: class 2 of 2"));
-    assert!(refused(Metric::Accuracy, Judged::classes(&[0.5, f32::NAN], &[1], 2)).contains("a prediction of NaN"));
-    assert!(refused(Metric::Accuracy, Judged { weights: Some(&[0.0, 0.0]), ..two }).contains("every weight is 0"));
+    assert!(refused(Metric::Kappa, Predictions::classes(&[0.9, 0.1], &[0], 2)).contains("`kappa` is 0 / 0"));
+    assert!(refused(Metric::R2, Predictions::numbers(&[1.0], &[1.0], 1)).contains("at least 2 rows"));
     assert!(
-        refused(Metric::Mae, Judged::numbers(&[1.0, 2.0], &[1.0], 1)).contains("2 predictions are not 1 rows of 1")
+        refused(Metric::Mae, Predictions::numbers(&[1.0, 2.0], &[1.0, f32::NAN], 1)).contains("row 1: a target of NaN")
+    );
+    assert!(refused(Metric::Accuracy, Predictions::classes(&[], &[], 2)).contains("no rows"));
+    assert!(refused(Metric::Accuracy, Predictions::classes(&[0.5, 0.5], &[2], 2)).contains("row 0: class 2 of 2"));
+    assert!(refused(Metric::Accuracy, Predictions::classes(&[0.5, f32::NAN], &[1], 2)).contains("a prediction of NaN"));
+    assert!(refused(Metric::Accuracy, Predictions { weights: Some(&[0.0, 0.0]), ..two }).contains("every weight is 0"));
+    assert!(
+        refused(Metric::Mae, Predictions::numbers(&[1.0, 2.0], &[1.0], 1))
+            .contains("2 predictions are not 1 rows of 1")
     );
 }
 
@@ -84,7 +87,9 @@ fn constants_have_no_variance_whatever_the_weights() {
             let targets = vec![constant; rows * outputs];
             let weights: Vec<f32> = (0..rows).map(|i| 0.1 + 0.37 * i as f32).collect();
             let of = |metric: Metric, predicted: &[f32], weights: Option<&[f32]>| {
-                metric.of(&Judged { weights, ..Judged::numbers(predicted, &targets, outputs) }).expect("a number")
+                metric
+                    .of(&Predictions { weights, ..Predictions::numbers(predicted, &targets, outputs) })
+                    .expect("a number")
             };
             let other: Vec<f32> =
                 (0..rows * outputs).map(|i| constant + constant.abs().max(1.0) * (1 + i % 3) as f32).collect();
@@ -109,9 +114,9 @@ fn constants_have_no_variance_whatever_the_weights() {
 /// Where rows of weight 0 are the only ones that differ, the targets are constant too.
 #[test]
 fn rows_of_weight_0_do_not_count() {
-    let judged = Judged::numbers(&[1.0, 2.0, 9.0], &[0.3, 0.3, 5.0], 1);
+    let evaluated = Predictions::numbers(&[1.0, 2.0, 9.0], &[0.3, 0.3, 5.0], 1);
     for metric in [Metric::R2, Metric::ExplainedVariance] {
-        assert_eq!(metric.of(&Judged { weights: Some(&[0.1, 0.7, 0.0]), ..judged }).expect("a number"), 0.0);
+        assert_eq!(metric.of(&Predictions { weights: Some(&[0.1, 0.7, 0.0]), ..evaluated }).expect("a number"), 0.0);
     }
 }
 
@@ -123,14 +128,14 @@ fn the_kappa_of_a_single_class_is_refused_whatever_the_weights() {
         for class in 0..2 {
             let predicted = if class == 0 { [0.9_f32, 0.1] } else { [0.1, 0.9] }.repeat(rows);
             let labels = vec![class; rows];
-            let judged = Judged { weights: Some(&weights), ..Judged::classes(&predicted, &labels, 2) };
-            let said = Metric::Kappa.of(&judged).expect_err("0 / 0").to_string();
+            let evaluated = Predictions { weights: Some(&weights), ..Predictions::classes(&predicted, &labels, 2) };
+            let said = Metric::Kappa.of(&evaluated).expect_err("0 / 0").to_string();
             assert!(said.contains("`kappa` is 0 / 0"), "{said}");
-            assert_eq!(Metric::Mcc.of(&judged).expect("0 by definition"), 0.0);
+            assert_eq!(Metric::Mcc.of(&evaluated).expect("0 by definition"), 0.0);
         }
     }
     // A row that hardly counts is answered otherwise: the factor under the root was rounded to below 0.
-    let judged = Judged::classes(&[0.9, 0.1, 0.9, 0.1, 0.1, 0.9], &[0, 1, 0], 2);
-    let mcc = Metric::Mcc.of(&Judged { weights: Some(&[1.0, 1.0, 1e-20]), ..judged }).expect("a number");
+    let evaluated = Predictions::classes(&[0.9, 0.1, 0.9, 0.1, 0.1, 0.9], &[0, 1, 0], 2);
+    let mcc = Metric::Mcc.of(&Predictions { weights: Some(&[1.0, 1.0, 1e-20]), ..evaluated }).expect("a number");
     assert!(mcc.is_finite(), "{mcc}");
 }

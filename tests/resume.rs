@@ -7,7 +7,7 @@ use layerloop::data::{Dataset, Inputs};
 use layerloop::logs::Logs;
 use layerloop::network::Network;
 use layerloop::train::{
-    Checkpoint, EarlyStopping, FitOptions, Optimizer, Report, Stopped, With, fit_with, on_epoch, on_step,
+    Checkpoint, EarlyStopping, FitContext, FitOptions, Optimizer, Report, Stopped, fit_with, on_epoch, on_step,
 };
 use layerloop::{Error, Result};
 
@@ -39,7 +39,7 @@ fn options() -> FitOptions {
 fn run(options: &FitOptions, from: Option<Checkpoint>) -> Result<(Report, Network)> {
     let (train, validation) = (data(73, 1), data(20, 2));
     let mut network = network_for(options);
-    let with = With { watch: vec![("val", &validation)], from, ..With::default() };
+    let with = FitContext { watch: vec![("val", &validation)], from, ..FitContext::default() };
     fit_with(&mut network, &train, options, with).map(|report| (report, network))
 }
 
@@ -57,7 +57,7 @@ fn checkpoints(options: &FitOptions, folder: &Path) -> Vec<Checkpoint> {
             ControlFlow::Continue(())
         }),
     );
-    let with = With { watch: vec![("val", &validation)], callback: Some(&mut both), ..With::default() };
+    let with = FitContext { watch: vec![("val", &validation)], callback: Some(&mut both), ..FitContext::default() };
     fit_with(&mut network_for(options), &train, options, with).expect("a run");
     drop(both);
     let path = folder.join("checkpoint.safetensors");
@@ -142,7 +142,7 @@ fn another_run_is_refused_with_the_difference_named() {
     );
     let mut other = Network::new(&"5 -> 3".parse().unwrap(), 0).unwrap();
     let with = |data: &Dataset, network: &mut Network, anyway| {
-        let with = With { from: Some(checkpoint.clone()), anyway, ..With::default() };
+        let with = FitContext { from: Some(checkpoint.clone()), anyway, ..FitContext::default() };
         fit_with(network, data, &options(), with).map(|report| report.steps)
     };
     let said = with(&data(73, 1), &mut other, true).unwrap_err().to_string();
@@ -157,7 +157,7 @@ fn another_run_is_refused_with_the_difference_named() {
     assert_eq!(with(&data(70, 1), &mut network(), true).unwrap(), 6 + 1 + 3 * 7);
     assert_eq!(with(&data(50, 1), &mut network(), true).unwrap(), 6 + 3 * 5);
     let longer = FitOptions { epochs: 5, ..options() };
-    let anyway = With { from: Some(checkpoint.clone()), anyway: true, ..With::default() };
+    let anyway = FitContext { from: Some(checkpoint.clone()), anyway: true, ..FitContext::default() };
     assert_eq!(fit_with(&mut network(), &data(73, 1), &longer, anyway).unwrap().steps, 40);
 }
 
@@ -223,7 +223,12 @@ fn logs_of_any_layers_go_on_from_any_instant() -> Result<()> {
                 });
                 let mut network = start();
                 let mut both = (&mut logs, &mut keep);
-                fit_with(&mut network, &train, &options, With { callback: Some(&mut both), from, ..With::default() })?;
+                fit_with(
+                    &mut network,
+                    &train,
+                    &options,
+                    FitContext { callback: Some(&mut both), from, ..FitContext::default() },
+                )?;
                 assert!(logs.failure().is_none(), "{text}");
                 Ok::<_, Error>((network.sha256(), written(folder)))
             };

@@ -155,7 +155,7 @@ fn entries_and_numbers_give_the_same_bits() -> Result<()> {
             let spec = Spec::new(400).layer(46, Activation::Relu).layer(2, Activation::Identity);
             let mut network = Network::new(&spec, 0)?;
             fit(&mut network, data, &FitOptions { threads: Some(threads), ..options.clone() })?;
-            let (probabilities, losses) = Predictor::new(&network, threads)?.judge(data)?;
+            let (probabilities, losses) = Predictor::new(&network, threads)?.evaluate(data)?;
             assert_eq!(Predictor::new(&network, 2)?.probabilities(data.inputs())?, probabilities);
             let (loss, gradient) = layerloop::train::loss_and_gradient(&network, data, threads)?;
             let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -386,7 +386,7 @@ fn frozen_layers_keep_their_bits_and_a_factor_scales_a_step() -> Result<()> {
     for (rates, piece) in [
         (
             &[("7", 0.5)][..],
-            "layer_rates: layer 7 has nothing that is learnt; the layers that have are 1, 2, 3.1, 3.2, 4, 5",
+            "layer_rates: layer 7 has no trainable parameters; the layers that have some are 1, 2, 3.1, 3.2, 4, 5",
         ),
         (&[("1", -1.0)], "layer_rates: -1 for layer 1; it must be a finite number"),
         (&[("1", 0.0), ("2", 0.0), ("3", 0.0), ("4", 0.0), ("5", 0.0)], "every layer is frozen"),

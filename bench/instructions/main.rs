@@ -12,7 +12,7 @@ const ROWS: usize = 256;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, width] = &arguments[..] else { return Err(Error::config("arguments", "KIND WIDTH are needed")) };
-    let hidden = width.parse().map_err(|_| Error::config("WIDTH", format!("{width} is no number")))?;
+    let hidden = width.parse().map_err(|_| Error::config("WIDTH", format!("{width} is not a number")))?;
     let (inputs, columns) = inputs(kind)?;
     let labels: Vec<u32> = (0..ROWS as u32).map(|row| row % 10).collect();
     let data = Dataset::new(kind, inputs, columns, labels, (0..10).map(|class| class.to_string()))?;

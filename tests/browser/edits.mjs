@@ -58,7 +58,7 @@ const cell = (name, entry) => page.locator(`#step figure[data-name="${name}"] td
 const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
 const initial = await state();
 
-// ---- numbers: click and type; Enter, Escape, Tab; and what is no number
+// ---- numbers: click and type; Enter, Escape, Tab; and what is not a number
 async function numbers() {
   const y = trace.y.length > 1;
   await goTo("The sample");
@@ -81,7 +81,7 @@ async function numbers() {
   }
   for (const fault of await audit(page)) check(false, `the editor: ${fault}`);
   await page.keyboard.press("Escape");
-  await follows("y_1 after what is no number", before, {});
+  await follows("y_1 after what is not a number", before, {});
 
   if (small) {
     await cell("z_1", 0).click();
@@ -216,7 +216,7 @@ async function pixels() {
   await drag(small, [4, 2], [4, 3]);
   before = await follows("a broad brush", before, { x: { ...row(3, 1, 4, 0.75), ...row(4, 1, 4, 0.75), ...row(5, 1, 4, 0.75) } });
   await page.locator(".brush select").selectOption("1");
-  // A click is no stroke: the pixel is edited as a number.
+  // A click is not a stroke: the pixel is edited as a number.
   await page.mouse.click(...(await pixel(small, 2, 2)));
   await page.keyboard.type("0.5");
   await page.keyboard.press("Enter");
@@ -262,7 +262,7 @@ async function keys() {
   check((await place()) === 2, "after Escape the arrow keys do not work");
   check((await page.locator("header").textContent()).includes("arrow keys"), "nothing says that there are arrow keys");
   // The heat maps are read with Shift.
-  await goTo(pictured ? "The sample" : "Jacobian of layer 1 by its weights");
+  await goTo(pictured ? "The sample" : "Jacobian of layer 1 with respect to its weights");
   const canvas = page.locator("#step .map canvas").first();
   if (await canvas.count()) {
     await canvas.focus();

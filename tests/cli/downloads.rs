@@ -191,14 +191,14 @@ fn the_folder_that_the_environment_names_is_used_without_the_network() {
         Said::new(command.env("LAYERLOOP_DATA", own).output().expect("the binary starts"))
     };
     let train = "train mnist --epochs 1 --limit 2000 --save m";
-    let usual = run(train, &data).well();
+    let default = run(train, &data).well();
     assert!(cached(&folder).is_empty(), "nothing is downloaded or copied");
     assert!(run("eval m --quiet", &data).well().out.starts_with("loss "));
     // The folder of the set itself does too; what is built in needs none.
     let sha = |said: &Said| said.out.lines().find(|line| line.starts_with("weights")).map(str::to_owned);
-    assert_eq!(sha(&run(train, &data.join("mnist")).well()), sha(&usual));
+    assert_eq!(sha(&run(train, &data.join("mnist")).well()), sha(&default));
     run("train digits --epochs 1 --no-save", &data).well();
-    // A folder without the set is no reason to fail where there is another source: here there is none.
+    // A folder without the set is not a reason to fail where there is another source: here there is none.
     let said = run(train, folder.0.path());
     assert!(said.refusal(1).contains("LAYERLOOP_DATA"), "{said:?}");
 }

@@ -77,7 +77,7 @@ fn the_steps_at_a_terminal_show_their_keys_and_can_be_left_at_any_of_them() {
 fn a_sample_of_a_model_is_shown_and_what_cannot_be_is_named() {
     let (folder, _) = with_model();
     let json = folder.run(&["explain", "m.safetensors", "--sample", "7", "--json"]).well().last();
-    let judged: Value = folder
+    let evaluated: Value = folder
         .run(&["outliers", "m.safetensors", "--part", "test", "--top", "360", "--json"])
         .well()
         .json()
@@ -85,7 +85,7 @@ fn a_sample_of_a_model_is_shown_and_what_cannot_be_is_named() {
         .find(|object| object["row"] == 7)
         .expect("row 7");
     let near = |a: &Value, b: &Value| (a.as_f64().expect("a number") - b.as_f64().expect("a number")).abs() < 1e-5;
-    assert!(near(&json["loss"], &judged["loss"]), "{} {}", json["loss"], judged["loss"]);
+    assert!(near(&json["loss"], &evaluated["loss"]), "{} {}", json["loss"], evaluated["loss"]);
     assert_eq!(json["gradient"].as_array().map(Vec::len), Some(310));
     assert_eq!(json["layers"][0]["a"].as_array().map(Vec::len), Some(4));
     folder.run(&["train", "--epochs", "1", "--quiet", "--save", "w.safetensors"]).well();
@@ -244,7 +244,7 @@ fn the_worst_mistakes_come_with_what_stands_behind_them() {
     assert_eq!(page.matches("<section class=\"mistake\">").count(), 3);
     assert!(!page.contains("http:") && !page.contains("https:"), "it asks nobody for anything");
     let text = folder.run(&ask).well().out;
-    assert_eq!(text.matches("turns the answer").count(), 3, "{text}");
+    assert_eq!(text.matches("flips the prediction").count(), 3, "{text}");
     let none = folder.run(&["explain", "m.safetensors", "--mistakes", "--top", "0"]);
     assert!(none.refusal(2).contains("--top: 0 mistakes"), "{none:?}");
     folder.run(&["train", "diabetes", "--epochs", "1", "--quiet", "--save", "d.safetensors"]).well();

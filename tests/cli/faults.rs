@@ -201,7 +201,7 @@ fn everything_that_is_wrong_with_the_options_is_said_at_once() {
     let said = folder.run(&typed.split(' ').collect::<Vec<_>>());
     said.refusal(2);
     let lines = [
-        "error: 7 options make no sense:",
+        "error: 7 invalid options:",
         "  --hidden: `x`: expected whole numbers with commas between them",
         "  --optimizer: unknown optimizer `adamm`; did you mean `adam`? choose one of",
         "  --learning: unknown option; did you mean",

@@ -33,8 +33,8 @@ fn ends_in_order(signal: &str, expected: i32) {
 
     let done: serde_json::Value = serde_json::from_str(&last).expect("an object");
     assert_eq!((&done["event"], &done["interrupted"]), (&"done".into(), &true.into()));
-    let judged = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
-    assert_eq!((&judged["accuracy"], &judged["loss"]), (&done["test_accuracy"], &done["test_loss"]));
+    let evaluated = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
+    assert_eq!((&evaluated["accuracy"], &evaluated["loss"]), (&done["test_accuracy"], &done["test_loss"]));
     assert_eq!(folder.files(), ["m.safetensors"]);
 }
 

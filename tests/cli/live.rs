@@ -130,7 +130,7 @@ fn ctrl_c_on_the_live_screen_has_the_exit_code_of_its_signal() {
 fn without_a_terminal_there_is_no_screen() {
     let folder = Folder::new();
     let said = folder.run(&["train", "--tui"]);
-    assert!(said.refusal(2).contains("--tui: standard output is no terminal"), "{said:?}");
+    assert!(said.refusal(2).contains("--tui: standard output is not a terminal"), "{said:?}");
     let said = folder.run(&["train", "--tui", "--json"]);
     assert_eq!(said.code, 2, "{said:?}");
 }

@@ -44,14 +44,14 @@ fn options_and_commands_are_known_by_their_aliases_whatever_the_spelling() {
         let args: Vec<&str> = words.split(' ').chain(["--no-save", "--json"]).collect();
         folder.run(&args).well().last()["weights_sha256"].clone()
     };
-    let usual = trained("train digits --epochs 2 --batch 64 --lr 0.01 --validation 0.1 --hidden 16 --seed 3");
+    let default = trained("train digits --epochs 2 --batch 64 --lr 0.01 --validation 0.1 --hidden 16 --seed 3");
     for same in [
         "train digits --epochs 2 --batch-size 64 --learning-rate 0.01 --validation-split 0.1 --hidden 16 --seed 3",
         "Train digits --Epochs=2 --batch_size=64 --LEARNING_RATE=0.01 --validation_split 0.1 --hidden 16 --seed=3",
         "train digits -e 2 -b 64 -l 0.01 --validation 0.1 -H 16 -s 3",
         "train digits -e2 -b64 -l0.01 --validation 0.1 -H16 -s3",
     ] {
-        assert_eq!(trained(same), usual, "{same}");
+        assert_eq!(trained(same), default, "{same}");
     }
     assert!(folder.run(&["CHECK_GRADIENTS"]).well().out.contains("passed"));
 }

@@ -249,7 +249,7 @@ fn the_folder_of_a_new_run_is_empty_or_refused_with_what_is_in_it() {
     fs::write(folder.path("d/lock"), "mine").expect("a file");
     let train = folder.command(&words("train data --epochs 1 --run d"));
     refuses(&folder, train, 2, &["d/lock is not the lock of a run; name another folder"]);
-    // What a run has left that was killed before it began is no obstacle.
+    // What a run has left that was killed before it began is not an obstacle.
     fs::write(folder.path("d/lock"), "4194304").expect("a file");
     fs::write(folder.path("d/.layerloop-Ab3dE6.tmp"), "{").expect("a file");
     folder.run(&words("train data --epochs 1 --run d --quiet")).well();

@@ -121,7 +121,7 @@ fn other_data_in_the_place_of_a_model_s_own_is_refused() {
         let said = folder.run(args);
         let sentence = format!("own: the {part} rows are not those that the model was trained with: their SHA-256 is ");
         assert!(said.refusal(1).contains(&sentence) && said.err.contains("name the data"), "{said:?}");
-        // Whoever names the data is believed.
+        // Data that is named explicitly is not checked.
         folder.run(&[&args[..2], &["own"], &args[2..]].concat()).well();
     }
     fs::remove_dir_all(folder.path("own")).expect("it is there");

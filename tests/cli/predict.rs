@@ -1,4 +1,4 @@
-//! What images show: PNG in its kinds, IDX, polarity, and what is said to files that are no images.
+//! What images show: PNG in its kinds, IDX, polarity, and what is said to files that are not images.
 
 use std::fs;
 use std::io::Write as _;
@@ -103,7 +103,7 @@ fn every_kind_of_png_is_seen_as_the_same_digit() {
 }
 
 #[test]
-fn who_says_that_an_image_is_not_inverted_is_believed() {
+fn the_polarity_of_an_image_can_be_given() {
     let (folder, data) = trained();
     let light = pixels(&data, 0);
     let dark: Vec<u8> = light.iter().map(|v| 255 - v).collect();
@@ -207,14 +207,14 @@ fn mnists_test_file_is_predicted_as_well_as_the_training_said() {
     let Some(data) = data_dir("mnists_test_file_is_predicted_as_well_as_the_training_said") else { return };
     let (folder, mnist) = (Folder::new(), data.join("mnist").display().to_string());
     let train = ["train", "mnist", "--data-dir", &mnist, "--epochs", "1", "--limit", "10000", "--json"];
-    let judged = folder.run(&train).well().last()["test_accuracy"].as_f64().unwrap();
+    let evaluated = folder.run(&train).well().last()["test_accuracy"].as_f64().unwrap();
     let labels = layerloop_data::idx::read_labels(data.join("mnist").join("t10k-labels-idx1-ubyte.gz")).unwrap();
     let images = data.join("mnist").join("t10k-images-idx3-ubyte.gz").display().to_string();
     let answers = folder.run(&["predict", "mnist.safetensors", "--json", "--top", "1", &images]).well().json();
     assert_eq!(answers.len(), 10_000);
     let right = answers.iter().zip(labels.iter()).filter(|(answer, label)| answer["predicted"] == label.to_string());
     let right = right.count() as f64 / 1e4;
-    assert!(right > 0.5 && (right - judged).abs() < 1e-3, "{right}, but training ended with {judged}");
+    assert!(right > 0.5 && (right - evaluated).abs() < 1e-3, "{right}, but training ended with {evaluated}");
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn rows_of_a_csv_file_are_predicted_with_the_model_s_own_columns_and_standardisa
     write_png(&digits, "x.png", 8, ColorType::Grayscale, &pixels(&data, 0));
     let picture = digits.path("x.png").display().to_string();
     let refused = folder.run(&["predict", "diabetes.safetensors", &picture]);
-    assert!(refused.refusal(1).contains("this network's inputs are no images; give it rows of numbers, as CSV"));
+    assert!(refused.refusal(1).contains("this network's inputs are not images; give it rows of numbers, as CSV"));
 }
 
 #[test]

@@ -304,10 +304,10 @@ fn the_logs_are_whole_and_the_best_model_is_the_best() {
     let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     let epochs: Vec<&Value> = objects.iter().filter(|object| object["event"] == "epoch").collect();
     assert_eq!((epochs.len(), &epochs[11]["test_f1"]), (12, &said.json()[11]["test_f1"]));
-    let judged = folder.run(&["eval", "r/best.safetensors", "--json"]).well().last();
+    let evaluated = folder.run(&["eval", "r/best.safetensors", "--json"]).well().last();
     let lowest =
         epochs.iter().min_by(|a, b| a["val_loss"].as_f64().partial_cmp(&b["val_loss"].as_f64()).expect("numbers"));
-    assert_eq!(judged["loss"], lowest.expect("an epoch")["test_loss"]);
+    assert_eq!(evaluated["loss"], lowest.expect("an epoch")["test_loss"]);
 }
 
 #[test]

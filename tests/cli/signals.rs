@@ -81,7 +81,7 @@ fn a_second_sighup_does_not_hinder_the_orderly_end() {
     assert_eq!(folder.files(), ["m.safetensors"]);
 }
 
-/// An end that is part of the plan is no failure: of time, of early stopping, of all epochs.
+/// An end that is part of the plan is not a failure: of time, of early stopping, of all epochs.
 #[test]
 fn an_end_that_was_planned_has_the_exit_code_0() {
     let early = ["--early-stopping", "val_loss", "--patience", "1", "--lr", "1"];

@@ -41,7 +41,7 @@ fn without_an_argument_it_trains_the_digits_and_says_what_to_do_next() {
     ] {
         assert!(said.out.contains(part), "{part} is missing in\n{}", said.out);
     }
-    assert_eq!(said.err, "", "no bar where stderr is no terminal");
+    assert_eq!(said.err, "", "no bar where stderr is not a terminal");
     assert_eq!(folder.files(), ["digits.safetensors"]);
 }
 
@@ -81,8 +81,8 @@ fn json_is_one_object_a_line_and_done_is_the_last() {
     assert_eq!(done["model"], "digits.safetensors");
 }
 
-/// The parameters of a saved model in border order, little endian, by the safetensors crate alone.
-fn border_order(bytes: &[u8]) -> Vec<u8> {
+/// The parameters of a saved model in canonical order, little endian, by the safetensors crate alone.
+fn canonical_order(bytes: &[u8]) -> Vec<u8> {
     let tensors = SafeTensors::deserialize(bytes).expect("a safetensors file");
     let names = ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"];
     names.iter().flat_map(|name| tensors.tensor(name).expect("a tensor").data().to_vec()).collect()
@@ -93,7 +93,7 @@ fn the_model_is_one_safetensors_file_whose_parameters_have_the_printed_digest() 
     let folder = Folder::new();
     let said = folder.run(&["train", "--json", "--epochs", "2", "--seed", "7", "--save", "m.safetensors"]).well();
     let bytes = fs::read(folder.path("m.safetensors")).unwrap();
-    let digest: String = Sha256::digest(border_order(&bytes)).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(canonical_order(&bytes)).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(digest, sha256(&said));
 
     let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
@@ -288,14 +288,14 @@ fn a_learning_rate_is_found_drawn_and_proposed_and_nothing_is_saved() {
 }
 
 #[test]
-fn numbers_are_learnt_judged_and_kept_with_what_they_were_standardised_by() {
+fn regressions_are_trained_evaluated_and_saved_with_their_standardisation() {
     let folder = Folder::new();
     let said = folder.run(&["train", "diabetes", "--json", "--save", "m.safetensors"]).well();
     let r2 = said.last()["test_r2"].as_f64().unwrap();
     assert!(r2 > 0.35, "a line gives 0.35 here, this network {r2}");
-    let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", "r2,rmse"]).well();
-    let judged: Value = serde_json::from_str(&judged.out).unwrap();
-    assert_eq!((&judged["r2"], &judged["metrics"]["r2"]), (&Value::from(r2), &Value::from(r2)));
+    let evaluated = folder.run(&["eval", "m.safetensors", "--json", "--metrics", "r2,rmse"]).well();
+    let evaluated: Value = serde_json::from_str(&evaluated.out).unwrap();
+    assert_eq!((&evaluated["r2"], &evaluated["metrics"]["r2"]), (&Value::from(r2), &Value::from(r2)));
     let bytes = fs::read(folder.path("m.safetensors")).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let card: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["layerloop"]).unwrap();

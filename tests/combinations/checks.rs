@@ -7,7 +7,7 @@ use layerloop::evaluate::{evaluate_by, evaluate_regression_by, measure};
 use layerloop::explain::{
     Attribution, Attributor, Hessian, LayerCheck, Trace, check_gradients, class_views, mistakes, units,
 };
-use layerloop::metrics::{Any, Metric};
+use layerloop::metrics::{AnyMetric, Metric};
 use layerloop::model_file::Model;
 use layerloop::network::{Layer, Network, Predictor, Unit};
 use layerloop::train::{Checkpoint, samples};
@@ -53,7 +53,7 @@ impl<'a> Small<'a> {
         // A batch norm takes the statistics of these rows: of one there are none.
         let rows: Vec<usize> = (0..2 + random.below(4)).map(|_| random.below(train.rows())).collect();
         let data = train.select(&rows);
-        let outputs = Predictor::new(network, 1).and_then(|mut predictor| predictor.judge(&data));
+        let outputs = Predictor::new(network, 1).and_then(|mut predictor| predictor.evaluate(&data));
         let is_tame = |value: &f32| value.abs() < 1e12;
         let tame = outputs.is_ok_and(|(outputs, losses)| outputs.iter().chain(&losses).all(is_tame));
         Self { network, tame: tame && network.to_vec().iter().all(is_tame), data }
@@ -111,10 +111,11 @@ fn rows(network: &Network, data: &Dataset) -> Result<Vec<String>> {
 fn evaluated(case: &Case, trained: &Trained, threads: usize) -> Result<Vec<String>> {
     let (network, data, objective) = (&trained.network, &case.data.validation, &case.options.objective);
     let classes = !data.labels().is_empty();
-    if !Predictor::new(network, 1)?.judge(data)?.0.iter().all(|p| p.is_finite()) {
+    if !Predictor::new(network, 1)?.evaluate(data)?.0.iter().all(|p| p.is_finite()) {
         return Ok(vec![]); // exp of a large logit
     }
-    let metrics: Vec<Any> = Metric::ALL.iter().map(|&metric| metric.into()).filter(|m| suits(*m, classes)).collect();
+    let metrics: Vec<AnyMetric> =
+        Metric::ALL.iter().map(|&metric| metric.into()).filter(|m| suits(*m, classes)).collect();
     let mut all = Vec::new();
     for threads in [1, threads] {
         let values = measure(&metrics, network, data, threads)?;

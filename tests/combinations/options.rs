@@ -1,6 +1,6 @@
 //! Random options of a training.
 
-use layerloop::metrics::{Any, Judged, Metric};
+use layerloop::metrics::{AnyMetric, Metric, Predictions};
 use layerloop::train::{ClassWeights, EarlyStopping, FitOptions, LayerRate, Loss, Objective, Reduction, Schedule};
 
 use super::random::Random;
@@ -107,10 +107,10 @@ fn penalties(random: &mut Random, options: &mut FitOptions) {
 }
 
 /// Some metrics that suit the targets.
-fn metrics(random: &mut Random, classes: Option<usize>) -> Vec<Any> {
+fn metrics(random: &mut Random, classes: Option<usize>) -> Vec<AnyMetric> {
     let mut metrics = Vec::new();
     for _ in 0..random.below(3) {
-        let metric = Any::from(random.choice::<Metric>());
+        let metric = AnyMetric::from(random.choice::<Metric>());
         if suits(metric, classes.is_some()) && !metrics.contains(&metric) {
             metrics.push(metric);
         }
@@ -119,7 +119,7 @@ fn metrics(random: &mut Random, classes: Option<usize>) -> Vec<Any> {
 }
 
 /// Whether a metric measures classes, or numbers.
-pub(crate) fn suits(metric: Any, classes: bool) -> bool {
-    let classified = Judged::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2);
-    metric.of(&if classes { classified } else { Judged::numbers(&[1.0, 2.0], &[1.5, 2.5], 1) }).is_ok()
+pub(crate) fn suits(metric: AnyMetric, classes: bool) -> bool {
+    let classified = Predictions::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2);
+    metric.of(&if classes { classified } else { Predictions::numbers(&[1.0, 2.0], &[1.5, 2.5], 1) }).is_ok()
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use layerloop::data::Dataset;
 use layerloop::network::{Network, Predictor};
-use layerloop::train::{Checkpoint, Report, With, fit_with, on_step};
+use layerloop::train::{Checkpoint, FitContext, Report, fit_with, on_step};
 use layerloop::{Error, Result};
 
 use super::case::Case;
@@ -32,7 +32,7 @@ pub(crate) fn train(case: &Case, threads: usize, keep: u64, from: Option<Checkpo
     });
     let options = layerloop::train::FitOptions { threads: Some(threads), ..case.options.clone() };
     let watch = if case.validates { vec![("val", &case.data.validation)] } else { vec![] };
-    let with = With { watch, callback: Some(&mut keeps), from, anyway: false };
+    let with = FitContext { watch, callback: Some(&mut keeps), from, anyway: false };
     let report = fit_with(&mut network, &case.data.train, &options, with)?;
     drop(keeps);
     Ok(Trained { network, report, checkpoint })
@@ -63,8 +63,8 @@ pub(crate) fn told(report: &Report) -> String {
 
 /// The bits of what a network says, and of its losses.
 pub(crate) fn predicted(network: &Network, data: &Dataset, threads: usize) -> String {
-    let judged = Predictor::new(network, threads).and_then(|mut predictor| predictor.judge(data));
-    match judged {
+    let evaluated = Predictor::new(network, threads).and_then(|mut predictor| predictor.evaluate(data));
+    match evaluated {
         Ok((outputs, losses)) => {
             format!("{:x}", hash(outputs.iter().chain(&losses).map(|value| u64::from(value.to_bits()))))
         }

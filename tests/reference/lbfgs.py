@@ -1,4 +1,4 @@
-"""The minimum of a penalised logistic regression by scipy: what `crates/layerloop/src/train/lbfgs.rs` is tested against.
+"""The minimum of a penalised logistic regression by scipy: what `crates/layerloop/src/optim/lbfgs.rs` is tested against.
 
     python tests/reference/lbfgs.py    # needs numpy and scipy; writes lbfgs.json beside this file
 """

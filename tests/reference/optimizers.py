@@ -1,4 +1,4 @@
-"""Ten steps of every optimiser by PyTorch in f64: what `crates/layerloop/src/train/optimizer.rs` is tested against.
+"""Ten steps of every optimiser by PyTorch in f64: what `crates/layerloop/src/optim/optimizer.rs` is tested against.
 
     python tests/reference/optimizers.py    # needs torch; writes optimizers.json beside this file
 

@@ -3,7 +3,6 @@
 mod args;
 mod commands;
 mod data;
-mod door;
 mod fullscreen;
 mod interrupt;
 mod live;
@@ -11,11 +10,10 @@ mod output;
 mod page;
 mod places;
 mod progress;
-mod refused;
+mod runs;
 mod scores;
 mod shell;
 mod table;
-mod typed;
 
 use std::process::ExitCode;
 
@@ -36,7 +34,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    match door::parse(std::env::args_os()).and_then(|args| run(args.command)) {
+    match args::parse::parse(std::env::args_os()).and_then(|args| run(args.command)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Negative) => ExitCode::from(1),
         Ok(Outcome::Signal(signal)) => ExitCode::from(signal.exit_code()),

@@ -153,8 +153,8 @@ impl Kind {
         if self == Self::OfRun || !fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0) {
             return Ok(None);
         }
-        let ours = if self == Self::Model { is_model(path)? } else { is_page(path).map_err(Error::io(path))? };
-        if ours {
+        let built_in = if self == Self::Model { is_model(path)? } else { is_page(path).map_err(Error::io(path))? };
+        if built_in {
             return Ok(None);
         }
         let mut start = Vec::new();

@@ -4,10 +4,13 @@ use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
 use layerloop::evaluate::{RegressionScores, evaluate_by, evaluate_regression_by, measure};
 use layerloop::metrics::{Evaluation, Metric};
-use layerloop::network::Network;
-use layerloop::train::{Loss, Objective};
+use layerloop::network::{Network, Spec};
+use layerloop::train::{Loss, Objective, default_threads};
 
-use crate::commands::threads_for;
+/// Threads for evaluating and predicting: as many as a batch of 512 rows keeps busy.
+pub(crate) fn threads_for(spec: &Spec) -> usize {
+    default_threads(spec, 512)
+}
 
 /// How a network does.
 #[derive(Debug, Clone)]

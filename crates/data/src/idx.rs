@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST: bytes in one or three dimensions, plain or gzip.
 //!
 //! Big endian: `00 00 08 RANK`, then RANK sizes of 4 bytes, then the values, row-major, to the end of the file.
-//! A size is believed only after it was held against the length of the file; nothing is allocated before.
+//! A size is compared with the length of the file before anything is allocated.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -55,7 +55,7 @@ impl Grey {
         most - least < LEAST_CONTRAST
     }
 
-    /// The image as input of a network: brought to its size and kind. Where [`Fit::Centre`] and [`Fit::Whole`] want light strokes
+    /// The image as input of a network: brought to its size and kind. Where [`Fit::Centre`] and [`Fit::FullGradient`] want light strokes
     /// on dark, `invert` says whether the image is dark on light; where it is `None`, the border tells.
     ///
     /// # Shapes
@@ -64,9 +64,11 @@ impl Grey {
     pub fn to_input(&self, height: usize, width: usize, fit: Fit, invert: Option<bool>) -> Vec<f32> {
         match fit {
             Fit::Centre { share, offset } => centre::centred(self, [height, width], [share, offset], invert),
-            Fit::Whole if invert.unwrap_or_else(|| self.is_light()) => self.fitted(height, width).inverted().pixels,
+            Fit::FullGradient if invert.unwrap_or_else(|| self.is_light()) => {
+                self.fitted(height, width).inverted().pixels
+            }
             Fit::Plain if invert == Some(true) => self.fitted(height, width).inverted().pixels,
-            Fit::Whole | Fit::Plain => self.fitted(height, width).pixels,
+            Fit::FullGradient | Fit::Plain => self.fitted(height, width).pixels,
         }
     }
 
@@ -173,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn black_on_white_is_noticed_and_the_user_is_believed() {
+    fn black_on_white_is_detected_unless_the_user_says_which() {
         let ink = grey(3, &[1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
         let light = ink.clone().inverted();
         assert!(ink.is_light() && !light.is_light());
-        assert_eq!(ink.to_input(3, 3, Fit::Whole, None), light.pixels);
-        assert_eq!(light.to_input(3, 3, Fit::Whole, None), light.pixels);
-        assert_eq!(ink.to_input(3, 3, Fit::Whole, Some(false)), ink.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::FullGradient, None), light.pixels);
+        assert_eq!(light.to_input(3, 3, Fit::FullGradient, None), light.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::FullGradient, Some(false)), ink.pixels);
         assert_eq!(light.to_input(3, 3, Fit::Plain, Some(true)), ink.pixels);
     }
 }

@@ -17,7 +17,7 @@ use crate::{cache, download, folder, picture_folder};
 pub struct Loaded {
     /// The part to learn from.
     pub train: Dataset,
-    /// The part to be judged by.
+    /// The part to evaluate on.
     pub test: Dataset,
     /// One line: what it is, who made it, its licence; empty for a folder.
     pub about: &'static str,
@@ -182,7 +182,7 @@ fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(
     Ok(Loaded { train, test, about: "", defaults: Defaults::IMAGES, folder, notes })
 }
 
-/// What is said of `data` that is no folder: what it is instead, if it is a file.
+/// What is said of `data` that is not a folder: what it is instead, if it is a file.
 fn no_folder(data: &Path, names: &str) -> Result<String> {
     let shown = data.display();
     if data.is_file() {

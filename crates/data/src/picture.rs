@@ -92,7 +92,7 @@ impl Format {
     }
 }
 
-/// A picture whose header was read and believed.
+/// A picture whose header was read and checked.
 struct Decoder<'a> {
     format: Format,
     inner: Box<dyn ImageDecoder + 'a>,

@@ -179,7 +179,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// What is said of files that are no pictures.
+/// What is said of files that are not pictures.
 fn note(skipped: &[PathBuf]) -> Option<String> {
     let first = skipped.first()?.display();
     let count = skipped.len();

@@ -17,7 +17,7 @@ pub struct Entry {
     pub classes: &'static [&'static str],
     /// Training options where the user names none.
     pub defaults: Defaults,
-    /// How other pictures are brought to the kind of its images; none where the rows are no images.
+    /// How other pictures are brought to the kind of its images; none where the rows are not images.
     pub fit: Option<Fit>,
 }
 
@@ -146,7 +146,7 @@ pub static ENTRIES: [Entry; 4] = [
             "Ankle boot",
         ],
         defaults: Defaults::IMAGES,
-        fit: Some(Fit::Whole),
+        fit: Some(Fit::FullGradient),
     },
     Entry {
         name: "diabetes",

@@ -10,7 +10,7 @@ use layerloop::{Error, Result};
 /// `values`: rows x width, row-major
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
-    /// The names in the first line, if that has something that is no number.
+    /// The names in the first line, if that has something that is not a number.
     pub columns: Option<Vec<String>>,
     /// Numbers of a row.
     pub width: usize,
@@ -19,7 +19,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads a text. A cell that is no number is NaN here, and refused by [`Self::inputs`] where it is used.
+    /// Reads a text. A cell that is not a number is NaN here, and refused by [`Self::inputs`] where it is used.
     ///
     /// # Errors
     /// [`Error::Format`] if it is not UTF-8 or has no rows; [`Error::Data`] if a row has more or fewer cells than the first.
@@ -52,7 +52,7 @@ impl Rows {
     /// The numbers that a network takes: the columns of these names, in their order, or else all columns.
     ///
     /// # Errors
-    /// [`Error::Data`] if a name is missing, there are more or fewer columns than inputs, or a cell is no finite number.
+    /// [`Error::Data`] if a name is missing, there are more or fewer columns than inputs, or a cell is not a finite number.
     pub fn inputs(&self, width: usize, names: Option<&[String]>, path: &Path) -> Result<Vec<f32>> {
         let chosen: Vec<usize> = match (&self.columns, names) {
             (Some(columns), Some(names)) => {

@@ -24,7 +24,7 @@ pub struct Table {
 pub struct Parts {
     /// The part to learn from.
     pub train: Table,
-    /// The part to be judged by.
+    /// The part to evaluate on.
     pub test: Table,
     /// Means and deviations of the training part, to be kept with a model.
     pub standardisation: Standardisation,

@@ -273,8 +273,8 @@ mod tests {
                 input_gradient(isa, per_column, z.head(batch), q.head(batch), weights, out);
                 let mut gradient = vec![9.0; layout.len()];
                 for panel in layout.iter() {
-                    let stretch = panel.start..panel.start + layout.rows() * panel.width;
-                    weight_gradient(isa, per_column, [z.head(batch), q.head(batch)], panel, &mut gradient[stretch]);
+                    let range = panel.start..panel.start + layout.rows() * panel.width;
+                    weight_gradient(isa, per_column, [z.head(batch), q.head(batch)], panel, &mut gradient[range]);
                 }
                 for column in 0..n {
                     let mut sums = [0.0_f32; 2];

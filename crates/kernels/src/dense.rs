@@ -151,7 +151,7 @@ impl WeightBlock<'_> {
     /// # Panics
     /// If the block has no row, or one past the end of the list.
     #[must_use]
-    pub fn stretch(&self) -> Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         let end = self.place(self.row + self.rows - 1, 0) + self.panel.width;
         let start = self.start();
         start..start + end
@@ -196,12 +196,12 @@ pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Up
     if !by.in_tiles() {
         return update_from_cache(isa, z, delta, block, by, part);
     }
-    assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
+    assert_eq!(part.weights.len(), block.range().len(), "the block's weights");
     part.check(by.rule);
     weight_product(isa, z, delta, block, Step { block, rule: by.rule, part });
 }
 
-/// As [`weight_update`] where no tile takes the step. Apart from it, so that its memory is no part of the other's frame.
+/// As [`weight_update`] where no tile takes the step. Apart from it, so that its memory is not a part of the other's frame.
 #[inline(never)]
 fn update_from_cache(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
     let mut gradient = [0.0; BLOCK_ROWS * PANEL];
@@ -525,7 +525,7 @@ mod tests {
                 listed,
                 bias: true,
             };
-            let part = &mut gradient[panel.start..][block.stretch()];
+            let part = &mut gradient[panel.start..][block.range()];
             weight_gradient(isa, z_by_column, delta.head(batch), block, part);
         }
         (bits(next.values()), bits(&gradient))

@@ -1,4 +1,4 @@
-//! exp, ln, sigmoid, tanh and their kin on sixteen lanes: polynomials of IEEE operations, the same bits on every path.
+//! exp, ln, sigmoid, tanh and related functions on sixteen lanes: polynomials of IEEE operations, the same bits on every path.
 //!
 //! The coefficients are minimax fits (Remez exchange on the weighted error) over the reduced range, in the scheme of
 //! W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.

@@ -9,7 +9,7 @@ use crate::gather::{self, Source};
 use crate::loss::{self, Truth};
 use crate::softmax::{self, Logits, Output};
 use crate::{
-    Activation, Before, ByColumn, Csr, Cuts, Entries, Isa, Listed, Loss, Marks, Matrix, Panel, Panels, Part, Rows,
+    Activation, Before, ByColumn, Csr, Entries, Isa, Listed, Loss, Marks, Matrix, Panel, Panels, Part, Partition, Rows,
     RowsMut, Rule, Team, Update, norm, rows, table,
 };
 
@@ -170,7 +170,7 @@ const CALLS: &[Call] = &[
         // As long as the block says, or of any length.
         let fit = d.next().is_multiple_of(2);
         let len = |right: usize, any: usize| if fit { right } else { any }.min(LEN);
-        let weights = &mut weights[..len(block.stretch().len(), d.size())];
+        let weights = &mut weights[..len(block.range().len(), d.size())];
         let first = &mut first[..len(weights.len(), d.size())];
         let gradient = &mut gradient[..len(block.rows.wrapping_mul(block.panel.width), d.size())];
         let part = Part { weights, states: [first, second, &mut []] };
@@ -309,14 +309,14 @@ const CALLS: &[Call] = &[
         // At most so many tasks, whatever the rows.
         let (rows, width) = (d.size(), d.size());
         let step = d.size().max(rows / 64).max(1);
-        team.for_each_stretch(&mut matrices, rows, step, [(m.written[0].middle(), width)], |_, block, [out]| {
+        team.for_each_range(&mut matrices, rows, step, [(m.written[0].middle(), width)], |_, block, [out]| {
             block.write([0], [1]).0[0].values.fill(1.0);
             out.fill(1.0);
         });
     }),
     ("Team::for_each_part", |isa, d, m| {
-        let stretches: Vec<_> = (0..3).map(|_| d.size()..d.size()).collect();
-        let (cuts, mut team) = (Cuts::new(stretches), Team::new(1 + d.next() % 2, isa));
+        let ranges: Vec<_> = (0..3).map(|_| d.size()..d.size()).collect();
+        let (cuts, mut team) = (Partition::new(ranges), Team::new(1 + d.next() % 2, isa));
         team.for_each_part(3, [(m.written[0].middle(), &cuts)], |_, [part]| part.fill(1.0));
     }),
     ("Matrix", |_, d, _| {

@@ -3,20 +3,19 @@
 //! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
-//! - [`mod@function`]: exp, ln, sigmoid, tanh and their kin, with their bounds.
+//! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
 //! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
 //!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
-//! - [`floor`]: what the processor can do at best.
+//! - [`peak`]: what the processor can do at best.
 //! - [`mod@reference`]: the slow, obvious versions that the fast ones are tested against.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod columns;
 pub mod dense;
-pub mod floor;
 pub mod function;
 pub mod gather;
 mod gemm;
@@ -30,6 +29,7 @@ mod named_enum;
 pub mod norm;
 mod pages;
 mod panels;
+pub mod peak;
 mod pointwise;
 pub mod reference;
 pub mod rows;
@@ -49,5 +49,5 @@ pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{ByColumn, Csr, Entries};
-pub use team::{Block, Cuts, Team};
+pub use team::{Block, Partition, Team};
 pub use update::{Before, Part, Rule, STATES, Update, update};

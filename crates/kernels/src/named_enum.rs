@@ -1,15 +1,15 @@
-//! Closed sets as tables: each choice with its name, its equation, and its numbers with their usual values.
+//! Closed sets as tables: each choice with its name, its equation, and its numbers with their default values.
 //!
-//! One line of a table is all that the borders (command line, text form, model file, `layerloop list`) know of a choice.
+//! One line of a table is all that the command line, the text form, the model file and `layerloop list` know of a member.
 
 /// A closed set of choices; [`named_enum!`](crate::named_enum) makes one.
 pub trait NamedEnum: Copy + PartialEq + 'static {
     /// What is chosen, for messages: `activation`.
     const WHAT: &'static str;
-    /// Every choice, its numbers at their usual values.
+    /// Every choice, its numbers at their default values.
     const ALL: &'static [Self];
 
-    /// Its name at every border.
+    /// Its name wherever it is text.
     fn name(self) -> &'static str;
     /// Other names that it is known by elsewhere, and that are read as it.
     fn aliases(self) -> &'static [&'static str];
@@ -68,7 +68,7 @@ pub trait NamedEnum: Copy + PartialEq + 'static {
 macro_rules! named_enum {
     ($(#[$meta:meta])* pub enum $set:ident: $what:literal { $(
         #[doc = $equation:literal] $(#[doc = $more:literal])* $choice:ident = $name:literal $(| $alias:literal)* $({ $(
-            $(#[doc = $about:literal])* $number:ident: $type:ty = $usual:expr, $range:literal if $fits:expr
+            $(#[doc = $about:literal])* $number:ident: $type:ty = $default:expr, $range:literal if $fits:expr
         ),* $(,)? })?
     ),* $(,)? }) => {
         $(#[$meta])*
@@ -78,8 +78,8 @@ macro_rules! named_enum {
         ),* }
 
         impl $set {
-            /// Every choice, its numbers at their usual values.
-            pub const ALL: &'static [Self] = &[$(Self::$choice $({ $($number: $usual),* })?),*];
+            /// Every choice, its numbers at their default values.
+            pub const ALL: &'static [Self] = &[$(Self::$choice $({ $($number: $default),* })?),*];
         }
 
         impl $crate::NamedEnum for $set {

@@ -89,7 +89,7 @@ pub struct Logits<'a> {
 /// `labels`: B; `delta`: B x `width`; `loss`: B x 1. For the reference class z_y is 0 and `delta` has no entry.
 ///
 /// # Panics
-/// If the slices do not have these shapes, or the output map is no softmax; [`crate::loss::evaluate`] has the others.
+/// If the slices do not have these shapes, or the output map is not a softmax; [`crate::loss::evaluate`] has the others.
 pub fn cross_entropy(
     isa: Isa,
     logits: Logits,

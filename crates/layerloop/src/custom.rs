@@ -9,7 +9,7 @@
 //! `ln` of the platform, for instance).
 
 pub use crate::metrics::custom::{Metric, register_metric};
-pub use crate::names::{Custom, Kind, Open};
+pub use crate::names::{Custom, Kind, OrCustom};
 pub use crate::network::custom::{Activation, Layer, check_layer, register_activation, register_layer};
 pub use crate::objective::custom::{Loss, check_loss, register_loss};
 pub use crate::optim::custom::{Schedule, register_schedule};

@@ -18,7 +18,7 @@ pub enum Error {
         /// The size it has.
         got: String,
     },
-    /// An option has a value that makes no sense.
+    /// An option has an invalid value.
     #[error("{field}: {reason}")]
     Config {
         /// The option's name, as the user writes it.
@@ -26,8 +26,8 @@ pub enum Error {
         /// The value, why it is refused, what is allowed.
         reason: String,
     },
-    /// Several options have values that make no sense.
-    #[error("{} options make no sense:\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
+    /// Several options have invalid values.
+    #[error("{} invalid options:\n{}", .0.len(), .0.iter().map(|e| format!("  {e}")).collect::<Vec<_>>().join("\n"))]
     Several(Vec<Error>),
     /// The content of some data is wrong.
     #[error("{}{}: {reason}", path.display(), row.map(|r| format!(", row {r}")).unwrap_or_default())]

@@ -6,7 +6,7 @@
 //! rows: see [`Objective`].
 
 use crate::data::{Dataset, Targets};
-use crate::metrics::{Any, Evaluation, Judged, Metric};
+use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions};
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
 use crate::{Error, Result};
@@ -47,8 +47,8 @@ pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, thr
         return Err(Error::config("data", reason));
     }
     let (loss, probabilities) = predict(network, data, objective, threads)?;
-    let judged = Judged::of(data, &probabilities, network.classes());
-    Ok(Evaluation::new(&judged, loss, network.classes()))
+    let predictions = Predictions::of(data, &probabilities, network.classes());
+    Ok(Evaluation::new(&predictions, loss, network.classes()))
 }
 
 /// How a network does where its targets are numbers. Every mean counts a row as much as its weight says.
@@ -86,8 +86,8 @@ pub fn evaluate_regression_by(
         return Err(Error::config("data", format!("{} has classes, not numbers: use `evaluate`", data.name())));
     }
     let (loss, outputs) = predict(network, data, objective, threads)?;
-    let judged = Judged::of(data, &outputs, network.classes());
-    let of = |metric: Metric| metric.of(&judged);
+    let predictions = Predictions::of(data, &outputs, network.classes());
+    let of = |metric: Metric| metric.of(&predictions);
     Ok(RegressionScores { loss, mse: of(Metric::Mse)?, mae: of(Metric::Mae)?, r2: of(Metric::R2).unwrap_or(f64::NAN) })
 }
 
@@ -111,7 +111,7 @@ pub fn evaluate_regression_by(
 /// assert!(values[1].as_ref().is_err_and(|why| why.to_string().contains("no row is of class 1")));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-pub fn measure<M: Copy + Into<Any>>(
+pub fn measure<M: Copy + Into<AnyMetric>>(
     metrics: &[M],
     network: &Network,
     data: &Dataset,
@@ -119,8 +119,8 @@ pub fn measure<M: Copy + Into<Any>>(
 ) -> Result<Vec<Result<f64>>> {
     metrics.iter().try_for_each(|&metric| metric.into().check_suits(data))?;
     let (_, outputs) = predict(network, data, &Objective::default(), threads)?;
-    let judged = Judged::of(data, &outputs, network.classes());
-    Ok(metrics.iter().map(|&metric| metric.into().of(&judged)).collect())
+    let predictions = Predictions::of(data, &outputs, network.classes());
+    Ok(metrics.iter().map(|&metric| metric.into().of(&predictions)).collect())
 }
 
 /// The mean loss, of the kind that `objective` names, and the outputs of every row.
@@ -128,7 +128,7 @@ fn predict(network: &Network, data: &Dataset, objective: &Objective, threads: us
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
     }
-    let (outputs, losses) = Predictor::new(network, threads)?.judge_by(data, &objective.of_evaluation())?;
+    let (outputs, losses) = Predictor::new(network, threads)?.evaluate_by(data, &objective.of_evaluation())?;
     Ok((mean_loss(data, &losses)?, of_targets(data, outputs, network.classes())))
 }
 

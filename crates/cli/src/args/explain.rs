@@ -46,7 +46,7 @@ pub(crate) struct Explain {
     /// Number of rows that --curvature and --units use, from the first
     #[arg(long, value_parser = count(), help_heading = KIND, value_name = "ROWS", default_value_t = 500)]
     pub(crate) rows: usize,
-    /// Show the worst mistakes, each with the most similar training rows and the smallest change that turns the answer
+    /// Show the worst mistakes, each with the most similar training rows and the smallest change that flips the prediction
     #[arg(long, help_heading = KIND, conflicts_with_all = ["sample", "example", "step", "differences", "curvature"])]
     pub(crate) mistakes: bool,
     /// Show the units of each layer: dead and saturated ones, slopes, gradients

@@ -5,23 +5,30 @@ mod check_gradients;
 mod completions;
 mod eval;
 mod explain;
+mod explicit;
 mod list;
 mod man;
 mod outliers;
+pub(crate) mod parse;
 mod parsers;
 mod predict;
+mod refused;
 mod replay;
 mod report;
 mod summary;
 mod train;
+mod train_options;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::bench::Bench;
+#[cfg(test)]
+pub(crate) use self::bench::JOB_NAMES;
+pub(crate) use self::bench::{Bench, DEFAULT_JOBS};
 pub(crate) use self::check_gradients::CheckGradients;
 pub(crate) use self::completions::Completions;
 pub(crate) use self::eval::Eval;
 pub(crate) use self::explain::Explain;
+pub(crate) use self::explicit::ExplicitArgs;
 pub(crate) use self::list::List;
 pub(crate) use self::man::Man;
 pub(crate) use self::outliers::{By, Outliers};

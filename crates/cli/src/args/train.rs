@@ -9,8 +9,8 @@ use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
+use super::ExplicitArgs;
 use super::parsers::{Several, Size, count, named, number, several, size, threads};
-use crate::typed::Typed;
 
 const DATA: &str = "Data";
 const NETWORK: &str = "Network";
@@ -27,7 +27,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    the run ended as planned: its last epoch, --early-stopping, --time-limit, or q on the live screen
   1    it failed: data that cannot be read, a model that cannot be saved, a loss that is not finite
-  2    it was not begun: an option or a folder that makes no sense
+  2    it was not begun: an invalid option or folder
   130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. What was learnt is saved; a second signal ends it at once";
 
 /// What `-h` shows; `--help` shows everything.
@@ -192,7 +192,7 @@ pub(crate) struct Train {
     /// How all dropout rates change during the run; see `layerloop list schedules`
     #[arg(long, help_heading = REGULARISATION, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
-    /// A new folder for all there is of the run: receipt, checkpoints, logs, the best model, the last one
+    /// Output directory of the run: receipt, checkpoints, logs, the best model, the last one
     #[arg(long, short = 'r', help_heading = RUN, value_name = "DIR", conflicts_with_all = ["find_lr"])]
     pub(crate) run: Option<PathBuf>,
     /// Resume the run in this folder, to the same bits; other options that are given change the run
@@ -239,7 +239,7 @@ pub(crate) struct Train {
     pub(crate) threads: Option<usize>,
     /// What was typed of all this.
     #[arg(skip)]
-    pub(crate) typed: Typed,
+    pub(crate) typed: ExplicitArgs,
 }
 
 /// `2.1=0.1`

@@ -12,10 +12,10 @@ use layerloop::network::{Layer, Network, Unit};
 use layerloop::rng::Stream;
 use serde_json::json;
 
-use super::threads_for;
 use crate::Outcome;
 use crate::args::CheckGradients;
 use crate::output::line;
+use crate::scores::threads_for;
 use crate::table::table;
 
 /// Random rows that a model is checked on.

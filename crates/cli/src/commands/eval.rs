@@ -1,18 +1,18 @@
 //! `layerloop eval`
 
 use layerloop::evaluate::{RegressionScores, measure};
-use layerloop::metrics::{Any, Evaluation, Metric};
+use layerloop::metrics::{AnyMetric, Evaluation, Metric};
 use layerloop::model_file::Model;
 use layerloop::names::{parse, text};
 use layerloop::{Error, Result};
 use serde_json::json;
 
-use super::threads_for;
 use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::{Eval, Part};
 use crate::output::{line, shown};
 use crate::scores::Scores;
+use crate::scores::threads_for;
 use crate::table::table;
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     } else if args.json {
         let mut object = as_json(&model, test.name(), test.rows(), &scores);
         if args.metrics.is_some() {
-            let key = |metric: Metric| Any::from(metric).key();
+            let key = |metric: Metric| AnyMetric::from(metric).key();
             object["metrics"] =
                 values.iter().map(|(metric, value)| (key(*metric), json!(value.as_ref().ok()))).collect();
             let missing = values.iter().filter_map(|(metric, value)| Some((key(*metric), json!(reason(value)?))));

@@ -37,7 +37,7 @@ struct Entry {
 /// A number of a choice.
 struct Number {
     name: &'static str,
-    usual: String,
+    default: String,
     about: &'static str,
     range: &'static str,
 }
@@ -110,7 +110,8 @@ impl Family {
 impl Entry {
     fn of<T: NamedEnum>(choice: T) -> Self {
         let numbers = choice.numbers().into_iter().zip(choice.ranges());
-        let numbers = numbers.map(|((name, usual), &[about, range])| Number { name, usual, about, range }).collect();
+        let numbers =
+            numbers.map(|((name, default), &[about, range])| Number { name, default, about, range }).collect();
         Self {
             name: choice.name(),
             aliases: choice.aliases(),
@@ -122,8 +123,8 @@ impl Entry {
 
     /// Its name, and beside it from column `indent` on its equation, its numbers, its source.
     fn as_text(&self, indent: usize) -> String {
-        let numbers = self.numbers.iter().map(|Number { name, usual, about, range }| {
-            format!("  {name}={usual}  {} ({range})", about.trim_end_matches('.'))
+        let numbers = self.numbers.iter().map(|Number { name, default, about, range }| {
+            format!("  {name}={default}  {} ({range})", about.trim_end_matches('.'))
         });
         let source = self.source.map(|source| format!("  source: {source}"));
         let aliases = (!self.aliases.is_empty()).then(|| format!("  also {}", self.aliases.join(", ")));
@@ -143,7 +144,7 @@ impl Entry {
 impl Number {
     fn as_json(&self) -> Value {
         // Some are words, such as `macro`.
-        let usual: Value = serde_json::from_str(&self.usual).unwrap_or_else(|_| json!(self.usual));
-        json!({"name": self.name, "usual": usual, "range": self.range, "about": self.about})
+        let default: Value = serde_json::from_str(&self.default).unwrap_or_else(|_| json!(self.default));
+        json!({"name": self.name, "usual": default, "range": self.range, "about": self.about})
     }
 }

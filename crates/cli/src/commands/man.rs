@@ -4,10 +4,11 @@ use layerloop::names::{is_same, nearest};
 use layerloop::{Error, Result};
 
 use crate::args::Man;
-use crate::{Outcome, door, output};
+use crate::args::parse;
+use crate::{Outcome, output};
 
 pub(crate) fn run(args: &Man) -> Result<Outcome> {
-    let all = door::command();
+    let all = parse::command();
     let command = match &args.command {
         None => all,
         Some(name) => of_command(&all, name)?,

@@ -18,13 +18,7 @@ pub(crate) mod trained_on;
 use layerloop::Result;
 use layerloop::model_file::Model;
 use layerloop::names::parse;
-use layerloop::network::Spec;
-use layerloop::train::{Loss, Objective, default_threads};
-
-/// Threads for judging and predicting: as many as a batch of 512 rows keeps busy.
-pub(crate) fn threads_for(spec: &Spec) -> usize {
-    default_threads(spec, 512)
-}
+use layerloop::train::{Loss, Objective};
 
 /// The loss that the model was trained by.
 pub(crate) fn objective_of(model: &Model) -> Result<Objective> {

@@ -7,11 +7,12 @@ use layerloop::train::{Sample, samples};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
+use super::objective_of;
 use super::trained_on::load_part;
-use super::{objective_of, threads_for};
 use crate::Outcome;
 use crate::args::{By, Outliers};
 use crate::output::{line, shown};
+use crate::scores::threads_for;
 use crate::table::table;
 
 /// A row of the data, and why it is suspected.

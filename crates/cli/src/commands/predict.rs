@@ -12,11 +12,11 @@ use layerloop::{Error, Result};
 use layerloop_data::input::{self, Input, open_input, read_standard_input};
 use serde_json::json;
 
-use super::threads_for;
 use crate::Outcome;
 use crate::args::Predict;
 use crate::output::{line, message, shown};
 use crate::page::picture::with_attribution;
+use crate::scores::threads_for;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     if args.top == 0 {
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
             if model.input.image.is_none() {
                 return Err(Error::config(
                     "--pictures",
-                    "the inputs of this network are no images, so there is nothing to draw",
+                    "the inputs of this network are not images, so there is nothing to draw",
                 ));
             }
             make_folder(folder)?;
@@ -104,7 +104,7 @@ pub(super) fn to_network(
     invert: Option<bool>,
 ) -> Result<Vec<f32>> {
     let size = model.input.image.ok_or_else(|| {
-        let reason = "this network's inputs are no images; give it rows of numbers, as CSV";
+        let reason = "this network's inputs are not images; give it rows of numbers, as CSV";
         Error::data(path, reason)
     });
     let mut inputs = match input {
@@ -114,17 +114,17 @@ pub(super) fn to_network(
                 let path = path.display().to_string();
                 message(format_args!("warning: {} is blank, so that its answer says nothing", shown(&path)));
             }
-            let usual = model.input.fit.unwrap_or(Fit::Whole);
-            let fit = fit.map(|fit| fit.numbers_of(usual));
+            let default = model.input.fit.unwrap_or(Fit::FullGradient);
+            let fit = fit.map(|fit| fit.numbers_of(default));
             // A picture of the network's own size is framed already.
-            let is_framed = (grey.height, grey.width) == (height, width) && usual != Fit::Plain;
-            let fit = fit.unwrap_or(if is_framed { Fit::Whole } else { usual });
+            let is_framed = (grey.height, grey.width) == (height, width) && default != Fit::Plain;
+            let fit = fit.unwrap_or(if is_framed { Fit::FullGradient } else { default });
             grey.to_input(height, width, fit, invert)
         }
         Input::Images(images) => {
             let (height, width) = size?;
-            let usual = model.input.fit.unwrap_or(Fit::Whole);
-            let fit = fit.map_or(Fit::Plain, |fit| fit.numbers_of(usual));
+            let default = model.input.fit.unwrap_or(Fit::FullGradient);
+            let fit = fit.map_or(Fit::Plain, |fit| fit.numbers_of(default));
             (0..images.rows).flat_map(|row| images.grey(row).to_input(height, width, fit, invert)).collect()
         }
         Input::Rows(rows) => {

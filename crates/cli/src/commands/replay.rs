@@ -3,21 +3,21 @@
 use std::ops::ControlFlow;
 
 use layerloop::model_file::Model;
-use layerloop::train::{Callback, EpochEnd, Run, StepEnd, With, fit_with};
+use layerloop::train::{Callback, EpochEnd, FitContext, Run, StepEnd, fit_with};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
 use super::train::job::Job;
 use super::trained_on;
 use crate::Outcome;
+use crate::args::ExplicitArgs;
 use crate::args::Replay;
 use crate::output::line;
-use crate::typed::Typed;
 
 pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let receipt = &model.receipt;
-    let typed = Typed::from_json(&receipt["arguments"]).ok_or_else(|| {
+    let typed = ExplicitArgs::from_json(&receipt["arguments"]).ok_or_else(|| {
         let reason = "its receipt does not say what was typed; only what `layerloop train` made can be replayed";
         Error::data(&args.model, reason)
     })?;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     }
     let mut again = Again::of(&receipt["result"]);
     let mut network = job.network.clone();
-    let with = With { watch: job.watched(), callback: Some(&mut again), ..With::default() };
+    let with = FitContext { watch: job.watched(), callback: Some(&mut again), ..FitContext::default() };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with)?;
     let [was, is] = [&model.network, &network].map(|network| network.sha256());
     let same = was == is;

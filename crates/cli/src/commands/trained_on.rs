@@ -10,9 +10,10 @@ use layerloop_data::{LoadOptions, Loaded};
 use serde_json::Value;
 
 use super::train::job::split;
+use crate::args::ExplicitArgs;
+use crate::args::parse;
 use crate::args::{Part, Train};
-use crate::typed::Typed;
-use crate::{data, door};
+use crate::data;
 
 /// What is wanted of which data.
 #[derive(Debug, Clone, Copy)]
@@ -65,9 +66,9 @@ pub(crate) fn load_part(model: &Model, data: Option<&Path>, data_dir: Option<&Pa
 /// `train` as it was typed for a run, with its data where the run had it: that may have been said by `LAYERLOOP_DATA`.
 ///
 /// # Errors
-/// As [`door::train`].
-pub(crate) fn again(typed: &Typed, receipt: &Value) -> Result<Box<Train>> {
-    let mut train = door::train(typed)?;
+/// As [`parse::train`].
+pub(crate) fn again(typed: &ExplicitArgs, receipt: &Value) -> Result<Box<Train>> {
+    let mut train = parse::train(typed)?;
     let has_name = train.data.to_str().is_some_and(|name| registry::find(name).is_some());
     if train.data_dir.is_none() && has_name {
         train.data_dir = folder(receipt);
@@ -80,13 +81,13 @@ fn folder(receipt: &Value) -> Option<PathBuf> {
     receipt["data"]["folder"].as_str().map(PathBuf::from).filter(|folder| folder.is_dir())
 }
 
-/// Refuses rows that are not those which the run had; a receipt that has no SHA-256 is believed.
+/// Refuses rows that are not those which the run had; a receipt without SHA-256 is not checked.
 fn check(receipt: &Value, part: Part, loaded: &Loaded) -> Result<()> {
     let (what, key) = if part == Part::Train { ("training", "sha256") } else { ("test", "test_sha256") };
     let Some(was) = receipt["data"][key].as_str() else { return Ok(()) };
     let is = if part == Part::Train {
-        let Some(typed) = Typed::from_json(&receipt["arguments"]) else { return Ok(()) };
-        split(door::train(&typed)?.as_ref(), loaded.train.clone())?.0.sha256()
+        let Some(typed) = ExplicitArgs::from_json(&receipt["arguments"]) else { return Ok(()) };
+        split(parse::train(&typed)?.as_ref(), loaded.train.clone())?.0.sha256()
     } else {
         loaded.test.sha256()
     };

@@ -52,7 +52,7 @@ pub(super) struct Measure {
 
 /// Epochs in the table.
 const RECENT: usize = 5;
-/// Columns of the history that are no measures: epoch, steps, seconds, learning_rate.
+/// Columns of the history that are not measures: epoch, steps, seconds, learning_rate.
 const NO_MEASURE: usize = 4;
 /// How long it is shown what was asked for.
 const SAID_FOR: Duration = Duration::from_secs(5);

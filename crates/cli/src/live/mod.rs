@@ -44,7 +44,7 @@ impl Screen {
     /// [`Error::Config`] if standard output is none.
     pub(crate) fn open(title: String, epochs: usize, steps: u64) -> Result<Self> {
         if !std::io::stdout().is_terminal() {
-            let reason = "standard output is no terminal; without --tui the run prints a table";
+            let reason = "standard output is not a terminal; without --tui the run prints a table";
             return Err(Error::config("--tui", reason));
         }
         let terminal = Fullscreen::open("--tui")?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::chart::{Log, lines};
 use super::sections::{chart, table};
 use super::{date, document, escape};
-use crate::commands::report::{Cell, Comparison, Measure};
+use crate::runs::{Cell, Comparison, Measure};
 
 /// Characters of a name that have room beside a chart.
 const NAME: usize = 15;

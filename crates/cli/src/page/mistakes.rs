@@ -18,8 +18,8 @@ pub(crate) fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake
     let mut page = format!(
         "<h1>{}</h1>\n\
          <p class=\"soft\">The rows with the largest loss of those that it is wrong about. Beside each: the training rows that lie \
-         nearest in the last hidden layer; those whose gradient pulls the same way, so that a step on them makes this loss \
-         smaller; and the smallest change of the input that was found to turn the answer.</p>\n",
+         nearest in the last hidden layer; those whose gradient is aligned with its own, so that a step on them makes this loss \
+         smaller; and the smallest change of the input that was found to flip the prediction.</p>\n",
         escape(&title),
     );
     if worst.is_empty() {
@@ -36,7 +36,7 @@ fn section(page: &mut String, mistake: &Mistake, train: &Dataset, data: &Dataset
     let (label, said) = (&classes[mistake.label], &classes[mistake.predicted]);
     _ = writeln!(
         page,
-        "<section class=\"mistake\"><h2>Row {}: {}, taken for {}</h2>\n<div class=\"parts\">",
+        "<section class=\"mistake\"><h2>Row {}: {}, predicted as {}</h2>\n<div class=\"parts\">",
         mistake.row,
         escape(label),
         escape(said)
@@ -71,7 +71,7 @@ fn section(page: &mut String, mistake: &Mistake, train: &Dataset, data: &Dataset
     }
     page.push_str("</div>\n");
     rows(page, "Nearest in the last hidden layer", "distance", &mistake.nearest, train)?;
-    rows(page, "Their gradient pulls with it", "along", &mistake.aligned, train)?;
+    rows(page, "Training rows whose gradient is aligned with it", "along", &mistake.aligned, train)?;
     page.push_str("</section>\n");
     Ok(())
 }

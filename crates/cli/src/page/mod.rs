@@ -16,6 +16,8 @@ use layerloop::logs::Curve;
 use layerloop::model_file::Model;
 use layerloop::train::{History, Objective};
 
+use crate::table::short;
+
 /// What a report tells of.
 pub(crate) struct Contents<'a> {
     pub(crate) model: &'a Model,
@@ -33,12 +35,12 @@ pub(crate) struct Contents<'a> {
 /// The page.
 ///
 /// # Errors
-/// Those of judging the network on the data.
+/// Those of evaluating the network on the data.
 pub(crate) fn html(contents: &Contents) -> Result<String> {
     let sections: Vec<Option<String>> = vec![
         Some(sections::heading(contents)?),
         sections::curves(contents.history, contents.norms),
-        sections::judgement(contents)?,
+        sections::evaluation(contents)?,
         sections::mistakes(contents)?,
         sections::first_layer(contents.model)?,
         sections::classes(contents)?,
@@ -91,22 +93,11 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// A number in four digits that matter, without zeros at its end.
-pub(crate) fn short(value: f64) -> String {
-    let size = value.abs();
-    if value != 0.0 && !(1e-4..1e6).contains(&size) {
-        return format!("{value:.1e}");
-    }
-    let digits = if value == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 7) as usize };
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use layerloop::data::Inputs;
     use layerloop::network::Network;
-    use layerloop::train::{FitOptions, With, fit_with};
+    use layerloop::train::{FitContext, FitOptions, fit_with};
     use serde_json::json;
 
     use super::*;
@@ -114,7 +105,7 @@ mod tests {
     fn page(train: &Dataset, test: &Dataset, network: &str) -> String {
         let mut network = Network::new(&network.parse().unwrap(), 0).unwrap();
         let options = FitOptions { epochs: 3, ..FitOptions::default() };
-        let with = With { watch: vec![("test", test)], ..With::default() };
+        let with = FitContext { watch: vec![("test", test)], ..FitContext::default() };
         let fitted = fit_with(&mut network, train, &options, with).unwrap();
         let receipt = json!({ "version": "0", "options": { "batch": 128, "layer_rates": ["1=<0>"] } });
         let model = Model::new(network, train, receipt);
@@ -162,7 +153,8 @@ mod tests {
         // Mistakes, units, classes; and those behind the cells of the confusion matrix.
         let behind = page.matches("alt=\"row ").count() - 24;
         assert_eq!(page.matches("data:image/png").count(), 24 + 16 + 10 + behind);
-        let taken = page.split(" taken for <b>").skip(1).filter_map(|rest| rest.split(": ").nth(1)?.split('<').next());
+        let taken =
+            page.split(" predicted as <b>").skip(1).filter_map(|rest| rest.split(": ").nth(1)?.split('<').next());
         let wrong: Vec<usize> = taken.filter_map(|count| count.parse().ok()).collect();
         assert!(behind == wrong.iter().map(|&count| count.min(12)).sum::<usize>() && behind > 10, "{wrong:?}");
         assert_eq!(page.matches("href=\"#taken-").count(), page.matches("id=\"taken-").count());
@@ -188,11 +180,5 @@ mod tests {
         let many = page(&many, &many.head(1), "2 -> 40");
         is_well_formed(&many);
         assert!(many.contains("class &lt;"), "{many:.3000}");
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let said = [0.0, 0.1, 1.0, 1234.5, 0.012345, 1e-6, 2.5e7, -3.25].map(short);
-        assert_eq!(said, ["0", "0.1", "1", "1234", "0.01235", "1.0e-6", "2.5e7", "-3.25"]);
     }
 }

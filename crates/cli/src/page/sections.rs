@@ -6,7 +6,7 @@ use layerloop::Result;
 use layerloop::data::{Dataset, Targets, onecold};
 use layerloop::explain::{LayerUnits, class_views};
 use layerloop::logs::Curve;
-use layerloop::metrics::{Judged, Metric};
+use layerloop::metrics::{Metric, Predictions};
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
 use layerloop::train::{History, loss_and_gradient_of};
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::chart::{Log, histogram, lines, reliability, scatter};
 use super::{Contents, date, escape, picture, short};
-use crate::commands::threads_for;
 use crate::scores::Scores;
+use crate::scores::threads_for;
 
 /// Mistakes that are shown, at most.
 const MISTAKES: usize = 24;
@@ -93,8 +93,8 @@ pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     Some(format!("<h2>Curves</h2>\n<div class=\"pair\">\n{}</div>\n{table}", figures.concat()))
 }
 
-/// How the test part was judged.
-pub(super) fn judgement(contents: &Contents) -> Result<Option<String>> {
+/// How good the predictions for the test part are.
+pub(super) fn evaluation(contents: &Contents) -> Result<Option<String>> {
     let Contents { model, test, .. } = contents;
     if test.rows() == 0 {
         return Ok(None);
@@ -102,8 +102,8 @@ pub(super) fn judgement(contents: &Contents) -> Result<Option<String>> {
     let outputs = Predictor::new(&model.network, threads_for(model.network.spec()))?.probabilities(test.inputs())?;
     match test.targets() {
         Targets::Labels { labels, .. } => {
-            let judged = Judged::classes(&outputs, labels, model.network.classes());
-            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration(model, labels, &outputs, &judged)))
+            let predictions = Predictions::classes(&outputs, labels, model.network.classes());
+            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration(model, labels, &outputs, &predictions)))
         }
         Targets::Numbers { values, names } => Ok(Some(predicted_and_true(values, names, &outputs))),
     }
@@ -184,7 +184,7 @@ fn taken(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32], counts:
             let [what, taken_for] = [truth, answer].map(|class| escape(&model.classes[class]));
             _ = write!(
                 page,
-                "<div class=\"taken\" id=\"taken-{truth}-{answer}\"><p><b>{what}</b>, taken for <b>{taken_for}</b>: {count}</p>\
+                "<div class=\"taken\" id=\"taken-{truth}-{answer}\"><p><b>{what}</b>, predicted as <b>{taken_for}</b>: {count}</p>\
                  <div class=\"samples\">"
             );
             let rows = (0..test.rows()).filter(|&row| labels[row] as usize == truth && said[row] == answer);
@@ -246,7 +246,7 @@ pub(super) fn units(contents: &Contents) -> Result<Option<String>> {
 }
 
 /// Whether probabilities are what they say.
-fn calibration(model: &Model, labels: &[u32], outputs: &[f32], judged: &Judged) -> String {
+fn calibration(model: &Model, labels: &[u32], outputs: &[f32], predictions: &Predictions) -> String {
     let mut bins = [(0.0, 0.0, 0_usize); BINS];
     for (p, &label) in outputs.chunks_exact(model.classes.len().max(1)).zip(labels) {
         let best = onecold(p);
@@ -259,7 +259,7 @@ fn calibration(model: &Model, labels: &[u32], outputs: &[f32], judged: &Judged) 
         (confidence / n, right / n, count)
     };
     let svg = reliability("accuracy by confidence", &bins.map(mean));
-    let error = Metric::Ece { bins: BINS }.of(judged).map_or(String::new(), |error| {
+    let error = Metric::Ece { bins: BINS }.of(predictions).map_or(String::new(), |error| {
         format!(
             "expected calibration error {}: how far confidence and accuracy are apart, on average over the rows",
             short(error)
@@ -292,7 +292,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
         return Ok(None);
     }
     let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
-    let (outputs, losses) = predictor.judge_by(test, objective)?;
+    let (outputs, losses) = predictor.evaluate_by(test, objective)?;
     let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
     let wrong = |row: &usize| match test.targets() {
         Targets::Labels { labels, .. } => onecold(outputs[*row]) != labels[*row] as usize,
@@ -313,7 +313,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
                 let source = picture::grey(&test.row(row), width)?;
                 _ = writeln!(
                     figures,
-                    "<figure><img src=\"{source}\" alt=\"row {row}: {truth}\"><figcaption><b>{truth}</b>, taken for <b>{name}</b> \
+                    "<figure><img src=\"{source}\" alt=\"row {row}: {truth}\"><figcaption><b>{truth}</b>, predicted as <b>{name}</b> \
                      ({:.3})<br>row {row}, loss {}</figcaption></figure>",
                     outputs[row][said],
                     short(losses[row].into())

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_picture_gives_nothing_and_who_says_what_ink_is_is_believed() {
+    fn a_blank_picture_gives_nothing_and_the_polarity_can_be_given() {
         for paper in [0.0, 0.5, 1.0] {
             let blank = bar(9, [2, 2, 3, 3], [paper, paper]);
             assert!(blank.is_blank());

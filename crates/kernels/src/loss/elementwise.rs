@@ -195,7 +195,7 @@ fn get<S: Simd>(simd: S, values: &[f32]) -> S::F32s {
     unsafe { simd.load_partial(values.as_ptr(), values.len().min(LANES), simd.splat(0.0)) }
 }
 
-/// 1 in the first `count` lanes, 0 in the others: what a logit that is not there gives is no part of a mean.
+/// 1 in the first `count` lanes, 0 in the others: what a logit that is not there gives is not a part of a mean.
 #[inline(always)]
 fn present<S: Simd>(simd: S, count: usize) -> S::F32s {
     const ONES: [f32; 2 * LANES] = {

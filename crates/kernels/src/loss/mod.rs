@@ -104,7 +104,7 @@ impl Loss {
 
     /// The output map that it usually goes with.
     #[must_use]
-    pub fn usual_output(self) -> Output {
+    pub fn default_output(self) -> Output {
         self.outputs()[0]
     }
 }

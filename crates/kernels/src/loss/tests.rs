@@ -212,5 +212,5 @@ fn a_loss_is_allowed_where_it_is_stable() {
         };
         assert_eq!(loss.output_allowed(output), want, "{loss:?} of {output:?}");
     }
-    assert!(Loss::ALL.iter().all(|loss| loss.output_allowed(loss.usual_output())));
+    assert!(Loss::ALL.iter().all(|loss| loss.output_allowed(loss.default_output())));
 }

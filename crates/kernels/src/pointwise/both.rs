@@ -1,6 +1,6 @@
 //! sigma(t) and sigma'(t), of one exponential, where z alone does not tell the slope.
 //!
-//! Slopes are within 1e-6. Where a slope tends to 0 as t grows, t is held at [`FAR`]: infinity times 0 is no number.
+//! Slopes are within 1e-6. Where a slope tends to 0 as t grows, t is held at [`FAR`]: infinity times 0 is not a number.
 
 use super::value::clamp;
 use crate::function::{LN_2, decay_and_tanh, exp, ln_1p, normal_tail, polynomial};

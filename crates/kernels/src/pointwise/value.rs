@@ -80,7 +80,7 @@ pub(crate) fn softplus<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> S::F32
 
 #[inline(always)]
 pub(crate) fn softsign<S: Simd>(simd: S, []: [S::F32s; 0], t: S::F32s) -> S::F32s {
-    let t = clamp(simd, simd.splat(f32::MIN), simd.splat(f32::MAX), t); // infinity / infinity is no number
+    let t = clamp(simd, simd.splat(f32::MIN), simd.splat(f32::MAX), t); // infinity / infinity is not a number
     simd.div(t, simd.add(simd.splat(1.0), simd.abs(t)))
 }
 

@@ -36,7 +36,7 @@ impl Team {
     ///
     /// # Panics
     /// If a matrix or a slice has fewer rows, or a task panics.
-    pub fn for_each_stretch<const N: usize>(
+    pub fn for_each_range<const N: usize>(
         &mut self,
         matrices: &mut [Matrix],
         rows: usize,
@@ -51,16 +51,16 @@ impl Team {
         }
         let outs = outs.map(|(values, width)| (SharedPointer(values.as_mut_ptr()), width));
         self.run(rows.div_ceil(step), &|member, task| {
-            let stretch = task * step..rows.min((task * step).saturating_add(step));
-            let own = member * step..member * step + stretch.len();
+            let range = task * step..rows.min((task * step).saturating_add(step));
+            let own = member * step..member * step + range.len();
             let part = |(values, width): &(SharedPointer<f32>, usize)| {
                 // SAFETY: stretches do not overlap and lie inside the slices, as was checked; `run` runs each task
                 // once; the slices stay borrowed until it returns.
-                unsafe { std::slice::from_raw_parts_mut(values.0.add(stretch.start * width), stretch.len() * width) }
+                unsafe { std::slice::from_raw_parts_mut(values.0.add(range.start * width), range.len() * width) }
             };
             // A member runs one task at a time, so its rows of the matrices are its own.
             let mut block = Block { views: &views, rows: own, own: PhantomData };
-            f(stretch.clone(), &mut block, outs.each_ref().map(part));
+            f(range.clone(), &mut block, outs.each_ref().map(part));
         });
         self.views = views;
     }
@@ -80,19 +80,19 @@ impl Team {
     pub fn for_each_part<const N: usize>(
         &mut self,
         tasks: usize,
-        arrays: [(&mut [f32], &Cuts); N],
+        arrays: [(&mut [f32], &Partition); N],
         f: impl Fn(usize, [&mut [f32]; N]) + Sync,
     ) {
         for (values, cuts) in &arrays {
-            assert!(cuts.stretches.len() == tasks && cuts.end <= values.len(), "{tasks} stretches of {}", values.len());
+            assert!(cuts.ranges.len() == tasks && cuts.end <= values.len(), "{tasks} stretches of {}", values.len());
         }
         let arrays = arrays.map(|(values, cuts)| (SharedPointer(values.as_mut_ptr()), cuts));
         self.run(tasks, &|_, task| {
-            let part = |(values, cuts): &(SharedPointer<f32>, &Cuts)| {
-                let stretch = &cuts.stretches[task];
-                // SAFETY: `Cuts::new` made sure that stretches do not overlap, the check above that they lie inside
+            let part = |(values, cuts): &(SharedPointer<f32>, &Partition)| {
+                let range = &cuts.ranges[task];
+                // SAFETY: `Partition::new` made sure that stretches do not overlap, the check above that they lie inside
                 // the array, `run` that each task runs once; the arrays stay borrowed until `run` returns.
-                unsafe { std::slice::from_raw_parts_mut(values.0.add(stretch.start), stretch.len()) }
+                unsafe { std::slice::from_raw_parts_mut(values.0.add(range.start), range.len()) }
             };
             f(task, arrays.each_ref().map(part));
         });
@@ -183,30 +183,30 @@ impl Block<'_> {
 
 /// Stretches of an array, one for each task, that do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cuts {
-    stretches: Vec<Range<usize>>,
+pub struct Partition {
+    ranges: Vec<Range<usize>>,
     end: usize,
 }
 
-impl Cuts {
+impl Partition {
     /// The given stretches; an empty one means that its task has no part of the array.
     ///
     /// # Panics
     /// If two overlap.
     #[must_use]
-    pub fn new(mut stretches: Vec<Range<usize>>) -> Self {
+    pub fn new(mut ranges: Vec<Range<usize>>) -> Self {
         // An empty stretch has no place, so none outside of the array.
-        stretches.iter_mut().filter(|s| s.start >= s.end).for_each(|s| *s = 0..0);
-        let mut sorted: Vec<_> = stretches.iter().filter(|s| !s.is_empty()).collect();
+        ranges.iter_mut().filter(|s| s.start >= s.end).for_each(|s| *s = 0..0);
+        let mut sorted: Vec<_> = ranges.iter().filter(|s| !s.is_empty()).collect();
         sorted.sort_by_key(|s| s.start);
         assert!(sorted.windows(2).all(|pair| pair[0].end <= pair[1].start), "stretches overlap");
-        Self { end: sorted.last().map_or(0, |s| s.end), stretches }
+        Self { end: sorted.last().map_or(0, |s| s.end), ranges }
     }
 
     /// No part of the array for any of `tasks` tasks.
     #[must_use]
     pub fn none(tasks: usize) -> Self {
-        Self { stretches: vec![0..0; tasks], end: 0 }
+        Self { ranges: vec![0..0; tasks], end: 0 }
     }
 }
 #[cfg(all(test, not(loom)))]
@@ -236,7 +236,7 @@ mod tests {
             assert_eq!(doubled, want);
 
             let mut values = [0.0; 10];
-            let (cuts, none) = (Cuts::new(vec![6..10, 0..2, 2..6]), Cuts::none(3));
+            let (cuts, none) = (Partition::new(vec![6..10, 0..2, 2..6]), Partition::none(3));
             team.for_each_part(3, [(&mut values, &cuts), (&mut [], &none)], |task, [part, empty]| {
                 assert!(empty.is_empty());
                 part.fill(task as f32);
@@ -248,6 +248,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "stretches overlap")]
     fn overlapping_cuts_are_refused() {
-        let _ = Cuts::new(vec![0..3, 2..4]);
+        let _ = Partition::new(vec![0..3, 2..4]);
     }
 }

@@ -11,7 +11,7 @@ mod model;
 mod region;
 mod sync;
 
-pub use matrices::{Block, Cuts};
+pub use matrices::{Block, Partition};
 
 use std::fmt;
 use std::panic::resume_unwind;

@@ -28,7 +28,7 @@ unsafe impl Send for Job {}
 /// What the members see of each other.
 pub(super) struct Shared {
     gate: Gate,
-    stretches: Vec<Stretch>,
+    ranges: Vec<Stretch>,
     caller: Mutex<Option<Thread>>,
     caller_sleeps: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -66,11 +66,10 @@ struct Stretch {
 
 impl Shared {
     pub(super) fn new(members: usize) -> Self {
-        let stretch =
-            || Stretch { next: AtomicUsize::new(0), end: AtomicUsize::new(0), sleeps: AtomicBool::new(false) };
+        let range = || Stretch { next: AtomicUsize::new(0), end: AtomicUsize::new(0), sleeps: AtomicBool::new(false) };
         Self {
             gate: Gate { state: AtomicU64::new(0), job: UnsafeCell::new(None) },
-            stretches: (0..members).map(|_| stretch()).collect(),
+            ranges: (0..members).map(|_| range()).collect(),
             caller: Mutex::new(None),
             caller_sleeps: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -79,12 +78,12 @@ impl Shared {
 
     /// Publishes a region and wakes who sleeps.
     pub(super) fn open(&self, tasks: usize, task: &dyn Task, workers: &[JoinHandle<()>]) {
-        let members = self.stretches.len();
-        for (member, stretch) in self.stretches.iter().enumerate() {
+        let members = self.ranges.len();
+        for (member, range) in self.ranges.iter().enumerate() {
             // tasks * member / members, without a product that could wrap.
             let start = |member: usize| tasks / members * member + tasks % members * member / members;
-            stretch.next.store(start(member), Relaxed);
-            stretch.end.store(start(member + 1), Relaxed);
+            range.next.store(start(member), Relaxed);
+            range.end.store(start(member + 1), Relaxed);
         }
         let job: *const (dyn Task + '_) = task;
         // SAFETY: only the lifetime changes; `run` waits for every member before the borrow of `task` ends.
@@ -104,8 +103,8 @@ impl Shared {
     /// Wakes who sleeps, after a change of the state.
     fn wake(&self, workers: &[JoinHandle<()>]) {
         fence(SeqCst); // as in `sleep`
-        for (worker, stretch) in workers.iter().zip(&self.stretches[1..]) {
-            if stretch.sleeps.load(Relaxed) {
+        for (worker, range) in workers.iter().zip(&self.ranges[1..]) {
+            if range.sleeps.load(Relaxed) {
                 worker.thread().unpark();
             }
         }
@@ -123,11 +122,11 @@ impl Shared {
 
     /// The member's own stretch first, then the next member's, and so on.
     fn take_tasks(&self, member: usize, task: &dyn Task) {
-        let members = self.stretches.len();
-        for stretch in (0..members).map(|i| &self.stretches[(member + i) % members]) {
-            let end = stretch.end.load(Relaxed);
-            while stretch.next.load(Relaxed) < end {
-                let next = stretch.next.fetch_add(1, Relaxed);
+        let members = self.ranges.len();
+        for range in (0..members).map(|i| &self.ranges[(member + i) % members]) {
+            let end = range.end.load(Relaxed);
+            while range.next.load(Relaxed) < end {
+                let next = range.next.fetch_add(1, Relaxed);
                 if next < end {
                     task(member, next);
                 }
@@ -149,7 +148,7 @@ impl Shared {
                 state & QUIT > 0 || open_region(state).is_some_and(|region| region != last)
             };
             if !spin(called) {
-                sleep(called, &self.stretches[member].sleeps);
+                sleep(called, &self.ranges[member].sleeps);
             }
             if self.gate.state.load(Relaxed) & QUIT > 0 {
                 return;

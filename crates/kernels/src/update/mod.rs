@@ -275,7 +275,7 @@ impl Part<'_> {
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn update(isa: Isa, update: Update, block: WeightBlock, part: Part, gradient: &mut [f32]) {
-    assert_eq!(part.weights.len(), block.stretch().len(), "the block's weights");
+    assert_eq!(part.weights.len(), block.range().len(), "the block's weights");
     assert_eq!(gradient.len(), block.rows * block.panel.width, "a gradient for each weight");
     part.check(update.rule);
     if let Some(before) = update.before {

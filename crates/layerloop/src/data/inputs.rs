@@ -85,7 +85,7 @@ impl Inputs {
         Ok(Self::Floats(values.into()))
     }
 
-    /// Row, column and value of the first input that is no finite number.
+    /// Row, column and value of the first input that is not a finite number.
     fn first_not_finite(&self, width: usize) -> Option<(usize, usize, f32)> {
         let position = |values: &[f32]| values.iter().position(|v| !v.is_finite());
         match self {

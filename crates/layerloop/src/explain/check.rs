@@ -7,7 +7,7 @@ use super::stages::{Rows, Stage, Tape, backward, forward, parameter_mut, sides, 
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, STEP};
 use crate::names::text;
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::program::{Kind, Parameter, Program, Role};
 use crate::network::{Activation, Dense, Network, Output, Spec};
 use crate::rng::Stream;
@@ -130,7 +130,7 @@ pub fn check_gradients(network: &Network, data: &Dataset, threads: usize) -> Res
     let mut layers = Vec::new();
     let mut start = 0;
     for (i, parameter) in network.program.parameters.iter().enumerate() {
-        let own = start..start + network.parameters.border_indices(i).len();
+        let own = start..start + network.parameters.canonical_indices(i).len();
         start = own.end;
         if parameter.role == Role::Statistics {
             continue;
@@ -178,8 +178,8 @@ impl Batch {
             return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
         }
         let (objective, numbers) = (Objective::default(), |row: Vec<f32>| row.into_iter().map(f64::from).collect());
-        let goal = Goal::new(network, data, &objective)?;
-        let truths = (0..data.rows() as u32).map(|row| goal.of_row(network, row)).collect::<Result<Vec<_>>>()?;
+        let bound_loss = BoundLoss::new(network, data, &objective)?;
+        let truths = (0..data.rows() as u32).map(|row| bound_loss.of_row(network, row)).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             stages: stages(network)?,
             output: network.spec().output.into(),
@@ -334,8 +334,8 @@ fn shape(program: &Program, i: usize, parameter: &Parameter) -> String {
 fn drawn(i: usize, n: usize, all: usize) -> Vec<usize> {
     let count = if all <= EVERY_PARAMETER { n } else { n.min(SAMPLE) };
     let mut stream = Stream::new(0, "check", i as u64);
-    let stretch = |k: usize| k * n / count..(k + 1) * n / count;
-    (0..count).map(stretch).map(|stretch| stretch.start + stream.below(stretch.len())).collect()
+    let range = |k: usize| k * n / count..(k + 1) * n / count;
+    (0..count).map(range).map(|range| range.start + stream.below(range.len())).collect()
 }
 
 fn largest_error(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
@@ -399,7 +399,7 @@ mod tests {
         assert_eq!((check.layers[1].at_kinks, check.layers[1].measured), (0, 8));
     }
 
-    /// Whatever was no chain of dense layers with a bias was compared with differences of f32, 1 of 200 random networks and most
+    /// Whatever was not a chain of dense layers with a bias was compared with differences of f32, 1 of 200 random networks and most
     /// regressions without success.
     #[test]
     fn networks_of_any_layers_and_outputs_pass_with_bounds_that_would_find_an_error() {

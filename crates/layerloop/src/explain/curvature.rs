@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 
-use super::meeting::{in_math, with_parameters};
+use super::conversion::{in_math, with_parameters};
 use super::second_order::FastHessian;
 use crate::data::Dataset;
 use crate::math;
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::{Network, Predictor};
 use crate::rng::Stream;
 use crate::train::{Loss, Objective};
@@ -71,11 +71,11 @@ impl<'a> Hessian<'a> {
         }
         let objective =
             Objective { loss: objective.loss, label_smoothing: objective.label_smoothing, ..Objective::default() };
-        let goal = Goal::new(network, data, &objective)?;
-        let (loss, _) = goal.of_row(network, 0)?;
+        let bound_loss = BoundLoss::new(network, data, &objective)?;
+        let (loss, _) = bound_loss.of_row(network, 0)?;
         let l_y = math::Loss::from(loss);
         in_math(network)?.under(l_y)?;
-        let target = |row| Ok(goal.of_row(network, row as u32)?.1.into_iter().map(f64::from).collect());
+        let target = |row| Ok(bound_loss.of_row(network, row as u32)?.1.into_iter().map(f64::from).collect());
         let y = (0..data.rows()).map(target).collect::<Result<_>>()?;
         Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads }, loss))
     }
@@ -198,7 +198,7 @@ pub fn surface(
     let loss = |a: f64, b: f64| {
         let w: Vec<f64> = w.iter().zip(u.iter().zip(v)).map(|(w, (u, v))| w + a * u + b * v).collect();
         let moved = with_parameters(network, &w)?;
-        let (_, losses) = Predictor::new(&moved, threads)?.judge_by(data, objective)?;
+        let (_, losses) = Predictor::new(&moved, threads)?.evaluate_by(data, objective)?;
         Ok(losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64)
     };
     at.iter().rev().map(|&b| at.iter().map(|&a| loss(a, b)).collect()).collect()
@@ -322,11 +322,11 @@ mod tests {
             let v = unit((0..network.spec().parameters()).map(|k| (1.7 * k as f64).sin()).collect());
             let fast = Hessian::of(&network, data, &objective, 2).unwrap().times(&v).unwrap();
             let derivation = in_math(&network).unwrap().under(loss.into()).unwrap();
-            let goal = Goal::new(&network, data, &objective).unwrap();
+            let bound_loss = BoundLoss::new(&network, data, &objective).unwrap();
             let mut exact = vec![0.0; v.len()];
             for row in 0..data.rows() {
                 let numbers = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
-                let (x, y) = (numbers(data.row(row)), numbers(goal.of_row(&network, row as u32).unwrap().1));
+                let (x, y) = (numbers(data.row(row)), numbers(bound_loss.of_row(&network, row as u32).unwrap().1));
                 let product = derivation.forward(&x, &y).unwrap().hessian_times(&v).unwrap();
                 exact.iter_mut().zip(product).for_each(|(sum, h)| *sum += h / data.rows() as f64);
             }

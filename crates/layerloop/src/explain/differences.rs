@@ -78,7 +78,7 @@ pub fn check_differences(network: &Network, data: &Dataset, threads: usize) -> R
     let mut gradient = gradient.as_slice();
     let mut layers = Vec::new();
     for (i, parameter) in network.program.parameters.iter().enumerate() {
-        let places = network.parameters.border_indices(i);
+        let places = network.parameters.canonical_indices(i);
         let (own, rest) = gradient.split_at(places.len());
         gradient = rest;
         if parameter.count() == 0 {
@@ -87,7 +87,7 @@ pub fn check_differences(network: &Network, data: &Dataset, threads: usize) -> R
         let size = own.iter().fold(SMALL, |size, &g| size.max(f64::from(g).abs()));
         let count = places.len().min(SAMPLE);
         let mut stream = Stream::new(0, "check", i as u64);
-        let stretch = |k: usize| k * places.len() / count..(k + 1) * places.len() / count;
+        let range = |k: usize| k * places.len() / count..(k + 1) * places.len() / count;
         let mut layer = DifferenceLayer {
             layer: parameter.path.clone(),
             parameters: places.len(),
@@ -95,7 +95,7 @@ pub fn check_differences(network: &Network, data: &Dataset, threads: usize) -> R
             at_kinks: 0,
             error: 0.0,
         };
-        for drawn in (0..count).map(stretch).map(|stretch| stretch.start + stream.below(stretch.len())) {
+        for drawn in (0..count).map(range).map(|range| range.start + stream.below(range.len())) {
             let loss = |step: f32| {
                 let mut moved = network.clone();
                 moved.parameters.values.values_mut()[places[drawn]] += step;

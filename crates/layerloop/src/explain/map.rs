@@ -4,12 +4,12 @@ use crate::math::{self, Map, Matrix};
 use crate::network::{Join, Layer, Network, Unit};
 use crate::{Error, Result};
 
-/// `network` in use, as one map from its inputs to its logits: the same numbers, in f64, its parameters in border order.
+/// `network` in use, as one map from its inputs to its logits: the same numbers, in f64, its parameters in canonical order.
 ///
 /// What is dropped in training is kept in use; a random slope is its mean.
 ///
 /// # Errors
-/// [`Error::Config`] for a batch norm, which is no map of one row, and for layers of somebody's own.
+/// [`Error::Config`] for a batch norm, which is not a map of one row, and for layers of somebody's own.
 ///
 /// # Example
 /// ```

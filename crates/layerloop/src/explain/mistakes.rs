@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Training rows that are named for each mistake.
 const NEAR: usize = 5;
 
-/// Steps after which no change of the input is found that turns the answer.
+/// Steps after which no change of the input is found that flips the prediction.
 const MOST_STEPS: usize = 100;
 
 /// How far a step goes beyond where the answer should turn.
@@ -34,7 +34,7 @@ pub struct Mistake {
     /// The training rows whose gradient p_L points most along this row's: `<p_L, p'_L> / |p_L|`, the largest first. A step on one of
     /// them makes this row's loss smaller.
     pub aligned: Vec<Near>,
-    /// A small change of the input that turns the answer; none where none was found.
+    /// A small change of the input that flips the prediction; none where none was found.
     pub turned: Option<Turned>,
 }
 

@@ -5,12 +5,12 @@
 //! `attribution`, which asks why an output is what it is.
 
 mod attribution;
-mod beside;
 mod check;
+mod comparison;
+mod conversion;
 mod curvature;
 mod differences;
 mod map;
-mod meeting;
 mod mistakes;
 mod rounding;
 mod second_order;
@@ -19,12 +19,12 @@ mod trace;
 mod units;
 
 pub use attribution::{Attributed, Attribution, Attributor};
-pub use beside::{Beside, Ulps, differences, ulps};
 pub use check::{GradientCheck, LayerCheck, check_gradients, has_derivation, specimen};
+pub use comparison::{Beside, Ulps, differences, ulps};
+pub use conversion::{in_math, loss_and_gradient, matrices};
 pub use curvature::{Eigen, Estimate, Hessian, surface};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};
 pub use map::in_map;
-pub use meeting::{in_math, loss_and_gradient, matrices};
 pub use mistakes::{Mistake, Near, Turned, mistakes, turn};
 pub use trace::{Factors, LARGEST_A, Trace, TracedLayer, TracedOutput, golden};
 pub use units::{LayerUnits, class_views, units};

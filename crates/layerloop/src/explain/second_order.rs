@@ -4,11 +4,11 @@
 use layerloop_kernels::dense::{self, Weights};
 use layerloop_kernels::{Activation, Block, Isa, Matrix, gather};
 
-use super::meeting::{matrices, with_parameters};
+use super::conversion::{matrices, with_parameters};
 use crate::data::Dataset;
 use crate::math;
 use crate::network::backward::Plan;
-use crate::network::intake::Intake;
+use crate::network::input_plan::InputPlan;
 use crate::network::program::Value;
 use crate::network::workspace::{Places, Reach, Workspace, block_rows};
 use crate::network::{Layer, Network, Spec};
@@ -48,12 +48,12 @@ impl FastHessian<'_> {
         let direction = with_parameters(&self.network, v)?;
         let (mut network, mut direction) = (plain(&self.network)?, plain(&direction)?);
         let mut team = threads::team(self.threads)?;
-        let intake = Intake::all(self.data.width());
-        let mut plans = [Plan::new(&network, &intake), Plan::new(&direction, &intake)];
+        let input_plan = InputPlan::all(self.data.width());
+        let mut plans = [Plan::new(&network, &input_plan), Plan::new(&direction, &input_plan)];
         plans[0].refresh(&mut team, &mut network);
         plans[1].refresh(&mut team, &mut direction);
         let batch = BATCH.min(self.data.rows());
-        let workspace = || Workspace::new(&network.program, batch, Reach::Gradient, intake.clone());
+        let workspace = || Workspace::new(&network.program, batch, Reach::Gradient, input_plan.clone());
         let (mut with_z, mut with_rz) = (workspace(), workspace());
         // R z has a 0 where z has its 1.
         with_rz.matrices.iter_mut().for_each(|matrix| matrix.values_mut().fill(0.0));
@@ -70,7 +70,7 @@ impl FastHessian<'_> {
             let (networks, plans) = ([&network, &direction], [&plans[0], &plans[1]]);
             let pass = Pass { of: self, networks, plans, each, rows, isa: team.isa(), places: with_z.places };
             let step = block_rows(&network.program);
-            team.for_each_block(&mut all, rows.len(), step, |block| pass.block(&intake, block));
+            team.for_each_block(&mut all, rows.len(), step, |block| pass.block(&input_plan, block));
             beside = all.split_off(2 * each);
             with_rz.matrices = all.split_off(each);
             with_z.matrices = all;
@@ -83,7 +83,7 @@ impl FastHessian<'_> {
         let n = self.data.rows() as f64;
         let mut parameters = network.parameters.clone();
         parameters.values.values_mut().iter_mut().zip(&total).for_each(|(to, total)| *to = (total / n) as f32);
-        let rows = matrices(network.spec(), &parameters.in_border_order())?;
+        let rows = matrices(network.spec(), &parameters.in_canonical_order())?;
         Ok(rows.iter().flat_map(math::Matrix::entries).copied().collect())
     }
 }
@@ -135,10 +135,10 @@ impl Pass<'_> {
         Beside { first: 2 * self.each }.of(layer)
     }
 
-    fn block(&self, intake: &Intake, block: &mut Block) {
+    fn block(&self, input_plan: &InputPlan, block: &mut Block) {
         let rows = &self.rows[block.rows()];
         let ([x], []) = block.write([self.z(0)[0]], []);
-        gather::rows(self.isa, self.of.data.inputs().source(), &intake.columns, None, [rows, &[]], x);
+        gather::rows(self.isa, self.of.data.inputs().source(), &input_plan.columns, None, [rows, &[]], x);
         self.forward(rows.len(), block);
         self.loss(rows, block);
         self.backward(rows.len(), block);

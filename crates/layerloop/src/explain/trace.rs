@@ -2,11 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use super::meeting::in_math;
+use super::conversion::in_math;
 use crate::data::{Dataset, Inputs};
 use crate::math::{self, Matrix};
 use crate::names::{NamedEnum as _, text};
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::{Activation, Layer, Network, Output, Spec};
 use crate::train::Objective;
 use crate::{Error, Result};
@@ -152,7 +152,7 @@ impl Trace {
             let reason = format!("input {column} is {}; every input of a trace is a finite number", x[column]);
             return Err(Error::row(data.name(), sample, reason));
         }
-        let (loss, y) = Goal::new(network, data, &objective)?.of_row(network, sample as u32)?;
+        let (loss, y) = BoundLoss::new(network, data, &objective)?.of_row(network, sample as u32)?;
         let y: Vec<f64> = y.into_iter().map(f64::from).collect();
         let derivation = in_math(network)?.under(loss.into())?;
         let target = data.labels().get(sample).map(|&label| label as usize);
@@ -202,7 +202,7 @@ impl Trace {
         let output = TracedOutput {
             kind: Output::ALL
                 .iter()
-                .find(|ours| math::Output::from(**ours) == network.output())
+                .find(|built_in| math::Output::from(**built_in) == network.output())
                 .map_or("", |o| o.name())
                 .into(),
             logits: z[l].clone(),
@@ -245,8 +245,8 @@ pub fn golden() -> Result<(Network, Dataset)> {
 /// The name that the text form of a network has for it.
 fn name_of(activation: math::Activation) -> String {
     let kind = |activation: math::Activation| std::mem::discriminant(&activation);
-    let ours = Activation::ALL.iter().find(|ours| kind((**ours).into()) == kind(activation));
-    ours.map_or(format!("{activation:?}"), |ours| ours.name().into())
+    let built_in = Activation::ALL.iter().find(|built_in| kind((**built_in).into()) == kind(activation));
+    built_in.map_or(format!("{activation:?}"), |built_in| built_in.name().into())
 }
 
 fn rows<S: Serializer>(matrix: &Matrix, serializer: S) -> std::result::Result<S::Ok, S::Error> {

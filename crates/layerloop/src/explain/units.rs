@@ -51,7 +51,7 @@ pub struct LayerUnits {
 /// ```
 #[doc(alias = "dead units")]
 pub fn units(network: &Network, data: &Dataset) -> Result<Vec<LayerUnits>> {
-    let (derivation, samples) = super::meeting::samples(network, data)?;
+    let (derivation, samples) = super::conversion::samples(network, data)?;
     if data.labels().is_empty() {
         return Err(Error::data(data.name(), "there are no classes in it"));
     }

@@ -46,7 +46,7 @@ pub fn remove_half_written(folder: impl AsRef<Path>) -> Result<()> {
 /// Where `path` leads, links followed, also where nothing is at their end yet.
 ///
 /// # Errors
-/// [`Error::Io`] for a loop of links, and if what is there is not a regular file.
+/// [`Error::Io`] for a loop of links, and if what is there is no regular file.
 pub fn target(path: impl AsRef<Path>) -> Result<PathBuf> {
     let path = path.as_ref();
     let mut target = path.to_path_buf();

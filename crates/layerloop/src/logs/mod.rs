@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Inputs};
     use crate::network::Network;
-    use crate::train::{Checkpoint, FitOptions, With, fit_with, on_step};
+    use crate::train::{Checkpoint, FitContext, FitOptions, fit_with, on_step};
 
     /// The checkpoint after step 10, the last one of epoch 2, before the epoch is over.
     fn run(folder: &Path, epochs: usize) -> Checkpoint {
@@ -266,7 +266,7 @@ mod tests {
             ControlFlow::Continue(())
         });
         let mut both = (&mut logs, &mut keep);
-        let with = With { watch: vec![("val", &data)], callback: Some(&mut both), ..With::default() };
+        let with = FitContext { watch: vec![("val", &data)], callback: Some(&mut both), ..FitContext::default() };
         let options = FitOptions { epochs, batch: 4, ..FitOptions::default() };
         fit_with(&mut network, &data, &options, with).unwrap();
         assert!(logs.failure().is_none());

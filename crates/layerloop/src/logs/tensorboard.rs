@@ -110,7 +110,7 @@ impl EventFile {
     }
 }
 
-/// CRC-32C, turned and shifted, so that a checksum of a checksum is no fixed point.
+/// CRC-32C, turned and shifted, so that a checksum of a checksum is not a fixed point.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

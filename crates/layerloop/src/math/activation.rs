@@ -123,7 +123,7 @@ pub enum Activation {
 const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
 
 impl Activation {
-    /// Every activation there is, its numbers at their usual values.
+    /// Every activation there is, its numbers at their default values.
     pub const ALL: [Self; 25] = [
         Self::Identity,
         Self::Sigmoid,

@@ -68,7 +68,7 @@ pub fn cross_entropy_gradient(y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
 /// # Errors
 ///
 /// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together,
-/// [`Error::Config`](crate::Error::Config) if `output` is no softmax: [`Loss`](super::Loss) has what goes with others.
+/// [`Error::Config`](crate::Error::Config) if `output` is not a softmax: [`Loss`](super::Loss) has what goes with others.
 ///
 /// # Numerics
 ///
@@ -102,7 +102,7 @@ pub fn cross_entropy_of_logits(output: Output, y: &[f64], z: &[f64]) -> Result<f
 /// # Errors
 ///
 /// [`Error::Shape`](crate::Error::Shape) if the lengths do not go together,
-/// [`Error::Config`](crate::Error::Config) if `output` is no softmax: [`Loss`](super::Loss) has what goes with others.
+/// [`Error::Config`](crate::Error::Config) if `output` is not a softmax: [`Loss`](super::Loss) has what goes with others.
 ///
 /// # Example
 ///

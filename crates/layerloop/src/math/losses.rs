@@ -94,7 +94,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// Every loss, its numbers at their usual values.
+    /// Every loss, its numbers at their default values.
     pub const ALL: [Self; 13] = [
         Self::CrossEntropy,
         Self::Focal { gamma: 2.0 },
@@ -112,7 +112,7 @@ impl Loss {
     ];
 
     /// The loss that an output map is made for.
-    pub fn usual(output: Output) -> Self {
+    pub fn default(output: Output) -> Self {
         match output {
             Output::Softmax | Output::ReferenceSoftmax => Self::CrossEntropy,
             Output::Sigmoid => Self::BinaryCrossEntropy,

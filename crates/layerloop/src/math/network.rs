@@ -29,7 +29,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of these layers, the first one first; its loss is [`Loss::usual`] for the output map.
+    /// The network of these layers, the first one first; its loss is [`Loss::default`] for the output map.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Network {
         for (i, pair) in layers.windows(2).enumerate() {
             same_size(&format!("inputs of layer {}", i + 2), pair[0].outputs(), pair[1].inputs())?;
         }
-        Ok(Self { layers, output, l_y: Loss::usual(output) })
+        Ok(Self { layers, output, l_y: Loss::default(output) })
     }
 
     /// The same network under another loss.

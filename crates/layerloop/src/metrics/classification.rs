@@ -2,7 +2,7 @@
 
 use super::calibration::top_k;
 use super::confusion::{Confusion, Counts};
-use super::judged::Judged;
+use super::predictions::Predictions;
 use crate::data::onecold;
 
 /// How a network does on labelled samples.
@@ -16,7 +16,7 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Share of rows whose true class is among the two most probable.
     pub top_2_accuracy: f64,
-    /// How often class r was taken for class c: `confusion[r][c]`, K x K.
+    /// How often class r was predicted as class c: `confusion[r][c]`, K x K.
     pub confusion: Vec<Vec<u64>>,
     /// The same, each row with its weight.
     weighted: Confusion,
@@ -25,7 +25,7 @@ pub struct Evaluation {
 /// What the confusion matrix says of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClassScores {
-    /// Of the rows taken for this class, the share that is; 0 where no row was taken for it.
+    /// Of the rows predicted as this class, the share that is right; 0 where there is none.
     pub precision: f64,
     /// Of the rows of this class, the share that was found; 0 where there is none.
     pub recall: f64,
@@ -52,11 +52,11 @@ impl Evaluation {
     }
 
     /// From the probabilities with the labels of their rows, and the mean loss.
-    pub(crate) fn new(judged: &Judged, loss: f64, classes: usize) -> Self {
+    pub(crate) fn new(predictions: &Predictions, loss: f64, classes: usize) -> Self {
         let mut confusion = vec![vec![0; classes]; classes];
-        judged.class_rows().for_each(|(p, label, _)| confusion[label][onecold(p)] += 1);
-        let [accuracy, top_2_accuracy] = [1, 2].map(|k| top_k(judged, k));
-        Self { loss, accuracy, top_2_accuracy, confusion, weighted: Confusion::of(judged, classes) }
+        predictions.class_rows().for_each(|(p, label, _)| confusion[label][onecold(p)] += 1);
+        let [accuracy, top_2_accuracy] = [1, 2].map(|k| top_k(predictions, k));
+        Self { loss, accuracy, top_2_accuracy, confusion, weighted: Confusion::of(predictions, classes) }
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn scores_are_those_of_the_confusion_matrix() {
         let p = [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.6, 0.3], [0.2, 0.5, 0.3]].concat();
-        let evaluation = Evaluation::new(&Judged::classes(&p, &[0, 0, 1, 2], 3), 2.5, 3);
+        let evaluation = Evaluation::new(&Predictions::classes(&p, &[0, 0, 1, 2], 3), 2.5, 3);
         assert_eq!(evaluation.confusion, [[1, 1, 0], [0, 1, 0], [0, 1, 0]]);
         assert_eq!((evaluation.loss, evaluation.accuracy, evaluation.top_2_accuracy), (2.5, 0.5, 1.0));
         let [zero, one, two] = evaluation.classes()[..] else { unreachable!("three classes") };
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn equal_probabilities_count_the_first_class_first() {
-        let evaluation = Evaluation::new(&Judged::classes(&[0.25; 12], &[0, 1, 2], 4), 0.0, 4);
+        let evaluation = Evaluation::new(&Predictions::classes(&[0.25; 12], &[0, 1, 2], 4), 0.0, 4);
         assert_eq!(evaluation.top_2_accuracy, 2.0 / 3.0);
     }
 }

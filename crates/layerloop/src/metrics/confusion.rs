@@ -1,6 +1,6 @@
-//! What follows from how often class r was taken for class c.
+//! What follows from how often class r was predicted as class c.
 
-use super::judged::Judged;
+use super::predictions::Predictions;
 use crate::data::onecold;
 use crate::names::is_same;
 use crate::{Error, Result};
@@ -36,11 +36,11 @@ impl std::str::FromStr for Average {
     }
 }
 
-/// Weights of the rows of class r that were taken for class c: K x K.
+/// Weights of the rows of class r that were predicted as class c: K x K.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Confusion(Vec<Vec<f64>>);
 
-/// Of one class: weights of rows rightly taken for it, of all rows taken for it, of all rows that are of it.
+/// Of one class: weights of the rows rightly predicted as it, of all rows predicted as it, of all rows that are of it.
 #[derive(Clone, Copy)]
 pub(super) struct Counts {
     right: f64,
@@ -68,9 +68,9 @@ impl Counts {
 }
 
 impl Confusion {
-    pub(super) fn of(judged: &Judged, classes: usize) -> Self {
+    pub(super) fn of(predictions: &Predictions, classes: usize) -> Self {
         let mut counts = vec![vec![0.0; classes]; classes];
-        judged.class_rows().for_each(|(p, label, weight)| counts[label][onecold(p)] += weight);
+        predictions.class_rows().for_each(|(p, label, weight)| counts[label][onecold(p)] += weight);
         Self(counts)
     }
 
@@ -137,7 +137,7 @@ impl Confusion {
         let expected = all - classes.iter().map(|c| c.support * c.taken).sum::<f64>() / all;
         // `expected` is 0 then, but it may be rounded.
         if classes.iter().any(|c| c.support == all && c.taken == all) {
-            let reason = "`kappa` is 0 / 0: every row is of one class and was taken for it";
+            let reason = "`kappa` is 0 / 0: every row is of one class and was predicted as it";
             return Err(Error::config("metric", reason));
         }
         Ok(1.0 - observed / expected)

@@ -1,21 +1,21 @@
 //! User-defined metrics.
 
-use super::Judged;
+use super::Predictions;
 use crate::names::{Custom, Kind, Registry, find};
 use crate::{Error, Result};
 
-/// How good predictions are: one number. Any function from [`Judged`] to a result is one.
+/// How good predictions are: one number. Any function from [`Predictions`] to a result is one.
 pub trait Metric: Send + Sync {
     /// Its value for at least one row of predictions, all finite.
     ///
     /// # Errors
     /// If it does not measure such predictions, numbers for instance: the reason.
-    fn of(&self, judged: &Judged) -> Result<f64>;
+    fn of(&self, predictions: &Predictions) -> Result<f64>;
 }
 
-impl<F: Fn(&Judged) -> Result<f64> + Send + Sync> Metric for F {
-    fn of(&self, judged: &Judged) -> Result<f64> {
-        self(judged)
+impl<F: Fn(&Predictions) -> Result<f64> + Send + Sync> Metric for F {
+    fn of(&self, predictions: &Predictions) -> Result<f64> {
+        self(predictions)
     }
 }
 
@@ -37,16 +37,16 @@ impl Kind for dyn Metric {
 /// ```
 /// use layerloop::custom::register_metric;
 /// use layerloop::evaluate::evaluate_by;
-/// use layerloop::metrics::Judged;
-/// let boldest = |judged: &Judged| Ok(judged.predicted.iter().fold(0.0, |most: f32, &p| most.max(p)).into());
+/// use layerloop::metrics::Predictions;
+/// let boldest = |predictions: &Predictions| Ok(predictions.predicted.iter().fold(0.0, |most: f32, &p| most.max(p)).into());
 /// let boldest = register_metric("boldest", boldest)?;
-/// assert_eq!(boldest.of(&Judged::classes(&[0.25, 0.75], &[0], 2))?, 0.75);
+/// assert_eq!(boldest.of(&Predictions::classes(&[0.25, 0.75], &[0], 2))?, 0.75);
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn register_metric(name: &str, metric: impl Metric + 'static) -> Result<Custom<dyn Metric>> {
     let probabilities = [0.7, 0.2, 0.1, 0.1, 0.6, 0.3, 0.2, 0.3, 0.5, 0.4, 0.5, 0.1];
-    let classes = metric.of(&Judged::classes(&probabilities, &[0, 1, 2, 0], 3));
-    let numbers = metric.of(&Judged::numbers(&[1.0, 2.5, 0.5, 4.0], &[1.5, 2.0, 1.0, 3.0], 1));
+    let classes = metric.of(&Predictions::classes(&probabilities, &[0, 1, 2, 0], 3));
+    let numbers = metric.of(&Predictions::numbers(&[1.0, 2.5, 0.5, 4.0], &[1.5, 2.0, 1.0, 3.0], 1));
     let refuse = |reason: String| Err(Error::config("metric", format!("`{name}`: {reason}")));
     if let (Err(classes), Err(numbers)) = (&classes, &numbers) {
         return refuse(format!("of classes it says: {classes}; of numbers: {numbers}"));
@@ -65,23 +65,25 @@ mod tests {
 
     #[test]
     fn names_and_values_are_checked_first() {
-        let refused = |name, metric: fn(&Judged) -> Result<f64>| register_metric(name, metric).unwrap_err().to_string();
+        let refused =
+            |name, metric: fn(&Predictions) -> Result<f64>| register_metric(name, metric).unwrap_err().to_string();
         assert!(refused("accuracy", |_| Ok(1.0)).contains("built-in"));
         assert!(refused("test-none", |_| Ok(f64::NAN)).contains("it is NaN on four rows of classes"));
         assert!(refused("test-never", |_| Err(Error::config("it", "never"))).contains("of numbers: it: never"));
     }
 
     #[test]
-    fn a_registered_metric_is_judged_as_ours_are() {
-        type Any = crate::metrics::Any;
-        let half = |judged: &Judged| Ok(f64::from(judged.predicted[0]) / f64::from(judged.predicted[1]));
+    fn a_registered_metric_is_measured_as_a_built_in_one() {
+        type AnyMetric = crate::metrics::AnyMetric;
+        let half =
+            |predictions: &Predictions| Ok(f64::from(predictions.predicted[0]) / f64::from(predictions.predicted[1]));
         register_metric("test-ratio", half).unwrap();
-        let ratio: Any = "test-ratio".parse().unwrap();
-        assert_eq!(ratio.of(&Judged::classes(&[0.5, 0.25], &[0], 2)).unwrap(), 2.0);
-        let nothing = ratio.of(&Judged::classes(&[], &[], 2)).unwrap_err().to_string();
+        let ratio: AnyMetric = "test-ratio".parse().unwrap();
+        assert_eq!(ratio.of(&Predictions::classes(&[0.5, 0.25], &[0], 2)).unwrap(), 2.0);
+        let nothing = ratio.of(&Predictions::classes(&[], &[], 2)).unwrap_err().to_string();
         assert!(nothing.contains("no rows"), "{nothing}");
-        let infinite = ratio.of(&Judged::classes(&[0.5, 0.0], &[0], 2)).unwrap_err().to_string();
+        let infinite = ratio.of(&Predictions::classes(&[0.5, 0.0], &[0], 2)).unwrap_err().to_string();
         assert!(infinite.contains("`test-ratio` is inf"), "{infinite}");
-        assert_eq!("top-k=3".parse::<Any>().unwrap(), crate::metrics::Metric::TopK { k: 3 }.into());
+        assert_eq!("top-k=3".parse::<AnyMetric>().unwrap(), crate::metrics::Metric::TopK { k: 3 }.into());
     }
 }

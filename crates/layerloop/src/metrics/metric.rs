@@ -4,14 +4,14 @@ use layerloop_kernels::{NamedEnum as _, named_enum};
 
 use super::confusion::{Average, Confusion};
 use super::custom;
-use super::judged::{Judged, Truth};
+use super::predictions::{Predictions, Truth};
 use super::{calibration, ranking, regression};
 use crate::data::{Dataset, Targets};
-use crate::names::Open;
+use crate::names::OrCustom;
 use crate::{Error, Result, names};
 
 /// A metric of ours, or a registered one.
-pub type Any = Open<Metric, dyn custom::Metric>;
+pub type AnyMetric = OrCustom<Metric, dyn custom::Metric>;
 
 named_enum! {
     /// How good predictions are: one number.
@@ -31,7 +31,7 @@ named_enum! {
         },
         /// -mean ln p_y
         LogLoss = "log-loss" | "nll",
-        /// right / taken for the class
+        /// right / predicted as the class
         Precision = "precision" {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
@@ -41,7 +41,7 @@ named_enum! {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
         },
-        /// 2 right / (taken for the class + of the class)
+        /// 2 right / (predicted as the class + of the class)
         F1 = "f1" | "f1-score" {
             /// How classes are averaged: macro, micro or weighted.
             average: Average = Average::Macro, "macro, micro or weighted" if matches!(average, _),
@@ -83,16 +83,16 @@ named_enum! {
     }
 }
 
-impl Any {
+impl AnyMetric {
     /// Refuses a metric of classes for numbers, or the other way round; a registered metric may measure either.
     ///
     /// # Errors
     /// [`Error::Config`] if it does not measure such targets, or has a number outside its range.
     pub(crate) fn check_suits(self, data: &Dataset) -> Result<()> {
-        let Self::Ours(metric) = self else { return Ok(()) };
+        let Self::BuiltIn(metric) = self else { return Ok(()) };
         let example = match data.targets() {
-            Targets::Labels { .. } => Judged::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2),
-            Targets::Numbers { .. } => Judged::numbers(&[1.0, 2.0], &[1.5, 2.5], 1),
+            Targets::Labels { .. } => Predictions::classes(&[0.75, 0.25, 0.25, 0.75], &[0, 1], 2),
+            Targets::Numbers { .. } => Predictions::numbers(&[1.0, 2.0], &[1.5, 2.5], 1),
         };
         metric.of(&example).map(drop)
     }
@@ -101,8 +101,8 @@ impl Any {
     ///
     /// # Example
     /// ```
-    /// use layerloop::metrics::{Any, Metric};
-    /// assert_eq!(Any::from(Metric::TopK { k: 5 }).key(), "top_k=5");
+    /// use layerloop::metrics::{AnyMetric, Metric};
+    /// assert_eq!(AnyMetric::from(Metric::TopK { k: 5 }).key(), "top_k=5");
     /// ```
     #[must_use]
     pub fn key(self) -> String {
@@ -113,14 +113,14 @@ impl Any {
     /// Its value for some predictions.
     ///
     /// # Errors
-    /// Those of [`Metric::of`], and what a registered metric says; [`Error::Config`] if that is no finite number.
-    pub fn of(self, judged: &Judged) -> Result<f64> {
+    /// Those of [`Metric::of`], and what a registered metric says; [`Error::Config`] if that is not a finite number.
+    pub fn of(self, predictions: &Predictions) -> Result<f64> {
         let custom = match self {
-            Self::Ours(metric) => return metric.of(judged),
+            Self::BuiltIn(metric) => return metric.of(predictions),
             Self::Custom(custom) => custom,
         };
-        judged.check()?;
-        let value = custom::Metric::of(&*custom, judged)?;
+        predictions.check()?;
+        let value = custom::Metric::of(&*custom, predictions)?;
         if !value.is_finite() {
             return Err(Error::config("metric", format!("`{}` is {value} of these predictions", custom.name())));
         }
@@ -141,21 +141,21 @@ impl Metric {
     ///
     /// # Example
     /// ```
-    /// use layerloop::metrics::{Judged, Metric};
-    /// let judged = Judged::classes(&[0.9, 0.1, 0.4, 0.6, 0.7, 0.3], &[0, 1, 1], 2);
-    /// assert_eq!(Metric::Accuracy.of(&judged)?, 2.0 / 3.0);
-    /// assert_eq!(Metric::RocAuc.of(&judged)?, 1.0);
+    /// use layerloop::metrics::{Predictions, Metric};
+    /// let predictions = Predictions::classes(&[0.9, 0.1, 0.4, 0.6, 0.7, 0.3], &[0, 1, 1], 2);
+    /// assert_eq!(Metric::Accuracy.of(&predictions)?, 2.0 / 3.0);
+    /// assert_eq!(Metric::RocAuc.of(&predictions)?, 1.0);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
-    pub fn of(self, judged: &Judged) -> Result<f64> {
+    pub fn of(self, predictions: &Predictions) -> Result<f64> {
         names::check(self)?;
-        judged.check()?;
-        match judged.truth {
-            Truth::Classes { classes, .. } => self.of_classes(judged, classes)?,
-            Truth::Numbers { .. } => self.of_numbers(judged)?,
+        predictions.check()?;
+        match predictions.truth {
+            Truth::Classes { classes, .. } => self.of_classes(predictions, classes)?,
+            Truth::Numbers { .. } => self.of_numbers(predictions)?,
         }
         .ok_or_else(|| {
-            let (of, on) = match judged.truth {
+            let (of, on) = match predictions.truth {
                 Truth::Classes { .. } => ("numbers", "classes"),
                 Truth::Numbers { .. } => ("classes", "numbers"),
             };
@@ -163,36 +163,36 @@ impl Metric {
         })
     }
 
-    fn of_classes(self, judged: &Judged, classes: usize) -> Result<Option<f64>> {
-        let confusion = || Confusion::of(judged, classes);
+    fn of_classes(self, predictions: &Predictions, classes: usize) -> Result<Option<f64>> {
+        let confusion = || Confusion::of(predictions, classes);
         Ok(Some(match self {
-            Self::Accuracy => calibration::top_k(judged, 1),
+            Self::Accuracy => calibration::top_k(predictions, 1),
             Self::BalancedAccuracy => confusion().balanced_accuracy(),
-            Self::TopK { k } => calibration::top_k(judged, k),
-            Self::LogLoss => calibration::log_loss(judged),
+            Self::TopK { k } => calibration::top_k(predictions, k),
+            Self::LogLoss => calibration::log_loss(predictions),
             Self::Precision { average } => confusion().precision(average),
             Self::Recall { average } => confusion().recall(average),
             Self::F1 { average } => confusion().f1(average),
-            Self::RocAuc => ranking::auc(judged, classes, false)?,
-            Self::RocAucWeighted => ranking::auc(judged, classes, true)?,
-            Self::AveragePrecision => ranking::average_precision(judged, classes)?,
+            Self::RocAuc => ranking::auc(predictions, classes, false)?,
+            Self::RocAucWeighted => ranking::auc(predictions, classes, true)?,
+            Self::AveragePrecision => ranking::average_precision(predictions, classes)?,
             Self::Mcc => confusion().matthews(),
             Self::Kappa => confusion().kappa()?,
-            Self::Brier => calibration::brier(judged, classes),
-            Self::Ece { bins } => calibration::expected_calibration_error(judged, bins),
+            Self::Brier => calibration::brier(predictions, classes),
+            Self::Ece { bins } => calibration::expected_calibration_error(predictions, bins),
             _ => return Ok(None),
         }))
     }
 
-    fn of_numbers(self, judged: &Judged) -> Result<Option<f64>> {
+    fn of_numbers(self, predictions: &Predictions) -> Result<Option<f64>> {
         Ok(Some(match self {
-            Self::Mse => regression::mse(judged),
-            Self::Rmse => regression::rmse(judged),
-            Self::Mae => regression::mae(judged),
-            Self::Mape => regression::mape(judged),
-            Self::R2 => regression::r2(judged)?,
-            Self::ExplainedVariance => regression::explained_variance(judged),
-            Self::Pinball { tau } => regression::pinball(judged, tau),
+            Self::Mse => regression::mse(predictions),
+            Self::Rmse => regression::rmse(predictions),
+            Self::Mae => regression::mae(predictions),
+            Self::Mape => regression::mape(predictions),
+            Self::R2 => regression::r2(predictions)?,
+            Self::ExplainedVariance => regression::explained_variance(predictions),
+            Self::Pinball { tau } => regression::pinball(predictions, tau),
             _ => return Ok(None),
         }))
     }

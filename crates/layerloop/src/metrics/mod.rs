@@ -4,12 +4,12 @@ mod calibration;
 mod classification;
 mod confusion;
 pub(crate) mod custom;
-mod judged;
 mod metric;
+mod predictions;
 mod ranking;
 mod regression;
 
 pub use classification::{ClassScores, Evaluation};
 pub use confusion::Average;
-pub use judged::{Judged, Truth};
-pub use metric::{Any, Metric};
+pub use metric::{AnyMetric, Metric};
+pub use predictions::{Predictions, Truth};

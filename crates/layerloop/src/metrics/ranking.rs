@@ -1,12 +1,12 @@
 //! How well the probability of a class ranks the rows that are of it above those that are not.
 
-use super::judged::Judged;
+use super::predictions::Predictions;
 use crate::{Error, Result};
 
 /// Weights of the rows of a class, and of the others, for every probability that occurs, the largest first.
-fn thresholds(judged: &Judged, class: usize) -> Vec<[f64; 2]> {
+fn thresholds(predictions: &Predictions, class: usize) -> Vec<[f64; 2]> {
     let mut rows: Vec<(f32, bool, f64)> =
-        judged.class_rows().map(|(p, label, w)| (p[class], label == class, w)).collect();
+        predictions.class_rows().map(|(p, label, w)| (p[class], label == class, w)).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let ties = rows.chunk_by(|a, b| a.0 == b.0);
     let sum = |tie: &[(f32, bool, f64)], of: bool| tie.iter().filter(|row| row.1 == of).map(|row| row.2).sum();
@@ -27,8 +27,8 @@ fn total(thresholds: &[[f64; 2]], of: usize, class: usize) -> Result<f64> {
 }
 
 /// The area under the curve of true positives over false ones, by trapezoids: a tie counts half.
-fn auc_of(judged: &Judged, class: usize) -> Result<f64> {
-    let thresholds = thresholds(judged, class);
+fn auc_of(predictions: &Predictions, class: usize) -> Result<f64> {
+    let thresholds = thresholds(predictions, class);
     let (positives, negatives) = (total(&thresholds, 0, class)?, total(&thresholds, 1, class)?);
     let (mut area, mut above) = (0.0, 0.0);
     for [right, wrong] in thresholds {
@@ -39,8 +39,8 @@ fn auc_of(judged: &Judged, class: usize) -> Result<f64> {
 }
 
 /// sum_n (R_n - R_{n-1}) P_n over the probabilities that occur, the largest first.
-fn average_precision_of(judged: &Judged, class: usize) -> Result<f64> {
-    let thresholds = thresholds(judged, class);
+fn average_precision_of(predictions: &Predictions, class: usize) -> Result<f64> {
+    let thresholds = thresholds(predictions, class);
     let positives = total(&thresholds, 0, class)?;
     let (mut sum, mut taken, mut found) = (0.0, 0.0, 0.0);
     for [right, wrong] in thresholds {
@@ -53,31 +53,31 @@ fn average_precision_of(judged: &Judged, class: usize) -> Result<f64> {
 
 /// Of two classes the second's, else the mean of one class against the rest, each counted the same or by its rows.
 fn one_versus_rest(
-    judged: &Judged,
+    predictions: &Predictions,
     classes: usize,
     by_rows: bool,
-    of: impl Fn(&Judged, usize) -> Result<f64>,
+    of: impl Fn(&Predictions, usize) -> Result<f64>,
 ) -> Result<f64> {
     if classes == 2 {
-        return of(judged, 1);
+        return of(predictions, 1);
     }
     let support = |class: usize| {
-        let rows = judged.class_rows().filter(|row| row.1 == class);
+        let rows = predictions.class_rows().filter(|row| row.1 == class);
         if by_rows { rows.map(|row| row.2).sum() } else { 1.0 }
     };
     let (mut sum, mut all) = (0.0, 0.0);
     for class in 0..classes {
         let weight: f64 = support(class);
-        sum += weight * of(judged, class)?;
+        sum += weight * of(predictions, class)?;
         all += weight;
     }
     Ok(sum / all)
 }
 
-pub(super) fn auc(judged: &Judged, classes: usize, by_rows: bool) -> Result<f64> {
-    one_versus_rest(judged, classes, by_rows, auc_of)
+pub(super) fn auc(predictions: &Predictions, classes: usize, by_rows: bool) -> Result<f64> {
+    one_versus_rest(predictions, classes, by_rows, auc_of)
 }
 
-pub(super) fn average_precision(judged: &Judged, classes: usize) -> Result<f64> {
-    one_versus_rest(judged, classes, false, average_precision_of)
+pub(super) fn average_precision(predictions: &Predictions, classes: usize) -> Result<f64> {
+    one_versus_rest(predictions, classes, false, average_precision_of)
 }

@@ -1,18 +1,18 @@
 //! How far predicted numbers p lie from the true ones y. Each measure is taken of every output and averaged over the
 //! outputs; w is the weight of a row.
 
-use super::judged::{Judged, Truth};
+use super::predictions::{Predictions, Truth};
 use crate::{Error, Result};
 
 /// A predicted number, the true one, and the weight of their row.
 type Pair = (f64, f64, f64);
 
 /// The mean over the outputs of `measure`, which sees the pairs of one output.
-fn over_outputs(judged: &Judged, measure: impl Fn(&[Pair]) -> f64) -> f64 {
-    let Truth::Numbers { targets, outputs } = judged.truth else { return f64::NAN };
+fn over_outputs(predictions: &Predictions, measure: impl Fn(&[Pair]) -> f64) -> f64 {
+    let Truth::Numbers { targets, outputs } = predictions.truth else { return f64::NAN };
     let column = |output: usize| -> Vec<Pair> {
         let rows = (output..targets.len()).step_by(outputs).enumerate();
-        rows.map(|(row, at)| (judged.predicted[at].into(), targets[at].into(), judged.weight(row))).collect()
+        rows.map(|(row, at)| (predictions.predicted[at].into(), targets[at].into(), predictions.weight(row))).collect()
     };
     (0..outputs).map(|output| measure(&column(output))).sum::<f64>() / outputs as f64
 }
@@ -34,24 +34,24 @@ fn variance(pairs: &[Pair], f: impl Fn(f64, f64) -> f64) -> f64 {
     mean(pairs, |p, y| (f(p, y) - centre) * (f(p, y) - centre))
 }
 
-pub(super) fn mse(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y) * (p - y)))
+pub(super) fn mse(predictions: &Predictions) -> f64 {
+    over_outputs(predictions, |pairs| mean(pairs, |p, y| (p - y) * (p - y)))
 }
 
-pub(super) fn rmse(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y) * (p - y)).sqrt())
+pub(super) fn rmse(predictions: &Predictions) -> f64 {
+    over_outputs(predictions, |pairs| mean(pairs, |p, y| (p - y) * (p - y)).sqrt())
 }
 
-pub(super) fn mae(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y).abs()))
+pub(super) fn mae(predictions: &Predictions) -> f64 {
+    over_outputs(predictions, |pairs| mean(pairs, |p, y| (p - y).abs()))
 }
 
-pub(super) fn mape(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| mean(pairs, |p, y| (p - y).abs() / y.abs().max(f64::EPSILON)))
+pub(super) fn mape(predictions: &Predictions) -> f64 {
+    over_outputs(predictions, |pairs| mean(pairs, |p, y| (p - y).abs() / y.abs().max(f64::EPSILON)))
 }
 
-pub(super) fn pinball(judged: &Judged, tau: f64) -> f64 {
-    over_outputs(judged, |pairs| mean(pairs, |p, y| (tau * (y - p)).max((tau - 1.0) * (y - p))))
+pub(super) fn pinball(predictions: &Predictions, tau: f64) -> f64 {
+    over_outputs(predictions, |pairs| mean(pairs, |p, y| (tau * (y - p)).max((tau - 1.0) * (y - p))))
 }
 
 /// 1 - rest / spread; of constant targets 1 if nothing is left, else 0, as in scikit-learn.
@@ -64,13 +64,15 @@ fn share_explained(rest: f64, spread: f64) -> f64 {
 }
 
 /// 1 - residual / total sum of squares; one row has no total.
-pub(super) fn r2(judged: &Judged) -> Result<f64> {
-    if matches!(judged.truth, Truth::Numbers { targets, outputs } if targets.len() == outputs) {
+pub(super) fn r2(predictions: &Predictions) -> Result<f64> {
+    if matches!(predictions.truth, Truth::Numbers { targets, outputs } if targets.len() == outputs) {
         return Err(Error::config("metric", "`r2` needs at least 2 rows: one row has no variance to explain"));
     }
-    Ok(over_outputs(judged, |pairs| share_explained(mean(pairs, |p, y| (y - p) * (y - p)), variance(pairs, |_, y| y))))
+    Ok(over_outputs(predictions, |pairs| {
+        share_explained(mean(pairs, |p, y| (y - p) * (y - p)), variance(pairs, |_, y| y))
+    }))
 }
 
-pub(super) fn explained_variance(judged: &Judged) -> f64 {
-    over_outputs(judged, |pairs| share_explained(variance(pairs, |p, y| y - p), variance(pairs, |_, y| y)))
+pub(super) fn explained_variance(predictions: &Predictions) -> f64 {
+    over_outputs(predictions, |pairs| share_explained(variance(pairs, |p, y| y - p), variance(pairs, |_, y| y)))
 }

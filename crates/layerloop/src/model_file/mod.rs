@@ -150,7 +150,7 @@ impl Model {
     /// Reads a model that [`Model::save`] wrote.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is cut short, is no safetensors file, has no
+    /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is cut short, is not a safetensors file, has no
     /// card, or its tensors do not fit its specification; [`Error::Data`] if a weight is not finite.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -238,7 +238,7 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
-/// What is said of a file that is no safetensors file, or a damaged one.
+/// What is said of a file that is not a safetensors file, or a damaged one.
 fn not_a_model(bytes: &[u8], error: &impl std::fmt::Display) -> String {
     let kind = Kind::of_bytes(bytes.get(..Kind::ENOUGH as usize).unwrap_or(bytes)).name;
     if bytes.is_empty() || kind == "a safetensors file" || kind == "a file of another program" {

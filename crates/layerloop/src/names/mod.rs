@@ -1,6 +1,6 @@
-//! How a choice is written at every border: command line, text form, model file, messages.
+//! How a member of a closed set is written: command line, text form, model file, messages.
 //!
-//! `relu`, `elu=0.5`, `adam(beta_1=0.8, epsilon=1e-6)`: a name, and the numbers that are not at their usual values; one
+//! `relu`, `elu=0.5`, `adam(beta_1=0.8, epsilon=1e-6)`: a name, and the numbers that are not at their default values; one
 //! number alone needs no name of its own if the choice has no other. Case, `-` and `_` make no difference, and a choice is
 //! known by its aliases too: `SiLU` is `swish`, `LeakyReLU` and `leaky_relu` are `leakyrelu`.
 
@@ -11,7 +11,7 @@ pub use layerloop_kernels::NamedEnum;
 
 pub use self::custom::Custom;
 pub(crate) use self::custom::Registry;
-pub use self::open::{Kind, Open};
+pub use self::open::{Kind, OrCustom};
 
 use crate::{Error, Result};
 
@@ -56,7 +56,7 @@ pub fn parse_all<T: NamedEnum>(text: &str) -> Result<Vec<T>> {
             Ok(choice) => choices.push(choice),
             Err(reason) => wrong.push(reason),
         }
-        names_unknown |= usual::<T>(one).is_none();
+        names_unknown |= default::<T>(one).is_none();
     }
     if wrong.is_empty() {
         return Ok(choices);
@@ -103,7 +103,7 @@ fn name_and_rest(text: &str) -> (&str, &str) {
     (name.trim(), rest.trim())
 }
 
-/// The choice of this name or alias, its numbers at their usual values.
+/// The choice of this name or alias, its numbers at their default values.
 ///
 /// # Example
 /// ```
@@ -136,33 +136,33 @@ fn plain(name: &str) -> String {
     name.replace(['-', '_'], "").to_ascii_lowercase()
 }
 
-/// The choice of that name, its numbers at their usual values.
-fn usual<T: NamedEnum>(text: &str) -> Option<T> {
+/// The choice of that name, its numbers at their default values.
+fn default<T: NamedEnum>(text: &str) -> Option<T> {
     find(name_and_rest(text).0)
 }
 
 /// One choice, or what is wrong with its text.
 fn read<T: NamedEnum>(text: &str) -> std::result::Result<T, String> {
     let (name, rest) = name_and_rest(text);
-    let usual = usual::<T>(text).ok_or_else(|| unknown::<T>(name))?;
-    let mut choice = usual;
+    let default = default::<T>(text).ok_or_else(|| unknown::<T>(name))?;
+    let mut choice = default;
     let numbers = if let Some(value) = rest.strip_prefix('=') {
-        let [(only, _)] = usual.numbers()[..] else {
-            return Err(format!("`{text}`: `{name}` takes {}", takes(usual)));
+        let [(only, _)] = default.numbers()[..] else {
+            return Err(format!("`{text}`: `{name}` takes {}", takes(default)));
         };
         vec![(only, value)]
     } else if let Some(inside) = rest.strip_prefix('(') {
         let inside = inside.strip_suffix(')').ok_or_else(|| format!("`{text}` has no `)` at its end"))?;
         let parts = inside.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let named = parts.map(|part| part.split_once('=').ok_or_else(|| format!("`{part}` is no NAME=VALUE")));
+        let named = parts.map(|part| part.split_once('=').ok_or_else(|| format!("`{part}` is not NAME=VALUE")));
         named.collect::<std::result::Result<Vec<_>, _>>()?
     } else {
         Vec::new()
     };
     for (number, value) in numbers {
         let (number, value) = (number.trim(), value.trim());
-        let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(usual));
-        let known = usual.numbers().into_iter().map(|(known, _)| known).find(|known| is_same(known, number));
+        let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(default));
+        let known = default.numbers().into_iter().map(|(known, _)| known).find(|known| is_same(known, number));
         choice = choice.with(known.unwrap_or(number), value).map_err(refused)?;
     }
     Ok(choice)
@@ -172,9 +172,9 @@ fn read<T: NamedEnum>(text: &str) -> std::result::Result<T, String> {
 #[must_use]
 pub fn text<T: NamedEnum>(choice: T) -> String {
     let all = choice.numbers();
-    let usual = T::ALL.iter().find(|usual| usual.is(choice)).map(|usual| usual.numbers()).unwrap_or_default();
+    let default = T::ALL.iter().find(|default| default.is(choice)).map(|default| default.numbers()).unwrap_or_default();
     let unusual: Vec<_> =
-        all.iter().zip(&usual).filter(|(a, b)| a != b).map(|((name, value), _)| (name, value)).collect();
+        all.iter().zip(&default).filter(|(a, b)| a != b).map(|((name, value), _)| (name, value)).collect();
     match unusual[..] {
         [] => choice.name().into(),
         [(_, value)] if all.len() == 1 => format!("{}={value}", choice.name()),
@@ -186,8 +186,8 @@ pub fn text<T: NamedEnum>(choice: T) -> String {
 }
 
 /// `beta_1=0.9, beta_2=0.999`, or `no numbers`.
-fn takes<T: NamedEnum>(usual: T) -> String {
-    let numbers: Vec<String> = usual.numbers().iter().map(|(name, value)| format!("{name}={value}")).collect();
+fn takes<T: NamedEnum>(default: T) -> String {
+    let numbers: Vec<String> = default.numbers().iter().map(|(name, value)| format!("{name}={value}")).collect();
     if numbers.is_empty() { "no numbers".into() } else { numbers.join(", ") }
 }
 
@@ -328,6 +328,6 @@ mod tests {
         assert!(refused("adam(beta=1)").contains("`adam` has no `beta`; `adam` takes beta_1=0.9, beta_2=0.999"));
         assert!(refused("adam(beta_1=0.9").ends_with("has no `)` at its end"));
         assert!(refused("sgd,adam").ends_with("`sgd,adam` names 2, and one is wanted"));
-        assert!(refused("adam(0.9)").ends_with("`0.9` is no NAME=VALUE"));
+        assert!(refused("adam(0.9)").ends_with("`0.9` is not NAME=VALUE"));
     }
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
 use layerloop_kernels::{
-    Activation, Block, Cuts, Isa, Matrix, PANEL, Panel, Panels, Part, Rows, STATES, Team, Update, columns, table,
+    Activation, Block, Isa, Matrix, PANEL, Panel, Panels, Part, Partition, Rows, STATES, Team, Update, columns, table,
 };
 
 use super::Network;
 use super::forward::Pass;
-use super::intake::Intake;
+use super::input_plan::InputPlan;
 use super::layers;
 use super::program::{Kind, Role, Value};
 use super::workspace::Workspace;
@@ -25,10 +25,10 @@ const PANELS_TOGETHER: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Plan {
     tasks: Vec<Task>,
-    weight_cuts: Cuts,
-    no_cuts: Cuts,
+    weight_cuts: Partition,
+    no_cuts: Partition,
     transposed: Matrix,
-    transposed_cuts: Cuts,
+    transposed_cuts: Partition,
     /// n_out x n_in of each layer; empty for the first.
     transposed_views: Vec<TransposedView>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Moments {
 const MOMENTS: [&str; STATES] = ["moments.1", "moments.2", "moments.3"];
 
 impl Plan {
-    pub(crate) fn new(network: &Network, intake: &Intake) -> Self {
+    pub(crate) fn new(network: &Network, input_plan: &InputPlan) -> Self {
         let mut tasks = Vec::new();
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
@@ -85,7 +85,7 @@ impl Plan {
                 Role::Custom(_) => (0, 1),
                 Role::Statistics => (0, 0),
             };
-            let listed = intake.listed(view.bias).filter(|_| from.z == 0);
+            let listed = input_plan.listed(view.bias).filter(|_| from.z == 0);
             let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let mut panels: Vec<Panel> = view.layout.iter().collect();
@@ -105,10 +105,10 @@ impl Plan {
                     let biased = view.bias;
                     let mut task =
                         Task { role, parameter, from, to, panel, row, rows, biased, bias, transposed_width: 0 };
-                    let Range { start, end } = task.block(intake).stretch();
+                    let Range { start, end } = task.block(input_plan).range();
                     weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
-                    let (stretch, width) = transposed.stretch(task.block(intake));
-                    transposed_cuts.push(stretch);
+                    let (range, width) = transposed.range(task.block(input_plan));
+                    transposed_cuts.push(range);
                     task.transposed_width = width;
                     tasks.push(task);
                 }
@@ -117,11 +117,11 @@ impl Plan {
             transposed_views.push(transposed);
         }
         Self {
-            no_cuts: Cuts::none(tasks.len()),
+            no_cuts: Partition::none(tasks.len()),
             tasks,
-            weight_cuts: Cuts::new(weight_cuts),
+            weight_cuts: Partition::new(weight_cuts),
             transposed: Matrix::vector(transposed_len),
-            transposed_cuts: Cuts::new(transposed_cuts),
+            transposed_cuts: Partition::new(transposed_cuts),
             transposed_views,
         }
     }
@@ -155,7 +155,7 @@ impl Plan {
         team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
             let task = &self.tasks[task];
             let (z, delta) = operands(workspace, task, rows);
-            let block = task.block(&workspace.intake);
+            let block = task.block(&workspace.input_plan);
             match task.role {
                 Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
                 Role::PerColumn(layer) => columns::weight_gradient(isa, layer, [z, delta], task.panel, gradient),
@@ -194,7 +194,7 @@ impl Plan {
             let task = &self.tasks[task];
             let Some(by) = by[task.parameter] else { return };
             let (z, delta) = operands(workspace, task, rows);
-            let block = task.block(&workspace.intake);
+            let block = task.block(&workspace.input_plan);
             let part = Part { weights: &mut *weights, states: [first, second, third] };
             match task.role {
                 Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
@@ -261,7 +261,7 @@ impl TransposedView {
     /// Where the transpose of `block`, the bias left out, lies, and the width of its rows there.
     ///
     /// Blocks start at multiples of 32 rows, as wide as a panel here, so that each lies in one panel, in consecutive rows.
-    fn stretch(self, block: WeightBlock) -> (Range<usize>, usize) {
+    fn range(self, block: WeightBlock) -> (Range<usize>, usize) {
         let Some(panel) = self.layout.iter().find(|panel| panel.column == block.row) else {
             return (0..0, 0); // the first layer
         };
@@ -271,8 +271,8 @@ impl TransposedView {
 }
 
 impl Task {
-    fn block(self, intake: &Intake) -> WeightBlock<'_> {
-        let listed = intake.listed(self.biased).filter(|_| self.from.z == 0);
+    fn block(self, input_plan: &InputPlan) -> WeightBlock<'_> {
+        let listed = input_plan.listed(self.biased).filter(|_| self.from.z == 0);
         WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
     }
 
@@ -283,7 +283,7 @@ impl Task {
 
     /// The operand of the product that is the gradient.
     fn input<'a>(&self, workspace: &'a Workspace, z: Rows<'a>) -> Input<'a> {
-        if self.from.z == 0 { workspace.intake.by_columns(z) } else { z.into() }
+        if self.from.z == 0 { workspace.input_plan.by_columns(z) } else { z.into() }
     }
 
     /// Numbers in a row of the table, each of which is looked up once for each number that is read.

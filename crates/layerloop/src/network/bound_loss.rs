@@ -8,15 +8,15 @@ use super::Network;
 use super::forward::{Batch, Pass};
 use super::spec::Spec;
 use crate::data::{Dataset, Targets};
-use crate::names::Open;
+use crate::names::OrCustom;
 use crate::names::text;
 use crate::objective::{self, Objective, Reduction};
 use crate::{Error, Result};
 
 /// How far the outputs for the rows of a data set are from what they should be.
 #[derive(Debug)]
-pub(crate) struct Goal<'a> {
-    loss: Open<Loss, dyn objective::custom::Loss>,
+pub(crate) struct BoundLoss<'a> {
+    loss: OrCustom<Loss, dyn objective::custom::Loss>,
     targets: &'a Targets,
     /// What of a label's 1 all classes share.
     smoothing: f32,
@@ -27,7 +27,7 @@ pub(crate) struct Goal<'a> {
     sum: bool,
 }
 
-impl<'a> Goal<'a> {
+impl<'a> BoundLoss<'a> {
     /// What `objective` asks of the rows of `data`.
     ///
     /// # Errors
@@ -38,16 +38,16 @@ impl<'a> Goal<'a> {
         if let Some(fault) = Error::of_several(objective.check()) {
             return Err(fault);
         }
-        let goal = Self {
-            loss: objective.loss.unwrap_or(usual_loss(output, data.targets()).into()),
+        let bound_loss = Self {
+            loss: objective.loss.unwrap_or(default_loss(output, data.targets()).into()),
             targets: data.targets(),
             smoothing: objective.label_smoothing,
             class_weights: objective.weights(data.labels(), network.classes())?,
             weights: data.weights(),
             sum: objective.reduction == Reduction::Sum,
         };
-        goal.check(network.spec(), data)?;
-        Ok(goal)
+        bound_loss.check(network.spec(), data)?;
+        Ok(bound_loss)
     }
 
     /// Refuses weights of which none is above 0: such a training would change nothing.
@@ -83,10 +83,10 @@ impl<'a> Goal<'a> {
         }
     }
 
-    /// Refuses what makes no sense together.
+    /// Refuses a loss, an output map and targets that do not go together.
     fn check(&self, spec: &Spec, data: &Dataset) -> Result<()> {
         // A user-defined loss measures whatever it is given.
-        let (Open::Ours(loss), output) = (self.loss, spec.output) else { return Ok(()) };
+        let (OrCustom::BuiltIn(loss), output) = (self.loss, spec.output) else { return Ok(()) };
         if !loss.output_allowed(output) {
             let outputs: Vec<String> = loss.outputs().iter().map(|&output| text(output)).collect();
             let reason = format!(
@@ -161,8 +161,10 @@ impl<'a> Goal<'a> {
         let ([delta, loss], [z, targets, weights]) = block.write([places.delta(last), places.loss()], reads);
         let logits = Logits { rows: z, width: last.width, output };
         match self.loss {
-            Open::Ours(ours) => loss::evaluate(isa, ours, logits, Truth { targets, weights, scale }, delta, loss),
-            Open::Custom(own) => evaluate_own(&*own, logits, Truth { targets, weights, scale }, delta, loss),
+            OrCustom::BuiltIn(built_in) => {
+                loss::evaluate(isa, built_in, logits, Truth { targets, weights, scale }, delta, loss)
+            }
+            OrCustom::Custom(own) => evaluate_own(&*own, logits, Truth { targets, weights, scale }, delta, loss),
         }
     }
 
@@ -171,13 +173,13 @@ impl<'a> Goal<'a> {
     /// # Errors
     /// [`Error::Config`] for a loss of somebody's own, of which there is a value and a gradient but no equation.
     pub(crate) fn of_row(&self, network: &Network, row: u32) -> Result<(Loss, Vec<f32>)> {
-        let Open::Ours(loss) = self.loss else {
+        let OrCustom::BuiltIn(loss) = self.loss else {
             let reason = format!("{:?} has no twin in the derivation; name one of `layerloop list losses`", self.loss);
             return Err(Error::config("loss", reason));
         };
         let (spec, logits) = (network.spec(), network.program.logits().width);
         let (mut y, mut weight) = (vec![0.0; spec.output.targets(logits)], [0.0]);
-        let batch = Batch { source: Source::Floats(&[]), rows: &[row], next: &[], goal: None };
+        let batch = Batch { source: Source::Floats(&[]), rows: &[row], next: &[], bound_loss: None };
         let stride = y.len();
         self.truth(batch, spec, logits, RowsMut { values: &mut y, stride }, RowsMut { values: &mut weight, stride: 1 });
         Ok((loss, y))
@@ -193,7 +195,7 @@ impl<'a> Goal<'a> {
                     weights.row(i, 1)[0] = of_row(row) * self.class_weights.get(label as usize).unwrap_or(&1.0);
                 }
                 let classes = spec.output.classes(logits);
-                let loss = if let Open::Ours(loss) = self.loss { loss } else { Loss::Mse };
+                let loss = if let OrCustom::BuiltIn(loss) = self.loss { loss } else { Loss::Mse };
                 loss::targets_of_labels(labels, classes, self.smoothing, loss, spec.output, targets);
             }
             Targets::Numbers { values, names } => {
@@ -221,7 +223,7 @@ fn evaluate_own(own: &dyn objective::custom::Loss, logits: Logits, truth: Truth,
 }
 
 /// The loss that an output map is made for. Labels of which no probabilities are wanted have a margin.
-fn usual_loss(output: Output, targets: &Targets) -> Loss {
+fn default_loss(output: Output, targets: &Targets) -> Loss {
     match (output, targets) {
         (Output::Softmax | Output::ReferenceSoftmax, _) => Loss::CrossEntropy,
         (Output::Sigmoid, _) => Loss::BinaryCrossEntropy,

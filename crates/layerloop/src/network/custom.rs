@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_layers_learn_with_the_same_bits_whatever_the_threads_and_come_back_from_a_file() {
+    fn user_defined_layers_learn_with_the_same_bits_whatever_the_threads_and_come_back_from_a_file() {
         register_activation("test-cube", Cube).unwrap();
         register_layer("test-neighbours", Neighbours).unwrap();
         let text = "5 -> 40 tanh test-neighbours -> skip(40 test-cube dropout=0.1) -> 3";
@@ -259,7 +259,7 @@ mod tests {
         let largest = gradient.iter().fold(0.0_f32, |largest, g| largest.max(g.abs()));
         let values = network.parameters.values.values().to_vec();
         let places: Vec<usize> =
-            (0..network.parameters.layers.len()).flat_map(|i| network.parameters.border_indices(i)).collect();
+            (0..network.parameters.layers.len()).flat_map(|i| network.parameters.canonical_indices(i)).collect();
         let mut wrong = 0;
         for (&place, &g) in places.iter().zip(&gradient) {
             let loss = |step: f32| {

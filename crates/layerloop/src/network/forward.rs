@@ -8,8 +8,8 @@ use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
 use super::Network;
-use super::bound_loss::Goal;
-use super::intake::{Intake, Road};
+use super::bound_loss::BoundLoss;
+use super::input_plan::{InputPlan, InputStrategy};
 use super::layers;
 use super::program::{Kind, Op, Value};
 use super::workspace::Places;
@@ -23,7 +23,7 @@ pub(crate) struct Batch<'a> {
     /// Rows of the source that will be wanted next.
     pub(crate) next: &'a [u32],
     /// What the outputs are measured by, where they are.
-    pub(crate) goal: Option<&'a Goal<'a>>,
+    pub(crate) bound_loss: Option<&'a BoundLoss<'a>>,
 }
 
 impl Batch<'_> {
@@ -38,7 +38,7 @@ impl Batch<'_> {
 pub(crate) struct Pass<'a> {
     pub(crate) isa: Isa,
     pub(crate) network: &'a Network,
-    pub(crate) intake: &'a Intake,
+    pub(crate) input_plan: &'a InputPlan,
     pub(crate) places: Places,
     pub(crate) mode: Mode,
     /// Of each batch norm.
@@ -59,13 +59,13 @@ pub(crate) enum Mode {
 
 /// Every value from the input to the logits, for the rows of a batch that the block holds; in training, those of a stage.
 pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block) {
-    let Pass { isa, network, intake, places, mode, .. } = pass;
+    let Pass { isa, network, input_plan, places, mode, .. } = pass;
     let program = &network.program;
     let stages = &program.stages;
     let ops = if mode == Mode::Use { 0..program.ops.len() } else { stages[stage].clone() };
-    if stage == 0 && intake.road != Road::Entries {
+    if stage == 0 && input_plan.strategy != InputStrategy::Entries {
         let ([x], []) = block.write([places.z(program.values[0])], []);
-        gather::rows(isa, batch.source, &intake.columns, intake.marks_wanted(), [batch.rows, batch.next], x);
+        gather::rows(isa, batch.source, &input_plan.columns, input_plan.marks_wanted(), [batch.rows, batch.next], x);
     }
     for (i, op) in ops.clone().zip(&program.ops[ops.clone()]) {
         let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
@@ -74,7 +74,7 @@ pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block)
                 // z_{i+1} = sigma(W_i z_i^{;1})
                 let weights = weights(network, op);
                 let (next, slopes, z) = outputs(block, places, from, to);
-                let z = if from.z == 0 { intake.by_rows(batch, z, dense.bias) } else { z.into() };
+                let z = if from.z == 0 { input_plan.by_rows(batch, z, dense.bias) } else { z.into() };
                 dense::forward(isa, dense.activation, z, weights, next, slopes);
             }
             Kind::Activation(activation) => {

@@ -4,7 +4,7 @@ use layerloop_kernels::softmax::Output;
 use layerloop_kernels::{Activation, named_enum};
 
 use super::parameters::Parameters;
-use super::program::{Parameter, Program, Start};
+use super::program::{Initial, Parameter, Program};
 use crate::rng::Stream;
 
 named_enum! {
@@ -86,7 +86,7 @@ named_enum! {
 impl Init {
     /// What [`Init::Usual`] stands for in a layer of this activation that reads what another activation gave.
     #[must_use]
-    pub fn usual(activation: Activation, reads: Activation) -> Self {
+    pub fn default(activation: Activation, reads: Activation) -> Self {
         match activation {
             Activation::Relu | Activation::Relu6 | Activation::LeakyRelu { .. } | Activation::Trelu { .. } => {
                 Self::KaimingUniform { a: 0.0 }
@@ -101,7 +101,7 @@ impl Init {
     }
 }
 
-/// Draws every weight of a network from the stream `init` of `seed`, one index a layer, in border order.
+/// Draws every weight of a network from the stream `init` of `seed`, one index a layer, in canonical order.
 ///
 /// Under the reference softmax the last layer is drawn as for softmax, with a row for each class, and the last class's
 /// row is then taken from the others: the network starts as the same function of its inputs as the softmax one.
@@ -109,13 +109,13 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
     let logits = program.logits();
     for (i, &Parameter { inputs, outputs, start, .. }) in program.parameters.iter().enumerate() {
         let init = match start {
-            Start::Drawn(init) => init,
-            Start::Constant(weight, bias) => {
+            Initial::Drawn(init) => init,
+            Initial::Constant(weight, bias) => {
                 parameters.set_weight(i, std::iter::repeat(weight));
                 parameters.set_bias(i, std::iter::repeat(bias));
                 continue;
             }
-            Start::Custom(layer, inputs) => {
+            Initial::Custom(layer, inputs) => {
                 let mut stream = Stream::new(seed, "init", i as u64);
                 parameters.set_weight(i, layer.start(inputs, &mut || stream.uniform()));
                 continue;
@@ -297,10 +297,10 @@ mod tests {
             let first = p.iter().step_by(10).copied();
             first.clone().fold(f32::MIN, f32::max) - first.fold(f32::MAX, f32::min)
         };
-        let usual = spread("100 -> 100 sigmoid -> 100 sigmoid -> 100 sigmoid -> 100 sigmoid -> 10");
+        let default = spread("100 -> 100 sigmoid -> 100 sigmoid -> 100 sigmoid -> 100 sigmoid -> 10");
         let glorot = "100 sigmoid init=glorot-uniform";
         let glorot = spread(&format!("100 -> {glorot} -> {glorot} -> {glorot} -> {glorot} -> 10"));
-        assert!(usual > 30.0 * glorot, "{usual} {glorot}");
+        assert!(default > 30.0 * glorot, "{default} {glorot}");
         let network =
             Network::new(&"4 -> 3 sigmoid dropout=0.5 -> 3 sigmoid -> 2 sigmoid -> 2".parse().unwrap(), 0).unwrap();
         assert!(network.bias(0).iter().all(|&b| b == 0.0) && network.bias(1).iter().all(|&b| b != 0.0));

@@ -7,9 +7,9 @@ use layerloop_kernels::{Block, Team};
 
 use super::Network;
 use super::backward::{self, Plan};
-use super::bound_loss::Goal;
+use super::bound_loss::BoundLoss;
 use super::forward::{self, Batch, Mode, Pass};
-use super::intake::Intake;
+use super::input_plan::InputPlan;
 use super::layers;
 use super::program::{Kind, Program, Value};
 use super::workspace::{Reach, Workspace};
@@ -70,7 +70,7 @@ pub struct InputGradients {
 #[derive(Debug, Clone, Copy)]
 enum Above<'a> {
     Of(Of<'a>),
-    Loss(&'a Goal<'a>),
+    Loss(&'a BoundLoss<'a>),
     /// One way back for each output.
     EveryOutput,
 }
@@ -131,11 +131,11 @@ impl InputGradients {
 
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
         let mut team = threads::team(threads)?;
-        let intake = Intake::all(network.spec().inputs);
-        let mut plan = Plan::new(&network, &intake);
+        let input_plan = InputPlan::all(network.spec().inputs);
+        let mut plan = Plan::new(&network, &input_plan);
         plan.refresh(&mut team, &mut network);
         let rows = team.threads() * super::workspace::block_rows(&network.program);
-        let workspace = Workspace::new(&network.program, rows, Reach::Gradient, intake);
+        let workspace = Workspace::new(&network.program, rows, Reach::Gradient, input_plan);
         let statistics = layers::batch_norm::running(&network);
         Ok(Self { network, plan, workspace, statistics, team, by })
     }
@@ -180,8 +180,8 @@ impl InputGradients {
     pub fn of_loss(&mut self, data: &Dataset, objective: &Objective) -> Result<Vec<f32>> {
         self.network.check_fits(data)?;
         let network = self.network.clone();
-        let goal = Goal::new(&network, data, objective)?;
-        self.rows(data.inputs(), Above::Loss(&goal), 1)
+        let bound_loss = BoundLoss::new(&network, data, objective)?;
+        self.rows(data.inputs(), Above::Loss(&bound_loss), 1)
     }
 
     fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
@@ -195,21 +195,21 @@ impl InputGradients {
 
     fn pass(&mut self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
         let Self { network, plan, workspace, statistics, team, by } = self;
-        let Workspace { matrices, places, intake, block } = workspace;
+        let Workspace { matrices, places, input_plan, block } = workspace;
         let (isa, places, by) = (team.isa(), *places, *by);
         let width = by.width;
         let order: Vec<u32> = (0..rows as u32).collect();
-        let goal = if let Above::Loss(goal) = above { Some(goal) } else { None };
-        let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
-        let batch = Batch { source, rows: &order, next: &[], goal };
+        let bound_loss = if let Above::Loss(bound_loss) = above { Some(bound_loss) } else { None };
+        let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
+        let batch = Batch { source, rows: &order, next: &[], bound_loss };
         let stages = network.program.stages.len();
-        team.for_each_stretch(matrices, rows, *block, [(gradients, each * width)], |stretch, block, [gradients]| {
-            let batch = batch.part(stretch);
+        team.for_each_range(matrices, rows, *block, [(gradients, each * width)], |range, block, [gradients]| {
+            let batch = batch.part(range);
             forward::forward(pass, batch, 0, block);
             for k in 0..each {
                 match above {
                     Above::Of(of) => seed(pass, of, block),
-                    Above::Loss(goal) => goal.evaluate(pass, batch, 1.0, block),
+                    Above::Loss(bound_loss) => bound_loss.evaluate(pass, batch, 1.0, block),
                     Above::EveryOutput => {
                         let unit: Vec<f32> = (0..each).map(|j| if j == k { 1.0 } else { 0.0 }).collect();
                         seed(pass, Of::Outputs(&unit), block);

@@ -1,4 +1,4 @@
-//! The fast path: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `intake`,
+//! The fast path: a network in f32, a batch at a time. Read in this order: `spec`, `parameters`, `init`, `input_plan`,
 //! `workspace`, `forward`, `backward`, `predict`, `input_gradient`, `summary`.
 
 pub(crate) mod backward;
@@ -7,7 +7,7 @@ pub(crate) mod custom;
 pub(crate) mod forward;
 mod init;
 mod input_gradient;
-pub(crate) mod intake;
+pub(crate) mod input_plan;
 mod layer;
 pub(crate) mod layers;
 mod parameters;
@@ -138,13 +138,13 @@ impl Network {
         self.parameters.bias(i)
     }
 
-    /// Every parameter, in border order: weight 1, bias 1, weight 2, ...
+    /// Every parameter, in canonical order: weight 1, bias 1, weight 2, ...
     #[must_use]
     pub fn to_vec(&self) -> Vec<f32> {
-        self.parameters.in_border_order()
+        self.parameters.in_canonical_order()
     }
 
-    /// The names of the tensors in border order, as model files have them, and how many numbers each has.
+    /// The names of the tensors in canonical order, as model files have them, and how many numbers each has.
     pub fn tensors(&self) -> impl Iterator<Item = (String, usize)> + '_ {
         self.program.parameters.iter().flat_map(|parameter| {
             let [weight, bias] = parameter.tensors();
@@ -154,7 +154,7 @@ impl Network {
         })
     }
 
-    /// SHA-256 of the parameters in border order, little endian, in hexadecimal: equal for equal bits.
+    /// SHA-256 of the parameters in canonical order, little endian, in hexadecimal: equal for equal bits.
     #[must_use]
     pub fn sha256(&self) -> String {
         let bytes: Vec<u8> = self.to_vec().into_iter().flat_map(f32::to_le_bytes).collect();

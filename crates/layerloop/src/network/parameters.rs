@@ -1,6 +1,6 @@
 //! All parameters in one flat vector, with a view for each layer.
 //!
-//! Inside, a layer is (n_in + 1) x n_out in panels, its last row the bias, ready for the kernels. At every border a
+//! Inside, a layer is (n_in + 1) x n_out in panels, its last row the bias, ready for the kernels. Outside of it a
 //! weight is n_out x n_in, row-major, and a bias n_out, in the order weight 1, bias 1, weight 2, ...
 
 use layerloop_kernels::{Matrix, Panels};
@@ -33,7 +33,7 @@ impl View {
         self.layout.columns()
     }
 
-    /// The indices of the layer's weights in border order: n_out x n_in, row-major.
+    /// The indices of the layer's weights in canonical order: n_out x n_in, row-major.
     fn weight_indices(self) -> impl Iterator<Item = usize> {
         self.layout.iter().flat_map(move |panel| {
             let first = self.start + panel.start;
@@ -95,13 +95,13 @@ impl Parameters {
         self.layers[i].bias_indices().zip(source).for_each(|(at, value)| values[at] = value);
     }
 
-    /// Where the layer's weights and biases lie in the flat vector, in border order.
-    pub(crate) fn border_indices(&self, i: usize) -> Vec<usize> {
+    /// Where the layer's weights and biases lie in the flat vector, in canonical order.
+    pub(crate) fn canonical_indices(&self, i: usize) -> Vec<usize> {
         self.layers[i].weight_indices().chain(self.layers[i].bias_indices()).collect()
     }
 
-    /// All parameters in border order.
-    pub(crate) fn in_border_order(&self) -> Vec<f32> {
+    /// All parameters in canonical order.
+    pub(crate) fn in_canonical_order(&self) -> Vec<f32> {
         (0..self.layers.len()).flat_map(|i| [self.weight(i), self.bias(i)].concat()).collect()
     }
 }

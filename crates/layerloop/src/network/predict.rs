@@ -6,9 +6,9 @@ use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
 
 use super::Network;
-use super::bound_loss::Goal;
+use super::bound_loss::BoundLoss;
 use super::forward::{self, Batch, Mode, Pass};
-use super::intake::{Intake, Road};
+use super::input_plan::{InputPlan, InputStrategy};
 use super::layers;
 use super::workspace::{self, Reach, Workspace, block_rows};
 use crate::data::{Dataset, Inputs, Standardisation};
@@ -33,7 +33,7 @@ pub struct Predictor<'a> {
     workspace: Workspace,
     /// Running mean and variance of each batch norm.
     statistics: Vec<Statistics>,
-    team: OwnOrLent<'a>,
+    team: OwnedOrBorrowed<'a>,
     /// 0, 1, 2, ...
     order: Vec<u32>,
     /// The probabilities of a single row.
@@ -44,9 +44,9 @@ pub struct Predictor<'a> {
 
 /// The threads of a predictor.
 #[derive(Debug)]
-enum OwnOrLent<'a> {
-    Own(Team),
-    Lent(&'a mut Team),
+enum OwnedOrBorrowed<'a> {
+    Owned(Team),
+    Borrowed(&'a mut Team),
 }
 
 /// Rows below which zeros are skipped without a look at how many there are.
@@ -63,17 +63,17 @@ impl<'a> Predictor<'a> {
         let rows = threads * block_rows(&network.program);
         let bytes = workspace::bytes(&network.program, rows, Reach::Loss);
         memory::check("a prediction", bytes, "fewer units or threads")?;
-        Ok(Self::of(network, threads, OwnOrLent::Own(team)))
+        Ok(Self::of(network, threads, OwnedOrBorrowed::Owned(team)))
     }
 
     /// A predictor that works with the threads of its caller.
     pub(crate) fn with_team(network: &'a Network, team: &'a mut Team) -> Self {
-        Self::of(network, team.threads(), OwnOrLent::Lent(team))
+        Self::of(network, team.threads(), OwnedOrBorrowed::Borrowed(team))
     }
 
-    fn of(network: &'a Network, threads: usize, team: OwnOrLent<'a>) -> Self {
-        let (program, intake) = (&network.program, Intake::all(network.spec().inputs));
-        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, intake);
+    fn of(network: &'a Network, threads: usize, team: OwnedOrBorrowed<'a>) -> Self {
+        let (program, input_plan) = (&network.program, InputPlan::all(network.spec().inputs));
+        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, input_plan);
         let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
         Self { network, workspace, statistics, team, order: vec![0], row, standardisation: None }
     }
@@ -138,15 +138,15 @@ impl<'a> Predictor<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network.
-    pub fn judge(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.judge_by(data, &Objective::default())
+    pub fn evaluate(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.evaluate_by(data, &Objective::default())
     }
 
-    /// As [`Self::judge`], by what was minimised.
+    /// As [`Self::evaluate`], by what was minimised.
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the loss does not fit them.
-    pub fn judge_by(&mut self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub fn evaluate_by(&mut self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
         let standardised = match (&self.standardisation, data.standardisation()) {
             (Some((by, _)), None) => Some(data.standardise(by)?),
@@ -158,11 +158,11 @@ impl<'a> Predictor<'a> {
             _ => None,
         };
         let data = standardised.as_ref().unwrap_or(data);
-        let goal = Goal::new(self.network, data, objective)?;
+        let bound_loss = BoundLoss::new(self.network, data, objective)?;
         let rows = data.rows();
         self.check_outputs(rows)?;
         let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
-        self.pass(data.inputs().source(), Some(&goal), rows, &mut probabilities, &mut losses);
+        self.pass(data.inputs().source(), Some(&bound_loss), rows, &mut probabilities, &mut losses);
         Ok((probabilities, losses))
     }
 
@@ -176,32 +176,32 @@ impl<'a> Predictor<'a> {
     fn pass(
         &mut self,
         source: Source,
-        goal: Option<&Goal>,
+        bound_loss: Option<&BoundLoss>,
         rows: usize,
         probabilities: &mut [f32],
         losses: &mut [f32],
     ) {
         let Self { network, workspace, statistics, team, order, .. } = self;
         let team = match team {
-            OwnOrLent::Own(team) => team,
-            OwnOrLent::Lent(team) => team,
+            OwnedOrBorrowed::Owned(team) => team,
+            OwnedOrBorrowed::Borrowed(team) => team,
         };
-        let Workspace { matrices, places, intake, block } = workspace;
+        let Workspace { matrices, places, input_plan, block } = workspace;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
-        intake.road = match source {
-            Source::Bytes(..) | Source::Floats(_) if rows < FEW => Road::RowsWithoutZeros,
-            _ if network.program.only_multiplies_its_input() => Road::of(source, spec.inputs),
-            _ => Road::Rows,
+        input_plan.strategy = match source {
+            Source::Bytes(..) | Source::Floats(_) if rows < FEW => InputStrategy::RowsWithoutZeros,
+            _ if network.program.only_multiplies_its_input() => InputStrategy::of(source, spec.inputs),
+            _ => InputStrategy::Rows,
         };
-        let pass = Pass { isa, network, intake, places, mode: Mode::Use, statistics };
+        let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
         order.extend(order.len() as u32..rows as u32);
-        let batch = Batch { source, rows: &order[..rows], next: &[], goal };
-        let outs = [(probabilities, network.classes()), (losses, usize::from(goal.is_some()))];
-        team.for_each_stretch(matrices, rows, *block, outs, |stretch, block, [probabilities, losses]| {
-            let batch = batch.part(stretch);
+        let batch = Batch { source, rows: &order[..rows], next: &[], bound_loss };
+        let outs = [(probabilities, network.classes()), (losses, usize::from(bound_loss.is_some()))];
+        team.for_each_range(matrices, rows, *block, outs, |range, block, [probabilities, losses]| {
+            let batch = batch.part(range);
             forward::forward(pass, batch, 0, block);
-            if let Some(goal) = goal {
-                goal.evaluate(pass, batch, 1.0, block);
+            if let Some(bound_loss) = bound_loss {
+                bound_loss.evaluate(pass, batch, 1.0, block);
                 let loss = block.read(places.loss());
                 losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
             }

@@ -22,7 +22,7 @@ pub(crate) struct Program {
     /// The values: the input first, the logits last.
     pub(crate) values: Vec<Value>,
     pub(crate) ops: Vec<Op>,
-    /// The parameters, in border order.
+    /// The parameters, in canonical order.
     pub(crate) parameters: Vec<Parameter>,
     /// The operations between two barriers: a batch norm, the first of its stage, needs all rows of what it reads.
     pub(crate) stages: Vec<Range<usize>>,
@@ -105,7 +105,7 @@ pub(crate) struct Parameter {
     pub(crate) outputs: usize,
     pub(crate) bias: bool,
     pub(crate) role: Role,
-    pub(crate) start: Start,
+    pub(crate) start: Initial,
 }
 
 /// What parameters do.
@@ -124,7 +124,7 @@ pub(crate) enum Role {
 
 /// How parameters start.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Start {
+pub(crate) enum Initial {
     /// The weights drawn, the biases 0.
     Drawn(Init),
     /// Every weight, and every bias.
@@ -274,7 +274,7 @@ impl Program {
     }
 
     /// Parameters for the next operation.
-    fn parameter(&mut self, path: &str, [inputs, outputs]: [usize; 2], bias: bool, role: Role, start: Start) {
+    fn parameter(&mut self, path: &str, [inputs, outputs]: [usize; 2], bias: bool, role: Role, start: Initial) {
         self.parameters.push(Parameter { path: path.into(), inputs, outputs, bias, role, start });
     }
 
@@ -330,11 +330,11 @@ impl Program {
     fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
         let shape = [self.values[from].width, dense.width];
         let init = if dense.init == Init::Usual {
-            Init::usual(dense.activation, self.activation_of(from))
+            Init::default(dense.activation, self.activation_of(from))
         } else {
             dense.init
         };
-        self.parameter(path, shape, dense.bias, Role::Product, Start::Drawn(init));
+        self.parameter(path, shape, dense.bias, Role::Product, Initial::Drawn(init));
         self.op(Kind::Dense(dense), vec![from], dense.width, path)
     }
 
@@ -351,7 +351,7 @@ impl Program {
     fn scale(&mut self, from: usize, path: &str) -> usize {
         let width = self.values[from].width;
         let scale = PerColumn::Scale;
-        self.parameter(path, [1, width], true, Role::PerColumn(scale), Start::Constant(1.0, 0.0));
+        self.parameter(path, [1, width], true, Role::PerColumn(scale), Initial::Constant(1.0, 0.0));
         self.op(Kind::PerColumn(scale), vec![from], width, path)
     }
 
@@ -362,7 +362,7 @@ impl Program {
             Unit::Dropout { rate } => self.op(Kind::Drop { rate, alpha: false }, vec![from], width, path),
             Unit::AlphaDropout { rate } => self.op(Kind::Drop { rate, alpha: true }, vec![from], width, path),
             Unit::BatchNorm { momentum, epsilon } => {
-                self.parameter(path, [1, width], true, Role::Statistics, Start::Constant(0.0, 1.0));
+                self.parameter(path, [1, width], true, Role::Statistics, Initial::Constant(0.0, 1.0));
                 let index = self.batch_norms().count();
                 let to = self.op(Kind::BatchStandardise { epsilon, momentum, index }, vec![from], width, path);
                 self.scale(to, path)
@@ -374,7 +374,7 @@ impl Program {
             Unit::Scale => self.scale(from, path),
             Unit::Prelu { start } => {
                 let prelu = PerColumn::Prelu;
-                self.parameter(path, [1, width], false, Role::PerColumn(prelu), Start::Constant(start, 0.0));
+                self.parameter(path, [1, width], false, Role::PerColumn(prelu), Initial::Constant(start, 0.0));
                 self.op(Kind::PerColumn(prelu), vec![from], width, path)
             }
             Unit::Rrelu { lower, upper } if lower > upper => {
@@ -382,7 +382,9 @@ impl Program {
             }
             Unit::Rrelu { lower, upper } => self.op(Kind::Leak { lower, upper }, vec![from], width, path),
             Unit::Maxout { pieces } if !width.is_multiple_of(pieces) => {
-                return refuse(format!("maxout of {pieces} pieces reads {width} values, which is no multiple of it"));
+                return refuse(format!(
+                    "maxout of {pieces} pieces reads {width} values, which is not a multiple of it"
+                ));
             }
             Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
             Unit::Bilinear { width: outputs } => {
@@ -393,7 +395,7 @@ impl Program {
                 return refuse("embedding reads whole numbers: it is the first layer, and there is one".into());
             }
             Unit::Embedding { count, width: numbers } => {
-                self.parameter(path, [count, numbers], false, Role::Table, Start::Drawn(Init::GlorotUniform));
+                self.parameter(path, [count, numbers], false, Role::Table, Initial::Drawn(Init::GlorotUniform));
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
         })
@@ -406,7 +408,7 @@ impl Program {
         })?;
         let count = layer.parameters(inputs);
         if count > 0 {
-            self.parameter(path, [1, count], false, Role::Custom(layer), Start::Custom(layer, inputs));
+            self.parameter(path, [1, count], false, Role::Custom(layer), Initial::Custom(layer, inputs));
         }
         Ok(self.op(Kind::Custom(layer), vec![from], outputs, path))
     }

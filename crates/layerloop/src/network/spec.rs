@@ -137,7 +137,7 @@ impl Spec {
         match self.output {
             Output::Softmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1): with {k} classes no probability can pass \
-                 e / (e + {}) = {:.3}; `identity` is the usual choice",
+                 e / (e + {}) = {:.3}; `identity` is the default choice",
                 k - 1.0,
                 e / (e + k - 1.0)
             ),
@@ -146,7 +146,7 @@ impl Spec {
             }
             Output::ReferenceSoftmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \
-                 classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the usual choice",
+                 classes can never win, and no probability can pass e / (e + {}) = {:.3}; `identity` is the default choice",
                 k - 1.0,
                 e / (e + k - 1.0)
             ),

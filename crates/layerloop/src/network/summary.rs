@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Network;
-use super::program::{Kind, Role, Start};
+use super::program::{Initial, Kind, Role};
 use crate::names::text;
 
 /// The text of [`Network::summary`].
@@ -12,10 +12,10 @@ pub(crate) fn summary(network: &Network) -> String {
     let mut rows = vec![["layer", "shape", "activation", "start", "parameters"].map(String::from)];
     for (i, parameter) in network.program.parameters.iter().enumerate() {
         let [activation, start] = match (network.program.owner(i).kind, parameter.start) {
-            (Kind::Dense(dense), Start::Drawn(init)) => [text(dense.activation), text(init)],
-            (_, Start::Drawn(init)) => [String::new(), text(init)],
-            (_, Start::Constant(weight, _)) => [String::new(), weight.to_string()],
-            (_, Start::Custom(layer, _)) => [layer.name().into(), String::new()],
+            (Kind::Dense(dense), Initial::Drawn(init)) => [text(dense.activation), text(init)],
+            (_, Initial::Drawn(init)) => [String::new(), text(init)],
+            (_, Initial::Constant(weight, _)) => [String::new(), weight.to_string()],
+            (_, Initial::Custom(layer, _)) => [layer.name().into(), String::new()],
         };
         let shape = match parameter.role {
             Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),

@@ -84,7 +84,7 @@ impl FromStr for Spec {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Config`] with the character at which the text makes no sense, and what is allowed there.
+    /// [`Error::Config`] with the character at which the text is invalid, and what is allowed there.
     fn from_str(text: &str) -> Result<Self> {
         let mut reader = Reader { text, at: 0, depth: 0 };
         let inputs = reader.number("the number of inputs")?;

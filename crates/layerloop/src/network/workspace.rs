@@ -2,7 +2,7 @@
 
 use layerloop_kernels::{LANES, Matrix};
 
-use super::intake::Intake;
+use super::input_plan::InputPlan;
 use super::program::{Program, Value};
 
 /// Row-matrices of one batch: the values in the order in which the passes fill them, the losses and what they are measured
@@ -11,7 +11,7 @@ use super::program::{Program, Value};
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
     pub(crate) places: Places,
-    pub(crate) intake: Intake,
+    pub(crate) input_plan: InputPlan,
     /// Rows of a task: cut by the network's shape, never by the number of threads.
     pub(crate) block: usize,
 }
@@ -80,7 +80,7 @@ pub(crate) enum Reach {
 }
 
 impl Workspace {
-    pub(crate) fn new(program: &Program, batch: usize, reach: Reach, intake: Intake) -> Self {
+    pub(crate) fn new(program: &Program, batch: usize, reach: Reach, input_plan: InputPlan) -> Self {
         let [values, deltas] = program.matrices;
         let widths = widths(program);
         let with_one = |width: usize, columns: usize| {
@@ -93,13 +93,13 @@ impl Workspace {
             Reach::Loss => (1, 0),
             Reach::Gradient => (deltas, program.kept.len()),
         };
-        let x = with_one(intake.columns.count(), intake.marks().columns());
+        let x = with_one(input_plan.columns.count(), input_plan.marks().columns());
         let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
         let rest = widths[1][..deltas].iter().chain(&program.kept[..kept]).map(|&width| Matrix::zeros(batch, width));
         // One column more than logits: that of a reference class.
         let of_rows = [1, program.logits().width + 1, 1].map(|width| Matrix::zeros(batch, width));
         let matrices = z.chain(of_rows).chain(rest).collect();
-        Self { matrices, places: Places { values, deltas, reach }, intake, block: block_rows(program) }
+        Self { matrices, places: Places { values, deltas, reach }, input_plan, block: block_rows(program) }
     }
 }
 

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_loss_is_as_good_as_ours() {
+    fn a_user_defined_loss_is_as_good_as_a_built_in_one() {
         let said = register_loss("test-half", Square { factor: 0.5 }).unwrap_err().to_string();
         assert!(said.contains("`test-half`: its derivative: of logit") && said.contains("differences say"), "{said}");
         assert!(register_loss("mse", Square { factor: 1.0 }).unwrap_err().to_string().contains("built-in"));
@@ -117,8 +117,8 @@ mod tests {
         let network = Network::new(&"3 -> 8 tanh -> 2 -> identity".parse().unwrap(), 0).unwrap();
         let own = Objective { loss: Some(square.into()), ..Objective::default() };
         let (loss, gradient) = loss_and_gradient_of(&own, &network, &data, 1).unwrap();
-        let (ours, same) = loss_and_gradient_of(&Objective::default(), &network, &data, 1).unwrap();
-        assert!((loss - ours).abs() < 1e-6 && gradient.iter().zip(&same).all(|(a, b)| (a - b).abs() < 1e-6));
+        let (built_in, same) = loss_and_gradient_of(&Objective::default(), &network, &data, 1).unwrap();
+        assert!((loss - built_in).abs() < 1e-6 && gradient.iter().zip(&same).all(|(a, b)| (a - b).abs() < 1e-6));
         let train = |threads| {
             let options =
                 FitOptions { objective: own.clone(), epochs: 3, threads: Some(threads), ..FitOptions::default() };

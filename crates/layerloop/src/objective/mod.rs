@@ -5,7 +5,7 @@ pub(crate) mod custom;
 pub use layerloop_kernels::loss::Loss;
 use layerloop_kernels::named_enum;
 
-use crate::names::Open;
+use crate::names::OrCustom;
 use crate::{Error, Result, names};
 
 /// What is minimised: the loss of the rows of a batch, each with its weight, as a mean or a sum.
@@ -28,12 +28,12 @@ use crate::{Error, Result, names};
 pub struct Objective {
     /// The loss; if nothing is said, that which the output map is made for: cross-entropy of the softmaxes, binary
     /// cross-entropy of sigmoid, mse of identity (hinge, where the targets are labels), poisson of exp.
-    pub loss: Option<Open<Loss, dyn custom::Loss>>,
+    pub loss: Option<OrCustom<Loss, dyn custom::Loss>>,
     /// Share of a label's 1 that is spread over all classes alike, eps: (1 - eps) onehot(y) + eps / K. At least 0, below 1.
     pub label_smoothing: f32,
     /// How much the rows of each class count.
     pub class_weights: ClassWeights,
-    /// What becomes of the losses of a batch.
+    /// How the losses of a batch are combined.
     pub reduction: Reduction,
 }
 
@@ -50,7 +50,7 @@ pub enum ClassWeights {
 }
 
 named_enum! {
-    /// What becomes of the losses of a batch.
+    /// How the losses of a batch are combined.
     pub enum Reduction: "reduction" {
         /// f = (1 / B) sum_b l_b
         Mean = "mean" | "average",
@@ -71,14 +71,14 @@ impl Objective {
     #[must_use]
     pub fn check(&self) -> Vec<Error> {
         let mut faults = Vec::new();
-        if let Some(Open::Ours(loss)) = self.loss {
+        if let Some(OrCustom::BuiltIn(loss)) = self.loss {
             faults.extend(names::check(loss).err());
         }
         let smoothing = self.label_smoothing;
         if !(0.0..1.0).contains(&smoothing) {
             let reason = format!("{smoothing}; it is at least 0 and below 1, customarily 0.1");
             faults.push(Error::config("label_smoothing", reason));
-        } else if smoothing > 0.0 && matches!(self.loss, Some(Open::Ours(Loss::Hinge | Loss::SquaredHinge))) {
+        } else if smoothing > 0.0 && matches!(self.loss, Some(OrCustom::BuiltIn(Loss::Hinge | Loss::SquaredHinge))) {
             faults
                 .push(Error::config("label_smoothing", format!("{smoothing}; a hinge takes labels as -1 and 1 alone")));
         }

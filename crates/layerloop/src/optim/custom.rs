@@ -68,6 +68,6 @@ mod tests {
         assert!(refused("cosine", |_| 1.0).contains("built-in"));
         assert!(refused("test-none", |_| f64::NAN).contains("is NaN; a factor"));
         assert!(refused("test-late", |at| 1.0 / (at.steps - at.step) as f64).contains("step 1 of 1 is inf"));
-        assert!("test-late".parse::<crate::names::Open<crate::optim::Schedule, dyn Schedule>>().is_err());
+        assert!("test-late".parse::<crate::names::OrCustom<crate::optim::Schedule, dyn Schedule>>().is_err());
     }
 }

@@ -38,7 +38,7 @@ fn vector(values: &[f32]) -> Matrix {
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) w: Vec<f32>,
-    /// What is minimised, the penalty included; infinite where it is no number.
+    /// What is minimised, the penalty included; infinite where it is not a number.
     pub(crate) f: f64,
     /// Its gradient.
     pub(crate) g: Vec<f32>,
@@ -213,7 +213,7 @@ impl Penalty {
         let program = &network.program;
         let decays = |parameter: &Parameter| matches!(parameter.role, Role::Product | Role::Table);
         let places = program.parameters.iter().enumerate().flat_map(|(i, parameter)| {
-            let places = network.parameters.border_indices(i);
+            let places = network.parameters.canonical_indices(i);
             let weights = if decays(parameter) { parameter.inputs * parameter.outputs } else { 0 };
             let count = if decay_all { places.len() } else { weights };
             places.into_iter().take(count)
@@ -294,8 +294,8 @@ mod tests {
             (report.epochs.last().unwrap().train_loss, before.weight(0) == network.weight(0))
         };
         let adam = FitOptions { epochs: 60, batch: 70, learning_rate: 0.01, ..FitOptions::default() };
-        let ours = last(&lbfgs()).0;
-        assert!(ours < 0.3 * last(&adam).0, "{ours}");
+        let built_in = last(&lbfgs()).0;
+        assert!(built_in < 0.3 * last(&adam).0, "{built_in}");
         let frozen = vec![crate::train::LayerRate { layer: "1".into(), factor: 0.0 }];
         assert!(last(&FitOptions { layer_rates: frozen, ..lbfgs() }).1, "a frozen layer stays");
         let refused = |spec: &str, options: FitOptions| {

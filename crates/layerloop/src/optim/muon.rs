@@ -11,7 +11,7 @@ use crate::network::program::Role;
 const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
 const ITERATIONS: usize = 5;
 
-/// Constants of Adam, which moves what is no hidden matrix.
+/// Constants of Adam, which moves what is not a hidden matrix.
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
@@ -200,7 +200,7 @@ mod tests {
             let network = Network::new(&text.parse().unwrap(), 0).unwrap();
             let optimizer = Optimizer::Muon { momentum: 0.95, others: 0.05 };
             let mut muon = Muon::wanted(optimizer, &network).unwrap();
-            let places = network.parameters.border_indices(1);
+            let places = network.parameters.canonical_indices(1);
             let mut w = run.start.clone();
             for step in &run.steps {
                 let mut gradient = Matrix::vector(network.parameters.values.values().len());

@@ -195,7 +195,7 @@ impl Optimizer {
     /// Adam with its usual constants.
     pub const ADAM: Self = Self::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
 
-    /// Whether the decay of weights is no part of the gradient.
+    /// Whether the decay of weights is not a part of the gradient.
     #[must_use]
     pub fn decouples(self) -> bool {
         matches!(self, Self::AdamW { .. } | Self::Lion { .. } | Self::Muon { .. })
@@ -203,7 +203,7 @@ impl Optimizer {
 
     /// The decay of weights, if nothing is said.
     #[must_use]
-    pub fn usual_decay(self) -> f64 {
+    pub fn default_decay(self) -> f64 {
         match self {
             Self::AdamW { .. } => 0.01,
             Self::Muon { .. } => 0.1,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use layerloop_kernels::named_enum;
 
 use super::custom;
-use crate::names::Open;
+use crate::names::OrCustom;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,12 +136,12 @@ named_enum! {
     }
 }
 
-impl Open<Schedule, dyn custom::Schedule> {
+impl OrCustom<Schedule, dyn custom::Schedule> {
     /// The factor of the coming step.
     #[must_use]
     pub fn factor(self, at: Progress) -> f64 {
         match self {
-            Self::Ours(schedule) => schedule.factor(at),
+            Self::BuiltIn(schedule) => schedule.factor(at),
             Self::Custom(schedule) => custom::Schedule::factor(&*schedule, at),
         }
     }

@@ -94,7 +94,7 @@ impl Checkpoint {
     /// The network with its weights of that moment.
     ///
     /// # Errors
-    /// [`Error::Config`] for a specification that makes no sense; [`Error::Format`] if there are no weights.
+    /// [`Error::Config`] for an invalid specification; [`Error::Format`] if there are no weights.
     pub fn network(&self) -> Result<Network> {
         let mut network = Network::new(&self.specification, 0)?;
         let weights = self.vectors.iter().find(|(name, _)| name == "weights");

@@ -106,7 +106,7 @@ pub fn duration(text: &str) -> Result<Duration> {
 /// ```
 /// use layerloop::data::{Dataset, Inputs};
 /// use layerloop::network::Network;
-/// use layerloop::train::{Checkpoints, Every, FitOptions, With, fit, fit_with};
+/// use layerloop::train::{Checkpoints, Every, FitOptions, FitContext, fit, fit_with};
 /// let data = Dataset::new("demo", Inputs::Floats(vec![0., 1., 2., 3.].into()), 1, vec![0, 0, 1, 1], ["a", "b"])?;
 /// let options = FitOptions { batch: 2, ..FitOptions::default() };
 /// let folder = tempfile::tempdir().unwrap();
@@ -116,7 +116,7 @@ pub fn duration(text: &str) -> Result<Duration> {
 /// let (newest, damaged) = Checkpoints::newest(folder.path())?;
 /// assert_eq!((newest.as_ref().map(|checkpoint| checkpoint.steps()), damaged.len()), (Some(40), 0));
 /// let mut again = Network::new(&"1 -> 2".parse()?, 0)?;
-/// fit_with(&mut again, &data, &options, With { from: newest, ..With::default() })?;
+/// fit_with(&mut again, &data, &options, FitContext { from: newest, ..FitContext::default() })?;
 /// assert_eq!(again.sha256(), network.sha256());
 /// # Ok::<(), layerloop::Error>(())
 /// ```

@@ -57,9 +57,9 @@ impl FitOptions {
     /// As [`Self::described`], of the options that are not the usual ones, and of the first few always.
     #[must_use]
     pub fn described_shortly(&self) -> Value {
-        let (Value::Object(all), usual) = (self.described(), Self::default().described()) else { return Value::Null };
+        let (Value::Object(all), default) = (self.described(), Self::default().described()) else { return Value::Null };
         let always = ["epochs", "batch", "optimizer", "learning_rate"];
-        let said = |name: &str, value: &Value| always.contains(&name) || usual.get(name) != Some(value);
+        let said = |name: &str, value: &Value| always.contains(&name) || default.get(name) != Some(value);
         Value::Object(all.into_iter().filter(|(name, value)| said(name, value)).collect::<Map<_, _>>())
     }
 }

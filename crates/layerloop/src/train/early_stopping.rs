@@ -4,9 +4,9 @@ use layerloop_kernels::{Matrix, named_enum};
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
-use super::watched::column;
-use crate::metrics::Any;
-use crate::names::Open;
+use super::monitored::column;
+use crate::metrics::AnyMetric;
+use crate::names::OrCustom;
 use crate::names::is_same;
 use crate::network::Network;
 use crate::{Error, Result};
@@ -96,10 +96,10 @@ impl EarlyStopping {
         }
         match self.metric.split_once('_').map(|(_, metric)| metric) {
             Some(loss) if is_same(loss, "loss") => Ok(Better::Lower),
-            Some(metric) => match metric.parse::<Any>().map_err(said_of_stopping)? {
-                Open::Ours(metric) if metric.higher_is_better() => Ok(Better::Higher),
-                Open::Ours(_) => Ok(Better::Lower),
-                Open::Custom(custom) => {
+            Some(metric) => match metric.parse::<AnyMetric>().map_err(said_of_stopping)? {
+                OrCustom::BuiltIn(metric) if metric.higher_is_better() => Ok(Better::Higher),
+                OrCustom::BuiltIn(_) => Ok(Better::Lower),
+                OrCustom::Custom(custom) => {
                     let reason = format!("`{}` is a metric of your own: say whether lower or higher", custom.name());
                     Err(Error::config("better", reason))
                 }

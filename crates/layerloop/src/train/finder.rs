@@ -48,7 +48,7 @@ pub struct Finding {
 /// ```text
 /// s_n = 0.9 s_{n-1} + 0.1 l_n;   loss n is s_n / (1 - 0.9^n)
 /// ```
-/// It ends when that is 4 times its least, when it is no number, or after about 300 steps. The schedule, the warm-up, the
+/// It ends when that is 4 times its least, when it is not a number, or after about 300 steps. The schedule, the warm-up, the
 /// number of epochs and the averages of `options` play no part.
 ///
 /// The rate at which the loss falls fastest is proposed: where the slope of the losses over the logarithm of the rate is least.

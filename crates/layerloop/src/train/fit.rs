@@ -5,21 +5,21 @@ use std::thread::available_parallelism;
 
 use layerloop_kernels::Matrix;
 
+use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd};
 use super::checkpoint::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
+use super::full_gradient::FullGradient;
 use super::history::History;
+use super::monitored::{ALWAYS, Monitored};
 use super::options::FitOptions;
-use super::pace::Pace;
 use super::run::{Clock, Run};
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
-use super::watched::{ALWAYS, Watched};
-use super::whole::Whole;
 use crate::data::Dataset;
-use crate::names::Open;
-use crate::network::bound_loss::Goal;
-use crate::network::intake::Intake;
+use crate::names::OrCustom;
+use crate::network::bound_loss::BoundLoss;
+use crate::network::input_plan::InputPlan;
 use crate::network::program::Program;
 use crate::network::workspace::{self, Reach, block_rows};
 use crate::network::{Network, Spec};
@@ -151,12 +151,12 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
     }
     options.factors(&network.program)?;
     options.check_lbfgs(&network.program)?;
-    Goal::new(network, train, &options.objective)?.check_weights(train)
+    BoundLoss::new(network, train, &options.objective)?.check_weights(train)
 }
 
 /// What a run is given beside its options. A callback alone is one: `fit_with(.., &mut callback)`.
 #[derive(Default)]
-pub struct With<'a> {
+pub struct FitContext<'a> {
     /// Data to be evaluated after every epoch, by name: `[("val", &validation)]` gives the columns `val_loss`, `val_accuracy`, and
     /// one for each of [`FitOptions::metrics`].
     pub watch: Vec<(&'a str, &'a Dataset)>,
@@ -168,14 +168,14 @@ pub struct With<'a> {
     pub anyway: bool,
 }
 
-impl fmt::Debug for With<'_> {
+impl fmt::Debug for FitContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { watch, from, anyway, .. } = self;
         f.debug_struct("With").field("watch", watch).field("from", from).field("anyway", anyway).finish_non_exhaustive()
     }
 }
 
-impl<'a, C: Callback> From<&'a mut C> for With<'a> {
+impl<'a, C: Callback> From<&'a mut C> for FitContext<'a> {
     fn from(callback: &'a mut C) -> Self {
         Self { callback: Some(callback), ..Self::default() }
     }
@@ -190,15 +190,15 @@ pub fn fit_with<'a>(
     network: &'a mut Network,
     train: &'a Dataset,
     options: &'a FitOptions,
-    with: impl Into<With<'a>>,
+    with: impl Into<FitContext<'a>>,
 ) -> Result<Report> {
-    let With { watch, callback, from, anyway } = with.into();
+    let FitContext { watch, callback, from, anyway } = with.into();
     check(network, train, options)?;
     if let Some(from) = &from {
         check_same(from, network, train, options, anyway)?;
     }
-    let goal = Goal::new(network, train, &options.objective)?;
-    let mut run = begin(network, train, options, &goal, watch, from.is_some())?;
+    let bound_loss = BoundLoss::new(network, train, &options.objective)?;
+    let mut run = begin(network, train, options, &bound_loss, watch, from.is_some())?;
     from.map_or(Ok(()), |from| run.restore(from))?;
     let mut nobody = ();
     let callback = callback.unwrap_or(&mut nobody);
@@ -228,33 +228,33 @@ fn begin<'a>(
     network: &'a mut Network,
     train: &'a Dataset,
     options: &'a FitOptions,
-    goal: &'a Goal<'a>,
+    bound_loss: &'a BoundLoss<'a>,
     watch: Vec<(&'a str, &'a Dataset)>,
     continues: bool,
 ) -> Result<Run<'a>> {
     let lbfgs = Lbfgs::wanted(options.optimizer);
     let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
-    let watched = Watched::new(watch, &options.metrics, &options.objective, network)?;
+    let watched = Monitored::new(watch, &options.metrics, &options.objective, network)?;
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::from(0.0, 0.0);
     let all_move = continues || options.decays();
-    let intake = Intake::of(train.inputs().source(), train.width(), batch, &network.program, all_move);
-    let whole = Whole::wanted(options, network);
-    let stepper = Stepper::new(threads::team(threads)?, network, intake, batch, states).with_whole(whole);
+    let input_plan = InputPlan::of(train.inputs().source(), train.width(), batch, &network.program, all_move);
+    let whole = FullGradient::wanted(options, network);
+    let stepper = Stepper::new(threads::team(threads)?, network, input_plan, batch, states).with_whole(whole);
     let factors = options.factors(&network.program)?;
     let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
-    let pace = (in_doubt && lbfgs.is_none()).then(Pace::new);
+    let pace = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = train.rows().div_ceil(rows) as u64;
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
     let plateau = match options.schedule {
-        Open::Ours(schedule) => Plateau::of(schedule),
-        Open::Custom(_) => None,
+        OrCustom::BuiltIn(schedule) => Plateau::of(schedule),
+        OrCustom::Custom(_) => None,
     };
     let norms = no_norms(&network.program);
     Ok(Run {
@@ -262,7 +262,7 @@ fn begin<'a>(
         gradient: Matrix::vector(network.parameters.values.values().len()),
         network,
         train,
-        goal,
+        bound_loss,
         options,
         watched,
         stepper,

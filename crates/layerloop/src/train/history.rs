@@ -90,14 +90,14 @@ impl History {
     /// What [`Self::to_csv`] wrote.
     ///
     /// # Errors
-    /// [`Error::Data`] with the row and the field that is no number.
+    /// [`Error::Data`] with the row and the field that is not a number.
     pub fn from_csv(csv: &str) -> Result<Self> {
         let mut lines = csv.lines();
         let mut history = Self::new(lines.next().unwrap_or_default().split(','));
         for (at, line) in lines.enumerate() {
             let number = |field: &str| match field {
                 "" => Ok(f64::NAN),
-                _ => field.parse().map_err(|_| Error::row("history", at, format!("`{field}` is no number"))),
+                _ => field.parse().map_err(|_| Error::row("history", at, format!("`{field}` is not a number"))),
             };
             let row = line.split(',').map(number).collect::<Result<Vec<f64>>>()?;
             if row.len() != history.names.len() {
@@ -121,7 +121,7 @@ impl History {
         Self::from_csv(lines).map_err(|error| Error::format(path, error.to_string()))
     }
 
-    /// Saves [`Self::to_csv`], beside and renamed.
+    /// Saves [`Self::to_csv`]; the file is replaced atomically.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_no_table_is_refused_with_its_place() {
         let said = |csv| History::from_csv(csv).unwrap_err().to_string();
-        assert_eq!(said("a,b\n1,2\n1,x\n"), "history, row 1: `x` is no number");
+        assert_eq!(said("a,b\n1,2\n1,x\n"), "history, row 1: `x` is not a number");
         assert_eq!(said("a,b\n1\n"), "history, row 0: 1 numbers for 2 columns");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::callback::{Callback, EpochEnd};
 use super::checkpoint::Checkpoint;
-use super::fit::{Report, With, fit_with};
+use super::fit::{FitContext, Report, fit_with};
 use super::options::FitOptions;
 use super::run::Run;
 use crate::Result;
@@ -59,7 +59,8 @@ impl Learner {
         let passes = self.memory.as_ref().map_or(0, Checkpoint::epochs);
         let options = FitOptions { epochs: self.options.epochs.max(passes + 1), ..self.options.clone() };
         let (mut network, mut pass) = (self.network.clone(), OnePass(None));
-        let with = With { callback: Some(&mut pass), from: self.memory.clone(), anyway: true, ..With::default() };
+        let with =
+            FitContext { callback: Some(&mut pass), from: self.memory.clone(), anyway: true, ..FitContext::default() };
         let report = fit_with(&mut network, data, &options, with)?;
         (self.network, self.memory) = (network, pass.0);
         Ok(report)

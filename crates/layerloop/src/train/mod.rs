@@ -2,6 +2,7 @@
 //! `whole`, `average`, `callback`, `history`, `early_stopping`, `state`, `learner`, `checkpoint`, `checkpoints`, `store`, `samples`,
 //! `finder`.
 
+mod adaptive_threads;
 mod callback;
 mod checkpoint;
 mod checkpoints;
@@ -9,24 +10,23 @@ mod described;
 mod early_stopping;
 mod finder;
 mod fit;
+mod full_gradient;
 mod history;
 mod learner;
+mod monitored;
 mod options;
-mod pace;
 mod run;
 mod samples;
 mod state;
 mod step;
 mod store;
-mod watched;
-mod whole;
 
 pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
 pub use checkpoint::{Checkpoint, Identity};
 pub use checkpoints::{Checkpoints, Every, duration};
 pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
-pub use fit::{Report, With, check, check_memory, default_threads, fit, fit_with};
+pub use fit::{FitContext, Report, check, check_memory, default_threads, fit, fit_with};
 pub use history::History;
 pub use learner::Learner;
 pub use options::{FitOptions, LayerRate};

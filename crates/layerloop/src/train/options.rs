@@ -1,12 +1,12 @@
-//! How to train: every option with its usual value, checked before the training.
+//! How to train: every option with its default value, checked before the training.
 
 use std::time::Duration;
 
 use layerloop_kernels::{Before, Update};
 
 use super::early_stopping::EarlyStopping;
-use crate::metrics::Any;
-use crate::names::Open;
+use crate::metrics::AnyMetric;
+use crate::names::OrCustom;
 use crate::names::{self, NamedEnum};
 use crate::network::program::{Kind, Program};
 use crate::objective::Objective;
@@ -49,17 +49,17 @@ pub struct FitOptions {
     /// Layers with a learning rate of their own; of several that name a layer the last counts.
     pub layer_rates: Vec<LayerRate>,
     /// How the learning rate changes over the run.
-    pub schedule: Open<Schedule, dyn optim::custom::Schedule>,
+    pub schedule: OrCustom<Schedule, dyn optim::custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
     pub warmup: f64,
     /// Decay of weights; if nothing is said, 0.01 for `adamw`, 0.1 for `muon` and 0 for all others. For `adamw`, `lion` and `muon` it is decoupled,
     /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
     pub weight_decay: Option<f64>,
     /// How the decay of weights changes over the run.
-    pub decay_schedule: Open<Schedule, dyn optim::custom::Schedule>,
+    pub decay_schedule: OrCustom<Schedule, dyn optim::custom::Schedule>,
     /// How the rates of all dropouts change over the run.
-    pub dropout_schedule: Open<Schedule, dyn optim::custom::Schedule>,
-    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is no part of the loss that is reported.
+    pub dropout_schedule: OrCustom<Schedule, dyn optim::custom::Schedule>,
+    /// Weight of the penalty sum |w|: g += l1 sign(w). A penalty is not a part of the loss that is reported.
     pub l1: f64,
     /// Weight of the penalty sum w^2 / 2: g += l2 w.
     pub l2: f64,
@@ -82,7 +82,7 @@ pub struct FitOptions {
     /// the weights at the end of this epoch and of all after it. Source: Izmailov et al. 2018.
     pub swa_from_epoch: Option<usize>,
     /// What is measured after every epoch on the data that is watched, beside the loss and accuracy or R2.
-    pub metrics: Vec<Any>,
+    pub metrics: Vec<AnyMetric>,
     /// Whether and when the run ends because it gets no better.
     pub early_stopping: Option<EarlyStopping>,
     /// Wall time after which the run ends, with the step that is under way.
@@ -130,7 +130,7 @@ impl FitOptions {
     /// Whether one can train like this.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the option that makes no sense, with its value; [`Error::Several`] for several.
+    /// [`Error::Config`] naming the invalid option, with its value; [`Error::Several`] for several.
     pub fn check(&self) -> Result<()> {
         let mut faults = self.objective.check();
         faults.extend(self.faults_of_choices());
@@ -155,7 +155,7 @@ impl FitOptions {
         for (field, schedule) in [("decay_schedule", self.decay_schedule), ("dropout_schedule", self.dropout_schedule)]
         {
             let reason = format!("`{schedule}` follows the loss; only the learning rate can");
-            refuse(matches!(schedule, Open::Ours(Schedule::ReduceOnPlateau { .. })), field, reason);
+            refuse(matches!(schedule, OrCustom::BuiltIn(Schedule::ReduceOnPlateau { .. })), field, reason);
         }
         let decay = self.weight_decay();
         for (field, value) in [("weight_decay", decay), ("l1", l1), ("l2", l2)] {
@@ -205,15 +205,15 @@ impl FitOptions {
 
     /// Choices with a number outside its range, and metrics that are named twice.
     fn faults_of_choices(&self) -> Vec<Error> {
-        fn ours<T: NamedEnum, C: ?Sized>(open: Open<T, C>) -> Option<Error> {
-            if let Open::Ours(choice) = open { names::check(choice).err() } else { None }
+        fn built_in<T: NamedEnum, C: ?Sized>(open: OrCustom<T, C>) -> Option<Error> {
+            if let OrCustom::BuiltIn(choice) = open { names::check(choice).err() } else { None }
         }
         let metrics = &self.metrics;
         let again = (0..metrics.len()).find(|&i| metrics[..i].contains(&metrics[i]));
         let again = again.map(|i| Error::config("metrics", format!("`{}` is named twice", metrics[i])));
-        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().filter_map(ours);
+        let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().filter_map(built_in);
         let optimizer = names::check(self.optimizer).err().into_iter();
-        optimizer.chain(schedules).chain(metrics.iter().copied().filter_map(ours)).chain(again).collect()
+        optimizer.chain(schedules).chain(metrics.iter().copied().filter_map(built_in)).chain(again).collect()
     }
 
     /// Whether the network is given the weights of its best epoch.
@@ -241,8 +241,10 @@ impl FitOptions {
             if named.map(|(_, slot)| *slot = *factor).count() == 0 {
                 let mut paths: Vec<&str> = program.parameters.iter().map(|parameter| parameter.path.as_str()).collect();
                 paths.dedup();
-                let reason =
-                    format!("layer {layer} has nothing that is learnt; the layers that have are {}", paths.join(", "));
+                let reason = format!(
+                    "layer {layer} has no trainable parameters; the layers that have some are {}",
+                    paths.join(", ")
+                );
                 return Err(Error::config("layer_rates", reason));
             }
         }
@@ -267,7 +269,7 @@ impl FitOptions {
     }
 
     fn weight_decay(&self) -> f64 {
-        self.weight_decay.unwrap_or_else(|| self.optimizer.usual_decay())
+        self.weight_decay.unwrap_or_else(|| self.optimizer.default_decay())
     }
 
     /// What comes before the optimiser's rule: clipping, and the decay of weights.
@@ -432,17 +434,17 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let usual = FitOptions::default;
+        let default = FitOptions::default;
         let refused = |options: FitOptions| options.check().unwrap_err().to_string();
         assert!(
-            refused(FitOptions { l1: -1.0, ..usual() }).starts_with("l1: -1; it must be a finite number, at least 0")
+            refused(FitOptions { l1: -1.0, ..default() }).starts_with("l1: -1; it must be a finite number, at least 0")
         );
-        assert!(refused(FitOptions { l2: f64::NAN, ..usual() }).starts_with("l2: NaN;"));
-        assert!(refused(FitOptions { weight_decay: Some(1e300), ..usual() }).starts_with("weight_decay: 1000"));
-        assert!(refused(FitOptions { clip_value: Some(0.0), ..usual() }).starts_with("clip_value: 0;"));
-        let rprop = FitOptions { optimizer: parse("rprop(least=60)").unwrap(), ..usual() };
+        assert!(refused(FitOptions { l2: f64::NAN, ..default() }).starts_with("l2: NaN;"));
+        assert!(refused(FitOptions { weight_decay: Some(1e300), ..default() }).starts_with("weight_decay: 1000"));
+        assert!(refused(FitOptions { clip_value: Some(0.0), ..default() }).starts_with("clip_value: 0;"));
+        let rprop = FitOptions { optimizer: parse("rprop(least=60)").unwrap(), ..default() };
         assert_eq!(refused(rprop), "optimizer: rprop with steps between 60 and 50; least is at most most");
-        let lion = FitOptions { optimizer: parse("lion").unwrap(), learning_rate: 0.5, ..usual() };
+        let lion = FitOptions { optimizer: parse("lion").unwrap(), learning_rate: 0.5, ..default() };
         assert!(refused(FitOptions { weight_decay: Some(3.0), ..lion }).contains("it is 1.5, the share"));
     }
 }

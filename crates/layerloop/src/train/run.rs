@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use layerloop_kernels::{Matrix, Update};
 
+use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::checkpoint::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
+use super::full_gradient::sum_of_squares;
 use super::history::History;
+use super::monitored::Monitored;
 use super::options::FitOptions;
-use super::pace::Pace;
 use super::state::{State, Stopped};
 use super::step::Stepper;
-use super::watched::Watched;
-use super::whole::sum_of_squares;
 use crate::data::{Batches, Dataset};
 use crate::error::GradientNorms;
 use crate::network::Network;
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{Batch, Mode};
 use crate::optim::Plateau;
 use crate::optim::average::Average;
@@ -37,12 +37,12 @@ const NORMS_AT: [u64; 2] = [1, 16];
 pub struct Run<'a> {
     pub(super) network: &'a mut Network,
     pub(super) train: &'a Dataset,
-    pub(super) goal: &'a Goal<'a>,
+    pub(super) bound_loss: &'a BoundLoss<'a>,
     pub(super) options: &'a FitOptions,
-    pub(super) watched: Watched<'a>,
+    pub(super) watched: Monitored<'a>,
     pub(super) stepper: Stepper,
     /// Where it is not certain that a team is worth its while.
-    pub(super) pace: Option<Pace>,
+    pub(super) pace: Option<AdaptiveThreads>,
     /// Before the first step.
     pub(super) start: Progress,
     pub(super) average: Option<Average>,
@@ -111,7 +111,7 @@ impl Run<'_> {
         self.norms_every_epoch = true;
     }
 
-    /// The gradient of the newest batch, at the weights before its step, in border order, as long as [`Network::to_vec`]; none
+    /// The gradient of the newest batch, at the weights before its step, in canonical order, as long as [`Network::to_vec`]; none
     /// before the first batch since the run began or was resumed.
     #[must_use]
     pub fn gradient(&mut self) -> Option<Vec<f32>> {
@@ -270,8 +270,8 @@ impl Run<'_> {
         // What is measured is what the run would end with.
         self.swap_average();
         let measured = self.watched.measure(self.network, &mut self.stepper.team);
-        let usual = [epoch as f64, steps as f64, seconds, self.learning_rate(), train_loss];
-        let row = measured.map(|measured| usual.into_iter().chain(measured).collect::<Vec<_>>());
+        let default = [epoch as f64, steps as f64, seconds, self.learning_rate(), train_loss];
+        let row = measured.map(|measured| default.into_iter().chain(measured).collect::<Vec<_>>());
         let stop = row.map(|row| {
             self.state.history.push(row);
             let (history, network) = (&self.state.history, &*self.network);
@@ -311,11 +311,12 @@ impl Run<'_> {
             self.lbfgs = Some(lbfgs);
             return self.after_epoch(self.state.total, callback).map(|()| true);
         }
-        let Self { network, train, goal, options, stepper, factors, .. } = self;
+        let Self { network, train, bound_loss, options, stepper, factors, .. } = self;
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
-        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], goal: Some(goal) };
+        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], bound_loss: Some(bound_loss) };
         let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
-        let (scale, penalty) = (goal.scale(rows.len()), Penalty::of(network, options.penalty(), options.decay_all));
+        let (scale, penalty) =
+            (bound_loss.scale(rows.len()), Penalty::of(network, options.penalty(), options.decay_all));
         let start = network.parameters.values.values().to_vec();
         let mut gradient = Matrix::vector(start.len());
         let next = lbfgs.step(&start, &mut |w| {
@@ -364,13 +365,13 @@ impl Run<'_> {
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
     fn one_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
-        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], goal: Some(self.goal) };
+        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], bound_loss: Some(self.bound_loss) };
         let step = self.state.steps + 1;
         self.state.batches += 1;
         self.last_rows = rows.len();
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
         let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, dropout };
-        let loss = self.stepper.backpropagate(self.network, batch, self.goal.scale(of), mode);
+        let loss = self.stepper.backpropagate(self.network, batch, self.bound_loss.scale(of), mode);
         if !loss.is_finite() {
             return Err(self.diverged(step, rows));
         }

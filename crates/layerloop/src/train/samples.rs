@@ -1,11 +1,11 @@
 //! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
 
+use super::full_gradient::sum_of_squares;
 use super::step::Stepper;
-use super::whole::sum_of_squares;
 use crate::data::Dataset;
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{Batch, Mode};
-use crate::network::intake::Intake;
+use crate::network::input_plan::InputPlan;
 use crate::network::program::Role;
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
@@ -116,14 +116,14 @@ fn for_each_batch(
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to look at"));
     }
-    let goal = Goal::new(network, data, objective)?;
+    let bound_loss = BoundLoss::new(network, data, objective)?;
     let mut network = network.clone(); // batch norms take note of what they see
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let batch = BATCH.min(rows.len());
     let team = threads::team(threads)?;
-    let mut stepper = Stepper::new(team, &mut network, Intake::all(data.width()), batch, 0);
+    let mut stepper = Stepper::new(team, &mut network, InputPlan::all(data.width()), batch, 0);
     for rows in rows.chunks(BATCH) {
-        let batch = Batch { source: data.inputs().source(), rows, next: &[], goal: Some(&goal) };
+        let batch = Batch { source: data.inputs().source(), rows, next: &[], bound_loss: Some(&bound_loss) };
         stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
         f(&network, &stepper, rows.len());
     }
@@ -137,7 +137,7 @@ pub(crate) struct FastSample {
     pub(crate) z: Vec<Vec<f32>>,
     pub(crate) probabilities: Vec<f32>,
     pub(crate) loss: f32,
-    /// In border order.
+    /// In canonical order.
     pub(crate) gradient: Vec<f32>,
 }
 
@@ -146,10 +146,10 @@ pub(crate) struct FastSample {
 /// # Errors
 /// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the objective does not.
 pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objective) -> Result<FastSample> {
-    let goal = Goal::new(network, data, objective)?;
+    let bound_loss = BoundLoss::new(network, data, objective)?;
     let mut network = network.clone();
-    let mut stepper = Stepper::new(threads::team(1)?, &mut network, Intake::all(data.width()), 1, 0);
-    let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], goal: Some(&goal) };
+    let mut stepper = Stepper::new(threads::team(1)?, &mut network, InputPlan::all(data.width()), 1, 0);
+    let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], bound_loss: Some(&bound_loss) };
     stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
     let parameters = network.program.parameters.iter().enumerate();
     let mut z: Vec<Vec<f32>> =

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::early_stopping::Standing;
 use super::history::History;
-use super::watched::column;
+use super::monitored::column;
 use crate::error::GradientNorms;
 use crate::network::program::Program;
 use crate::optim::Plateau;
@@ -15,7 +15,7 @@ use crate::optim::Plateau;
 pub enum Stopped {
     /// A callback asked for it.
     Callback,
-    /// The metric of early stopping got no better.
+    /// The metric of early stopping stopped improving.
     EarlyStopping,
     /// The time was over.
     TimeLimit,

@@ -3,13 +3,13 @@
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Matrix, Rows, Team, Update};
 
-use super::whole::Whole;
+use super::full_gradient::FullGradient;
 use crate::data::Dataset;
 use crate::network::Network;
 use crate::network::backward::{self, Moments, Plan};
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{self, Batch, Mode, Pass};
-use crate::network::intake::Intake;
+use crate::network::input_plan::InputPlan;
 use crate::network::layers::batch_norm;
 use crate::network::workspace::{Reach, Workspace};
 use crate::objective::Objective;
@@ -24,7 +24,7 @@ pub(crate) struct Stepper {
     plan: Plan,
     moments: Moments,
     /// Where a step needs it.
-    whole: Option<Whole>,
+    whole: Option<FullGradient>,
     /// Which parameters do not move.
     frozen: Vec<bool>,
     /// Of each batch norm, for the batch.
@@ -32,10 +32,16 @@ pub(crate) struct Stepper {
 }
 
 impl Stepper {
-    /// For batches of at most `batch` rows of data that comes in by `intake`, and an optimiser that keeps `states` values a weight.
-    pub(crate) fn new(mut team: Team, network: &mut Network, intake: Intake, batch: usize, states: usize) -> Self {
-        let mut plan = Plan::new(network, &intake);
-        let workspace = Workspace::new(&network.program, batch, Reach::Gradient, intake);
+    /// For batches of at most `batch` rows of data that comes in by `input_plan`, and an optimiser that keeps `states` values a weight.
+    pub(crate) fn new(
+        mut team: Team,
+        network: &mut Network,
+        input_plan: InputPlan,
+        batch: usize,
+        states: usize,
+    ) -> Self {
+        let mut plan = Plan::new(network, &input_plan);
+        let workspace = Workspace::new(&network.program, batch, Reach::Gradient, input_plan);
         plan.refresh(&mut team, network);
         let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
         Self {
@@ -50,7 +56,7 @@ impl Stepper {
     }
 
     /// With memory for the whole gradient of a step.
-    pub(crate) fn with_whole(self, whole: Option<Whole>) -> Self {
+    pub(crate) fn with_whole(self, whole: Option<FullGradient>) -> Self {
         Self { whole, ..self }
     }
 
@@ -65,28 +71,28 @@ impl Stepper {
     /// Between two batch norms is one region in which every block of rows goes its way alone.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
         let Self { team, workspace, plan, statistics, frozen, .. } = self;
-        let Workspace { matrices, places, intake, block } = workspace;
+        let Workspace { matrices, places, input_plan, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
-        intake.turn(batch);
-        let intake = &*intake;
+        input_plan.turn(batch);
+        let input_plan = &*input_plan;
         let last = network.program.stages.len() - 1;
         for stage in 0..=last {
             if stage > 0 {
                 batch_norm::gather(network, stage - 1, statistics, matrices, places, [rows, step], frozen);
             }
-            let pass = Pass { isa, network, intake, places, mode, statistics };
+            let pass = Pass { isa, network, input_plan, places, mode, statistics };
             team.for_each_block(matrices, rows, step, |block| {
                 let batch = batch.part(block.rows());
                 forward::forward(pass, batch, stage, block);
                 if stage == last {
-                    batch.goal.iter().for_each(|goal| goal.evaluate(pass, batch, scale, block));
+                    batch.bound_loss.iter().for_each(|bound_loss| bound_loss.evaluate(pass, batch, scale, block));
                     backward::backward(pass, plan, stage, block);
                 }
             });
         }
         for stage in (0..last).rev() {
             batch_norm::gather_gradient(network, stage, statistics, matrices, places, [rows, step]);
-            let pass = Pass { isa, network, intake, places, mode, statistics };
+            let pass = Pass { isa, network, input_plan, places, mode, statistics };
             team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
         }
         self.losses(rows).map(f64::from).sum()
@@ -136,7 +142,7 @@ impl Stepper {
             let z = self.workspace.matrices[self.workspace.places.z(program.values[value])].head(rows);
             z.values.chunks_exact(z.stride).position(|row| row[..width].iter().any(|z| !z.is_finite()))
         };
-        if let Some(row) = bad_row(0, self.workspace.intake.columns.count()) {
+        if let Some(row) = bad_row(0, self.workspace.input_plan.columns.count()) {
             return Some(("the inputs".into(), row));
         }
         program.ops.iter().find_map(|op| {
@@ -151,13 +157,13 @@ impl Stepper {
         self.plan.gradient(&mut self.team, network, &self.workspace, rows, gradient);
     }
 
-    /// As [`Self::gradient_into`], in border order.
+    /// As [`Self::gradient_into`], in canonical order.
     pub(super) fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
         let mut parameters = network.parameters.clone();
         let mut gradient = Matrix::vector(parameters.values.values().len());
         self.gradient_into(network, rows, &mut gradient);
         parameters.values = gradient;
-        parameters.in_border_order()
+        parameters.in_canonical_order()
     }
 
     /// z_i and delta_i of the batch that [`Self::backpropagate`] left, around the parameters `i`.
@@ -180,13 +186,13 @@ impl Stepper {
 
     /// What the optimiser remembers from step to step, by name.
     pub(super) fn vectors(&self) -> impl Iterator<Item = (&'static str, &Matrix)> {
-        let muon = self.whole.as_ref().and_then(Whole::muon).map(Muon::vectors).into_iter().flatten();
+        let muon = self.whole.as_ref().and_then(FullGradient::muon).map(Muon::vectors).into_iter().flatten();
         self.moments.vectors().chain(muon)
     }
 
     /// As [`Self::vectors`], to be changed.
     pub(super) fn vectors_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Matrix)> {
-        let muon = self.whole.as_mut().and_then(Whole::muon_mut).map(Muon::vectors_mut).into_iter().flatten();
+        let muon = self.whole.as_mut().and_then(FullGradient::muon_mut).map(Muon::vectors_mut).into_iter().flatten();
         self.moments.vectors_mut().chain(muon)
     }
 
@@ -194,7 +200,7 @@ impl Stepper {
     pub(super) fn resume(&mut self, network: &mut Network, steps: u64) {
         self.plan.refresh(&mut self.team, network);
         self.statistics = batch_norm::running(network);
-        if let Some(muon) = self.whole.as_mut().and_then(Whole::muon_mut) {
+        if let Some(muon) = self.whole.as_mut().and_then(FullGradient::muon_mut) {
             muon.resume(steps);
         }
     }
@@ -206,7 +212,7 @@ impl Stepper {
 /// on the network and the data alone.
 ///
 /// # Shapes
-/// The gradient is in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
+/// The gradient is in canonical order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...
 ///
 /// # Errors
 /// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty.
@@ -242,11 +248,11 @@ pub fn loss_and_gradient_of(
     }
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let team = threads::team(threads)?;
-    let intake = Intake::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
+    let input_plan = InputPlan::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
     let mut network = network.clone(); // batch norms take note of what they see
-    let mut stepper = Stepper::new(team, &mut network, intake, rows.len(), 0);
-    let goal = Goal::new(&network, data, objective)?;
-    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], goal: Some(&goal) };
-    let loss = stepper.backpropagate(&mut network, batch, goal.scale(rows.len()), Mode::Gradient);
-    Ok((loss * f64::from(goal.scale(rows.len())), stepper.gradient(&network, rows.len())))
+    let mut stepper = Stepper::new(team, &mut network, input_plan, rows.len(), 0);
+    let bound_loss = BoundLoss::new(&network, data, objective)?;
+    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], bound_loss: Some(&bound_loss) };
+    let loss = stepper.backpropagate(&mut network, batch, bound_loss.scale(rows.len()), Mode::Gradient);
+    Ok((loss * f64::from(bound_loss.scale(rows.len())), stepper.gradient(&network, rows.len())))
 }

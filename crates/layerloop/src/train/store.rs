@@ -1,4 +1,4 @@
-//! Where checkpoints lie: the newest few in a folder, each written beside and renamed.
+//! Where checkpoints lie: the newest few in a folder, each written to a temporary file, then renamed.
 //!
 //! A step may take 30 microseconds, and a checkpoint is wanted after a hundred of them. So an old file is not removed but
 //! written anew, which saves the file system its work; and the disk is waited for at most once a second: for the file before it gets

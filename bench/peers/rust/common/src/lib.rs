@@ -29,7 +29,7 @@ impl Job {
         let [sizes, activation, batch, epochs, data] = &arguments[..] else {
             panic!("SIZES ACTIVATION BATCH EPOCHS DATA")
         };
-        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
+        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is not a number"));
         let sizes: Vec<usize> = sizes.split('-').map(number).collect();
         let part = |name| Part::read(Path::new(data), name, sizes[0]);
         let (train, test) = (part("train"), part("test"));

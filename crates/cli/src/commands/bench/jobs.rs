@@ -83,13 +83,13 @@ impl Job {
         let gflop = gflop_of_a_row(&spec) * (train.rows() * self.epochs) as f64;
         let (middle, rate) = (median(&seconds), gflop / median(&seconds));
         let [fastest, slowest] = [f64::min, f64::max].map(|f| seconds.iter().copied().fold(middle, f));
-        let of_floor = setting.peak.map(|peak| rate / peak);
+        let of_peak = setting.peak.map(|peak| rate / peak);
         let hash = network.sha256();
         Ok(Measured {
             object: json!({
                 "job": self.name, "network": spec.to_string(), "batch": self.batch, "epochs": self.epochs,
                 "threads": threads, "isa": setting.isa.name(), "train_s": middle, "all_s": seconds,
-                "accuracy": accuracy, "gflop": gflop, "gflops": rate, "of_floor": of_floor, "weights_sha256": hash,
+                "accuracy": accuracy, "gflop": gflop, "gflops": rate, "of_peak": of_peak, "weights_sha256": hash,
             }),
             text: format!(
                 "{:9} {spec}, batch {}, {} epochs, {threads} threads\n          {middle:.4} s ({fastest:.4} to {slowest:.4}), accuracy \
@@ -97,7 +97,7 @@ impl Job {
                 self.name,
                 self.batch,
                 self.epochs,
-                of_floor.map(|share| format!(", {:.0} % of the floor", 100.0 * share)).unwrap_or_default(),
+                of_peak.map(|share| format!(", {:.0} % of the peak", 100.0 * share)).unwrap_or_default(),
                 &hash[..8],
             ),
         })

@@ -1,9 +1,9 @@
 //! `layerloop bench`
 
 mod explain;
-mod floor;
 mod jobs;
 mod parts;
+mod peak;
 mod predict;
 mod same_bits;
 mod sparse;
@@ -17,30 +17,8 @@ use serde_json::Value;
 
 use self::jobs::JOBS;
 use crate::Outcome;
-use crate::args::Bench;
+use crate::args::{Bench, DEFAULT_JOBS};
 use crate::output::line;
-
-/// Everything that can be measured.
-pub(crate) const NAMES: [&str; 15] = [
-    "floor",
-    "notebook",
-    "wide",
-    "large",
-    "tiny",
-    "predict",
-    "explain",
-    "sparse",
-    "sweep",
-    "parts",
-    "same-bits", //
-    "odd-relu-adam",
-    "odd-relu-sgd",
-    "odd-tanh-adam",
-    "odd-tanh-sgd",
-];
-
-/// What is measured where nothing is named.
-const DEFAULT: [&str; 6] = ["floor", "notebook", "wide", "large", "tiny", "predict"];
 
 /// One measurement: an object for programs, a text for people.
 struct Measured {
@@ -61,16 +39,16 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
     let isa = Isa::chosen().map_err(|reason| layerloop::Error::config("LAYERLOOP_ISA", reason))?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let named: Vec<&str> = args.job.iter().map(String::as_str).collect();
-    let names = if named.is_empty() { DEFAULT.to_vec() } else { named };
+    let names = if named.is_empty() { DEFAULT_JOBS.to_vec() } else { named };
     let mut setting = Setting { args, threads, isa, peak: None };
-    if names.iter().any(|name| DEFAULT.contains(name) || *name == "sweep") {
-        setting.peak = Some(layerloop_kernels::floor::fma_rate(&mut Team::new(threads, isa)));
+    if names.iter().any(|name| DEFAULT_JOBS.contains(name) || *name == "sweep") {
+        setting.peak = Some(layerloop_kernels::peak::fma_rate(&mut Team::new(threads, isa)));
     }
     let mut outcome = Outcome::Done;
     for name in names {
         let show = |measured: Measured| line(if args.json { measured.object.to_string() } else { measured.text });
         match name {
-            "floor" => show(floor::measure(&mut setting))?,
+            "peak" => show(peak::measure(&mut setting))?,
             "predict" => show(predict::measure(&setting)?)?,
             "explain" => show(explain::measure(&setting)?)?,
             "sparse" => show(sparse::measure(&setting)?)?,
@@ -100,12 +78,16 @@ fn median(figures: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::JOB_NAMES;
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["floor", "predict", "explain", "sparse", "sweep", "parts", "same-bits"];
-        assert!(NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
-        assert!(JOBS.iter().all(|job| NAMES.contains(&job.name)) && DEFAULT.iter().all(|name| NAMES.contains(name)));
+        let others = ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits"];
+        assert!(JOB_NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
+        assert!(
+            JOBS.iter().all(|job| JOB_NAMES.contains(&job.name))
+                && DEFAULT_JOBS.iter().all(|name| JOB_NAMES.contains(name))
+        );
     }
 
     #[test]

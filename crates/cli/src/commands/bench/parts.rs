@@ -79,7 +79,7 @@ fn parts() -> Vec<Part> {
         add("optimizer", text(optimizer), PLAIN.into(), PLAIN, optimizer);
     }
     for &loss in Loss::ALL {
-        let with = format!("{PLAIN} -> {}", text(loss.usual_output()));
+        let with = format!("{PLAIN} -> {}", text(loss.default_output()));
         let (name, optimizer) = (text(loss), Optimizer::ADAM);
         parts.push(Part { family: "loss", name, with, plain: PLAIN, optimizer, loss: Some(loss) });
     }

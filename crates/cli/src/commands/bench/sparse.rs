@@ -53,8 +53,8 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
 
 /// In every row a one in each stretch of a hundred columns.
 fn one_hot(stream: &mut Stream) -> Result<Inputs> {
-    let stretch = COLUMNS / ENTRIES;
-    let columns = (0..ROWS * ENTRIES).map(|i| (i % ENTRIES * stretch + stream.below(stretch)) as u32).collect();
+    let range = COLUMNS / ENTRIES;
+    let columns = (0..ROWS * ENTRIES).map(|i| (i % ENTRIES * range + stream.below(range)) as u32).collect();
     let starts = (0..=ROWS).map(|row| row * ENTRIES).collect();
     let csr = Csr::new(COLUMNS, starts, columns, vec![1.0; ROWS * ENTRIES]);
     Ok(Inputs::Sparse(csr.map_err(|error| Error::data("sparse", error.to_string()))?.into()))

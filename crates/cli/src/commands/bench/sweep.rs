@@ -1,4 +1,4 @@
-//! Networks of many shapes, so that nobody tunes to four jobs: a step's rate as a share of the floor.
+//! Networks of many shapes, so that nobody tunes to four jobs: a step's rate as a share of the peak.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ struct Point {
     width: usize,
     batch: usize,
     layers: usize,
-    of_floor: f64,
+    of_peak: f64,
 }
 
 pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) -> Result<()> {
@@ -46,8 +46,8 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
             let options = FitOptions { batch, threads: Some(setting.threads), ..FitOptions::default() };
             let seconds = seconds_of_a_step(&spec, &rows_for(&spec, 4 * batch)?, options)?;
             let rate = gflop_of_a_row(&spec) * batch as f64 / seconds;
-            let point = Point { width, batch, layers, of_floor: rate / peak };
-            cells.push(format!("{:.0} %", 100.0 * point.of_floor));
+            let point = Point { width, batch, layers, of_peak: rate / peak };
+            cells.push(format!("{:.0} %", 100.0 * point.of_peak));
             if setting.args.json {
                 show(Measured { object: point.object("sweep", setting), text: String::new() })?;
             }
@@ -59,14 +59,14 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
             show(Measured { object: json!(null), text: format!("{head}{width:5}{cells}") })?;
         }
     }
-    let worst = points.iter().min_by(|a, b| a.of_floor.total_cmp(&b.of_floor));
+    let worst = points.iter().min_by(|a, b| a.of_peak.total_cmp(&b.of_peak));
     worst.map_or(Ok(()), |worst| {
-        let Point { width, batch, layers, of_floor } = worst;
+        let Point { width, batch, layers, of_peak } = worst;
         show(Measured {
             object: worst.object("sweep-worst", setting),
             text: format!(
                 "worst: width {width}, batch {batch}, layers {layers}: {:.1} % of {peak:.0} Gflop/s",
-                100.0 * of_floor
+                100.0 * of_peak
             ),
         })
     })
@@ -76,7 +76,7 @@ impl Point {
     fn object(&self, job: &str, setting: &Setting) -> serde_json::Value {
         json!({
             "job": job, "width": self.width, "batch": self.batch, "layers": self.layers, "threads": setting.threads,
-            "isa": setting.isa.name(), "of_floor": self.of_floor,
+            "isa": setting.isa.name(), "of_peak": self.of_peak,
         })
     }
 }

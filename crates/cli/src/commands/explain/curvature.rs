@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::surface::Surface;
 use crate::args::Explain;
-use crate::commands::threads_for;
 use crate::output::line;
 use crate::places::write_page;
+use crate::scores::threads_for;
 
 /// Steps of Lanczos, and probes of Hutchinson.
 const STEPS: usize = 30;

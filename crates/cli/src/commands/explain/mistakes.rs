@@ -7,11 +7,12 @@ use layerloop::{Error, Result};
 use serde_json::json;
 
 use crate::args::{Explain, Part};
+use crate::commands::objective_of;
 use crate::commands::trained_on::{self, Wanted};
-use crate::commands::{objective_of, threads_for};
 use crate::output::{line, shown};
 use crate::page;
 use crate::places::write_page;
+use crate::scores::threads_for;
 
 pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
     if args.top == 0 {
@@ -56,13 +57,14 @@ fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
         };
         near.iter().map(one).collect::<Vec<_>>().join(", ")
     };
-    let turned = mistake.turned.as_ref().map_or("no small change of the input turns the answer".to_owned(), |turned| {
-        format!("a change of length {:.4} turns the answer to {}", turned.distance, classes[turned.predicted])
-    });
+    let turned =
+        mistake.turned.as_ref().map_or("no small change of the input flips the prediction".to_owned(), |turned| {
+            format!("a change of length {:.4} flips the prediction to {}", turned.distance, classes[turned.predicted])
+        });
     format!(
         "row {}: {}, but the model says {} with {:.4}; loss {:.4}\n  \
          nearest training rows in the last hidden layer: {}\n  \
-         training rows whose gradient pulls with it: {}\n  {turned}",
+         training rows whose gradient is aligned with it: {}\n  {turned}",
         mistake.row,
         classes[mistake.label],
         classes[mistake.predicted],

@@ -130,7 +130,7 @@ fn show_units(args: &Explain, network: &Network, data: &Dataset) -> Result<()> {
 }
 
 /// How far the fast path is off where it has the same object: the largest difference in ULP.
-fn fast_road(name: &str, trace: &Trace, beside: &Beside) -> String {
+fn fast_path(name: &str, trace: &Trace, beside: &Beside) -> String {
     let largest = |ulps: &[f64]| format!("{:.1}", ulps.iter().copied().fold(0.0, f64::max));
     let l = trace.layers.len();
     let Some((letter, i)) = name.split_once('_').and_then(|(letter, i)| Some((letter, i.parse::<usize>().ok()?)))
@@ -276,7 +276,7 @@ fn passes(trace: &Trace, beside: &Beside) -> String {
             flush(part, &mut rows);
             part = of;
         }
-        let fast = fast_road(&name, trace, beside);
+        let fast = fast_path(&name, trace, beside);
         rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), fast, format!("{formula:widest$}")]);
     }
     flush(part, &mut rows);

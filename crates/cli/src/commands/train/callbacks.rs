@@ -7,7 +7,7 @@ use layerloop::train::{Callback, Checkpoint, Checkpoints, EpochEnd, Report, Run,
 use layerloop::{Error, Result};
 use serde_json::Value;
 
-use super::best::Best;
+use super::best_model::Best;
 use super::folder::Folder;
 use super::job::Job;
 use super::outputs::Outputs;

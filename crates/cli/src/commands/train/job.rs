@@ -3,15 +3,14 @@
 use layerloop::data::{Dataset, Targets, split_rows};
 use layerloop::model_file::Model;
 use layerloop::network::{Dense, Layer, Network, Output, Spec};
-use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Loss, Objective, Optimizer, check_memory};
+use layerloop::train::{FitOptions, Loss, check_memory};
 use layerloop::{Error, Result};
-use layerloop_data::registry::{self, Defaults};
+use layerloop_data::registry::Defaults;
 use layerloop_data::{LoadOptions, Loaded};
 use serde_json::{Value, json};
 
 use crate::args::{Size, Train};
 use crate::data;
-use crate::door::flags;
 
 /// The share of the training rows that early stopping evaluates, where nothing is said.
 const VALIDATION: f64 = 0.1;
@@ -101,8 +100,8 @@ pub(crate) fn split(args: &Train, mut train: Dataset) -> Result<(Dataset, Option
     if let Some(limit) = args.limit {
         train = train.head(limit);
     }
-    let judged = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
-    let share = args.validation.unwrap_or(if judged { VALIDATION } else { 0.0 });
+    let scores = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
+    let share = args.validation.unwrap_or(if scores { VALIDATION } else { 0.0 });
     if share == 0.0 {
         return Ok((train, None));
     }
@@ -125,103 +124,21 @@ fn check_size(args: &Train, data: &Dataset) -> Result<()> {
     let is = match data.image() {
         Some(size) if size == (height, width) => return Ok(()),
         Some((height, width)) => format!("the images of {} are {width} x {height} pixels", data.name()),
-        None => format!("the rows of {} are no images", data.name()),
+        None => format!("the rows of {} are not images", data.name()),
     };
     Err(Error::config("--size", format!("{is}; only the pictures of a folder are scaled")))
 }
 
 impl Train {
-    /// How to train; `usual` says what was not typed.
-    fn options(&self, usual: &FitOptions) -> FitOptions {
-        FitOptions {
-            epochs: self.epochs.unwrap_or(usual.epochs),
-            batch: self.batch.unwrap_or(usual.batch),
-            objective: Objective {
-                loss: self.loss.map(Into::into),
-                label_smoothing: self.label_smoothing,
-                class_weights: self.class_weights.clone().unwrap_or_default(),
-                reduction: self.reduction,
-            },
-            optimizer: self.optimizer,
-            learning_rate: self.lr.unwrap_or(usual.learning_rate),
-            layer_rates: self.layer_rates(),
-            schedule: self.schedule.into(),
-            warmup: self.warmup,
-            weight_decay: self.weight_decay,
-            l1: self.l1,
-            l2: self.l2,
-            decay_all: self.decay_all,
-            clip_value: self.clip_value,
-            clip_norm: self.clip_norm,
-            accumulate: self.accumulate,
-            ema: self.ema,
-            swa_from_epoch: self.swa_from_epoch,
-            decay_schedule: self.decay_schedule.into(),
-            dropout_schedule: self.dropout_schedule.into(),
-            metrics: self.metrics.iter().flat_map(|several| &several.0).map(|&metric| metric.into()).collect(),
-            early_stopping: self.early_stopping.as_ref().map(|metric| EarlyStopping {
-                patience: self.patience,
-                min_delta: self.min_delta,
-                start_epoch: self.start_epoch,
-                restore_best: !self.last_weights,
-                ..EarlyStopping::on(metric)
-            }),
-            time_limit: self.time_limit,
-            seed: self.seed,
-            threads: self.threads,
-        }
-    }
-
-    /// Those with a factor, then those that are frozen.
-    fn layer_rates(&self) -> Vec<LayerRate> {
-        let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
-        self.layer_rate.iter().cloned().chain(frozen).collect()
-    }
-
-    /// What the data set says of options that were not typed, before it is read.
-    fn defaults(&self) -> Defaults {
-        self.data.to_str().and_then(registry::find).map_or(Defaults::IMAGES, |entry| entry.defaults)
-    }
-
-    /// What is wrong about the options, whatever the data.
-    pub(crate) fn faults(&self) -> Vec<Error> {
-        if self.resume.is_some() {
-            return Vec::new(); // what is typed is only a part of it
-        }
-        let Defaults { epochs, batch, learning_rate } = self.defaults();
-        let usual = FitOptions { epochs, batch, learning_rate, ..FitOptions::default() };
-        let mut faults = self.options(&usual).check().map_or_else(flags, |()| Vec::new());
-        let mut refuse = |wrong: bool, option: &str, reason: &str| {
-            if wrong {
-                faults.push(Error::config(option, reason));
-            }
-        };
-        refuse(self.hidden.contains(&0), "--hidden", "a layer of 0 units; each layer needs at least 1");
-        let lbfgs = matches!(self.optimizer, Optimizer::Lbfgs { .. });
-        refuse(self.lr.is_some() && lbfgs, "--lr", "lbfgs finds the length of its steps by itself");
-        refuse(self.limit == Some(0), "--limit", "0 rows; at least 1 is needed to train on");
-        refuse(self.keep == 0, "--keep", "0 checkpoints; at least 1 is needed to go on from");
-        let share = self.validation.unwrap_or(0.0);
-        refuse(
-            !(0.0..1.0).contains(&share),
-            "--validation",
-            &format!("{share}; it is at least 0 and below 1, such as 0.1"),
-        );
-        if let Some(error) = self.network.as_ref().and_then(|spec| spec.check().err()) {
-            faults.push(Error::config("--network", error.to_string()));
-        }
-        faults
-    }
-
     /// The network for this data.
     fn spec(&self, data: &Dataset) -> Result<Spec> {
         let (inputs, names) = (data.width(), data.target_names().len());
         let Some(spec) = &self.network else {
-            let usual = match data.targets() {
+            let default = match data.targets() {
                 Targets::Labels { .. } => Output::Softmax,
                 Targets::Numbers { .. } => Output::Identity,
             };
-            let output = self.output.or(self.loss.map(Loss::usual_output)).unwrap_or(usual);
+            let output = self.output.or(self.loss.map(Loss::default_output)).unwrap_or(default);
             let logits = match data.targets() {
                 Targets::Labels { .. } => output.logits(names),
                 Targets::Numbers { .. } => names - (output.targets(1) - 1),

@@ -1,6 +1,6 @@
 //! `layerloop train`
 
-mod best;
+mod best_model;
 mod callbacks;
 mod find_lr;
 mod folder;
@@ -12,9 +12,9 @@ mod watch;
 use std::time::Instant;
 
 use layerloop::logs::gradient_norms;
-use layerloop::metrics::Any;
+use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
-use layerloop::train::{Checkpoint, Checkpoints, Identity, Report, Stopped, With, find_learning_rate, fit_with};
+use layerloop::train::{Checkpoint, Checkpoints, FitContext, Identity, Report, Stopped, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
@@ -25,13 +25,13 @@ use self::outputs::Outputs;
 use self::report::Run;
 use super::trained_on;
 use crate::Outcome;
+use crate::args::ExplicitArgs;
 use crate::args::Train;
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::places::write_page;
 use crate::scores::{Measured, Scores, measured};
 use crate::shell;
-use crate::typed::Typed;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
 pub(crate) fn run(args: &Train) -> Result<Outcome> {
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
         (Some(path), _) => train(args, Some(&Folder::begin(path)?)),
         (_, Some(path)) => {
             let folder = Folder::go_on(path)?;
-            let earlier = folder.earlier().and_then(|receipt| Typed::from_json(&receipt["arguments"]));
+            let earlier = folder.earlier().and_then(|receipt| ExplicitArgs::from_json(&receipt["arguments"]));
             let earlier = earlier.unwrap_or_default();
             let receipt = folder.earlier().cloned().unwrap_or_default();
             let mut merged = trained_on::again(&args.typed.clone().over(earlier), &receipt)?;
@@ -70,7 +70,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let mut network = job.network.clone();
     let mut callbacks = Callbacks::new(args, &job, &outputs, folder, (&receipt, from.as_ref()))?;
     let mut all = callbacks.all();
-    let with = With { watch: job.watched(), callback: Some(&mut all), from, anyway: args.anyway };
+    let with = FitContext { watch: job.watched(), callback: Some(&mut all), from, anyway: args.anyway };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
     drop(all);
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
@@ -80,10 +80,10 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
         ));
     }
     let (fitted, signal, failure) = callbacks.finish(fitted)?;
-    let judged = Scores::of(&network, &job.loaded.test, args.loss)?;
+    let scores = Scores::of(&network, &job.loaded.test, args.loss)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |metrics| &metrics.0);
     let measured = measured(metrics, &network, &job.loaded.test)?;
-    let receipt = receipt_with_result(receipt, &fitted, &judged, &measured);
+    let receipt = receipt_with_result(receipt, &fitted, &scores, &measured);
     job.network = network;
     let model = Model::new(job.network, &job.loaded.train, receipt);
     let path = outputs.save(&model)?;
@@ -96,7 +96,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     }
     report::conclude(
         args,
-        &Run { model: &model, fitted: &fitted, judged: &judged, measured: &measured, path: path.as_deref() },
+        &Run { model: &model, fitted: &fitted, scores: &scores, measured: &measured, path: path.as_deref() },
         start.elapsed(),
     )?;
     let signal = signal.filter(|_| fitted.stopped == Some(Stopped::Callback));
@@ -130,16 +130,16 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
 }
 
 /// How the model came to be: what it takes to make it again, and how good it was.
-fn receipt_with_result(mut receipt: Value, fitted: &Report, judged: &Scores, measured: &[Measured]) -> Value {
-    let (name, score) = judged.headline();
+fn receipt_with_result(mut receipt: Value, fitted: &Report, scores: &Scores, measured: &[Measured]) -> Value {
+    let (name, score) = scores.headline();
     receipt["result"] = json!({
         "epochs": fitted.epochs.len(), "steps": fitted.steps, "interrupted": fitted.stopped == Some(Stopped::Callback),
         "train_loss": fitted.epochs.last().map(|epoch| epoch.train_loss),
-        "test_loss": judged.loss(),
+        "test_loss": scores.loss(),
     });
     receipt["result"][format!("test_{name}")] = json!(score);
     for &(metric, value) in measured {
-        receipt["result"][format!("test_{}", Any::from(metric).key())] = json!(value);
+        receipt["result"][format!("test_{}", AnyMetric::from(metric).key())] = json!(value);
     }
     if let Some(stopped) = fitted.stopped {
         receipt["result"]["stopped"] = json!(stopped);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use layerloop::Result;
 use layerloop::data::Targets;
-use layerloop::metrics::Any;
+use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
 use layerloop::names::text;
 use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
@@ -88,8 +88,8 @@ impl Job {
         let score = self.headline();
         let sets: &[&'static str] = if self.validation.is_some() { &["val", "test"] } else { &["test"] };
         let chosen = self.options.metrics.iter().map(|metric| (metric.key(), metric.to_string()));
-        let usual = ["loss", score].map(|name| (name.to_owned(), name.to_owned()));
-        let measures: Vec<_> = usual.into_iter().chain(chosen.filter(|(key, _)| key != score)).collect();
+        let default = ["loss", score].map(|name| (name.to_owned(), name.to_owned()));
+        let measures: Vec<_> = default.into_iter().chain(chosen.filter(|(key, _)| key != score)).collect();
         let of = |set: &&'static str| {
             let set = *set;
             measures.iter().map(move |(key, text)| (format!("{set}_{key}"), format!("{set} {text}")))
@@ -104,7 +104,7 @@ impl Job {
 pub(super) struct Run<'a> {
     pub(super) model: &'a Model,
     pub(super) fitted: &'a Report,
-    pub(super) judged: &'a Scores,
+    pub(super) scores: &'a Scores,
     /// What else was measured on the test part.
     pub(super) measured: &'a [Measured],
     pub(super) path: Option<&'a Path>,
@@ -112,7 +112,7 @@ pub(super) struct Run<'a> {
 
 /// At the end.
 pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
-    let Run { model, fitted, judged, measured, path } = run;
+    let Run { model, fitted, scores, measured, path } = run;
     let (step, epochs) = (fitted.steps, fitted.epochs.len());
     let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
     let metric = args.early_stopping.as_deref().unwrap_or_default();
@@ -125,7 +125,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         }
         (Some(Stopped::EarlyStopping), Some((best, value))) if !args.quiet => {
             message(format_args!(
-                "{metric} got no better for {} epochs; it was best in epoch {best}: {value:.4}",
+                "{metric} did not improve for {} epochs; it was best in epoch {best}: {value:.4}",
                 args.patience
             ));
         }
@@ -135,14 +135,14 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         message(format_args!("warning: {metric} was never a finite number; --early-stopping had nothing to go by"));
     }
     if args.json {
-        let (name, score) = judged.headline();
+        let (name, score) = scores.headline();
         let mut done = json!({
             "event": "done", "parameters": model.network.spec().parameters(), "steps": fitted.steps,
-            "train_seconds": fitted.seconds, "total_seconds": total.as_secs_f64(), "test_loss": judged.loss(),
+            "train_seconds": fitted.seconds, "total_seconds": total.as_secs_f64(), "test_loss": scores.loss(),
         });
         done[format!("test_{name}")] = json!(score);
         for &(metric, value) in *measured {
-            done[format!("test_{}", Any::from(metric).key())] = json!(value);
+            done[format!("test_{}", AnyMetric::from(metric).key())] = json!(value);
         }
         done["weights_sha256"] = json!(model.network.sha256());
         done["model"] = json!(path.map(Path::to_string_lossy));
@@ -158,7 +158,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
     if args.quiet {
         return Ok(());
     }
-    let ((name, score), sha256) = (judged.headline(), model.network.sha256());
+    let ((name, score), sha256) = (scores.headline(), model.network.sha256());
     let (training, total) = (duration(fitted.seconds), duration(total.as_secs_f64()));
     line(format_args!(
         "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
@@ -176,12 +176,12 @@ fn also(measured: &[Measured]) -> String {
 /// The commands to try next, with the program called as it was called.
 fn suggestions(model: &Model, path: &Path) -> String {
     let classifies = model.network.spec().output.is_classifier();
-    let judged =
+    let scores =
         if classifies { "the confusion matrix, precision and recall by class" } else { "how far its numbers are off" };
     let quoted = shell::path(path);
     let command = |name: &str| format!("{} {quoted}", shell::command([name]));
     let mut commands = vec![
-        (command("eval"), judged),
+        (command("eval"), scores),
         (command("predict") + " IMAGE.png", "what an image of yours shows"),
         (command("summary"), "layers, shapes, parameters, receipt"),
         (command("check-gradients"), "the fast gradient against the derivation's"),

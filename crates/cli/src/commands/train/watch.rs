@@ -30,7 +30,7 @@ pub(super) struct Watch<'a> {
     view: View,
     interrupt: Interrupt,
     /// When the test part was last evaluated.
-    judged: Instant,
+    scores: Instant,
     /// Training time at the end of the last epoch.
     seconds: f64,
     /// The metrics that could not be computed, and were named.
@@ -52,7 +52,7 @@ impl<'a> Watch<'a> {
             job,
             view,
             interrupt: Interrupt::listen()?,
-            judged: Instant::now(),
+            scores: Instant::now(),
             seconds: 0.0,
             missing: Vec::new(),
             failure: None,
@@ -85,8 +85,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Evaluates the network in the middle of an epoch.
-    fn judge(&mut self, run: &Run) -> Result<()> {
-        self.judged = Instant::now();
+    fn evaluate(&mut self, run: &Run) -> Result<()> {
+        self.scores = Instant::now();
         if let View::Bar(bar) = &mut self.view {
             bar.score(Scores::of(run.network(), &self.job.loaded.test, self.args.loss)?.headline());
         }
@@ -95,7 +95,7 @@ impl<'a> Watch<'a> {
 
     /// One object, or one row of the table.
     fn report_epoch(&mut self, end: &EpochEnd, run: &Run) -> Result<()> {
-        self.judged = Instant::now();
+        self.scores = Instant::now();
         let seconds = end.seconds - std::mem::replace(&mut self.seconds, end.seconds);
         let bar = match &mut self.view {
             View::Live(screen) => {
@@ -136,8 +136,8 @@ impl Callback for Watch<'_> {
             }
             View::Live(screen) => screen.step(end),
         };
-        let due = self.judged.elapsed() >= EVALUATE_EVERY;
-        let result = if due { self.judge(run) } else { Ok(()) };
+        let due = self.scores.elapsed() >= EVALUATE_EVERY;
+        let result = if due { self.evaluate(run) } else { Ok(()) };
         match wish.and_then(|wish| self.grant(wish, run)) {
             Ok(true) => ControlFlow::Break(()),
             granted => self.flow(result.and(granted.map(drop))),

@@ -142,7 +142,7 @@ function forward(add, i) {
     views: () => [tView(i), "\u2192", zView(i + 1)],
   });
   add(part, {
-    title: `Jacobian of layer ${i} by its weights`,
+    title: `Jacobian of layer ${i} with respect to its weights`,
     tex: `A_{${i}} = \\operatorname{diag}\\bigl(\\sigma'(t_{${i}})\\bigr)\\,\\bigl[\\,${blocksTex(i, w.rows)}\\,\\bigr]`,
     words: `${plural(w.rows, "row")} and ${w.rows * w.cols} columns, nearly all of them 0: row k has the same vector z in its k-th block, times the k-th slope.`,
     symbols: ["A", "sigma", "z1"],
@@ -154,7 +154,7 @@ function forward(add, i) {
     ],
   });
   add(part, {
-    title: `Jacobian of layer ${i} by its input`,
+    title: `Jacobian of layer ${i} with respect to its input`,
     tex: `B_{${i}} = \\operatorname{diag}\\bigl(\\sigma'(t_{${i}})\\bigr)\\, W_{${i}}[:, 1{:}${w.cols - 1}]`,
     words: "The weights without the bias, each row times the slope of its unit.",
     symbols: ["B", "sigma", "W"],

@@ -61,7 +61,8 @@ mod tests {
             let size = gradient.iter().fold(0.0_f32, |size, g| size.max(g.abs()));
             let values = network.parameters.values.values().to_vec();
             let parameters = &network.parameters;
-            let places: Vec<usize> = (0..parameters.layers.len()).flat_map(|i| parameters.border_indices(i)).collect();
+            let places: Vec<usize> =
+                (0..parameters.layers.len()).flat_map(|i| parameters.canonical_indices(i)).collect();
             assert_eq!(places.len(), gradient.len());
             for (&place, &g) in places.iter().zip(&gradient) {
                 let loss = |step: f32| {

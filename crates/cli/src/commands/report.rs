@@ -1,22 +1,18 @@
 //! `layerloop report`: what is different between runs, and how good they are.
 
-mod compare;
-mod record;
-
 use layerloop::Result;
 use serde_json::{Value, json};
 
-pub(crate) use self::compare::{Cell, Comparison, Measure};
-use self::record::Record;
 use crate::Outcome;
 use crate::args::Report;
 use crate::output::{line, message};
-use crate::page::{comparison, short};
+use crate::page::comparison;
 use crate::places::write_page;
+use crate::runs::{Cell, Comparison, Measure, Record, named};
 use crate::table::table;
 
 pub(crate) fn run(args: &Report) -> Result<Outcome> {
-    let compared = Comparison::of(record::named(&args.runs)?);
+    let compared = Comparison::of(named(&args.runs)?);
     if let Some(path) = &args.html {
         write_page(path, comparison::html(&compared))?;
     }
@@ -75,11 +71,4 @@ fn as_json(compared: &Comparison) -> Value {
     };
     let differing: Vec<&str> = compared.differing.iter().map(|(name, _)| name.as_str()).collect();
     json!({ "runs": compared.runs.iter().enumerate().map(run).collect::<Vec<_>>(), "differing": differing })
-}
-
-impl std::fmt::Display for Cell {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&short(self.value))?;
-        self.epoch.map_or(Ok(()), |epoch| write!(f, " (epoch {epoch})"))
-    }
 }

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 
 /// Predictions and truths of some rows.
 #[derive(Debug, Clone, Copy)]
-pub struct Judged<'a> {
+pub struct Predictions<'a> {
     /// Probabilities, rows x classes, or numbers, rows x outputs; row-major.
     pub predicted: &'a [f32],
     /// What is true of the same rows.
@@ -36,7 +36,7 @@ pub enum Truth<'a> {
 /// A row of a classifier: its probabilities, its class, its weight.
 pub(super) type Row<'a> = (&'a [f32], usize, f64);
 
-impl<'a> Judged<'a> {
+impl<'a> Predictions<'a> {
     /// Probabilities, rows x `classes`, and the true class of each row.
     #[must_use]
     pub fn classes(probabilities: &'a [f32], labels: &'a [u32], classes: usize) -> Self {
@@ -51,11 +51,11 @@ impl<'a> Judged<'a> {
 
     /// What a network of `classes` outputs gave for the rows of `data`, each with its weight.
     pub(crate) fn of(data: &'a Dataset, outputs: &'a [f32], classes: usize) -> Self {
-        let judged = match data.targets() {
+        let predictions = match data.targets() {
             Targets::Labels { labels, .. } => Self::classes(outputs, labels, classes),
             Targets::Numbers { values, names } => Self::numbers(outputs, values, names.len()),
         };
-        Self { weights: data.weights(), ..judged }
+        Self { weights: data.weights(), ..predictions }
     }
 
     /// Sizes that agree, at least one row, finite numbers, and weights that make sense.

@@ -21,9 +21,9 @@ fn is_name(data: &std::ffi::OsStr) -> bool {
 
 /// The options that were typed, with their values as texts.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Typed(Map<String, Value>);
+pub(crate) struct ExplicitArgs(Map<String, Value>);
 
-impl Typed {
+impl ExplicitArgs {
     /// Those of `command` that were found.
     pub(crate) fn of(command: &Command, found: &ArgMatches) -> Self {
         let typed = |arg: &&Arg| found.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);

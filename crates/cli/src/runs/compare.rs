@@ -6,6 +6,7 @@ use layerloop::train::{Better, EarlyStopping};
 use serde_json::Value;
 
 use super::record::Record;
+use crate::table::short;
 
 /// Columns of a history that tell how far a run is, not how good.
 const PROGRESS: [&str; 4] = ["epoch", "steps", "seconds", "learning_rate"];
@@ -35,7 +36,7 @@ pub(crate) struct Cell {
 }
 
 impl Comparison {
-    pub(super) fn of(runs: Vec<Record>) -> Self {
+    pub(crate) fn of(runs: Vec<Record>) -> Self {
         let names = in_order(&runs, |run| run.options.iter().map(|(name, _)| name.clone()).collect());
         let row = |name: String| {
             let values = runs.iter().map(|run| option(run, &name)).collect::<Vec<_>>();
@@ -148,4 +149,11 @@ fn in_order(runs: &[Record], names: impl Fn(&Record) -> Vec<String>) -> Vec<Stri
         }
     }
     all
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&short(self.value))?;
+        self.epoch.map_or(Ok(()), |epoch| write!(f, " (epoch {epoch})"))
+    }
 }

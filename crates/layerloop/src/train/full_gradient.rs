@@ -8,7 +8,7 @@ use crate::optim::muon::Muon;
 
 /// The gradient of a step in the making, in the order of the flat vector.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct FullGradient {
     /// Of one batch.
     pub(crate) gradient: Matrix,
     /// Of the batches of this step so far; empty where a step has one.
@@ -19,7 +19,7 @@ pub(crate) struct Whole {
     by: Vec<Option<Update>>,
 }
 
-impl Whole {
+impl FullGradient {
     /// Memory for steps that need it.
     pub(crate) fn wanted(options: &FitOptions, network: &Network) -> Option<Self> {
         let len = network.parameters.values.values().len();

@@ -7,9 +7,8 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _};
 use layerloop::names::is_same;
 use layerloop::{Error, Result};
 
-use crate::args::{Args, Command, OFTEN, Train};
-use crate::refused::{fault, said};
-use crate::typed::Typed;
+use super::refused::{fault, said};
+use super::{Args, Command, ExplicitArgs, OFTEN, Train};
 
 /// What was typed, if all of it makes sense; help and the like are printed, and end the program.
 ///
@@ -105,7 +104,7 @@ fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
     let command = command().mut_subcommand("train", |train| train.mut_args(often));
     let mut found = command.clone().try_get_matches_from(typed)?;
     let of_train = found.subcommand_matches("train").zip(command.find_subcommand("train"));
-    let typed = of_train.map(|(found, command)| Typed::of(command, found));
+    let typed = of_train.map(|(found, command)| ExplicitArgs::of(command, found));
     let mut args = Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command.clone()))?;
     if let (Command::Train(train), Some(typed)) = (&mut args.command, typed) {
         train.typed = typed;
@@ -117,7 +116,7 @@ fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
 ///
 /// # Errors
 /// As [`parse`].
-pub(crate) fn train(typed: &Typed) -> Result<Box<Train>> {
+pub(crate) fn train(typed: &ExplicitArgs) -> Result<Box<Train>> {
     let command = command();
     let words = command.find_subcommand("train").map(|train| typed.words(train)).unwrap_or_default();
     let before = ["layerloop", "train"].map(OsString::from);
@@ -138,19 +137,7 @@ impl Command {
     }
 }
 
-/// What the library says of its options, under the names that they have on the command line.
-pub(crate) fn flags(said: Error) -> Vec<Error> {
-    match said {
-        Error::Several(all) => all.into_iter().flat_map(flags).collect(),
-        Error::Config { field, reason } => {
-            let name = if field == "learning_rate" { "lr".into() } else { field.replace('_', "-") };
-            vec![Error::config(format!("--{name}"), reason)]
-        }
-        other => vec![other],
-    }
-}
-
-/// The typed words without the option that was refused; none where the fault is no single option's.
+/// The typed words without the option that was refused; none where the fault is not a single option's.
 fn without(typed: &[OsString], refused: &clap::Error, command: &clap::Command) -> Option<Vec<OsString>> {
     let kinds =
         [ErrorKind::InvalidValue, ErrorKind::ValueValidation, ErrorKind::UnknownArgument, ErrorKind::TooManyValues];

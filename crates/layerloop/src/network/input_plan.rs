@@ -28,7 +28,7 @@ const ENTRIES_PAY: f64 = 1.0 / 16.0;
 
 /// What becomes of the rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Road {
+pub(crate) enum InputStrategy {
     /// They are gathered and multiplied as they are.
     Rows,
     /// They are gathered; columns in which a whole tile is 0 are left out of its products.
@@ -39,12 +39,12 @@ pub(crate) enum Road {
 
 /// How inputs enter the first layer.
 #[derive(Debug, Clone)]
-pub(crate) struct Intake {
+pub(crate) struct InputPlan {
     /// The columns that are gathered: none on the path of entries.
     pub(crate) columns: Columns,
     /// Where columns are left out.
     taking_part: Option<TakingPart>,
-    pub(crate) road: Road,
+    pub(crate) strategy: InputStrategy,
     /// The batch by columns, for the gradient of the weights on the path of entries.
     by_column: ByColumn,
 }
@@ -56,11 +56,11 @@ struct TakingPart {
     with_bias: Listed,
 }
 
-impl Intake {
+impl InputPlan {
     /// All columns of rows of `width` values.
     pub(crate) fn all(width: usize) -> Self {
         let by_column = ByColumn::with_capacity(0, 0);
-        Self { columns: Columns::all(width), taking_part: None, road: Road::Rows, by_column }
+        Self { columns: Columns::all(width), taking_part: None, strategy: InputStrategy::Rows, by_column }
     }
 
     /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`. Weights of columns of zeros
@@ -75,9 +75,9 @@ impl Intake {
 
     /// Where the rows are multiplied by weights and used for nothing else.
     fn of_products(source: Source, width: usize, batch: usize, all_move: bool) -> Self {
-        let all = Self { road: Road::of(source, width), ..Self::all(width) };
+        let all = Self { strategy: InputStrategy::of(source, width), ..Self::all(width) };
         let live = match source {
-            Source::Entries(csr) if all.road == Road::Entries => {
+            Source::Entries(csr) if all.strategy == InputStrategy::Entries => {
                 let by_column = ByColumn::with_capacity(width, largest_batch(csr, batch));
                 return Self { columns: Columns::new(width, &[]), by_column, ..all };
             }
@@ -104,16 +104,18 @@ impl Intake {
 
     /// The operand of the forward product of a layer that reads the inputs: `z` are the rows that were gathered.
     pub(crate) fn by_rows<'a>(&'a self, batch: Batch<'a>, z: Rows<'a>, bias: bool) -> Input<'a> {
-        match (self.road, batch.source) {
-            (Road::Entries, Source::Entries(csr)) if bias => Input::Sparse(Entries::with_ones(csr, batch.rows)),
-            (Road::Entries, Source::Entries(csr)) => Input::Sparse(Entries::of(csr, batch.rows)),
+        match (self.strategy, batch.source) {
+            (InputStrategy::Entries, Source::Entries(csr)) if bias => {
+                Input::Sparse(Entries::with_ones(csr, batch.rows))
+            }
+            (InputStrategy::Entries, Source::Entries(csr)) => Input::Sparse(Entries::of(csr, batch.rows)),
             _ => self.dense(z, bias),
         }
     }
 
     /// The operand of the gradient of the first layer's weights, for the batch that was turned last.
     pub(crate) fn by_columns<'a>(&'a self, z: Rows<'a>) -> Input<'a> {
-        if self.road == Road::Entries {
+        if self.strategy == InputStrategy::Entries {
             Input::Sparse(Entries::by_column(&self.by_column))
         } else {
             self.dense(z, true)
@@ -131,18 +133,18 @@ impl Intake {
 
     /// Those marks, on the path that reads them.
     pub(crate) fn marks_wanted(&self) -> Option<Marks> {
-        (self.road == Road::RowsWithoutZeros).then(|| self.marks())
+        (self.strategy == InputStrategy::RowsWithoutZeros).then(|| self.marks())
     }
 
     /// Prepares [`Self::by_columns`] for a batch.
     pub(crate) fn turn(&mut self, batch: Batch) {
-        if let (Road::Entries, Source::Entries(csr)) = (self.road, batch.source) {
+        if let (InputStrategy::Entries, Source::Entries(csr)) = (self.strategy, batch.source) {
             self.by_column.set(csr, batch.rows);
         }
     }
 }
 
-impl Road {
+impl InputStrategy {
     /// The fastest for rows of `width` values from `source`.
     pub(crate) fn of(source: Source, width: usize) -> Self {
         let share = match source {
@@ -201,28 +203,34 @@ mod tests {
     #[test]
     fn columns_of_zeros_are_left_out() {
         let rows = [[0.0, 1.0, 0.0, 0.0, -0.0, 2.0], [0.0, 0.0, 3.0, 0.0, 0.0, 0.0]].concat();
-        let intake = Intake::of_products(Source::Floats(&rows), 6, 2, false);
-        assert_eq!(intake.columns, Columns::new(6, &[1, 2, 5]));
-        assert_eq!(intake.listed(true).unwrap().rows(), [1, 2, 5, 6]);
-        assert_eq!(intake.listed(false).unwrap().rows(), [1, 2, 5]);
-        let all = Intake::of_products(Source::Bytes(&[1, 2], 1.0), 2, 1, false);
+        let input_plan = InputPlan::of_products(Source::Floats(&rows), 6, 2, false);
+        assert_eq!(input_plan.columns, Columns::new(6, &[1, 2, 5]));
+        assert_eq!(input_plan.listed(true).unwrap().rows(), [1, 2, 5, 6]);
+        assert_eq!(input_plan.listed(false).unwrap().rows(), [1, 2, 5]);
+        let all = InputPlan::of_products(Source::Bytes(&[1, 2], 1.0), 2, 1, false);
         assert!(all.listed(true).is_none() && all.columns.count() == 2);
-        let all = Intake::of_products(Source::Floats(&rows), 6, 2, true);
+        let all = InputPlan::of_products(Source::Floats(&rows), 6, 2, true);
         assert!(all.listed(true).is_none() && all.columns.count() == 6, "their weights decay");
-        let all = Intake::of_products(Source::Floats(&[0.0; 12]), 6, 2, false);
+        let all = InputPlan::of_products(Source::Floats(&[0.0; 12]), 6, 2, false);
         assert!(all.listed(true).is_none() && all.columns.count() == 6, "no column is left");
     }
 
     #[test]
     fn the_road_follows_the_share_of_zeros() {
         let rows = |every: usize| Vec::from_iter((0..64 * 100).map(|i| f32::from(u8::from(i * 31 % every == 0))));
-        let road = |every| Road::of(Source::Floats(&rows(every)), 100);
-        assert_eq!([1, 3, 64].map(road), [Road::Rows, Road::Rows, Road::RowsWithoutZeros]);
+        let strategy = |every| InputStrategy::of(Source::Floats(&rows(every)), 100);
+        assert_eq!(
+            [1, 3, 64].map(strategy),
+            [InputStrategy::Rows, InputStrategy::Rows, InputStrategy::RowsWithoutZeros]
+        );
         let csr = |entries: u32| {
             Csr::new(100, vec![0, entries as usize], (0..entries).collect(), vec![1.0; entries as usize])
         };
-        let road = |entries| Road::of(Source::Entries(&csr(entries).unwrap()), 100);
-        assert_eq!([0, 5, 10, 50].map(road), [Road::Entries, Road::Entries, Road::RowsWithoutZeros, Road::Rows]);
+        let strategy = |entries| InputStrategy::of(Source::Entries(&csr(entries).unwrap()), 100);
+        assert_eq!(
+            [0, 5, 10, 50].map(strategy),
+            [InputStrategy::Entries, InputStrategy::Entries, InputStrategy::RowsWithoutZeros, InputStrategy::Rows]
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ const FORGOTTEN: f64 = 2.0;
 
 /// Decides who takes a step.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct AdaptiveThreads {
     together: bool,
     /// Steps of this stretch, alone or together, and the seconds of all but the first, which may have to wake somebody.
     steps: u32,
@@ -30,7 +30,7 @@ pub(super) struct Pace {
     since: f64,
 }
 
-impl Pace {
+impl AdaptiveThreads {
     pub(super) fn new() -> Self {
         Self { together: false, steps: 0, seconds: 0.0, shortest: f64::INFINITY, alone: 0.0, patience: 0.0, since: 0.0 }
     }
@@ -77,7 +77,7 @@ mod tests {
 
     /// Of so many steps, the share that was taken together.
     fn taken_together(steps: u32, seconds: impl Fn(u32, bool) -> f64) -> f64 {
-        let mut pace = Pace::new();
+        let mut pace = AdaptiveThreads::new();
         let mut count = 0;
         for step in 0..steps {
             let together = pace.together();
@@ -104,7 +104,7 @@ mod tests {
 
     /// Another process takes a processor for 3 ms at a time; in between, together is twice as fast.
     #[test]
-    fn steps_that_are_interrupted_now_and_then_are_judged_by_their_mean() {
+    fn steps_that_are_interrupted_now_and_then_count_by_their_mean() {
         let interrupted = |step, together| match together {
             true if step % 20 == 0 => 6e-3,
             true => 1e-4,
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_step_of_a_stretch_does_not_count() {
         let mut last = false;
-        let mut pace = Pace::new();
+        let mut pace = AdaptiveThreads::new();
         for _ in 0..10_000 {
             let woken = pace.together() != last;
             last = pace.together();

@@ -35,7 +35,7 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Record>> {
 
 impl Record {
     /// # Errors
-    /// [`Error::Data`] for a folder without a run, those of [`Model::load`] for a file that is no model, [`Error::Format`] for a
+    /// [`Error::Data`] for a folder without a run, those of [`Model::load`] for a file that is not a model, [`Error::Format`] for a
     /// damaged receipt or history.
     fn read(path: &Path) -> Result<Self> {
         let record = if path.is_dir() { Self::of_folder(path)? } else { Self::of_model(path)? };
@@ -100,7 +100,7 @@ impl Record {
     }
 }
 
-/// Every value that is no object, by its path: `early_stopping.patience`.
+/// Every value that is not an object, by its path: `early_stopping.patience`.
 fn flat(path: &str, value: &Value, into: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(object) => {

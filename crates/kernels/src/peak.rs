@@ -1,4 +1,4 @@
-//! What the processor can do at best: the floor under every time.
+//! What the processor can do at best: its peak rates, the roofline of every measurement.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -150,7 +150,7 @@ mod tests {
     use crate::isa::Isa;
 
     #[test]
-    fn the_floor_is_finite_and_above_zero_on_every_isa() {
+    fn the_peak_is_finite_and_above_zero_on_every_isa() {
         for isa in Isa::available() {
             let mut team = Team::new(2, isa);
             let rates = [fma_rate(&mut team), read_rate(&mut team)];

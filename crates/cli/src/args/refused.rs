@@ -157,19 +157,29 @@ pub(crate) fn said(refused: &clap::Error, kind: ContextKind) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::door;
+    use crate::args::parse;
 
     /// Rust's own errors were shown for a number that is none.
     #[test]
     fn no_option_answers_with_an_error_of_rust_or_clap() {
-        let rust = ["invalid", "digit", "literal", "target type", "out of range", "empty string", "provided string"];
-        for command in door::command().get_subcommands() {
+        let rust = [
+            "invalid value",
+            "invalid digit",
+            "invalid float",
+            "digit",
+            "literal",
+            "target type",
+            "out of range",
+            "empty string",
+            "provided string",
+        ];
+        for command in parse::command().get_subcommands() {
             for long in
                 command.get_arguments().filter(|arg| arg.get_action().takes_values()).filter_map(clap::Arg::get_long)
             {
                 for value in ["-", "", "\u{a7}", "99999999999999999999999999999", "-1e999"] {
                     let words = ["layerloop", command.get_name(), &format!("--{long}={value}")].map(Into::into);
-                    let Err(error) = door::parse(words) else { continue };
+                    let Err(error) = parse::parse(words) else { continue };
                     let said = error.to_string();
                     assert!(!rust.iter().any(|piece| said.contains(piece)), "{words:?}: {said}", words = [long, value]);
                 }
@@ -179,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_exists() {
-        let command = door::command();
+        let command = parse::command();
         assert!(super::COMMANDS.iter().all(|(_, meant)| command.find_subcommand(meant).is_some()));
         let train = command.find_subcommand("train").expect("a command");
         for (names, meant) in super::OPTIONS {

@@ -4,7 +4,7 @@ use layerloop_kernels::Team;
 
 use crate::data::{Dataset, Targets};
 use crate::evaluate::{mean_loss, of_targets};
-use crate::metrics::{Any, Judged, Metric};
+use crate::metrics::{AnyMetric, Metric, Predictions};
 use crate::names::is_same;
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
@@ -19,28 +19,28 @@ pub(crate) const ALWAYS: [&str; 5] = ["epoch", "steps", "seconds", "learning_rat
 /// [`Error::Config`] for a metric that nobody knows.
 pub(crate) fn column(text: &str) -> Result<String> {
     let Some((set, metric)) = text.split_once('_') else { return Ok(text.into()) };
-    let metric = if is_same(metric, "loss") { "loss".into() } else { metric.parse::<Any>()?.key() };
-    let usual = ["train", "val", "test"].into_iter().find(|usual| is_same(usual, set));
-    Ok(format!("{}_{metric}", usual.unwrap_or(set)))
+    let metric = if is_same(metric, "loss") { "loss".into() } else { metric.parse::<AnyMetric>()?.key() };
+    let default = ["train", "val", "test"].into_iter().find(|default| is_same(default, set));
+    Ok(format!("{}_{metric}", default.unwrap_or(set)))
 }
 
 /// Data sets to be evaluated after every epoch, by the loss, by accuracy or R2, and by chosen metrics.
 #[derive(Debug)]
-pub(crate) struct Watched<'a> {
+pub(crate) struct Monitored<'a> {
     sets: Vec<(&'a str, &'a Dataset)>,
-    metrics: Vec<Any>,
+    metrics: Vec<AnyMetric>,
     objective: Objective,
     /// The names of what the newest measuring could not compute, each with the reason.
     missing: Vec<(String, String)>,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> Monitored<'a> {
     /// # Errors
-    /// [`Error::Config`] for a name that is no column's, for metrics and nothing to measure them on, or for one that does not
+    /// [`Error::Config`] for a name that is not a column's, for metrics and nothing to measure them on, or for one that does not
     /// measure such targets; [`Error::Shape`] and [`Error::Data`] for data that does not fit the network.
     pub(crate) fn new(
         sets: Vec<(&'a str, &'a Dataset)>,
-        metrics: &[Any],
+        metrics: &[AnyMetric],
         objective: &Objective,
         network: &Network,
     ) -> Result<Self> {
@@ -67,9 +67,9 @@ impl<'a> Watched<'a> {
             metrics.iter().try_for_each(|metric| metric.check_suits(data))?;
         }
         let headline = |data: &Dataset| if is_classes(data) { Metric::Accuracy } else { Metric::R2 };
-        let usual: Vec<Any> = sets.first().map(|(_, data)| headline(data).into()).into_iter().collect();
-        let chosen = metrics.iter().copied().filter(|metric| !usual.contains(metric));
-        let metrics = usual.iter().copied().chain(chosen).collect();
+        let default: Vec<AnyMetric> = sets.first().map(|(_, data)| headline(data).into()).into_iter().collect();
+        let chosen = metrics.iter().copied().filter(|metric| !default.contains(metric));
+        let metrics = default.iter().copied().chain(chosen).collect();
         let objective = objective.of_evaluation();
         Ok(Self { sets, metrics, objective, missing: Vec::new() })
     }
@@ -90,12 +90,12 @@ impl<'a> Watched<'a> {
         let mut values = Vec::new();
         self.missing.clear();
         for (name, data) in &self.sets {
-            let (outputs, losses) = Predictor::with_team(network, team).judge_by(data, &self.objective)?;
+            let (outputs, losses) = Predictor::with_team(network, team).evaluate_by(data, &self.objective)?;
             values.push(mean_loss(data, &losses)?);
             let outputs = of_targets(data, outputs, network.classes());
-            let judged = Judged::of(data, &outputs, network.classes());
+            let predictions = Predictions::of(data, &outputs, network.classes());
             for metric in &self.metrics {
-                let value = metric.of(&judged);
+                let value = metric.of(&predictions);
                 self.missing
                     .extend(value.as_ref().err().map(|error| (format!("{name}_{}", metric.key()), reason_of(error))));
                 values.push(value.unwrap_or(f64::NAN));

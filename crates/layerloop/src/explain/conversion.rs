@@ -4,7 +4,7 @@ use layerloop_kernels::Loss;
 
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
-use crate::network::bound_loss::Goal;
+use crate::network::bound_loss::BoundLoss;
 use crate::network::program::{Parameter, Program, Role};
 use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
 use crate::train::Objective;
@@ -131,7 +131,7 @@ pub(super) fn with_parameters(network: &Network, w: &[f64]) -> Result<Network> {
 /// The parameters of a network, or their gradient, from one flat vector into one matrix a layer.
 ///
 /// # Shapes
-/// `values` in border order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...; the matrix of a layer is
+/// `values` in canonical order: weight 1 (n_out x n_in, row-major), bias 1, weight 2, ...; the matrix of a layer is
 /// n_out x (n_in + 1), the bias in its last column.
 ///
 /// # Errors
@@ -139,7 +139,7 @@ pub(super) fn with_parameters(network: &Network, w: &[f64]) -> Result<Network> {
 /// with a bias.
 pub fn matrices(spec: &Spec, values: &[f32]) -> Result<Vec<Matrix>> {
     if values.len() != spec.parameters() {
-        return Err(Error::shape("values in border order", spec.parameters(), values.len()));
+        return Err(Error::shape("values in canonical order", spec.parameters(), values.len()));
     }
     let is_dense = |parameter: &Parameter| parameter.bias && parameter.role == Role::Product;
     if !Program::of(spec)?.parameters.iter().all(is_dense) {
@@ -205,10 +205,10 @@ pub(super) fn samples(network: &Network, data: &Dataset) -> Result<(math::Networ
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows; a gradient needs at least one"));
     }
-    let goal = Goal::new(network, data, &Objective::default())?;
+    let bound_loss = BoundLoss::new(network, data, &Objective::default())?;
     let (mut derivation, mut samples) = (in_math(network)?, Vec::with_capacity(data.rows()));
     for row in 0..data.rows() {
-        let (loss, y) = goal.of_row(network, row as u32)?;
+        let (loss, y) = bound_loss.of_row(network, row as u32)?;
         derivation = derivation.under(loss.into())?;
         let [x, y] = [data.row(row), y].map(|values| values.into_iter().map(f64::from).collect());
         samples.push((x, y));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn border_order_becomes_rows_with_their_bias() {
+    fn canonical_order_becomes_rows_with_their_bias() {
         let spec = Spec::new(2).layer(2, Activation::Relu).layer(1, Activation::Identity);
         let values: Vec<f32> = (0..9).map(|k| k as f32).collect();
         let [w_1, w_2] = &matrices(&spec, &values).unwrap()[..] else { panic!("two layers") };

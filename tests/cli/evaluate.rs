@@ -19,14 +19,14 @@ fn trained() -> (Folder, Value) {
 #[test]
 fn eval_agrees_with_train_and_its_confusion_matrix_with_its_accuracy() {
     let (folder, done) = trained();
-    let judged = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
-    assert_eq!(judged["rows"], 360);
-    assert_eq!((&judged["accuracy"], &judged["loss"]), (&done["test_accuracy"], &done["test_loss"]));
-    let counts: Vec<Vec<u64>> = serde_json::from_value(judged["confusion"].clone()).unwrap();
+    let evaluated = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
+    assert_eq!(evaluated["rows"], 360);
+    assert_eq!((&evaluated["accuracy"], &evaluated["loss"]), (&done["test_accuracy"], &done["test_loss"]));
+    let counts: Vec<Vec<u64>> = serde_json::from_value(evaluated["confusion"].clone()).unwrap();
     let right: u64 = (0..10).map(|class| counts[class][class]).sum();
-    assert_eq!(right as f64 / 360.0, judged["accuracy"].as_f64().unwrap());
-    assert!(judged["top_2_accuracy"].as_f64() > judged["accuracy"].as_f64());
-    for (class, (row, scores)) in counts.iter().zip(judged["classes"].as_array().unwrap()).enumerate() {
+    assert_eq!(right as f64 / 360.0, evaluated["accuracy"].as_f64().unwrap());
+    assert!(evaluated["top_2_accuracy"].as_f64() > evaluated["accuracy"].as_f64());
+    for (class, (row, scores)) in counts.iter().zip(evaluated["classes"].as_array().unwrap()).enumerate() {
         let taken: u64 = counts.iter().map(|row| row[class]).sum();
         assert_eq!(scores["support"].as_u64(), Some(row.iter().sum()));
         let recall = row[class] as f64 / row.iter().sum::<u64>() as f64;
@@ -36,7 +36,7 @@ fn eval_agrees_with_train_and_its_confusion_matrix_with_its_accuracy() {
         let f1 = 2.0 * precision * recall / (precision + recall);
         assert!((scores["f1"].as_f64().unwrap() - f1).abs() < 1e-12, "class {class}: {scores}, F1 {f1}");
     }
-    assert_eq!((counts.len(), judged["classes"].as_array().unwrap().len()), (10, 10));
+    assert_eq!((counts.len(), evaluated["classes"].as_array().unwrap().len()), (10, 10));
 }
 
 #[test]
@@ -59,21 +59,21 @@ fn eval_prints_loss_accuracies_matrix_and_scores_by_class() {
 fn eval_gives_the_metrics_that_are_asked_for() {
     let (folder, _) = trained();
     let asked = "f1,f1=micro,roc-auc,top-k=2,top-k=10,ece,log-loss";
-    let judged = folder.run(&["eval", "m.safetensors", "--json", "--metrics", asked]).well().last();
-    let names: Vec<&str> = judged["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
+    let evaluated = folder.run(&["eval", "m.safetensors", "--json", "--metrics", asked]).well().last();
+    let names: Vec<&str> = evaluated["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["f1", "f1=micro", "roc_auc", "top_k", "top_k=10", "ece", "log_loss"]);
-    let value = |name: &str| judged["metrics"][name].as_f64().unwrap();
-    let classes = judged["classes"].as_array().unwrap();
+    let value = |name: &str| evaluated["metrics"][name].as_f64().unwrap();
+    let classes = evaluated["classes"].as_array().unwrap();
     let f1 = classes.iter().map(|class| class["f1"].as_f64().unwrap()).sum::<f64>() / 10.0;
     assert!((value("f1") - f1).abs() < 1e-12);
-    assert_eq!((value("f1=micro"), value("top_k=10")), (judged["accuracy"].as_f64().unwrap(), 1.0));
-    assert_eq!(value("top_k"), judged["top_2_accuracy"].as_f64().unwrap());
-    assert!((value("log_loss") - judged["loss"].as_f64().unwrap()).abs() < 1e-6);
-    assert!(value("roc_auc") > 0.9 && value("ece") < 0.5, "{}", judged["metrics"]);
+    assert_eq!((value("f1=micro"), value("top_k=10")), (evaluated["accuracy"].as_f64().unwrap(), 1.0));
+    assert_eq!(value("top_k"), evaluated["top_2_accuracy"].as_f64().unwrap());
+    assert!((value("log_loss") - evaluated["loss"].as_f64().unwrap()).abs() < 1e-6);
+    assert!(value("roc_auc") > 0.9 && value("ece") < 0.5, "{}", evaluated["metrics"]);
 
     let plain = folder.run(&["eval", "m.safetensors"]).well().out;
     let more = folder.run(&["eval", "m.safetensors", "--metrics", "accuracy,top-k=10"]).well().out;
-    let accuracy = judged["accuracy"].as_f64().unwrap();
+    let accuracy = evaluated["accuracy"].as_f64().unwrap();
     assert_eq!(more, format!("{plain}\nmetric     value\naccuracy  {accuracy:.4}\ntop-k=10  1.0000\n"));
     assert!(folder.run(&["eval", "m.safetensors", "--json"]).well().last().get("metrics").is_none());
 }
