@@ -30,6 +30,7 @@ mod reports;
 mod runs;
 mod signals;
 mod terminal;
+mod threads;
 mod tmux;
 mod train;
 

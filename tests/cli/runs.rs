@@ -304,6 +304,9 @@ fn the_logs_are_whole_and_the_best_model_is_the_best() {
     let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     let epochs: Vec<&Value> = objects.iter().filter(|object| object["event"] == "epoch").collect();
     assert_eq!((epochs.len(), &epochs[11]["test_f1"]), (12, &said.json()[11]["test_f1"]));
+    // They were measured every 256 steps, and the same numbers stood there for several epochs.
+    let norms = epochs.windows(2).map(|pair| (&pair[0]["gradient_norms"], &pair[1]["gradient_norms"]));
+    assert!(norms.clone().count() == 11 && norms.into_iter().all(|(one, next)| one.is_object() && one != next));
     let evaluated = folder.run(&["eval", "r/best.safetensors", "--json"]).well().last();
     let lowest =
         epochs.iter().min_by(|a, b| a["val_loss"].as_f64().partial_cmp(&b["val_loss"].as_f64()).expect("numbers"));
