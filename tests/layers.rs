@@ -1,6 +1,6 @@
 //! Every layer, and every way to join layers: the fast path = the derivation's maps, forward and backward, for all batches and
 //! threads; what is drawn in training is read off the gradient first.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::ops::ControlFlow;
 

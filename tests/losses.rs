@@ -1,6 +1,6 @@
 //! Every loss under every output map that it goes with: the fast path = the derivation's loss and its central differences, with
 //! weights of samples and classes, smoothed labels, as a mean and as a sum.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use layerloop::data::{Dataset, Inputs};
 use layerloop::evaluate::evaluate_regression;

@@ -102,8 +102,7 @@ fn a_broken_idx_file_is_named_with_the_value_and_the_place() {
         ("gzip checksum", 0, with(&gzip, gzip.len() - 8, !gzip[gzip.len() - 8]), "damaged gzip data after 64 unpacked"),
         ("other size", 2, idx(3, &[6, 1, 4], &[0; 24]), "images of 1 x 4 pixels, but those of the training part are"),
     ];
-    for (case, broken, bytes, reason) in cases {
-        eprintln!("{case}"); // shown if the test fails
+    for (_, broken, bytes, reason) in cases {
         let folder = Folder::new();
         fs::create_dir(folder.path("data")).unwrap();
         for (name, good) in FILES.iter().zip(good_files()) {
