@@ -396,3 +396,59 @@ fn frozen_layers_keep_their_bits_and_a_factor_scales_a_step() -> Result<()> {
     }
     Ok(())
 }
+
+/// Batches of many short rows come in chunks, one chain of sums from chunk to chunk. A dropout that drops nothing is not worked on
+/// in chunks: the same bits without them.
+#[test]
+fn batches_in_chunks_have_the_bits_of_those_at_once_whatever_the_threads() {
+    let rows = 1_500;
+    let values: Vec<f32> = (0..rows * 7).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+    let labels: Vec<u32> = (0..rows).map(|i| i as u32 * 7 % 3).collect();
+    let data = Dataset::new("test", Inputs::Floats(values.into()), 7, labels, ["a", "b", "c"]).unwrap();
+    let trained = |text: &str, options: &FitOptions| {
+        let mut network = Network::new(&text.parse().unwrap(), 3).unwrap();
+        let report = fit(&mut network, &data, options).unwrap();
+        (network.to_vec(), report.history)
+    };
+    let base = FitOptions { epochs: 3, batch: rows, learning_rate: 0.01, ..FitOptions::default() };
+    let variants = [
+        base.clone(),
+        FitOptions { batch: 700, clip_norm: Some(0.1), ..base.clone() },
+        FitOptions { batch: 600, accumulate: 2, l2: 0.01, ..base.clone() },
+        FitOptions { optimizer: choice("adamw"), clip_value: Some(0.01), ..base.clone() },
+        FitOptions { optimizer: choice("lbfgs"), learning_rate: 1.0, epochs: 2, ..base },
+    ];
+    for options in variants {
+        let one = FitOptions { threads: Some(1), ..options.clone() };
+        let lbfgs = options.optimizer == choice("lbfgs");
+        let chunks = trained("7 -> 20 relu -> 9 tanh -> 3", &one);
+        for threads in [2, 3, 7] {
+            let same =
+                trained("7 -> 20 relu -> 9 tanh -> 3", &FitOptions { threads: Some(threads), ..options.clone() });
+            assert_eq!(same.0, chunks.0, "{threads} threads, {options:?}");
+        }
+        if !lbfgs {
+            let at_once = trained("7 -> 20 relu dropout=0 -> 9 tanh -> 3", &one);
+            assert_eq!(at_once.0, chunks.0, "{options:?}");
+            assert_eq!(
+                at_once.1.rows().iter().map(|row| row[4]).collect::<Vec<_>>(),
+                chunks.1.rows().iter().map(|row| row[4]).collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
+/// Of a batch in chunks too it is said where it diverged.
+#[test]
+fn a_loss_that_is_not_finite_is_found_in_its_chunk() {
+    let rows = 1_000;
+    let mut values = vec![0.5; rows * 4];
+    values[777 * 4 + 2] = f32::MAX;
+    let targets = vec![1.0; rows];
+    let data = Dataset::regression("test", Inputs::Floats(values.into()), 4, targets, ["y"]).unwrap();
+    let mut network = Network::new(&"4 -> 8 relu -> 1 -> identity".parse().unwrap(), 3).unwrap();
+    let before = network.to_vec();
+    let said = fit(&mut network, &data, &FitOptions { batch: rows, ..FitOptions::default() }).unwrap_err();
+    assert!(matches!(said, Error::Diverged { step: 1, sample: Some(777), .. }), "{said}");
+    assert_eq!(network.to_vec(), before);
+}

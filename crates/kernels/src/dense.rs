@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::gemm::{self, AsIs, Columns, Epilogue, InOrder, Listed, Tile, Transposed, for_each_vector};
+use crate::gemm::{self, AsIs, Columns, Direct, Epilogue, InOrder, Listed, Tile, Transposed, for_each_vector};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
@@ -181,7 +181,31 @@ impl WeightBlock<'_> {
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
-    weight_product(isa, z, delta, block, Store { block, out: gradient });
+    weight_product(isa, z, delta, block, Store { block, out: gradient, continues: false });
+}
+
+/// As [`weight_gradient`] of dense rows, on top of the gradient of the rows before these: to the bit as if they were one batch.
+///
+/// # Shapes
+/// `gradient`: the block's rows side by side, as wide as its panel, even where the rows of the weights are listed.
+///
+/// # Panics
+/// If the slices do not have these shapes, or `z` has entries alone.
+pub fn continue_weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
+    assert!(matches!(z, Input::Dense { .. }), "the gradient of entries alone begins anew with each batch");
+    let block = WeightBlock { listed: None, ..block };
+    weight_product(isa, z, delta, block, Store { block, out: gradient, continues: true });
+}
+
+/// Copies the gradient of a block, its rows side by side, to where [`weight_gradient`] would have put it.
+///
+/// # Panics
+/// If the slices do not have these shapes.
+pub fn place_gradient(block: WeightBlock, gradient: &[f32], out: &mut [f32]) {
+    let width = block.panel.width;
+    for (row, values) in gradient.chunks_exact(width).enumerate() {
+        out[block.place(block.row + row, 0)..][..width].copy_from_slice(values);
+    }
 }
 
 /// The most rows of a block that is updated: those of a panel of the transpose, and the bias.
@@ -290,6 +314,11 @@ impl<'a> Window<'a> {
         Self { values: rows.values, stride: rows.stride, panel }
     }
 
+    fn direct(&mut self, rows: &Range<usize>, columns: usize) -> Direct {
+        let out = self.values.get_mut(self.panel.column..).unwrap_or_default();
+        Direct::rows(out, self.stride, 0, rows, columns)
+    }
+
     /// The values of `row` from `column` on, `most` of them or up to the last column of the panel.
     #[inline(always)]
     fn row(&mut self, row: usize, column: usize, most: usize) -> &mut [f32] {
@@ -312,13 +341,16 @@ struct Activate<'a> {
 }
 
 impl Epilogue for Activate<'_> {
+    fn direct(&mut self, rows: &Range<usize>, columns: usize) -> Option<Direct> {
+        self.out.direct(rows, columns).through(self.activation)
+    }
+
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(simd, self.activation, value, |sigma, numbers| for h in 0..H {
+    fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
+        map!(simd, self.activation, value, |sigma, numbers| for h in 0..tile.sums.len() {
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
-                let (.., t) = tile.vector(simd, h, v);
-                put(simd, to, v, sigma(simd, numbers, t));
+                put(simd, to, v, sigma(simd, numbers, tile.sums[h][v].load(simd)));
             }
         });
     }
@@ -331,17 +363,21 @@ struct Derivative<'a> {
 }
 
 impl Epilogue for Derivative<'_> {
+    fn direct(&mut self, rows: &Range<usize>, columns: usize) -> Option<Direct> {
+        let z = self.z.values.get(self.out.panel.column..).unwrap_or_default();
+        self.out.direct(rows, columns).times_slope(self.activation, z, self.z.stride, rows, columns)
+    }
+
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
-        map!(simd, self.activation, derivative, |derivative, numbers| for h in 0..H {
+    fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
+        map!(simd, self.activation, derivative, |derivative, numbers| for h in 0..tile.sums.len() {
             let at = (tile.row + h) * self.z.stride + self.out.panel.column + tile.column;
             let z = &self.z.values[at..at + V * LANES];
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
-                let (.., q) = tile.vector(simd, h, v);
                 // SAFETY: `z` has V vectors.
                 let z = unsafe { simd.load(z.as_ptr().add(v * LANES)) };
-                put(simd, to, v, simd.mul(derivative(simd, numbers, z), q));
+                put(simd, to, v, simd.mul(derivative(simd, numbers, z), tile.sums[h][v].load(simd)));
             }
         });
     }
@@ -350,11 +386,18 @@ impl Epilogue for Derivative<'_> {
 struct Store<'a> {
     block: WeightBlock<'a>,
     out: &'a mut [f32],
+    continues: bool,
 }
 
 impl Epilogue for Store<'_> {
+    fn direct(&mut self, rows: &Range<usize>, columns: usize) -> Option<Direct> {
+        let Self { block: WeightBlock { panel, row, listed, .. }, continues, .. } = *self;
+        let columns = if continues { columns.checked_next_multiple_of(LANES)? } else { columns };
+        listed.is_none().then(|| Direct::rows(self.out, panel.width, row, rows, columns).continues(continues))
+    }
+
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+    fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
         for_each_vector!(simd, tile, |row, column, sum| {
             let at = self.block.place(row, column);
             let to = &mut self.out[at..at + LANES];
@@ -371,8 +414,12 @@ struct Step<'a> {
 }
 
 impl Epilogue for Step<'_> {
+    fn direct(&mut self, _: &Range<usize>, _: usize) -> Option<Direct> {
+        None
+    }
+
     #[inline(always)]
-    fn put<S: Simd, const H: usize, const V: usize>(&mut self, simd: S, tile: Tile<H, V>) {
+    fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
         step!(simd, self.rule, tiles, |update, scalars| for_each_vector!(simd, tile, |row, column, gradient| {
             update(simd, scalars, &mut self.part, self.block.place(row, column), gradient);
         }));

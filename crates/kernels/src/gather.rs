@@ -3,12 +3,13 @@
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::RowsMut;
+use crate::softmax::put;
 use crate::sparse::Csr;
 
 /// How many rows ahead the memory is asked for.
 const AHEAD: usize = 4;
 
-/// Rows that are marked while they are still in the first cache.
+/// Rows that are gathered and then marked.
 const TOGETHER: usize = 8;
 
 /// Bytes of a cache line.
@@ -21,8 +22,8 @@ pub struct Columns {
     count: usize,
     /// Sixteen neighbours each. What one writes past the end of its run, the next ones overwrite.
     vectors: Vec<Move>,
-    /// One column each, after the vectors.
-    singles: Vec<Move>,
+    /// Fewer than sixteen neighbours each, after the vectors.
+    short: Vec<(Move, usize)>,
 }
 
 /// From a column of the source to a column of the batch.
@@ -42,7 +43,7 @@ impl Columns {
         assert!(wanted.is_sorted_by(|a, b| a < b), "columns ascend");
         assert!(wanted.last().is_none_or(|&last| last < width), "columns are below {width}");
         let count = wanted.len();
-        let mut columns = Self { width, count, vectors: Vec::new(), singles: Vec::new() };
+        let mut columns = Self { width, count, vectors: Vec::new(), short: Vec::new() };
         let mut to = 0;
         for run in wanted.chunk_by(|a, b| a + 1 == *b) {
             let (first, end) = (to, to + run.len());
@@ -55,8 +56,8 @@ impl Columns {
                     columns.vectors.push(Move { from: run[run.len() - LANES], to: end - LANES });
                     to = end;
                 } else {
-                    columns.singles.push(Move { from, to });
-                    to += 1;
+                    columns.short.push((Move { from, to }, end - to));
+                    to = end;
                 }
             }
         }
@@ -94,8 +95,8 @@ trait Value: Copy {
     /// # Safety
     /// `from` is valid for reading sixteen values.
     unsafe fn load<S: Simd>(simd: S, from: *const Self) -> S::F32s;
-    /// One value, widened.
-    fn widen(self) -> f32;
+    /// Fewer than sixteen values, widened, in the first lanes.
+    fn load_short<S: Simd>(simd: S, from: &[Self]) -> S::F32s;
 }
 
 impl Value for u8 {
@@ -105,8 +106,11 @@ impl Value for u8 {
         unsafe { simd.load_bytes(from) }
     }
     #[inline(always)]
-    fn widen(self) -> f32 {
-        self.into()
+    fn load_short<S: Simd>(simd: S, from: &[Self]) -> S::F32s {
+        let mut values = [0.0; LANES];
+        values.iter_mut().zip(from).for_each(|(value, &byte)| *value = byte.into());
+        // SAFETY: an array has sixteen values.
+        unsafe { simd.load(values.as_ptr()) }
     }
 }
 
@@ -117,8 +121,9 @@ impl Value for f32 {
         unsafe { simd.load(from) }
     }
     #[inline(always)]
-    fn widen(self) -> f32 {
-        self
+    fn load_short<S: Simd>(simd: S, from: &[Self]) -> S::F32s {
+        // SAFETY: `from` has that many values.
+        unsafe { simd.load_partial(from.as_ptr(), from.len().min(LANES), simd.splat(0.0)) }
     }
 }
 
@@ -130,8 +135,10 @@ impl Value for f32 {
 pub fn rows(isa: Isa, source: Source, columns: &Columns, marks: Option<Marks>, rows: [&[u32]; 2], out: RowsMut) {
     let ([rows, next], width, stride) = (rows, columns.count, out.stride);
     assert!(rows.len() <= out.count() && width <= stride, "{} rows of {width} columns", rows.len());
-    let after = (TOGETHER..rows.len()).step_by(TOGETHER).map(|at| &rows[at..]).chain([next]);
-    for ((some, next), values) in rows.chunks(TOGETHER).zip(after).zip(out.values.chunks_mut(TOGETHER * stride)) {
+    // Rows are marked while they are in the first cache.
+    let together = if marks.is_some() { TOGETHER } else { rows.len().max(1) };
+    let after = (together..rows.len()).step_by(together).map(|at| &rows[at..]).chain([next]);
+    for ((some, next), values) in rows.chunks(together).zip(after).zip(out.values.chunks_mut(together * stride)) {
         let (rows, mut out) = ([some, next], RowsMut { values, stride });
         match source {
             Source::Bytes(values, scale) => isa.run(Gather { values, columns, scale, rows, out: out.again() }),
@@ -148,6 +155,7 @@ struct Gather<'a, T> {
     values: &'a [T],
     columns: &'a Columns,
     scale: f32,
+    /// The rows, and those that will be wanted after them.
     rows: [&'a [u32]; 2],
     out: RowsMut<'a>,
 }
@@ -155,11 +163,11 @@ struct Gather<'a, T> {
 impl<T: Value> Kernel for Gather<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { values, columns: Columns { width, count, vectors, singles }, scale, rows: [rows, next], out } = self;
+        let Self { values, columns: Columns { width, count, vectors, short }, scale, rows: [rows, next], out } = self;
         let scales = simd.splat(scale);
-        let ahead = rows.iter().chain(next).skip(AHEAD).map(Some).chain(std::iter::repeat(None));
-        for ((&row, ahead), to) in rows.iter().zip(ahead).zip(out.values.chunks_exact_mut(out.stride)) {
-            if let Some(&ahead) = ahead {
+        for (i, (&row, to)) in rows.iter().zip(out.values.chunks_exact_mut(out.stride)).enumerate() {
+            let ahead = i + AHEAD;
+            if let Some(&ahead) = rows.get(ahead).or_else(|| next.get(ahead - rows.len())) {
                 let row = values.as_ptr().wrapping_add(ahead as usize * width).cast::<u8>();
                 for line in (0..size_of::<T>() * width).step_by(LINE) {
                     simd.prefetch(row.wrapping_add(line));
@@ -173,8 +181,9 @@ impl<T: Value> Kernel for Gather<'_, T> {
                     simd.store(to.as_mut_ptr().add(at.to), simd.mul(values, scales));
                 }
             }
-            for at in singles {
-                to[at.to] = from[at.from].widen() * scale;
+            for &(at, lanes) in short {
+                let values = simd.mul(T::load_short(simd, &from[at.from..][..lanes]), scales);
+                put(simd, &mut to[at.to..][..lanes], values);
             }
         }
     }

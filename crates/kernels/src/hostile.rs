@@ -154,6 +154,14 @@ const CALLS: &[Call] = &[
         let input = d.input(&m.read[0], &m.listed, &m.csr, &m.turned);
         dense::weight_gradient(isa, input, d.rows(&m.read[1]), d.block(&m.listed), m.written[0].middle());
     }),
+    ("dense::continue_weight_gradient", |isa, d, m| {
+        let input = d.input(&m.read[0], &m.listed, &m.csr, &m.turned);
+        let block = d.block(&m.listed);
+        dense::continue_weight_gradient(isa, input, d.rows(&m.read[1]), block, m.written[0].middle());
+    }),
+    ("dense::place_gradient", |_, d, m| {
+        dense::place_gradient(d.block(&m.listed), &m.read[0].0[LEN..2 * LEN], m.written[0].middle());
+    }),
     ("dense::weight_update", |isa, d, m| {
         let input = d.input(&m.read[0], &m.listed, &m.csr, &m.turned);
         let [weights, first, second, third] = m.written.each_mut().map(Guarded::middle);
@@ -303,7 +311,7 @@ const CALLS: &[Call] = &[
             out.values.fill(1.0);
         });
     }),
-    ("Team::for_each_stretch", |isa, d, m| {
+    ("Team::for_each_range", |isa, d, m| {
         let mut matrices = [Matrix::zeros(4, 20), Matrix::zeros(9, 16)];
         let mut team = Team::new(1 + d.next() % 2, isa);
         // At most so many tasks, whatever the rows.
@@ -313,6 +321,20 @@ const CALLS: &[Call] = &[
             block.write([0], [1]).0[0].values.fill(1.0);
             out.fill(1.0);
         });
+    }),
+    ("Team::for_each_range_in_turns", |isa, d, m| {
+        let mut matrices = [Matrix::zeros(4, 20), Matrix::zeros(9, 16)];
+        let mut team = Team::new(1 + d.next() % 2, isa);
+        let (rows, width) = (d.size(), d.size());
+        let step = d.size().max(rows / 64).max(1);
+        let cuts = Partition::new((0..3).map(|_| d.size()..d.size()).collect());
+        let [out, shared, ..] = m.written.each_mut().map(Guarded::middle);
+        let fill = |_: std::ops::Range<usize>, block: &mut crate::Block<'_>, [out]: [&mut [f32]; 1]| {
+            block.part(0..1).write([0], [1]).0[0].values.fill(1.0);
+            out.fill(1.0);
+        };
+        let add = |_: &crate::Block<'_>, _, part: &mut [f32]| part.fill(1.0);
+        team.for_each_range_in_turns(&mut matrices, [rows, step], [(out, width)], (shared, &cuts), fill, add);
     }),
     ("Team::for_each_part", |isa, d, m| {
         let ranges: Vec<_> = (0..3).map(|_| d.size()..d.size()).collect();

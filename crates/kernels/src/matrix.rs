@@ -43,6 +43,12 @@ impl Matrix {
         Self { lines, stride }
     }
 
+    /// Zeros: one number for each of `rows` rows, side by side.
+    #[must_use]
+    pub fn column(rows: usize) -> Self {
+        Self { stride: 1, ..Self::vector(rows) }
+    }
+
     /// A vector of `len` zeros: a matrix of one row.
     #[must_use]
     pub fn vector(len: usize) -> Self {

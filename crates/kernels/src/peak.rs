@@ -35,20 +35,24 @@ pub fn fma_rate(team: &mut Team) -> f64 {
     })
 }
 
-/// Bytes a second that the team reads from memory, from an array larger than any cache.
+/// Bytes of an array that is larger than any cache.
+pub const BEYOND_CACHES: usize = 256 << 20;
+
+/// Bytes a second that the team reads from an array of `bytes`, over and over: from memory, or from the cache that holds it.
 ///
 /// # Units
 /// GB/s, 10^9 bytes.
 #[must_use]
-pub fn read_rate(team: &mut Team) -> f64 {
-    const ROWS: usize = 4096;
-    const ROW: usize = 16 * 1024;
-    let isa = team.isa();
-    let mut array = vec![Matrix::zeros(ROWS, ROW)];
+pub fn read_rate(team: &mut Team, bytes: usize) -> f64 {
+    const ROW: usize = 4 * 1024;
+    let (isa, rows) = (team.isa(), (bytes / (ROW * size_of::<f32>())).max(1));
+    let mut array = vec![Matrix::zeros(rows, ROW)];
     array[0].values_mut().fill(1.0); // untouched pages would all be the same one
+    // So many tasks that a late member holds nobody up, and so few that they are not what is measured.
+    let step = rows.div_ceil(64 * team.threads());
     best_rate(|| {
-        team.for_each_block(&mut array, ROWS, 4, |block| isa.run(Sum { values: block.read(0).values }));
-        (ROWS * ROW * size_of::<f32>()) as f64
+        team.for_each_block(&mut array, rows, step, |block| isa.run(Sum { values: block.read(0).values }));
+        (rows * ROW * size_of::<f32>()) as f64
     })
 }
 
@@ -153,7 +157,7 @@ mod tests {
     fn the_peak_is_finite_and_above_zero_on_every_isa() {
         for isa in Isa::available() {
             let mut team = Team::new(2, isa);
-            let rates = [fma_rate(&mut team), read_rate(&mut team)];
+            let rates = [fma_rate(&mut team), read_rate(&mut team, 1 << 20)];
             assert!(rates.iter().all(|rate| rate.is_finite() && *rate > 0.0), "{}: {rates:?}", isa.name());
         }
     }

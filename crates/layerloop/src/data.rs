@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 pub use self::batches::{Batches, onecold, onehot};
 pub use self::fit::Fit;
 pub use self::inputs::Inputs;
+pub(crate) use self::inputs::all_finite;
 pub use self::rows::split_rows;
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;

@@ -8,12 +8,14 @@ use clap::builder::PossibleValuesParser;
 use super::parsers::between;
 
 /// Everything that can be measured.
-pub(crate) const JOB_NAMES: [&str; 15] = [
+pub(crate) const JOB_NAMES: [&str; 17] = [
     "peak",
     "notebook",
     "wide",
     "large",
     "tiny",
+    "simplechains",
+    "higgs",
     "predict",
     "explain",
     "sparse",

@@ -90,6 +90,36 @@ fn the_three_products_equal_the_reference_to_the_bit_on_every_isa() {
 }
 
 #[test]
+fn a_gradient_that_continues_is_that_of_all_rows_to_the_bit() {
+    let (batch, inputs, outputs) = if cfg!(miri) { (7, 19, 17) } else { (57, 33, 46) };
+    let layout = Panels::new(inputs, outputs);
+    let [z, d] = [(inputs, 1), (outputs, 2)].map(|(width, seed)| plain(batch * width, seed));
+    let listed = Listed::new((0..inputs as u32).filter(|row| row % 3 != 1).collect());
+    let gathered: Vec<f32> = z.chunks(inputs).flat_map(|row| listed.rows().iter().map(|&i| row[i as usize])).collect();
+    for isa in Isa::available() {
+        for (z, columns, listed) in [(&z, inputs, None), (&gathered, listed.rows().len(), Some(&listed))] {
+            for panel in layout.iter() {
+                let block = WeightBlock { panel, row: 0, rows: columns, listed, bias: true };
+                let all = (matrix(batch, columns, z), matrix(batch, outputs, &d));
+                let mut at_once = vec![0.0; block.range().len()];
+                weight_gradient(isa, all.0.head(batch).into(), all.1.head(batch), block, &mut at_once);
+
+                let (mut sums, mut placed) = (vec![0.0; columns * panel.width], vec![0.0; at_once.len()]);
+                for rows in [0..batch / 3, batch / 3..batch / 2, batch / 2..batch] {
+                    let of = |values: &[f32], width| {
+                        matrix(rows.len(), width, &values[rows.start * width..rows.end * width])
+                    };
+                    let (z, d) = (of(z, columns), of(&d, outputs));
+                    continue_weight_gradient(isa, z.head(rows.len()).into(), d.head(rows.len()), block, &mut sums);
+                }
+                place_gradient(block, &sums, &mut placed);
+                assert_eq!(bits(&placed), bits(&at_once), "{panel:?}, listed: {}, {}", listed.is_some(), isa.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
     let adam = Rule::Adam { rate: 1e-2, weight_1: 0.1, weight_2: 1e-3, epsilon: 1e-8 };
     let momentum = Rule::Momentum { rate: 0.1, momentum: 0.9 };

@@ -12,22 +12,36 @@ impl Kernel for Elementwise<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Problem { loss, logits, truth, mut delta, mut out } = self.0;
-        let width = logits.width;
+        let (width, count) = (logits.width, logits.rows.count());
+        let outputs = simd.splat(width as f32);
         // One branch for all rows; a closure for its body is not always inlined, and then runs without the instruction set.
         macro_rules! each {
             ($function:ident $($number:expr)?) => {
-                for row in 0..logits.rows.count() {
-                    let (z, t) = (logits.row(row), truth.targets.row(row, width));
-                    let (weight, delta) = (truth.weights.row(row, 1)[0], delta.row(row, width));
-                    let factor = simd.splat(truth.scale * weight / width as f32);
-                    let mut sum = simd.splat(0.0);
-                    for at in (0..width).step_by(LANES) {
-                        let numbers = [$(simd.splat($number))?];
-                        let (value, slope) = $function(simd, numbers, get(simd, &z[at..]), get(simd, &t[at..]));
-                        sum = simd.mul_add(value, present(simd, width - at), sum);
-                        put(simd, &mut delta[at..], simd.mul(factor, slope));
+                for first in (0..count).step_by(LANES) {
+                    // The divisions of sixteen rows are made at once.
+                    let rows = LANES.min(count - first);
+                    let (mut weights, mut sums) = ([0.0; LANES], [0.0; LANES]);
+                    for (lane, weight) in weights.iter_mut().enumerate().take(rows) {
+                        *weight = truth.weights.row(first + lane, 1)[0];
                     }
-                    out.row(row, 1)[0] = weight * (simd.sum_lanes(sum) / width as f32);
+                    let scaled = simd.mul(simd.splat(truth.scale), get(simd, &weights));
+                    let factors = simd.to_array(simd.div(scaled, outputs));
+                    for (lane, (&factor, total)) in factors.iter().zip(&mut sums).enumerate().take(rows) {
+                        let (z, t) = (logits.row(first + lane), truth.targets.row(first + lane, width));
+                        let (factor, delta) = (simd.splat(factor), delta.row(first + lane, width));
+                        let mut sum = simd.splat(0.0);
+                        for at in (0..width).step_by(LANES) {
+                            let numbers = [$(simd.splat($number))?];
+                            let (value, slope) = $function(simd, numbers, get(simd, &z[at..]), get(simd, &t[at..]));
+                            sum = simd.mul_add(value, present(simd, width - at), sum);
+                            put(simd, &mut delta[at..], simd.mul(factor, slope));
+                        }
+                        *total = simd.sum_lanes(sum);
+                    }
+                    let losses = simd.mul(get(simd, &weights), simd.div(get(simd, &sums), outputs));
+                    for (lane, loss) in simd.to_array(losses).into_iter().enumerate().take(rows) {
+                        out.row(first + lane, 1)[0] = loss;
+                    }
                 }
             };
         }

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Team;
+use super::region::Order;
+use super::turns::Turns;
 use crate::matrix::{Matrix, Rows, RowsMut};
 
 impl Team {
@@ -44,13 +46,26 @@ impl Team {
         outs: [(&mut [f32], usize); N],
         f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
     ) {
+        self.ranges(Order::ByMember, matrices, rows, step, outs, |_, range, block, outs| f(range, block, outs));
+    }
+
+    /// Ranges in an order; `f` is told their numbers too.
+    fn ranges<const N: usize>(
+        &mut self,
+        order: Order,
+        matrices: &mut [Matrix],
+        rows: usize,
+        step: usize,
+        outs: [(&mut [f32], usize); N],
+        f: impl Fn(usize, Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
+    ) {
         let own = self.threads().checked_mul(step).expect("rows of each member that fit into memory");
         let views = self.views_of(matrices, own);
         for (values, width) in &outs {
             assert_eq!(Some(values.len()), rows.checked_mul(*width), "values of {rows} rows of {width}");
         }
         let outs = outs.map(|(values, width)| (SharedPointer(values.as_mut_ptr()), width));
-        self.run(rows.div_ceil(step), &|member, task| {
+        self.run_in(order, rows.div_ceil(step), &|member, task| {
             let range = task * step..rows.min((task * step).saturating_add(step));
             let own = member * step..member * step + range.len();
             let part = |(values, width): &(SharedPointer<f32>, usize)| {
@@ -60,9 +75,42 @@ impl Team {
             };
             // A member runs one task at a time, so its rows of the matrices are its own.
             let mut block = Block { views: &views, rows: own, own: PhantomData };
-            f(range.clone(), &mut block, outs.each_ref().map(part));
+            f(task, range.clone(), &mut block, outs.each_ref().map(part));
         });
         self.views = views;
+    }
+
+    /// As [`Self::for_each_range`], in ascending order: after `f`, each range takes its turn at every part of `shared`, which `add`
+    /// is called with. A part goes from range to range in their order, whoever works on them.
+    ///
+    /// # Panics
+    /// As [`Self::for_each_range`], and if the cuts reach past the end of `shared`.
+    pub fn for_each_range_in_turns<const N: usize>(
+        &mut self,
+        matrices: &mut [Matrix],
+        [rows, step]: [usize; 2],
+        outs: [(&mut [f32], usize); N],
+        (shared, cuts): (&mut [f32], &Partition),
+        f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
+        add: impl Fn(&Block<'_>, usize, &mut [f32]) + Sync,
+    ) {
+        assert!(cuts.end <= shared.len(), "parts of {} values", shared.len());
+        let mut turns = std::mem::replace(&mut self.turns, Turns::new());
+        turns.begin(cuts.ranges.len());
+        let shared = SharedPointer(shared.as_mut_ptr());
+        let (shared, turns_of) = (&shared, &turns);
+        self.ranges(Order::Ascending, matrices, rows, step, outs, |task, range, block, outs| {
+            turns_of.or_abandon(|| f(range, block, outs));
+            for (part, cut) in cuts.ranges.iter().enumerate() {
+                turns_of.take(part, task, || {
+                    // SAFETY: parts do not overlap and lie inside the array, as was checked; one task at a time has its turn
+                    // at a part, and sees what those before it wrote; the array stays borrowed until the region ends.
+                    let values = unsafe { std::slice::from_raw_parts_mut(shared.0.add(cut.start), cut.len()) };
+                    add(block, part, values);
+                });
+            }
+        });
+        self.turns = turns;
     }
 
     /// Where the first `rows` rows of some matrices lie, in the team's own memory.
@@ -141,6 +189,16 @@ impl Block<'_> {
         self.rows.clone()
     }
 
+    /// Some of these rows, counted from the first of them.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn part(&mut self, rows: Range<usize>) -> Block<'_> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows.len(), "{rows:?} of {:?}", self.rows);
+        let first = self.rows.start;
+        Block { views: self.views, rows: first + rows.start..first + rows.end, own: PhantomData }
+    }
+
     /// The rows of matrix `i`.
     ///
     /// # Panics
@@ -203,6 +261,12 @@ impl Partition {
         Self { end: sorted.last().map_or(0, |s| s.end), ranges }
     }
 
+    /// Each task's part.
+    #[must_use]
+    pub fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
     /// No part of the array for any of `tasks` tasks.
     #[must_use]
     pub fn none(tasks: usize) -> Self {
@@ -213,6 +277,56 @@ impl Partition {
 mod tests {
     use super::*;
     use crate::isa::Isa;
+
+    #[test]
+    fn ranges_take_turns_in_their_order_whoever_works_on_them() {
+        for threads in [1, 2, 4] {
+            let mut team = Team::new(threads, Isa::best());
+            let (rows, step) = (43, 8);
+            let (mut matrices, mut out) = ([Matrix::zeros(threads * step, 1)], vec![0.0; rows]);
+            for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+                let mut shared = vec![1.0; 7];
+                team.for_each_range_in_turns(
+                    &mut matrices,
+                    [rows, step],
+                    [(&mut out, 1)],
+                    (&mut shared, &Partition::new(vec![0..3, 5..7])),
+                    |range, block, [out]| {
+                        for (row, part) in range.clone().enumerate() {
+                            let mut one = block.part(row..row + 1);
+                            let ([values], []) = one.write([0], []);
+                            values.values[0] = part as f32;
+                        }
+                        out.iter_mut().zip(range).for_each(|(out, row)| *out = row as f32);
+                    },
+                    |block, part, shared| {
+                        let rows = block.read(0);
+                        for row in 0..rows.count() {
+                            // No sum of another order is this one.
+                            shared.iter_mut().for_each(|sum| *sum = *sum * 0.9 + rows.row(row, 1)[0] + part as f32);
+                        }
+                    },
+                );
+                let chain = |part: f32| (0..rows).fold(1.0, |sum, row| sum * 0.9 + row as f32 + part);
+                let (first, second) = (chain(0.0), chain(1.0));
+                assert_eq!(shared, [first, first, first, 1.0, 1.0, second, second], "{threads} threads");
+                assert!(out.iter().enumerate().all(|(row, &out)| out == row as f32));
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_the_turn_of_a_range_that_panics() {
+        let mut team = Team::new(3, Isa::best());
+        for bad in [0, 5] {
+            let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let cuts = Partition::new(vec![0..1, 1..2]);
+                let check = |range: Range<usize>, _: &mut Block<'_>, []: [&mut [f32]; 0]| assert!(range.start != bad);
+                team.for_each_range_in_turns(&mut [], [9, 1], [], (&mut [0.0; 2], &cuts), check, |_, _, _| ());
+            }));
+            assert!(run.is_err());
+        }
+    }
 
     #[test]
     fn blocks_and_parts_are_each_tasks_own() {

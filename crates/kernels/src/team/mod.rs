@@ -10,6 +10,7 @@ mod matrices;
 mod model;
 mod region;
 mod sync;
+mod turns;
 
 pub use matrices::{Block, Partition};
 
@@ -18,9 +19,10 @@ use std::panic::resume_unwind;
 
 use crate::isa::Isa;
 use matrices::View;
-use region::{Shared, Task};
+use region::{Order, Shared, Task};
 use sync::Arc;
 use sync::thread::{Builder, JoinHandle};
+use turns::Turns;
 
 /// The caller's thread and `threads - 1` others, with the instruction set that their kernels use.
 pub struct Team {
@@ -30,6 +32,7 @@ pub struct Team {
     alone: bool,
     /// Kept from region to region, so that a region allocates nothing.
     views: Vec<View>,
+    turns: Turns,
 }
 
 impl fmt::Debug for Team {
@@ -52,7 +55,14 @@ impl Team {
             let builder = Builder::new().name(format!("layerloop {member}"));
             builder.spawn(move || shared.work(member)).ok()
         };
-        Self { isa, workers: (1..threads).map_while(worker).collect(), shared, alone: false, views: Vec::new() }
+        Self {
+            isa,
+            workers: (1..threads).map_while(worker).collect(),
+            shared,
+            alone: false,
+            views: Vec::new(),
+            turns: Turns::new(),
+        }
     }
 
     /// The caller alone.
@@ -83,10 +93,15 @@ impl Team {
     /// # Panics
     /// If a task does, once all members have stopped.
     fn run(&mut self, tasks: usize, task: &dyn Task) {
+        self.run_in(Order::ByMember, tasks, task);
+    }
+
+    /// As [`Self::run`], in an order.
+    fn run_in(&mut self, order: Order, tasks: usize, task: &dyn Task) {
         if self.workers.is_empty() || self.alone || tasks < 2 {
             return (0..tasks).for_each(|next| task(0, next));
         }
-        self.shared.open(tasks, task, &self.workers);
+        self.shared.open(tasks, order, task, &self.workers);
         self.shared.take_part(0, task);
         self.shared.close();
         if let Some(panic) = self.shared.panic() {

@@ -4,7 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::Team;
+use super::region::Order;
 use super::sync::UnsafeCell;
+use super::turns::Turns;
 use crate::isa::Isa;
 
 /// Threads whose `park` waits for their own token alone. `unpark` of loom wakes a thread wherever it waits, also in a `join`, which
@@ -35,6 +37,10 @@ pub(super) mod thread {
 
     pub(in super::super) fn park() {
         current().0.wait();
+    }
+
+    pub(in super::super) fn yield_now() {
+        loom::thread::yield_now();
     }
 
     pub(in super::super) struct JoinHandle<T>(loom::thread::JoinHandle<T>, Thread);
@@ -156,6 +162,47 @@ fn a_panic_of_any_member_reaches_the_caller_and_the_team_works_on() {
         }));
         assert!(run.expect_err("task 1 panicked").downcast::<usize>().is_ok_and(|member| *member < 2));
         region(team, &places(2), 0);
+    });
+}
+
+/// Tasks that take turns at two places, in their order, and the caller that sees the last.
+fn turns(team: &mut Team, tasks: usize) {
+    let places = places(2);
+    let mut turns = std::mem::replace(&mut team.turns, Turns::new());
+    turns.begin(2);
+    team.run_in(Order::Ascending, tasks, &|_, task| {
+        for (part, place) in places.iter().enumerate() {
+            turns.take(part, task, || {
+                assert_eq!(place.get(), task);
+                place.add(1);
+            });
+        }
+    });
+    assert!(places.iter().all(|place| place.get() == tasks));
+}
+
+#[test]
+fn turns_are_taken_in_order() {
+    check(2, 2, |team| turns(team, 3));
+    check(3, 1, |team| turns(team, 3));
+}
+
+#[test]
+fn nobody_waits_for_the_turn_of_a_task_that_panics() {
+    check(2, 2, |team| {
+        let mut turns = std::mem::replace(&mut team.turns, Turns::new());
+        turns.begin(1);
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            team.run_in(Order::Ascending, 2, &|_, task| {
+                turns.or_abandon(|| {
+                    if task == 0 {
+                        resume_unwind(Box::new(()));
+                    }
+                });
+                turns.take(0, task, || {});
+            });
+        }));
+        assert!(run.expect_err("task 0 panicked").is::<()>());
     });
 }
 

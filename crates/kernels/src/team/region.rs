@@ -18,6 +18,15 @@ use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, SPINS, 
 pub(super) trait Task: Fn(usize, usize) + Sync {}
 impl<F: Fn(usize, usize) + Sync> Task for F {}
 
+/// How a region hands out its tasks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// Each member starts with a range of its own.
+    ByMember,
+    /// One after the other: whoever is free takes the next one.
+    Ascending,
+}
+
 /// A borrowed task function, its lifetime erased.
 #[derive(Clone, Copy)]
 struct Job(*const dyn Task);
@@ -77,11 +86,14 @@ impl Shared {
     }
 
     /// Publishes a region and wakes who sleeps.
-    pub(super) fn open(&self, tasks: usize, task: &dyn Task, workers: &[JoinHandle<()>]) {
+    pub(super) fn open(&self, tasks: usize, order: Order, task: &dyn Task, workers: &[JoinHandle<()>]) {
         let members = self.ranges.len();
         for (member, range) in self.ranges.iter().enumerate() {
-            // tasks * member / members, without a product that could wrap.
-            let start = |member: usize| tasks / members * member + tasks % members * member / members;
+            let start = |member: usize| match order {
+                // tasks * member / members, without a product that could wrap.
+                Order::ByMember => tasks / members * member + tasks % members * member / members,
+                Order::Ascending => tasks * usize::from(member > 0),
+            };
             range.next.store(start(member), Relaxed);
             range.end.store(start(member + 1), Relaxed);
         }

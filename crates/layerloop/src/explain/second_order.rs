@@ -7,9 +7,9 @@ use layerloop_kernels::{Activation, Block, Isa, Matrix, gather};
 use super::conversion::{matrices, with_parameters};
 use crate::data::Dataset;
 use crate::math;
-use crate::network::backward::Plan;
 use crate::network::input_plan::InputPlan;
 use crate::network::program::Value;
+use crate::network::weight_plan::WeightPlan;
 use crate::network::workspace::{Places, Reach, Workspace, block_rows};
 use crate::network::{Layer, Network, Spec};
 use crate::{Result, threads};
@@ -49,7 +49,7 @@ impl FastHessian<'_> {
         let (mut network, mut direction) = (plain(&self.network)?, plain(&direction)?);
         let mut team = threads::team(self.threads)?;
         let input_plan = InputPlan::all(self.data.width());
-        let mut plans = [Plan::new(&network, &input_plan), Plan::new(&direction, &input_plan)];
+        let mut plans = [WeightPlan::new(&network, &input_plan), WeightPlan::new(&direction, &input_plan)];
         plans[0].refresh(&mut team, &mut network);
         plans[1].refresh(&mut team, &mut direction);
         let batch = BATCH.min(self.data.rows());
@@ -101,7 +101,7 @@ struct Pass<'a> {
     of: &'a FastHessian<'a>,
     /// W and V.
     networks: [&'a Network; 2],
-    plans: [&'a Plan; 2],
+    plans: [&'a WeightPlan; 2],
     /// Matrices of a workspace.
     each: usize,
     rows: &'a [u32],
@@ -215,7 +215,7 @@ impl Pass<'_> {
                 break; // nobody asks what the input is told
             }
             let [t, _, q, r_q, room] = self.beside(i - 1);
-            let mut product = |from: usize, plan: &Plan, to: usize| {
+            let mut product = |from: usize, plan: &WeightPlan, to: usize| {
                 let ([out], [delta, any]) = block.write([to], [from, t]);
                 dense::input_gradient(isa, Activation::Identity, delta, plan.transposed(i), any, out);
             };

@@ -186,7 +186,7 @@ impl<'a> BoundLoss<'a> {
     }
 
     /// Targets and weight of each row of a block.
-    fn truth(&self, batch: Batch, spec: &Spec, logits: usize, mut targets: RowsMut, mut weights: RowsMut) {
+    fn truth(&self, batch: Batch, spec: &Spec, logits: usize, targets: RowsMut, mut weights: RowsMut) {
         let of_row = |row: u32| self.weights.map_or(1.0, |weights| weights[row as usize]);
         match self.targets {
             Targets::Labels { labels, .. } => {
@@ -199,10 +199,12 @@ impl<'a> BoundLoss<'a> {
                 loss::targets_of_labels(labels, classes, self.smoothing, loss, spec.output, targets);
             }
             Targets::Numbers { values, names } => {
-                let width = names.len();
-                for (i, &row) in batch.rows.iter().enumerate() {
-                    weights.row(i, 1)[0] = of_row(row);
-                    targets.row(i, width).copy_from_slice(&values[row as usize * width..][..width]);
+                let (width, stride) = (names.len(), targets.stride);
+                let rows = batch.rows.iter().zip(targets.values.chunks_exact_mut(stride));
+                for ((&row, target), weight) in rows.zip(weights.values.chunks_exact_mut(weights.stride)) {
+                    weight[0] = of_row(row);
+                    let of_row = &values[row as usize * width..][..width];
+                    target.iter_mut().zip(of_row).for_each(|(target, &value)| *target = value); // short: no call
                 }
             }
         }

@@ -6,12 +6,13 @@ use layerloop_kernels::softmax::{self, Logits, Output};
 use layerloop_kernels::{Block, Team};
 
 use super::Network;
-use super::backward::{self, Plan};
+use super::backward;
 use super::bound_loss::BoundLoss;
 use super::forward::{self, Batch, Mode, Pass};
 use super::input_plan::InputPlan;
 use super::layers;
 use super::program::{Kind, Program, Value};
+use super::weight_plan::WeightPlan;
 use super::workspace::{Reach, Workspace};
 use crate::data::{Dataset, Inputs, onecold};
 use crate::objective::Objective;
@@ -57,7 +58,7 @@ pub enum Of<'a> {
 pub struct InputGradients {
     /// With a program that goes back to its input.
     network: Network,
-    plan: Plan,
+    plan: WeightPlan,
     /// A block of rows for each member of the team.
     workspace: Workspace,
     statistics: Vec<Statistics>,
@@ -132,7 +133,7 @@ impl InputGradients {
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
         let mut team = threads::team(threads)?;
         let input_plan = InputPlan::all(network.spec().inputs);
-        let mut plan = Plan::new(&network, &input_plan);
+        let mut plan = WeightPlan::new(&network, &input_plan);
         plan.refresh(&mut team, &mut network);
         let rows = team.threads() * super::workspace::block_rows(&network.program);
         let workspace = Workspace::new(&network.program, rows, Reach::Gradient, input_plan);

@@ -17,6 +17,7 @@ mod sound;
 mod spec;
 mod summary;
 mod text;
+pub(crate) mod weight_plan;
 pub(crate) mod workspace;
 
 pub use init::Init;
@@ -31,7 +32,7 @@ use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
 use self::program::Program;
-use crate::data::{Inputs, Targets, hexadecimal};
+use crate::data::{Inputs, Targets, all_finite, hexadecimal};
 use crate::{Error, Result, memory};
 
 /// A feedforward network: a [`Spec`] and its parameters.
@@ -164,9 +165,7 @@ impl Network {
     /// Whether every parameter is a finite number.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        // Some weights at a time, without a branch among them: then they are looked at by vectors.
-        let finite = |weights: &[f32]| weights.iter().fold(true, |finite, w| finite & w.is_finite());
-        self.parameters.values.values().chunks(256).all(finite)
+        all_finite(self.parameters.values.values())
     }
 
     /// Refuses weights that are not finite.

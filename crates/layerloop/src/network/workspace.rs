@@ -2,8 +2,8 @@
 
 use layerloop_kernels::{LANES, Matrix};
 
-use super::input_plan::InputPlan;
-use super::program::{Program, Value};
+use super::input_plan::{InputPlan, InputStrategy};
+use super::program::{Kind, Program, Value};
 
 /// Row-matrices of one batch: the values in the order in which the passes fill them, the losses and what they are measured
 /// by, the gradients from the last value's to the first's, and what is kept for the way back.
@@ -97,7 +97,8 @@ impl Workspace {
         let z = std::iter::once(x).chain(widths[0][1..].iter().map(|&width| with_one(width, width + 1)));
         let rest = widths[1][..deltas].iter().chain(&program.kept[..kept]).map(|&width| Matrix::zeros(batch, width));
         // One column more than logits: that of a reference class.
-        let of_rows = [1, program.logits().width + 1, 1].map(|width| Matrix::zeros(batch, width));
+        let targets = Matrix::zeros(batch, program.logits().width + 1);
+        let of_rows = [Matrix::column(batch), targets, Matrix::column(batch)];
         let matrices = z.chain(of_rows).chain(rest).collect();
         Self { matrices, places: Places { values, deltas, reach }, input_plan, block: block_rows(program) }
     }
@@ -126,9 +127,33 @@ pub(crate) fn bytes(program: &Program, batch: usize, reach: Reach) -> usize {
     row.saturating_mul(batch).saturating_mul(size_of::<f32>())
 }
 
-/// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache,
-/// since every task reads all of them.
+/// Bytes of a chunk of a batch: what it leaves behind stays in the second cache until its gradient is added up.
+const CHUNK: usize = 512 * 1024;
+
+/// Bytes of a row whose work is short beside the calls of a task.
+const SHORT: usize = 1024;
+
+/// Rows of a chunk, a multiple of it.
+const CHUNK_ROWS: usize = 128;
+
+/// Rows of a chunk, of batches of at most `batch` on so many threads: fewer than that where every row goes its way alone and the
+/// weights are few, since each chunk reads and writes the whole gradient. No bit depends on it.
+pub(crate) fn chunk_rows(program: &Program, input_plan: &InputPlan, batch: usize, threads: usize) -> usize {
+    let alone = program.ops.iter().all(|op| {
+        matches!(op.kind, Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Max { .. })
+    });
+    if !alone || input_plan.strategy == InputStrategy::Entries || program.bytes() > CHUNK / 4 {
+        return batch;
+    }
+    // Enough chunks that no thread has nothing to do for long.
+    let rows = (CHUNK / bytes(program, 1, Reach::Gradient)).min(batch / (4 * threads));
+    batch.min((rows / CHUNK_ROWS).max(1) * CHUNK_ROWS)
+}
+
+/// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache, since
+/// every task reads all of them, and where rows are short. A batch norm adds up task by task: its bits depend on them.
 pub(crate) fn block_rows(program: &Program) -> usize {
     let sizes = program.parameters.iter().map(|parameter| parameter.inputs * parameter.outputs * 4);
-    if sizes.max().unwrap_or(0) > 512 * 1024 { 64 } else { 32 }
+    let short = bytes(program, 1, Reach::Gradient) <= SHORT && program.batch_norms().next().is_none();
+    if short || sizes.max().unwrap_or(0) > 512 * 1024 { 64 } else { 32 }
 }

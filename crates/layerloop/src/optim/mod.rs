@@ -3,6 +3,7 @@
 pub(crate) mod average;
 pub(crate) mod custom;
 pub(crate) mod lbfgs;
+pub(crate) mod moments;
 pub(crate) mod muon;
 mod optimizer;
 mod plateau;

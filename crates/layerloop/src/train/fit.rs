@@ -242,8 +242,9 @@ fn begin<'a>(
     let clock = Clock::from(0.0, 0.0);
     let all_move = continues || options.decays();
     let input_plan = InputPlan::of(train.inputs().source(), train.width(), batch, &network.program, all_move);
+    let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
     let whole = FullGradient::wanted(options, network);
-    let stepper = Stepper::new(threads::team(threads)?, network, input_plan, batch, states).with_whole(whole);
+    let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
     let factors = options.factors(&network.program)?;
     let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
     // Where there are more threads than processors, the clock knows nothing of a team that has one for each.

@@ -115,7 +115,7 @@ impl Run<'_> {
     /// before the first batch since the run began or was resumed.
     #[must_use]
     pub fn gradient(&mut self) -> Option<Vec<f32>> {
-        (self.last_rows > 0).then(|| self.stepper.gradient(self.network, self.last_rows))
+        (self.last_rows > 0).then(|| self.stepper.gradient(self.network))
     }
 
     /// All that the coming steps depend on: a run that begins with it goes on as this one does, to the bit.
@@ -339,7 +339,7 @@ impl Run<'_> {
         self.state.steps += 1;
         (self.state.taken, self.state.total) = (rows, loss);
         if self.norms_every_epoch {
-            self.look_at_norms(self.state.steps, rows);
+            self.look_at_norms(self.state.steps);
         }
         let end =
             StepEnd { step: self.state.steps, epoch: self.state.epoch, rows, loss: loss as f32, learning_rate: 1.0 };
@@ -377,7 +377,7 @@ impl Run<'_> {
         }
         let sampled = NORMS_AT.contains(&step) || step.is_multiple_of(NORMS_EVERY);
         if ends.step && sampled || ends.epoch && self.norms_every_epoch {
-            self.look_at_norms(step, rows.len());
+            self.look_at_norms(step);
         }
         let decay = self.options.decay_schedule.factor(self.progress());
         let (options, rate) = (self.options, self.learning_rate());
@@ -389,7 +389,7 @@ impl Run<'_> {
                 _ => Some(options.step(step, rate * factor, decay)),
             };
         }
-        self.stepper.update(self.network, rows.len(), ends.step.then_some(&self.updates));
+        self.stepper.update(self.network, ends.step.then_some(&self.updates));
         if ends.step {
             self.state.steps = step;
             if let Some(average) = &mut self.average {
@@ -400,8 +400,8 @@ impl Run<'_> {
     }
 
     /// Notes the norms of the batch's gradient, layer by layer, if they are finite.
-    fn look_at_norms(&mut self, step: u64, rows: usize) {
-        self.stepper.gradient_into(self.network, rows, &mut self.gradient);
+    fn look_at_norms(&mut self, step: u64) {
+        self.stepper.gradient_into(self.network, &mut self.gradient);
         let parameters = self.network.program.parameters.iter().zip(&self.network.parameters.layers);
         self.norms.layers.iter_mut().for_each(|(_, square)| *square = 0.0);
         for (parameter, view) in parameters {
@@ -422,11 +422,8 @@ impl Run<'_> {
         if let Err(weights) = self.check_weights() {
             return weights;
         }
-        let place = self.stepper.first_not_finite(self.network, rows.len());
-        let of_losses = || self.stepper.losses(rows.len()).position(|loss| !loss.is_finite());
-        let sample = place.as_ref().map(|&(_, row)| row).or_else(of_losses).map(|row| rows[row] as usize);
-        let layer = place.map_or("the loss".into(), |(layer, _)| layer);
-        self.divergence(step, layer, sample)
+        let (layer, row) = self.stepper.first_not_finite(self.network).unzip();
+        self.divergence(step, layer.unwrap_or("the loss".into()), row.map(|row| rows[row] as usize))
     }
 
     fn divergence(&self, step: u64, layer: String, sample: Option<usize>) -> Error {

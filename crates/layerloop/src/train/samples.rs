@@ -55,7 +55,7 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
         let mut squares = vec![if batch_norms { f64::NAN } else { 0.0 }; rows];
         let parameters = network.program.parameters.iter().enumerate();
         for (i, parameter) in parameters.filter(|(_, parameter)| parameter.role == Role::Product) {
-            let [z, delta] = stepper.operands(network, i, rows);
+            let [z, delta] = stepper.operands(network, i);
             for (row, square) in squares.iter_mut().enumerate() {
                 let one = if parameter.bias { 1.0 } else { 0.0 };
                 let z = sum_of_squares(z.row(row, parameter.inputs)) + one;
@@ -63,7 +63,7 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
             }
         }
         let of_row = |(loss, square): (f32, f64)| Sample { loss, gradient_norm: libm::sqrt(square) as f32 };
-        samples.extend(stepper.losses(rows).zip(squares).map(of_row));
+        samples.extend(stepper.losses().zip(squares).map(of_row));
     })?;
     Ok(samples)
 }
@@ -95,10 +95,10 @@ pub(crate) fn last_layer(
     let widths = [last.inputs, last.outputs];
     let mut all = LastLayer { z: vec![], delta: vec![], losses: vec![], widths };
     for_each_batch(network, data, objective, threads, |network, stepper, rows| {
-        let [z, delta] = stepper.operands(network, i, rows);
+        let [z, delta] = stepper.operands(network, i);
         (0..rows).for_each(|row| all.z.extend_from_slice(z.row(row, widths[0])));
         (0..rows).for_each(|row| all.delta.extend_from_slice(delta.row(row, widths[1])));
-        all.losses.extend(stepper.losses(rows));
+        all.losses.extend(stepper.losses());
     })?;
     Ok(all)
 }
@@ -121,7 +121,7 @@ fn for_each_batch(
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
     let batch = BATCH.min(rows.len());
     let team = threads::team(threads)?;
-    let mut stepper = Stepper::new(team, &mut network, InputPlan::all(data.width()), batch, 0);
+    let mut stepper = Stepper::new(team, &mut network, InputPlan::all(data.width()), [batch; 2], 0);
     for rows in rows.chunks(BATCH) {
         let batch = Batch { source: data.inputs().source(), rows, next: &[], bound_loss: Some(&bound_loss) };
         stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
@@ -148,16 +148,16 @@ pub(crate) struct FastSample {
 pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objective) -> Result<FastSample> {
     let bound_loss = BoundLoss::new(network, data, objective)?;
     let mut network = network.clone();
-    let mut stepper = Stepper::new(threads::team(1)?, &mut network, InputPlan::all(data.width()), 1, 0);
+    let mut stepper = Stepper::new(threads::team(1)?, &mut network, InputPlan::all(data.width()), [1; 2], 0);
     let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], bound_loss: Some(&bound_loss) };
     stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
     let parameters = network.program.parameters.iter().enumerate();
     let mut z: Vec<Vec<f32>> =
-        parameters.map(|(i, p)| stepper.operands(&network, i, 1)[0].row(0, p.inputs).to_vec()).collect();
-    z.push(stepper.logits(&network, 1).row(0, network.program.logits().width).to_vec());
+        parameters.map(|(i, p)| stepper.operands(&network, i)[0].row(0, p.inputs).to_vec()).collect();
+    z.push(stepper.logits(&network).row(0, network.program.logits().width).to_vec());
     let probabilities = Predictor::new(&network, 1)?.probabilities(data.inputs())?;
-    let loss = stepper.losses(1).sum();
-    Ok(FastSample { z, probabilities, loss, gradient: stepper.gradient(&network, 1) })
+    let loss = stepper.losses().sum();
+    Ok(FastSample { z, probabilities, loss, gradient: stepper.gradient(&network) })
 }
 
 #[cfg(test)]

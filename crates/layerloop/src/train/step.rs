@@ -1,18 +1,22 @@
 //! One step: forward and backward layer loop over the batch's rows, then the update of every block of weights.
 
+use std::ops::Range;
+
 use layerloop_kernels::norm::Statistics;
-use layerloop_kernels::{Matrix, Rows, Team, Update};
+use layerloop_kernels::{Matrix, Rows, Team, Update, dense};
 
 use super::full_gradient::FullGradient;
 use crate::data::Dataset;
 use crate::network::Network;
-use crate::network::backward::{self, Moments, Plan};
+use crate::network::backward;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{self, Batch, Mode, Pass};
 use crate::network::input_plan::InputPlan;
 use crate::network::layers::batch_norm;
-use crate::network::workspace::{Reach, Workspace};
+use crate::network::weight_plan::{GradientSums, WeightPlan};
+use crate::network::workspace::{Reach, Workspace, chunk_rows};
 use crate::objective::Objective;
+use crate::optim::moments::Moments;
 use crate::optim::muon::Muon;
 use crate::{Error, Result, threads};
 
@@ -21,7 +25,7 @@ use crate::{Error, Result, threads};
 pub(crate) struct Stepper {
     pub(super) team: Team,
     workspace: Workspace,
-    plan: Plan,
+    plan: WeightPlan,
     moments: Moments,
     /// Where a step needs it.
     whole: Option<FullGradient>,
@@ -29,19 +33,40 @@ pub(crate) struct Stepper {
     frozen: Vec<bool>,
     /// Of each batch norm, for the batch.
     statistics: Vec<Statistics>,
+    /// Where a batch comes in chunks.
+    chunks: Option<Chunks>,
+    /// Which rows of the batch the workspace holds.
+    held: Range<usize>,
+}
+
+/// A batch of short rows, worked on in chunks that stay in a processor's own cache.
+#[derive(Debug)]
+struct Chunks {
+    /// Rows of a chunk.
+    rows: usize,
+    /// Of all rows of the batch.
+    losses: Matrix,
+    sums: GradientSums,
 }
 
 impl Stepper {
-    /// For batches of at most `batch` rows of data that comes in by `input_plan`, and an optimiser that keeps `states` values a weight.
+    /// For batches of at most `batch` rows of data that comes in by `input_plan`, worked on in chunks of `chunk` rows, and an
+    /// optimiser that keeps `states` values a weight.
     pub(crate) fn new(
         mut team: Team,
         network: &mut Network,
         input_plan: InputPlan,
-        batch: usize,
+        [batch, chunk]: [usize; 2],
         states: usize,
     ) -> Self {
-        let mut plan = Plan::new(network, &input_plan);
-        let workspace = Workspace::new(&network.program, batch, Reach::Gradient, input_plan);
+        let mut plan = WeightPlan::new(network, &input_plan);
+        let chunks = (chunk < batch).then(|| Chunks {
+            rows: chunk,
+            losses: Matrix::column(batch),
+            sums: GradientSums::new(&plan),
+        });
+        let held = if chunks.is_some() { team.threads() * chunk } else { batch };
+        let workspace = Workspace::new(&network.program, held, Reach::Gradient, input_plan);
         plan.refresh(&mut team, network);
         let (moments, statistics) = (Moments::zeros(network, states), batch_norm::running(network));
         Self {
@@ -52,6 +77,8 @@ impl Stepper {
             whole: None,
             frozen: vec![false; network.program.parameters.len()],
             statistics,
+            chunks,
+            held: 0..0,
         }
     }
 
@@ -65,11 +92,63 @@ impl Stepper {
         Self { frozen, ..self }
     }
 
-    /// Fills every z, loss and delta of the batch, deltas times `scale`; gives the sum of its losses. Batch norms take note of
-    /// the batch.
-    ///
-    /// Between two batch norms is one region in which every block of rows goes its way alone.
+    /// The sum of the losses of the batch, deltas times `scale`: every z, loss and delta is known then, or, where the batch comes in
+    /// chunks, the gradient. Batch norms take note of the batch.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
+        if self.chunks.is_some() {
+            return self.chunk_loops(network, batch, scale, mode);
+        }
+        self.held = 0..batch.rows.len();
+        self.layer_loops(network, batch, scale, mode);
+        self.losses().map(f64::from).sum()
+    }
+
+    /// Forward and backward layer loop over one chunk after the other; each adds its gradient to that of those before it, so that
+    /// every element is one chain over all rows. Nothing but these sums goes from thread to thread.
+    fn chunk_loops(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
+        let Self { team, workspace, plan, statistics, chunks, .. } = self;
+        let Some(Chunks { rows: step, losses, sums }) = chunks else { return 0.0 };
+        let Workspace { matrices, places, input_plan, block: block_rows } = workspace;
+        let (isa, places, rows, plan) = (team.isa(), *places, batch.rows.len(), &*plan);
+        let pass = Pass { isa, network, input_plan, places, mode, statistics };
+        sums.values.values_mut().fill(0.0);
+        team.for_each_range_in_turns(
+            matrices,
+            [rows, *step],
+            [(&mut losses.values_mut()[..rows], 1)],
+            (sums.values.values_mut(), &sums.cuts),
+            |range, block, [losses]| {
+                let batch = batch.part(range.clone());
+                for start in (0..range.len()).step_by(*block_rows) {
+                    let rows = start..range.len().min(start + *block_rows);
+                    let (batch, block) = (batch.part(rows.clone()), &mut block.part(rows));
+                    forward::forward(pass, batch, 0, block);
+                    batch.bound_loss.iter().for_each(|bound_loss| bound_loss.evaluate(pass, batch, scale, block));
+                    backward::backward(pass, plan, 0, block);
+                }
+                losses.copy_from_slice(block.read(places.loss()).values);
+            },
+            |block, task, sums| {
+                let task = &plan.tasks[task];
+                let (z, delta) = (block.read(places.z(task.from)), block.read(places.delta(task.to)));
+                let input = if task.from.z == 0 { input_plan.by_columns(z) } else { z.into() };
+                dense::continue_weight_gradient(isa, input, delta, task.block(input_plan), sums);
+            },
+        );
+        let losses = &losses.values()[..rows];
+        let sum = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        if !sum.is_finite() {
+            // The chunk that it comes from, so that it can be looked at.
+            let start = losses.iter().position(|loss| !loss.is_finite()).unwrap_or(0) / *step * *step;
+            self.held = start..rows.min(start + *step);
+            self.layer_loops(network, batch.part(self.held.clone()), scale, mode);
+        }
+        sum
+    }
+
+    /// Forward and backward layer loop over the rows that are held: between two batch norms is one region in which every block
+    /// of rows goes its way alone.
+    fn layer_loops(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) {
         let Self { team, workspace, plan, statistics, frozen, .. } = self;
         let Workspace { matrices, places, input_plan, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
@@ -95,25 +174,31 @@ impl Stepper {
             let pass = Pass { isa, network, input_plan, places, mode, statistics };
             team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
         }
-        self.losses(rows).map(f64::from).sum()
     }
 
-    /// Takes the step for the batch of `rows` rows that [`Self::backpropagate`] left; or nothing yet, where more batches of
-    /// the step will come.
-    pub(crate) fn update(&mut self, network: &mut Network, rows: usize, by: Option<&[Option<Update>]>) {
-        let Self { team, workspace, plan, moments, whole, frozen, .. } = self;
+    /// Takes the step for the batch that [`Self::backpropagate`] left; or nothing yet, where more batches of the step will come.
+    pub(crate) fn update(&mut self, network: &mut Network, by: Option<&[Option<Update>]>) {
+        let Self { team, workspace, plan, moments, whole, frozen, chunks, held, .. } = self;
         match (whole, by) {
-            (None, Some(by)) => plan.update(team, network, moments, workspace, rows, by),
+            (None, Some(by)) => match chunks {
+                None => moments.update(team, plan, network, workspace, held.len(), by),
+                Some(Chunks { sums, .. }) => {
+                    moments.update_by_sums(team, plan, network, &workspace.input_plan, sums, by);
+                }
+            },
             (None, None) => {}
             (Some(whole), by) => {
-                plan.gradient(team, network, workspace, rows, &mut whole.gradient);
+                match chunks {
+                    None => plan.gradient(team, network, workspace, held.len(), &mut whole.gradient),
+                    Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, &mut whole.gradient),
+                }
                 for (view, _) in network.parameters.layers.iter().zip(frozen).filter(|(_, frozen)| **frozen) {
                     whole.gradient.values_mut()[view.start..][..view.layout.len()].fill(0.0);
                 }
                 whole.add();
                 if let Some(by) = by {
                     let (gradient, by) = whole.ready(team.isa(), network, by);
-                    plan.update_by(team, network, moments, gradient, by);
+                    moments.update_by(team, plan, network, gradient, by);
                     whole.clear();
                 }
             }
@@ -131,13 +216,20 @@ impl Stepper {
     ) -> f64 {
         self.plan.refresh(&mut self.team, network);
         let loss = self.backpropagate(network, batch, scale, mode);
-        self.plan.gradient(&mut self.team, network, &self.workspace, batch.rows.len(), gradient);
+        self.gradient_into(network, gradient);
         loss
     }
 
-    /// Where the first value that is not finite stands: the layer, by name, and the row of the batch.
-    pub(crate) fn first_not_finite(&self, network: &Network, rows: usize) -> Option<(String, usize)> {
-        let program = &network.program;
+    /// Where the first value that is not finite stands, or else the first loss: the layer, by name, and the row of the batch.
+    pub(crate) fn first_not_finite(&self, network: &Network) -> Option<(String, usize)> {
+        let loss = || Some(("the loss".into(), self.losses().position(|loss| !loss.is_finite())?));
+        let (layer, row) = self.first_value_not_finite(network).or_else(loss)?;
+        Some((layer, self.held.start + row))
+    }
+
+    /// As [`Self::first_not_finite`], the row among those that are held.
+    fn first_value_not_finite(&self, network: &Network) -> Option<(String, usize)> {
+        let (program, rows) = (&network.program, self.held.len());
         let bad_row = |value: usize, width: usize| {
             let z = self.workspace.matrices[self.workspace.places.z(program.values[value])].head(rows);
             z.values.chunks_exact(z.stride).position(|row| row[..width].iter().any(|z| !z.is_finite()))
@@ -153,34 +245,38 @@ impl Stepper {
 
     /// p_i of every layer for the batch that [`Self::backpropagate`] left; it depends on no weight, so that a step may have
     /// been taken since.
-    pub(super) fn gradient_into(&mut self, network: &Network, rows: usize, gradient: &mut Matrix) {
-        self.plan.gradient(&mut self.team, network, &self.workspace, rows, gradient);
+    pub(super) fn gradient_into(&mut self, network: &Network, gradient: &mut Matrix) {
+        let Self { team, workspace, plan, chunks, held, .. } = self;
+        match chunks {
+            None => plan.gradient(team, network, workspace, held.len(), gradient),
+            Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, gradient),
+        }
     }
 
     /// As [`Self::gradient_into`], in canonical order.
-    pub(super) fn gradient(&mut self, network: &Network, rows: usize) -> Vec<f32> {
+    pub(super) fn gradient(&mut self, network: &Network) -> Vec<f32> {
         let mut parameters = network.parameters.clone();
         let mut gradient = Matrix::vector(parameters.values.values().len());
-        self.gradient_into(network, rows, &mut gradient);
+        self.gradient_into(network, &mut gradient);
         parameters.values = gradient;
         parameters.in_canonical_order()
     }
 
-    /// z_i and delta_i of the batch that [`Self::backpropagate`] left, around the parameters `i`.
-    pub(super) fn operands(&self, network: &Network, i: usize, rows: usize) -> [Rows<'_>; 2] {
+    /// z_i and delta_i of the rows that are held, around the parameters `i`.
+    pub(super) fn operands(&self, network: &Network, i: usize) -> [Rows<'_>; 2] {
         let Workspace { matrices, places, .. } = &self.workspace;
         let [from, to] = network.program.around(i);
-        [places.z(from), places.delta(to)].map(|place| matrices[place].head(rows))
+        [places.z(from), places.delta(to)].map(|place| matrices[place].head(self.held.len()))
     }
 
-    /// The logits of that batch.
-    pub(super) fn logits(&self, network: &Network, rows: usize) -> Rows<'_> {
-        self.workspace.matrices[self.workspace.places.z(network.program.logits())].head(rows)
+    /// The logits of the rows that are held.
+    pub(super) fn logits(&self, network: &Network) -> Rows<'_> {
+        self.workspace.matrices[self.workspace.places.z(network.program.logits())].head(self.held.len())
     }
 
-    /// The losses of the rows of that batch.
-    pub(super) fn losses(&self, rows: usize) -> impl Iterator<Item = f32> {
-        let losses = self.workspace.matrices[self.workspace.places.loss()].head(rows);
+    /// The losses of the rows that are held.
+    pub(super) fn losses(&self) -> impl Iterator<Item = f32> {
+        let losses = self.workspace.matrices[self.workspace.places.loss()].head(self.held.len());
         losses.values.chunks_exact(losses.stride).map(|row| row[0])
     }
 
@@ -250,9 +346,10 @@ pub fn loss_and_gradient_of(
     let team = threads::team(threads)?;
     let input_plan = InputPlan::of(data.inputs().source(), data.width(), rows.len(), &network.program, false);
     let mut network = network.clone(); // batch norms take note of what they see
-    let mut stepper = Stepper::new(team, &mut network, input_plan, rows.len(), 0);
+    let chunk = chunk_rows(&network.program, &input_plan, rows.len(), team.threads());
+    let mut stepper = Stepper::new(team, &mut network, input_plan, [rows.len(), chunk], 0);
     let bound_loss = BoundLoss::new(&network, data, objective)?;
     let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], bound_loss: Some(&bound_loss) };
     let loss = stepper.backpropagate(&mut network, batch, bound_loss.scale(rows.len()), Mode::Gradient);
-    Ok((loss * f64::from(bound_loss.scale(rows.len())), stepper.gradient(&network, rows.len())))
+    Ok((loss * f64::from(bound_loss.scale(rows.len())), stepper.gradient(&network)))
 }

@@ -9,7 +9,7 @@ pub(super) fn measure(setting: &mut Setting) -> Measured {
     let Setting { threads, isa, .. } = *setting;
     let rates = |threads| {
         let mut team = Team::new(threads, isa);
-        [peak::fma_rate(&mut team), peak::read_rate(&mut team)]
+        [peak::fma_rate(&mut team), peak::read_rate(&mut team, peak::BEYOND_CACHES)]
     };
     let ([fma_1, read_1], [fma, read]) = (rates(1), rates(threads));
     let round_trip = peak::round_trip();

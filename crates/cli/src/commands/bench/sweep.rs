@@ -1,5 +1,7 @@
-//! Networks of many shapes, so that nobody tunes to four jobs: a step's rate as a share of the peak.
+//! Networks of many shapes, so that nobody tunes to four jobs: a step's rate as a share of its roofline, the lower of what
+//! arithmetic and memory allow.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,7 @@ use layerloop::data::{Dataset, Inputs};
 use layerloop::network::{Activation, Network, Spec};
 use layerloop::rng::Stream;
 use layerloop::train::{Callback, FitOptions, Run, StepEnd, fit_with};
+use layerloop_kernels::Team;
 use serde_json::json;
 
 use super::jobs::gflop_of_a_row;
@@ -24,16 +27,43 @@ const TIME: Duration = Duration::from_millis(100);
 /// Points with more parameters are left out: they take a gigabyte each.
 const MOST_PARAMETERS: usize = 20_000_000;
 
-/// One shape and its share of the peak rate.
+/// One shape, its share of the peak rate of arithmetic, and of its roofline.
 struct Point {
     width: usize,
     batch: usize,
     layers: usize,
     of_peak: f64,
+    of_roofline: f64,
+}
+
+/// What this machine can do at best.
+struct Roofline<'a> {
+    setting: &'a Setting<'a>,
+    /// Gflop/s of fused multiply-adds.
+    peak: f64,
+    /// GB/s that are read, over and over, of so many bytes.
+    rates: BTreeMap<usize, f64>,
+}
+
+impl Roofline<'_> {
+    /// Gflop/s of a step: no more than the peak, and no more than its bytes allow. A step reads and writes each weight and
+    /// Adam's two moments once, and reads the rows of its batch, as fast as the team reads an array of their size.
+    fn of_step(&mut self, spec: &Spec, batch: usize) -> f64 {
+        let rows = size_of::<f32>() * spec.inputs * batch;
+        let kept = 3 * size_of::<f32>() * spec.parameters();
+        let Setting { threads, isa, .. } = *self.setting;
+        let rate = self
+            .rates
+            .entry((kept + rows).next_power_of_two())
+            .or_insert_with_key(|&bytes| layerloop_kernels::peak::read_rate(&mut Team::new(threads, isa), bytes));
+        let gflop = gflop_of_a_row(spec) * batch as f64;
+        self.peak.min(gflop * *rate / ((2 * kept + rows) as f64 * 1e-9))
+    }
 }
 
 pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) -> Result<()> {
     let peak = setting.peak.unwrap_or(f64::NAN);
+    let mut roofline = Roofline { setting, peak, rates: BTreeMap::new() };
     let mut points: Vec<Point> = Vec::new();
     for width in WIDTHS {
         let mut cells = Vec::new();
@@ -46,8 +76,9 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
             let options = FitOptions { batch, threads: Some(setting.threads), ..FitOptions::default() };
             let seconds = seconds_of_a_step(&spec, &rows_for(&spec, 4 * batch)?, options)?;
             let rate = gflop_of_a_row(&spec) * batch as f64 / seconds;
-            let point = Point { width, batch, layers, of_peak: rate / peak };
-            cells.push(format!("{:.0} %", 100.0 * point.of_peak));
+            let of_roofline = rate / roofline.of_step(&spec, batch);
+            let point = Point { width, batch, layers, of_peak: rate / peak, of_roofline };
+            cells.push(format!("{:.0} %", 100.0 * of_roofline));
             if setting.args.json {
                 show(Measured { object: point.object("sweep", setting), text: String::new() })?;
             }
@@ -59,14 +90,14 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
             show(Measured { object: json!(null), text: format!("{head}{width:5}{cells}") })?;
         }
     }
-    let worst = points.iter().min_by(|a, b| a.of_peak.total_cmp(&b.of_peak));
+    let worst = points.iter().min_by(|a, b| a.of_roofline.total_cmp(&b.of_roofline));
     worst.map_or(Ok(()), |worst| {
-        let Point { width, batch, layers, of_peak } = worst;
+        let Point { width, batch, layers, of_roofline, .. } = worst;
         show(Measured {
             object: worst.object("sweep-worst", setting),
             text: format!(
-                "worst: width {width}, batch {batch}, layers {layers}: {:.1} % of {peak:.0} Gflop/s",
-                100.0 * of_peak
+                "worst: width {width}, batch {batch}, layers {layers}: {:.1} % of its roofline; the peak is {peak:.0} Gflop/s",
+                100.0 * of_roofline
             ),
         })
     })
@@ -77,6 +108,7 @@ impl Point {
         json!({
             "job": job, "width": self.width, "batch": self.batch, "layers": self.layers, "threads": setting.threads,
             "isa": setting.isa.name(), "of_peak": self.of_peak,
+            "of_roofline": self.of_roofline,
         })
     }
 }
@@ -87,7 +119,8 @@ fn header() -> String {
     let layers: String = columns().map(|(layers, _)| format!("{layers:>7}")).collect();
     let batches: String = columns().map(|(_, batch)| format!("{batch:>7}")).collect();
     format!(
-        "sweep: a training step (Adam, relu, all layers `width` wide), as a share of the fused multiply-add peak\n\
+        "sweep: a training step (Adam, relu, all layers `width` wide), as a share of its roofline, the lower\n\
+             of the fused multiply-add peak and what its bytes allow\n\
              layers {}\nbatch  {}\nwidth\n",
         &layers[2..],
         &batches[2..]

@@ -36,7 +36,7 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, layer: Custom<dyn Layer>
 }
 
 /// p = sum over the rows of (df/dw)^T q', in the order of the rows.
-pub(in crate::network) fn weight_gradient(
+pub(crate) fn weight_gradient(
     layer: Custom<dyn Layer>,
     w: &[f32],
     [(z, from), (q, to)]: [(Rows, Value); 2],

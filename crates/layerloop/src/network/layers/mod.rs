@@ -1,7 +1,7 @@
 //! What the operations do with a block of rows, forward and back: one file a family.
 
 pub(crate) mod batch_norm;
-pub(super) mod custom;
+pub(crate) mod custom;
 pub(super) mod join;
 pub(super) mod unit;
 

@@ -1,0 +1,242 @@
+//! The work on the weights, cut into blocks: the gradient of each, and the transposed copies that the backward layer loop reads.
+
+use std::ops::Range;
+
+use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
+use layerloop_kernels::{Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, table};
+
+use super::Network;
+use super::input_plan::InputPlan;
+use super::layers;
+use super::program::{Role, Value};
+use super::workspace::Workspace;
+
+/// Rows of a task of the first layer, whose weights need no transposed copy.
+const FIRST_LAYER_ROWS: usize = 28;
+
+/// Panels that take their turns over the same rows, so that few columns of z wait in the second cache while the
+/// columns of delta come from the third.
+const PANELS_TOGETHER: usize = 32;
+
+/// How the work on the weights is cut, and the transposed copies that the input gradients read: built once.
+#[derive(Debug)]
+pub(crate) struct WeightPlan {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) weight_cuts: Partition,
+    pub(crate) no_cuts: Partition,
+    pub(crate) transposed: Matrix,
+    pub(crate) transposed_cuts: Partition,
+    /// n_out x n_in of each layer; empty for the first.
+    transposed_views: Vec<TransposedView>,
+}
+
+/// The gradient of the chunks of a batch so far: for each task the rows that take part, side by side.
+#[derive(Debug)]
+pub(crate) struct GradientSums {
+    pub(crate) values: Matrix,
+    pub(crate) cuts: Partition,
+}
+
+/// The work on one block of weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    pub(crate) role: Role,
+    pub(crate) parameter: usize,
+    /// What the layer reads and what it gives.
+    pub(crate) from: Value,
+    pub(crate) to: Value,
+    pub(crate) panel: Panel,
+    /// First row, and number of rows; where the layer reads the input, of those that take part.
+    row: usize,
+    rows: usize,
+    /// Whether the layer has a bias, and whether it is the last row of the block.
+    biased: bool,
+    bias: bool,
+    /// Width of the rows of the transposed panel that holds this block.
+    transposed_width: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct TransposedView {
+    start: usize,
+    layout: Panels,
+}
+
+impl WeightPlan {
+    pub(crate) fn new(network: &Network, input_plan: &InputPlan) -> Self {
+        let mut tasks = Vec::new();
+        let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
+        let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
+        for (layer, view) in network.parameters.layers.iter().enumerate() {
+            let [from, to] = network.program.around(layer);
+            let role = network.program.parameters[layer].role;
+            let (columns, step) = match role {
+                Role::Product if from.depends => (view.inputs(), PANEL),
+                Role::Product => (0, FIRST_LAYER_ROWS),
+                Role::PerColumn(_) => (0, PANEL),
+                Role::Table => (0, table::TABLE_ROWS),
+                Role::Custom(_) => (0, 1),
+                Role::Statistics => (0, 0),
+            };
+            let listed = input_plan.listed(view.bias).filter(|_| from.z == 0);
+            let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
+            let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
+            let mut panels: Vec<Panel> = view.layout.iter().collect();
+            if let Role::Custom(_) = role {
+                // All of them at once: only their layer knows which of its parameters go together.
+                let (columns, width) = (view.outputs(), view.layout.len());
+                panels = vec![Panel { column: 0, columns, width, start: 0 }];
+            }
+            for together in panels.chunks(PANELS_TOGETHER).filter(|_| role != Role::Statistics) {
+                let blocks =
+                    cut(taking_part, step, view.bias).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
+                for ((row, rows), panel) in blocks {
+                    // User-defined parameters decay as little as biases do.
+                    let own = matches!(role, Role::Custom(_));
+                    let bias = own || view.bias && row + rows == taking_part;
+                    let parameter = layer;
+                    let biased = view.bias;
+                    let mut task =
+                        Task { role, parameter, from, to, panel, row, rows, biased, bias, transposed_width: 0 };
+                    let Range { start, end } = task.block(input_plan).range();
+                    weight_cuts.push(view.start + panel.start + start..view.start + panel.start + end);
+                    let (range, width) = transposed.range(task.block(input_plan));
+                    transposed_cuts.push(range);
+                    task.transposed_width = width;
+                    tasks.push(task);
+                }
+            }
+            transposed_len += transposed.layout.len();
+            transposed_views.push(transposed);
+        }
+        Self {
+            no_cuts: Partition::none(tasks.len()),
+            tasks,
+            weight_cuts: Partition::new(weight_cuts),
+            transposed: Matrix::vector(transposed_len),
+            transposed_cuts: Partition::new(transposed_cuts),
+            transposed_views,
+        }
+    }
+
+    /// W_i^T without the bias, in panels; empty for the first layer.
+    pub(crate) fn transposed(&self, layer: usize) -> Weights<'_> {
+        let TransposedView { start, layout } = self.transposed_views[layer];
+        Weights { values: &self.transposed.values()[start..][..layout.len()], layout }
+    }
+
+    /// Copies the network's weights into their transposes.
+    pub(crate) fn refresh(&mut self, team: &mut Team, network: &mut Network) {
+        let weights = (network.parameters.values.values_mut(), &self.weight_cuts);
+        let transposed = (self.transposed.values_mut(), &self.transposed_cuts);
+        let isa = team.isa();
+        team.for_each_part(self.tasks.len(), [weights, transposed], |task, [weights, transposed]| {
+            self.tasks[task].transpose(isa, weights, transposed);
+        });
+    }
+
+    /// p_i = delta_i (z_i^{;1})^T of every layer, in the order of the flat vector.
+    pub(crate) fn gradient(
+        &self,
+        team: &mut Team,
+        network: &Network,
+        workspace: &Workspace,
+        rows: usize,
+        gradient: &mut Matrix,
+    ) {
+        let isa = team.isa();
+        team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
+            let task = &self.tasks[task];
+            let (z, delta) = operands(workspace, task, rows);
+            let block = task.block(&workspace.input_plan);
+            match task.role {
+                Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
+                Role::PerColumn(layer) => columns::weight_gradient(isa, layer, [z, delta], task.panel, gradient),
+                Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
+                Role::Custom(layer) => {
+                    let w = network.parameters.layer(task.parameter);
+                    layers::custom::weight_gradient(layer, w, [(z, task.from), (delta, task.to)], gradient);
+                }
+                Role::Statistics => {}
+            }
+        });
+    }
+}
+
+/// First row and number of rows of blocks of `step` of `rows` rows; a bias that is left alone goes with the last block.
+fn cut(rows: usize, step: usize, bias: bool) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.saturating_sub(usize::from(bias)).div_ceil(step).max(1);
+    (0..count).map(move |block| (block * step, if block + 1 == count { rows - block * step } else { step }))
+}
+
+impl GradientSums {
+    /// Memory for those of `plan`, whose tasks are all products.
+    pub(crate) fn new(plan: &WeightPlan) -> Self {
+        let mut end = 0;
+        let cuts = plan.tasks.iter().map(|task| {
+            let start = end;
+            end += task.rows * task.panel.width;
+            start..end
+        });
+        let cuts = Partition::new(cuts.collect());
+        Self { values: Matrix::vector(end), cuts }
+    }
+
+    /// The gradient in the order of the flat vector.
+    pub(crate) fn gradient(&self, plan: &WeightPlan, input_plan: &InputPlan, gradient: &mut Matrix) {
+        let parts = plan.tasks.iter().zip(plan.weight_cuts.ranges()).zip(self.cuts.ranges());
+        for ((task, weights), range) in parts {
+            let (from, to) = (&self.values.values()[range.clone()], &mut gradient.values_mut()[weights.clone()]);
+            dense::place_gradient(task.block(input_plan), from, to);
+        }
+    }
+}
+
+impl TransposedView {
+    /// Where the transpose of `block`, the bias left out, lies, and the width of its rows there.
+    ///
+    /// Blocks start at multiples of 32 rows, as wide as a panel here, so that each lies in one panel, in consecutive rows.
+    fn range(self, block: WeightBlock) -> (Range<usize>, usize) {
+        let Some(panel) = self.layout.iter().find(|panel| panel.column == block.row) else {
+            return (0..0, 0); // the first layer
+        };
+        let start = self.start + panel.start + block.panel.column * panel.width;
+        (start..start + block.panel.columns * panel.width, panel.width)
+    }
+}
+
+impl Task {
+    pub(crate) fn block(self, input_plan: &InputPlan) -> WeightBlock<'_> {
+        let listed = input_plan.listed(self.biased).filter(|_| self.from.z == 0);
+        WeightBlock { panel: self.panel, row: self.row, rows: self.rows, listed, bias: self.bias }
+    }
+
+    /// The block as `len` values, with those rows in between that take no part.
+    pub(crate) fn all_rows(self, len: usize) -> WeightBlock<'static> {
+        WeightBlock { panel: self.panel, row: 0, rows: len / self.panel.width, listed: None, bias: self.bias }
+    }
+
+    /// The operand of the product that is the gradient.
+    pub(crate) fn input<'a>(&self, workspace: &'a Workspace, z: Rows<'a>) -> Input<'a> {
+        if self.from.z == 0 { workspace.input_plan.by_columns(z) } else { z.into() }
+    }
+
+    /// Numbers in a row of the table, each of which is looked up once for each number that is read.
+    pub(crate) fn table_width(&self) -> usize {
+        self.to.width / self.from.width
+    }
+
+    pub(crate) fn transpose(&self, isa: Isa, weights: &[f32], transposed: &mut [f32]) {
+        if !transposed.is_empty() {
+            let rows = self.rows.min(self.transposed_width);
+            dense::transpose(isa, weights, self.panel, rows, transposed, self.transposed_width);
+        }
+    }
+}
+
+/// z_i^{;1} and delta_i of the first `rows` rows.
+pub(crate) fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Rows<'a>, Rows<'a>) {
+    let Workspace { matrices, places, .. } = workspace;
+    let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
+    (z, delta)
+}
