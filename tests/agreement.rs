@@ -111,11 +111,13 @@ impl Case {
         let [inputs, hidden @ .., classes] = self.shape else { unreachable!("a shape has inputs and classes") };
         let spec = hidden.iter().fold(Spec::new(*inputs), |spec, &width| spec.layer(width, self.hidden));
         let spec = spec.layer(self.output.logits(*classes), self.last).output(self.output);
-        let network = Network::new(&spec, 1)?;
+        let mut network = Network::new(&spec, 1)?;
         let mut stream = Stream::new(1, "biases", 0);
-        let mut bias = |i| network.bias(i).iter().map(|_| stream.uniform() - 0.5).collect();
-        let layers: Vec<_> = (0..spec.layers.len()).map(|i| (network.weight(i), bias(i))).collect();
-        Network::from_weights(&spec, &layers)
+        for bias in network.clone().tensors().filter(|tensor| tensor.name.ends_with("bias")) {
+            let drawn: Vec<f32> = bias.values.iter().map(|_| stream.uniform() - 0.5).collect();
+            network.set_tensor(&bias.name, &drawn)?;
+        }
+        Ok(network)
     }
 
     fn data(&self) -> Result<Dataset> {
@@ -190,7 +192,7 @@ fn probabilities_are_those_of_math_and_a_row_has_the_same_bits_alone() -> Result
             let same = Predictor::new(&network, threads)?.evaluate(&data)?;
             assert!((bits(&p), bits(&loss)) == (bits(&same.0), bits(&same.1)), "{threads} threads, {case:?}");
         }
-        let (math, mut predictor) = (in_math(&network)?, Predictor::new(&network, 1)?);
+        let (math, predictor) = (in_math(&network)?, Predictor::new(&network, 1)?);
         for (row, p) in p.chunks_exact(k).enumerate() {
             let x: Vec<f64> = data.row(row).into_iter().map(f64::from).collect();
             let truth = math.probabilities(&x)?;

@@ -113,8 +113,8 @@ fn arguments_of_explanations_are_checked() -> Result<()> {
     let numbers = Dataset::regression("line", floats(&[0.0, 1.0]), 1, vec![0.1; 4], ["y", "z"])?;
     let hessian = Hessian::of(&network, &data, &Objective::default(), 1)?;
     let turned = |range| {
-        let mut gradients = InputGradients::new(&network, 1).expect("gradients");
-        refused(turn(&mut gradients, &mut Predictor::new(&network, 1).expect("it"), &[0.5], Some(range)))
+        let gradients = InputGradients::new(&network, 1).expect("gradients");
+        refused(turn(&gradients, &Predictor::new(&network, 1).expect("it"), &[0.5], Some(range)))
     };
     let no_bias: Spec = "1 -> 2 no-bias".parse()?;
     let attributor = || Attributor::new(&network, None, 1).expect("an attributor");
@@ -168,7 +168,7 @@ fn weights_are_finite() {
     assert_eq!(refused(Network::new(&far, 0)), "weights: layer 1 has a weight that is not a finite number");
     let bytes = Inputs::Bytes { values: [1].into(), scale: f32::NAN };
     let network = network();
-    let mut predictor = Predictor::new(&network, 1).expect("a predictor");
+    let predictor = Predictor::new(&network, 1).expect("a predictor");
     assert!(refused(predictor.probabilities(&bytes)).contains("the scale of its bytes is NaN"));
 }
 
@@ -285,10 +285,11 @@ fn a_model_standardises_raw_rows_and_only_those() -> Result<()> {
     fit(&mut network, &data, &FitOptions::default())?;
     let model = Model::new(network, &data, serde_json::Value::Null);
     let right = Predictor::new(&model.network, 1)?.probabilities(data.inputs())?;
-    let mut predictor = model.predictor(2)?;
+    let predictor = model.predictor(2)?;
+    let mut scratch = predictor.scratch()?;
     assert_eq!(predictor.probabilities(raw.inputs())?, right);
     for row in 0..3 {
-        assert_eq!(predictor.row(&raw.row(row))?, &right[2 * row..][..2], "row {row}, twice in a row");
+        assert_eq!(predictor.row(&raw.row(row), &mut scratch)?, &right[2 * row..][..2], "row {row}, twice in a row");
     }
     assert_eq!(predictor.evaluate(&raw)?, predictor.evaluate(&data)?, "what is standardised already stays");
     let other = raw.standardise(&Standardisation::new(vec![0.0; 2], vec![1.0; 2])?)?;

@@ -66,19 +66,19 @@ fn data(text: &str, rows: usize) -> Dataset {
 
 /// With parameters off their usual places, so that no 0 or 1 hides an error.
 fn network(text: &str) -> Network {
-    let network = Network::new(&text.parse().unwrap(), 3).unwrap();
+    let mut network = Network::new(&text.parse().unwrap(), 3).unwrap();
     let mut stream = Stream::new(1, "moved", 0);
-    let mut layers = Vec::new();
-    let mut left = network.to_vec().len();
-    while left > 0 {
-        let i = layers.len();
-        let (weight, bias) = (network.weight(i), network.bias(i));
-        left -= weight.len() + bias.len();
-        let mut moved =
-            |values: Vec<f32>| -> Vec<f32> { values.into_iter().map(|w| w + 0.4 * (stream.uniform() - 0.5)).collect() };
-        layers.push((moved(weight), moved(bias)));
+    for tensor in network.clone().tensors() {
+        let moved: Vec<f32> = tensor.values.into_iter().map(|w| w + 0.4 * (stream.uniform() - 0.5)).collect();
+        network.set_tensor(&tensor.name, &moved).unwrap();
     }
-    Network::from_weights(network.spec(), &layers).unwrap()
+    network
+}
+
+/// The weight and the bias of a layer.
+fn parameters(network: &Network, layer: &str) -> (Vec<f32>, Vec<f32>) {
+    let values = |what| network.tensor(&format!("layers.{layer}.{what}")).expect("a tensor").values;
+    (values("weight"), values("bias"))
 }
 
 fn row(data: &Dataset, row: usize) -> Vec<f64> {
@@ -137,12 +137,12 @@ fn every_layer_and_every_join_is_the_map_of_the_derivation() {
 #[test]
 fn batch_norm_standardises_the_columns_of_a_batch() {
     let network = network("6 -> 4 tanh batch-norm -> 3");
-    let layer = |i: usize| (network.weight(i), network.bias(i));
+    let layer = |layer| parameters(&network, layer);
     let spec = |text: &str, layers: &[(Vec<f32>, Vec<f32>)]| {
         in_map(&Network::from_weights(&text.parse().unwrap(), layers).unwrap()).unwrap()
     };
-    let below = spec("6 -> 4 tanh", &[layer(0)]);
-    let above = spec("4 -> scale 3", &[layer(2), layer(3)]);
+    let below = spec("6 -> 4 tanh", &[layer("0")]);
+    let above = spec("4 -> scale 3", &[layer("1"), layer("2")]);
     let norm = Map::Standardise { epsilon: f64::from(1e-5_f32) };
     for rows in [2, 7, 70] {
         let data = data("", rows);
@@ -187,7 +187,6 @@ fn gradient_of_first_step(network: &Network, data: &Dataset) -> Vec<f32> {
         ControlFlow::Break(())
     });
     fit_with(&mut network.clone(), data, &FitOptions::default(), &mut keep).unwrap();
-    drop(keep);
     gradient.unwrap()
 }
 
@@ -216,8 +215,7 @@ fn what_is_drawn_goes_back_as_it_came() {
         let data = data("", 1);
         let fast = gradient_of_first_step(&network, &data);
         let below = in_map(
-            &Network::from_weights(&format!("6 -> {WIDTH}").parse().unwrap(), &[(network.weight(0), network.bias(0))])
-                .unwrap(),
+            &Network::from_weights(&format!("6 -> {WIDTH}").parse().unwrap(), &[parameters(&network, "0")]).unwrap(),
         )
         .unwrap();
         let z = below.g(&row(&data, 0)).unwrap();
@@ -247,8 +245,7 @@ fn what_is_drawn_goes_back_as_it_came() {
             Map::Mask { kept, scale, shift, dropped }
         };
         let above = in_map(
-            &Network::from_weights(&format!("{WIDTH} -> 3").parse().unwrap(), &[(network.weight(1), network.bias(1))])
-                .unwrap(),
+            &Network::from_weights(&format!("{WIDTH} -> 3").parse().unwrap(), &[parameters(&network, "2")]).unwrap(),
         )
         .unwrap();
         assert_near(&fast, &gradient(&Map::Chain(vec![below, drawn, above]), &data), GRADIENT, unit);

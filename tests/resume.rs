@@ -59,7 +59,6 @@ fn checkpoints(options: &FitOptions, folder: &Path) -> Vec<Checkpoint> {
     );
     let with = FitContext { watch: vec![("val", &validation)], callback: Some(&mut both), ..FitContext::default() };
     fit_with(&mut network_for(options), &train, options, with).expect("a run");
-    drop(both);
     let path = folder.join("checkpoint.safetensors");
     let file = |checkpoint: Checkpoint| {
         checkpoint.save(&path).expect("saved");

@@ -4,7 +4,7 @@ use layerloop::data::{Dataset, Inputs};
 use layerloop::model_file::Model;
 use layerloop::names::NamedEnum;
 use layerloop::network::{Activation, Dense, Init, Join, Layer, Network, Output, Spec, Unit};
-use layerloop::train::{FitOptions, fit};
+use layerloop::train::{Better, ClassWeights, EarlyStopping, FitOptions, fit};
 use layerloop::{Error, Result};
 
 /// Random numbers: Steele, Lea and Flood 2014, SplitMix.
@@ -233,4 +233,23 @@ fn files_with_texts_that_are_nested_too_deep_are_refused() {
     let receipt: serde_json::Value = (0..200).fold(serde_json::Value::Null, |inner, _| serde_json::json!([inner]));
     let said = Model::new(Network::new(&spec, 0).expect("a network"), &data, receipt).save(&path).expect_err("refused");
     assert!(said.to_string().contains("not saved: recursion limit exceeded"), "{said}");
+}
+
+/// Options too can be read again, custom members by their name; what is unknown is refused.
+#[test]
+fn options_come_back_from_json() {
+    let text = r#"{ "optimizer": "adam(beta_1=0.8)", "schedule": "cosine", "metrics": ["auc", "f1"], "time_limit": 1.5,
+        "layer_rates": [{ "layer": "2.1", "factor": 0.5 }], "objective": { "loss": "focal", "class_weights": "balanced" } }"#;
+    let options: FitOptions = serde_json::from_str(text).unwrap();
+    assert_eq!(options.time_limit, Some(std::time::Duration::from_millis(1500)));
+    assert_eq!(options.objective.class_weights, ClassWeights::Balanced);
+    let early_stopping = Some(EarlyStopping { better: Some(Better::Higher), ..EarlyStopping::on("val_f1") });
+    for options in [FitOptions::default(), FitOptions { early_stopping, ..options }] {
+        let written = serde_json::to_string(&options).unwrap();
+        assert_eq!(serde_json::from_str::<FitOptions>(&written).unwrap(), options, "{written}");
+    }
+    for (wrong, said) in [(r#"{ "optimizer": "adm" }"#, "`adam`?"), (r#"{ "epoch": 3 }"#, "unknown field `epoch`")] {
+        let error = serde_json::from_str::<FitOptions>(wrong).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }

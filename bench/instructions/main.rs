@@ -37,7 +37,7 @@ fn inputs(kind: &str) -> Result<(Inputs, usize)> {
         "entries" => {
             let columns = (0..4 * ROWS).map(|i| (i % 4 * 1000 + stream.below(1000)) as u32).collect();
             let rows = Csr::new(4000, (0..=ROWS).map(|row| 4 * row).collect(), columns, vec![1.0; 4 * ROWS]);
-            (Inputs::Sparse(rows.map_err(|error| Error::config("entries", error.to_string()))?.into()), 4000)
+            (rows?.into(), 4000)
         }
         other => return Err(Error::config("KIND", format!("{other} is none of floats, bytes, entries"))),
     })

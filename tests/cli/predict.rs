@@ -293,10 +293,11 @@ fn rows_of_a_csv_file_are_predicted_with_the_model_s_own_columns_and_standardisa
     let plain = folder.run(&["predict", "diabetes.safetensors", "plain.csv", "--json"]).well().json();
     let named = folder.run(&["predict", "diabetes.safetensors", "named.csv", "--json"]).well().json();
     let model = layerloop::model_file::Model::load(folder.path("diabetes.safetensors")).expect("a model");
-    let mut predictor = model.predictor(1).expect("a predictor");
+    let predictor = model.predictor(1).expect("a predictor");
+    let mut scratch = predictor.scratch().expect("a scratch");
     assert_eq!((plain.len(), parts.train.columns.len()), (5, 10));
     for (row, (plain, named)) in plain.iter().zip(&named).enumerate() {
-        let expected = predictor.row(diabetes.row(row)).expect("a row")[0];
+        let expected = predictor.row(diabetes.row(row), &mut scratch).expect("a row")[0];
         for answer in [plain, named] {
             let said = answer["predicted"][0].as_f64().expect("a number");
             assert!((said - f64::from(expected)).abs() < 1e-3, "row {row}: {answer}, expected {expected}");

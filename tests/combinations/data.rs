@@ -1,9 +1,9 @@
 //! Random data sets: bytes of images, tables of numbers, rows by their entries; for every loss targets that it can measure.
 
+use layerloop::Result;
 use layerloop::data::{Csr, Dataset, Inputs, Standardisation};
 use layerloop::network::Output;
 use layerloop::train::Loss;
-use layerloop::{Error, Result};
 
 use super::random::Random;
 
@@ -108,7 +108,7 @@ fn inputs(kind: &str, values: Vec<f32>, width: usize) -> Result<Inputs> {
             let starts = (0..=values.len() / width).map(|row| entries.partition_point(|&i| i < row * width)).collect();
             let columns = entries.iter().map(|i| (i % width) as u32).collect();
             let csr = Csr::new(width, starts, columns, entries.iter().map(|&i| values[i]).collect());
-            Ok(Inputs::Sparse(csr.map_err(|reason| Error::data("random", reason))?.into()))
+            Ok(csr?.into())
         }
         _ => Ok(Inputs::Floats(values.into())),
     }

@@ -34,7 +34,6 @@ pub(crate) fn train(case: &Case, threads: usize, keep: u64, from: Option<Checkpo
     let watch = if case.validates { vec![("val", &case.data.validation)] } else { vec![] };
     let with = FitContext { watch, callback: Some(&mut keeps), from, anyway: false };
     let report = fit_with(&mut network, &case.data.train, &options, with)?;
-    drop(keeps);
     Ok(Trained { network, report, checkpoint })
 }
 
@@ -63,7 +62,7 @@ pub(crate) fn told(report: &Report) -> String {
 
 /// The bits of what a network says, and of its losses.
 pub(crate) fn predicted(network: &Network, data: &Dataset, threads: usize) -> String {
-    let evaluated = Predictor::new(network, threads).and_then(|mut predictor| predictor.evaluate(data));
+    let evaluated = Predictor::new(network, threads).and_then(|predictor| predictor.evaluate(data));
     match evaluated {
         Ok((outputs, losses)) => {
             format!("{:x}", hash(outputs.iter().chain(&losses).map(|value| u64::from(value.to_bits()))))

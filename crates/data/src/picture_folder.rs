@@ -195,7 +195,7 @@ fn note(skipped: &[PathBuf]) -> Option<String> {
 /// # Shapes
 /// files x height x width
 fn read_scaled(files: &[PathBuf], size: Size, progress: &mut dyn FnMut(usize)) -> Result<Arc<[u8]>> {
-    joined(&parallel::map(files, |path| Ok(scaled(Picture::read(path)?, size)), progress)?, size)
+    joined(&parallel::map(files, |path| Picture::read(path).map(|picture| scaled(picture, size)), progress)?, size)
 }
 
 /// The pixels of all files, scaled to the size that most of them have; of sizes that are equally frequent, to the smallest.

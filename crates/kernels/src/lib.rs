@@ -40,7 +40,7 @@ mod team;
 mod update;
 
 pub use gemm::Listed;
-pub use isa::{Isa, LANES};
+pub use isa::{Isa, LANES, UnknownIsa};
 pub use loss::Loss;
 pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
@@ -48,6 +48,6 @@ pub use named_enum::NamedEnum;
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
 pub use pointwise::{Activation, Slope, activate};
-pub use sparse::{ByColumn, Csr, Entries};
+pub use sparse::{ByColumn, Csr, Entries, InvalidCsr};
 pub use team::{Block, Partition, Team};
 pub use update::{Before, Part, Rule, STATES, Update, update};

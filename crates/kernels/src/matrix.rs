@@ -4,7 +4,7 @@ use crate::isa::{LANES, Simd};
 use crate::pages::prefer_large_pages;
 
 /// Sixteen values on a cache line of their own.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Line([f32; LANES]);
 
@@ -18,7 +18,7 @@ impl Line {
 }
 
 /// A row-major matrix of f32 whose rows start on cache lines.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     lines: Vec<Line>,
     stride: usize,

@@ -10,34 +10,53 @@ pub struct Csr {
     values: Vec<f32>,
 }
 
+/// Why rows are no [`Csr`]: a sentence with the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidCsr(String);
+
+impl std::fmt::Display for InvalidCsr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidCsr {}
+
 impl Csr {
     /// Row r has `values[k]` in column `columns[k]` for k in `starts[r]..starts[r + 1]`, and 0 in all others of its
     /// `width` columns.
     ///
     /// # Errors
-    /// A sentence with the row, where the starts do not lead through all entries, or a row's columns do not ascend below
+    /// [`InvalidCsr`] where the starts do not lead through all entries, or a row's columns do not ascend below
     /// `width`.
-    pub fn new(width: usize, starts: Vec<usize>, columns: Vec<u32>, values: Vec<f32>) -> Result<Self, String> {
+    pub fn new(width: usize, starts: Vec<usize>, columns: Vec<u32>, values: Vec<f32>) -> Result<Self, InvalidCsr> {
         if u32::try_from(width).is_err() {
-            return Err(format!("{width} columns; there are at most {}", u32::MAX));
+            return Err(InvalidCsr(format!("{width} columns; there are at most {}", u32::MAX)));
         }
         let entries = columns.len();
         if values.len() != entries {
-            return Err(format!("{entries} columns, but {} values: one of each for every entry", values.len()));
+            return Err(InvalidCsr(format!(
+                "{entries} columns, but {} values: one of each for every entry",
+                values.len()
+            )));
         }
         if starts.first() != Some(&0) || starts.last() != Some(&entries) {
             let (first, last) = (starts.first(), starts.last());
-            return Err(format!("the starts lead from {first:?} to {last:?}, not from 0 to the {entries} entries"));
+            return Err(InvalidCsr(format!(
+                "the starts lead from {first:?} to {last:?}, not from 0 to the {entries} entries"
+            )));
         }
         for (row, bounds) in starts.windows(2).enumerate() {
             let Some(columns) = columns.get(bounds[0]..bounds[1]) else {
-                return Err(format!("row {row}: from entry {} to {} of {entries}", bounds[0], bounds[1]));
+                return Err(InvalidCsr(format!("row {row}: from entry {} to {} of {entries}", bounds[0], bounds[1])));
             };
             if !columns.is_sorted_by(|a, b| a < b) {
-                return Err(format!("row {row}: its columns do not ascend"));
+                return Err(InvalidCsr(format!("row {row}: its columns do not ascend")));
             }
             if let Some(&last) = columns.last().filter(|&&last| last as usize >= width) {
-                return Err(format!("row {row}: column {last} is out of range: the columns are 0..{width}"));
+                return Err(InvalidCsr(format!(
+                    "row {row}: column {last} is out of range: the columns are 0..{width}"
+                )));
             }
         }
         Ok(Self { width, starts, columns, values })
@@ -228,7 +247,7 @@ mod tests {
     #[test]
     fn broken_rows_are_refused_with_their_place() {
         let refused = |starts: &[usize], columns: &[u32], values: &[f32]| {
-            Csr::new(3, starts.into(), columns.into(), values.into()).unwrap_err()
+            Csr::new(3, starts.into(), columns.into(), values.into()).unwrap_err().to_string()
         };
         assert_eq!(refused(&[0, 1], &[0], &[]), "1 columns, but 0 values: one of each for every entry");
         assert_eq!(refused(&[], &[], &[]), "the starts lead from None to None, not from 0 to the 0 entries");

@@ -9,7 +9,7 @@ mod targets;
 
 use std::sync::Arc;
 
-pub use layerloop_kernels::{Csr, zeroed_bytes};
+pub use layerloop_kernels::{Csr, InvalidCsr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
 pub use self::batches::{Batches, onecold, onehot};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use layerloop_kernels::InvalidCsr;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can go wrong here. A panic, by contrast, is always a bug of ours.
@@ -48,12 +49,12 @@ pub enum Error {
         reason: String,
     },
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; a part of the message, and so not its [`source`](std::error::Error::source).
+        cause: std::io::Error,
     },
     /// The loss stopped being a finite number.
     #[error(
@@ -117,6 +118,12 @@ fn advice(layer: &str, rate: f64, last_good: Option<&GradientNorms>) -> String {
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl From<InvalidCsr> for Error {
+    fn from(error: InvalidCsr) -> Self {
+        Self::data("the sparse rows", error.to_string())
+    }
+}
+
 impl Error {
     /// An [`Error::Shape`].
     pub fn shape(what: impl Into<String>, expected: impl ToString, got: impl ToString) -> Self {
@@ -152,6 +159,6 @@ impl Error {
     /// An [`Error::Io`], for `map_err`: `File::open(p).map_err(Error::io(p))`.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
-        move |source| Self::Io { path, source }
+        move |cause| Self::Io { path, cause }
     }
 }

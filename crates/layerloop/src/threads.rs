@@ -29,7 +29,7 @@ pub(crate) fn team(threads: usize) -> Result<Team> {
 /// # Errors
 /// [`Error::Config`] for one that this processor lacks.
 pub(crate) fn isa() -> Result<Isa> {
-    Isa::chosen().map_err(|reason| Error::config("LAYERLOOP_ISA", reason))
+    Isa::chosen().map_err(|error| Error::config("LAYERLOOP_ISA", error.to_string()))
 }
 
 #[cfg(test)]

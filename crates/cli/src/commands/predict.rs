@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     }
     let model = Model::load(&args.model)?;
     let threads = threads_for(model.network.spec());
-    let mut predictor = Predictor::new(&model.network, threads)?;
+    let predictor = Predictor::new(&model.network, threads)?;
     let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
     for input in &args.inputs {
         let is_standard_input = input.as_os_str() == "-";
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
 
 /// What each pixel had to do with an answer, as it is asked for.
 struct Asked<'a> {
-    attributor: Attributor<'a>,
+    attributor: Attributor,
     by: Attribution,
     /// The class, where it is not the answer's.
     class: Option<usize>,

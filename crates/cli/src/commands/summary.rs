@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Summary) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let image = model.input.image.map(|(h, w)| format!("images of {h} x {w} pixels, ")).unwrap_or_default();
-    line(format_args!("{spec}\n\n{}", model.network.summary()))?;
+    line(format_args!("{spec}\n\n{}", model.network))?;
     line(format_args!("inputs   {image}a byte times {}", model.input.scale))?;
     if let Some(fit) = model.input.fit {
         line(format_args!("fit      {}: {}", text(fit), fit.equation()))?;
@@ -33,8 +33,10 @@ pub(crate) fn run(args: &Summary) -> Result<Outcome> {
 
 fn as_json(model: &Model) -> Value {
     let (network, spec) = (&model.network, model.network.spec());
-    let tensors: Vec<Value> =
-        network.tensors().map(|(name, parameters)| json!({"name": name, "parameters": parameters})).collect();
+    let tensors: Vec<Value> = network
+        .tensors()
+        .map(|tensor| json!({ "name": tensor.name, "shape": tensor.shape, "parameters": tensor.values.len() }))
+        .collect();
     json!({
         "network": spec.to_string(), "inputs": spec.inputs, "outputs": spec.classes(), "parameters": spec.parameters(),
         "tensors": tensors, "image": model.input.image, "scale": model.input.scale,

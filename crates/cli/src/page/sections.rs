@@ -8,7 +8,7 @@ use layerloop::explain::{LayerUnits, class_views};
 use layerloop::logs::Curve;
 use layerloop::metrics::{Metric, Predictions};
 use layerloop::model_file::Model;
-use layerloop::network::Predictor;
+use layerloop::network::{Predictor, Tensor};
 use layerloop::train::{History, loss_and_gradient_of};
 use serde_json::Value;
 
@@ -291,7 +291,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
     if test.rows() == 0 {
         return Ok(None);
     }
-    let mut predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
+    let predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
     let (outputs, losses) = predictor.evaluate_by(test, objective)?;
     let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
     let wrong = |row: &usize| match test.targets() {
@@ -361,20 +361,17 @@ fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32
 pub(super) fn first_layer(model: &Model) -> Result<Option<String>> {
     let inputs = model.network.spec().inputs;
     let Some((_, width)) = model.input.image else { return Ok(None) };
-    let (Some((name, len)), weights) = (model.network.tensors().next(), model.network.to_vec()) else {
-        return Ok(None);
-    };
-    if !name.ends_with("weight") || len % inputs != 0 || len < inputs {
+    let Some(Tensor { name, values: weights, .. }) = model.network.tensors().next() else { return Ok(None) };
+    if !name.ends_with("weight") || weights.len() % inputs != 0 || weights.len() < inputs {
         return Ok(None);
     }
-    let weights = &weights[..len];
     let most = weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
     let mut units = String::new();
     for (unit, weights) in weights.chunks_exact(inputs).take(UNITS).enumerate() {
         let source = picture::diverging(weights, width, most)?;
         _ = writeln!(units, "<img src=\"{source}\" alt=\"unit {}\" title=\"unit {}\">", unit + 1, unit + 1);
     }
-    let (shown, all, most) = ((len / inputs).min(UNITS), len / inputs, short(most.into()));
+    let (shown, all, most) = ((weights.len() / inputs).min(UNITS), weights.len() / inputs, short(most.into()));
     Ok(Some(format!(
         "<h2>First layer</h2>\n<p class=\"soft\">The weights of {shown} of {all} units: negative ones blue, positive ones red, \
          the strongest {most}.</p>\n<div class=\"units\">\n{units}</div>\n"
@@ -390,14 +387,14 @@ pub(super) fn histograms(contents: &Contents) -> Result<Option<String>> {
     }
     let threads = threads_for(model.network.spec());
     let (_, gradient) = loss_and_gradient_of(objective, &model.network, &train.head(rows), threads)?;
-    let (weights, mut start, mut figures) = (model.network.to_vec(), 0, String::new());
-    for (name, len) in model.network.tensors() {
-        for (what, values, class) in [("weights", &weights, 0), ("gradient", &gradient, 1)] {
+    let (mut start, mut figures) = (0, String::new());
+    for Tensor { name, values: weights, .. } in model.network.tensors() {
+        let end = start + weights.len();
+        for (what, values, class) in [("weights", &weights[..], 0), ("gradient", &gradient[start..end], 1)] {
             let title = format!("{name}: {what}");
-            figures += &histogram(&title, &values[start..start + len], class)
-                .map_or(String::new(), |svg| figure(&escape(&title), &svg));
+            figures += &histogram(&title, values, class).map_or(String::new(), |svg| figure(&escape(&title), &svg));
         }
-        start += len;
+        start = end;
     }
     Ok(Some(format!(
         "<h2>Weights and gradients</h2>\n<p class=\"soft\">At the end of the run; the gradient is that of the first {rows} \

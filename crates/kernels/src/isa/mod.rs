@@ -125,6 +125,21 @@ pub(crate) trait Kernel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Set);
 
+/// The instruction set of a name that this processor does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownIsa {
+    name: String,
+    available: Vec<&'static str>,
+}
+
+impl std::fmt::Display for UnknownIsa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` is not among those of this processor: {}", self.name, self.available.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownIsa {}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
     Scalar(scalar::Scalar),
@@ -158,15 +173,15 @@ impl Isa {
     /// The one that `LAYERLOOP_ISA` names, for tests; else the widest of this processor.
     ///
     /// # Errors
-    /// Where the variable names one that this processor does not have: a sentence with those that it has.
-    pub fn chosen() -> Result<Self, String> {
+    /// [`UnknownIsa`] where the variable names one that this processor does not have.
+    pub fn chosen() -> Result<Self, UnknownIsa> {
         let all = Self::available();
         let Some(name) = std::env::var_os("LAYERLOOP_ISA") else {
             return Ok(Self::widest(&all));
         };
-        all.iter().copied().find(|isa| name == isa.name()).ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|isa| isa.name()).collect();
-            format!("`{}` is not among those of this processor: {}", name.display(), names.join(", "))
+        all.iter().copied().find(|isa| name == isa.name()).ok_or_else(|| UnknownIsa {
+            name: name.to_string_lossy().into_owned(),
+            available: all.iter().map(|isa| isa.name()).collect(),
         })
     }
 

@@ -36,6 +36,30 @@ pub enum Inputs {
     Sparse(Arc<Csr>),
 }
 
+impl From<Vec<f32>> for Inputs {
+    fn from(values: Vec<f32>) -> Self {
+        Self::Floats(values.into())
+    }
+}
+
+impl From<&[f32]> for Inputs {
+    fn from(values: &[f32]) -> Self {
+        Self::Floats(values.into())
+    }
+}
+
+impl From<Arc<[f32]>> for Inputs {
+    fn from(values: Arc<[f32]>) -> Self {
+        Self::Floats(values)
+    }
+}
+
+impl From<Csr> for Inputs {
+    fn from(rows: Csr) -> Self {
+        Self::Sparse(rows.into())
+    }
+}
+
 impl Inputs {
     /// Number of values, over all rows.
     pub(crate) fn len(&self) -> usize {

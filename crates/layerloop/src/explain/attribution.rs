@@ -3,7 +3,7 @@
 use layerloop_kernels::named_enum;
 
 use crate::data::{Inputs, onecold};
-use crate::network::{InputGradients, Network, Of, Predictor};
+use crate::network::{InputGradients, Network, Of, Predictor, Scratch};
 use crate::{Error, Result, names};
 
 named_enum! {
@@ -69,20 +69,21 @@ pub struct Attributed {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Attributor<'a> {
+pub struct Attributor {
     gradients: InputGradients,
-    predictor: Predictor<'a>,
+    predictor: Predictor,
+    scratch: Scratch,
     outputs: usize,
     image: Option<(usize, usize)>,
     baseline: Vec<f32>,
 }
 
-impl<'a> Attributor<'a> {
+impl Attributor {
     /// For rows that are images of some height and width, or not.
     ///
     /// # Errors
     /// [`Error::Config`] for a network whose inputs are names in a table; [`Error::Shape`] if the image has another size.
-    pub fn new(network: &'a Network, image: Option<(usize, usize)>, threads: usize) -> Result<Self> {
+    pub fn new(network: &Network, image: Option<(usize, usize)>, threads: usize) -> Result<Self> {
         let inputs = network.spec().inputs;
         if let Some((height, width)) = image
             && height.checked_mul(width) != Some(inputs)
@@ -90,7 +91,8 @@ impl<'a> Attributor<'a> {
             return Err(Error::shape("pixels of an image", inputs, format!("{height} x {width}")));
         }
         let (gradients, predictor) = (InputGradients::new(network, threads)?, Predictor::new(network, threads)?);
-        Ok(Self { gradients, predictor, outputs: network.classes(), image, baseline: vec![0.0; inputs] })
+        let scratch = predictor.scratch()?;
+        Ok(Self { gradients, predictor, scratch, outputs: network.classes(), image, baseline: vec![0.0; inputs] })
     }
 
     /// With another x' than 0.
@@ -117,12 +119,12 @@ impl<'a> Attributor<'a> {
         if let Some(i) = x.iter().position(|x| !x.is_finite()) {
             return Err(Error::data("the row", format!("input {i} is {}, not a finite number", x[i])));
         }
-        let outputs = self.predictor.row(x)?;
+        let outputs = self.predictor.row(x, &mut self.scratch)?;
         let output = output.unwrap_or_else(|| onecold(outputs));
         let Some(&value) = outputs.get(output) else {
             return Err(Error::config("output", format!("{output}; there are {}, counted from 0", self.outputs)));
         };
-        let baseline = self.predictor.row(&self.baseline)?[output];
+        let baseline = self.predictor.row(&self.baseline, &mut self.scratch)?[output];
         let gap = |values: &[f32]| values.iter().sum::<f32>() - (value - baseline);
         let values = match by {
             Attribution::Saliency => self.gradient(x, output)?.iter().map(|g| g.abs()).collect(),
@@ -237,8 +239,10 @@ mod tests {
             let baseline = vec![0.25; 6];
             let mut attributor = Attributor::new(&network, None, 2).unwrap().with_baseline(baseline.clone()).unwrap();
             let why = attributor.attribute(&X, None, Attribution::IntegratedGradients { steps: 16 }).unwrap();
-            let mut said = Predictor::new(&network, 1).unwrap();
-            let moved = said.row(&X).unwrap()[why.output] - said.row(&baseline).unwrap()[why.output];
+            let said = Predictor::new(&network, 1).unwrap();
+            let mut scratch = said.scratch().unwrap();
+            let mut output = |x: &[f32]| said.row(x, &mut scratch).unwrap()[why.output];
+            let moved = output(&X) - output(&baseline);
             assert!((why.values.iter().sum::<f32>() - moved).abs() <= 1e-3 * moved.abs() + 1e-6, "{text}: {why:?}");
         }
     }

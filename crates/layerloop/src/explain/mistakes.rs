@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::data::{Dataset, Inputs, onecold};
-use crate::network::{InputGradients, Network, Of, Predictor};
+use crate::network::{InputGradients, Network, Of, Predictor, Scratch};
 use crate::train::{LastLayer, Objective, last_layer};
 use crate::{Error, Result};
 
@@ -89,12 +89,12 @@ pub fn mistakes(
     let [of_train, of_data] =
         [last_layer(network, train, objective, threads)?, last_layer(network, data, objective, threads)?];
     let classes = network.classes();
-    let mut predictor = Predictor::new(network, threads)?;
+    let predictor = Predictor::new(network, threads)?;
     let probabilities = predictor.probabilities(data.inputs())?;
     let said: Vec<usize> = probabilities.chunks_exact(classes).map(onecold).collect();
     let mut wrong: Vec<usize> = (0..data.rows()).filter(|&row| said[row] != data.labels()[row] as usize).collect();
     wrong.sort_by(|&a, &b| of_data.losses[b].total_cmp(&of_data.losses[a])); // stable: of equals the first stays first
-    let mut gradients = InputGradients::new(network, 1)?;
+    let gradients = InputGradients::new(network, 1)?;
     let bytes = matches!(data.inputs(), Inputs::Bytes { .. });
     wrong
         .into_iter()
@@ -111,7 +111,7 @@ pub fn mistakes(
                     .map(|near| Near { by: -near.by, ..near })
                     .collect(),
                 aligned: first(train.rows(), |i| along(&of_train, i, &of_data, row)).collect(),
-                turned: turn(&mut gradients, &mut predictor, &data.row(row), range)?,
+                turned: turn(&gradients, &predictor, &data.row(row), range)?,
             })
         })
         .collect()
@@ -126,21 +126,23 @@ pub fn mistakes(
 /// # Source
 /// Moosavi-Dezfooli, Fawzi and Frossard 2016, DeepFool.
 pub fn turn(
-    gradients: &mut InputGradients,
-    predictor: &mut Predictor,
+    gradients: &InputGradients,
+    predictor: &Predictor,
     x: &[f32],
     range: Option<[f32; 2]>,
 ) -> Result<Option<Turned>> {
     if let Some([low, high]) = range.filter(|range| !range.is_sorted()) {
         return Err(Error::config("range", format!("{low} to {high}; expected two ascending numbers")));
     }
-    let was = onecold(predictor.row(x)?);
+    let mut scratch = predictor.scratch()?;
+    let was = onecold(predictor.row(x, &mut scratch)?);
     let mut moved = x.to_vec();
     for _ in 0..MOST_STEPS {
-        if onecold(predictor.row(&moved)?) != was {
-            return nearer(predictor, x, moved, was).map(Some);
+        let p = predictor.row(&moved, &mut scratch)?.to_vec();
+        if onecold(&p) != was {
+            return nearer(predictor, &mut scratch, x, moved, was).map(Some);
         }
-        let Some(step) = step(gradients, predictor, &moved, was)? else { return Ok(None) };
+        let Some(step) = step(gradients, &moved, &p, was)? else { return Ok(None) };
         moved.iter_mut().zip(&step).for_each(|(x, step)| *x += step);
         if let Some([low, high]) = range {
             moved.iter_mut().for_each(|x| *x = x.clamp(low, high));
@@ -150,8 +152,7 @@ pub fn turn(
 }
 
 /// The shortest step to where some other class would be as probable, were the log probabilities linear; none where they are flat.
-fn step(gradients: &mut InputGradients, predictor: &mut Predictor, x: &[f32], was: usize) -> Result<Option<Vec<f32>>> {
-    let p = predictor.row(x)?.to_vec();
+fn step(gradients: &InputGradients, x: &[f32], p: &[f32], was: usize) -> Result<Option<Vec<f32>>> {
     let row = Inputs::Floats(x.into());
     let mut shortest: Option<(f32, Vec<f32>)> = None;
     for k in (0..p.len()).filter(|&k| k != was) {
@@ -172,16 +173,16 @@ fn step(gradients: &mut InputGradients, predictor: &mut Predictor, x: &[f32], wa
 }
 
 /// The point nearest to `x` on the way to `moved` at which the answer is still another one, by halving.
-fn nearer(predictor: &mut Predictor, x: &[f32], moved: Vec<f32>, was: usize) -> Result<Turned> {
+fn nearer(predictor: &Predictor, scratch: &mut Scratch, x: &[f32], moved: Vec<f32>, was: usize) -> Result<Turned> {
     let between = |share: f32| -> Vec<f32> { x.iter().zip(&moved).map(|(x, moved)| x + share * (moved - x)).collect() };
     let (mut stays, mut turns) = (0.0, 1.0);
     for _ in 0..20 {
         let middle = f32::midpoint(stays, turns);
-        if onecold(predictor.row(&between(middle))?) == was { stays = middle } else { turns = middle }
+        if onecold(predictor.row(&between(middle), scratch)?) == was { stays = middle } else { turns = middle }
     }
     let turned = between(turns);
     let distance = x.iter().zip(&turned).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
-    Ok(Turned { predicted: onecold(predictor.row(&turned)?), x: turned, distance })
+    Ok(Turned { predicted: onecold(predictor.row(&turned, scratch)?), x: turned, distance })
 }
 
 /// The rows with the largest values; of equals the first stays first.
@@ -258,23 +259,25 @@ mod tests {
         let network = Network::new(&"5 -> 8 tanh -> 4".parse().unwrap(), 2).unwrap();
         let worst = mistakes(&network, [&data, &data], &Objective::default(), 99, 1).unwrap();
         assert!(worst.len() > 2);
-        let mut predictor = Predictor::new(&network, 1).unwrap();
+        let predictor = Predictor::new(&network, 1).unwrap();
+        let mut scratch = predictor.scratch().unwrap();
         for mistake in &worst {
             let x = data.row(mistake.row);
             let turned = mistake.turned.as_ref().expect("a change");
             assert!(
-                onecold(predictor.row(&turned.x).unwrap()) == turned.predicted && turned.predicted != mistake.predicted
+                onecold(predictor.row(&turned.x, &mut scratch).unwrap()) == turned.predicted
+                    && turned.predicted != mistake.predicted
             );
             let less: Vec<f32> = x.iter().zip(&turned.x).map(|(x, t)| x + 0.99 * (t - x)).collect();
-            assert_eq!(onecold(predictor.row(&less).unwrap()), mistake.predicted);
+            assert_eq!(onecold(predictor.row(&less, &mut scratch).unwrap()), mistake.predicted);
         }
         // Of a linear network the shortest way is at right angles to the border: |z_1 - z_0| / |w_1 - w_0|.
         let linear = Network::new(&"5 -> 2".parse().unwrap(), 1).unwrap();
         let (w, x) = (linear.weight(0), data.row(0));
         let across: Vec<f32> = (0..5).map(|i| w[5 + i] - w[i]).collect();
         let exact = dot(&across, &x).abs() / dot(&across, &across).sqrt();
-        let mut gradients = InputGradients::new(&linear, 1).unwrap();
-        let turned = turn(&mut gradients, &mut Predictor::new(&linear, 1).unwrap(), &x, None).unwrap().unwrap();
+        let gradients = InputGradients::new(&linear, 1).unwrap();
+        let turned = turn(&gradients, &Predictor::new(&linear, 1).unwrap(), &x, None).unwrap().unwrap();
         assert!((turned.distance - exact).abs() < 0.01 * exact, "{} {exact}", turned.distance);
     }
 

@@ -100,7 +100,7 @@ pub fn class_views(network: &Network, data: &Dataset, threads: usize) -> Result<
         return Err(Error::data(data.name(), "there are no classes in it"));
     }
     let (logits, width) = (network.spec().logits(), data.width());
-    let mut gradients = InputGradients::new(network, threads)?;
+    let gradients = InputGradients::new(network, threads)?;
     let view = |class: usize| {
         let rows: Vec<usize> = (0..data.rows()).filter(|&row| data.labels()[row] as usize == class).collect();
         let unit: Vec<f32> = (0..logits).map(|k| if k == class { 1.0 } else { 0.0 }).collect();

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::tensorboard::EventFile;
 use crate::files::{make_folder, write_beside_and_rename};
+use crate::network::Tensor;
 use crate::train::{Callback, EpochEnd, History, Run, StepEnd};
 use crate::{Error, Result};
 
@@ -143,13 +144,13 @@ impl Logs {
         for (layer, norm) in run.gradient_norms().iter().flat_map(|norms| &norms.layers) {
             self.events.scalar(&format!("gradient norm/layer {layer}"), step, *norm);
         }
-        let (weights, gradient, mut start) = (run.network().to_vec(), run.gradient(), 0);
-        for (name, len) in run.network().tensors() {
-            self.events.histogram(&format!("weights/{name}"), step, &weights[start..start + len]);
+        let (gradient, mut start) = (run.gradient(), 0);
+        for Tensor { name, values, .. } in run.network().tensors() {
+            self.events.histogram(&format!("weights/{name}"), step, &values);
             if let Some(gradient) = &gradient {
-                self.events.histogram(&format!("gradients/{name}"), step, &gradient[start..start + len]);
+                self.events.histogram(&format!("gradients/{name}"), step, &gradient[start..start + values.len()]);
             }
-            start += len;
+            start += values.len();
         }
         self.events.flush()
     }
@@ -270,7 +271,6 @@ mod tests {
         let options = FitOptions { epochs, batch: 4, ..FitOptions::default() };
         fit_with(&mut network, &data, &options, with).unwrap();
         assert!(logs.failure().is_none());
-        drop(keep);
         checkpoint.unwrap()
     }
 

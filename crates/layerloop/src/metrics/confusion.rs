@@ -27,12 +27,12 @@ impl std::fmt::Display for Average {
 }
 
 impl std::str::FromStr for Average {
-    type Err = ();
-    fn from_str(name: &str) -> std::result::Result<Self, ()> {
+    type Err = Error;
+    fn from_str(name: &str) -> Result<Self> {
         [Self::Macro, Self::Micro, Self::Weighted]
             .into_iter()
             .find(|average| is_same(&average.to_string(), name))
-            .ok_or(())
+            .ok_or_else(|| Error::config("average", format!("`{name}`; expected macro, micro or weighted")))
     }
 }
 

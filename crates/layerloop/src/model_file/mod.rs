@@ -23,7 +23,7 @@ const ENTRY: &str = "layerloop";
 const LONGEST_HEADER: u64 = 100_000_000;
 
 /// A trained network and what it needs to be used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The network.
     pub network: Network,
@@ -90,7 +90,7 @@ impl Model {
     /// assert_eq!(said, Predictor::new(&model.network, 1)?.row(&[1.0])?);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
-    pub fn predictor(&self, threads: usize) -> Result<Predictor<'_>> {
+    pub fn predictor(&self, threads: usize) -> Result<Predictor> {
         Predictor::new(&self.network, threads)?.with_standardisation(self.input.standardisation.as_ref())
     }
 

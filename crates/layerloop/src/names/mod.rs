@@ -6,6 +6,7 @@
 
 mod custom;
 mod open;
+pub(crate) mod serialised;
 
 pub use layerloop_kernels::NamedEnum;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{Custom, NamedEnum};
 use crate::{Error, names};
 
@@ -72,6 +74,19 @@ impl<T: NamedEnum, C: ?Sized + Kind> FromStr for OrCustom<T, C> {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         C::find(text.trim()).map_or_else(|| names::parse(text).map(Self::BuiltIn), |custom| Ok(Self::Custom(custom)))
+    }
+}
+
+/// As its text.
+impl<T: NamedEnum, C: ?Sized> Serialize for OrCustom<T, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, T: NamedEnum, C: ?Sized + Kind> Deserialize<'de> for OrCustom<T, C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Initialisers of weights.
 
+use crate::names::serialised::serde_as_text;
 use layerloop_kernels::softmax::Output;
 use layerloop_kernels::{Activation, named_enum};
 
@@ -82,6 +83,8 @@ named_enum! {
         Zero = "zero" | "zeros",
     }
 }
+
+serde_as_text!(Init);
 
 impl Init {
     /// What [`Init::Usual`] stands for in a layer of this activation that reads what another activation gave.
@@ -312,7 +315,7 @@ mod tests {
         let start = |output| {
             let spec = Spec::classifier(5, &[4], Activation::Sigmoid, 3, output);
             let inputs = Inputs::Floats((0..10).map(|i| i as f32 * 0.3 - 1.0).collect());
-            Predictor::new(&Network::new(&spec, 7).unwrap(), 1).unwrap().probabilities(&inputs).unwrap()
+            Predictor::new(Network::new(&spec, 7).unwrap(), 1).unwrap().probabilities(&inputs).unwrap()
         };
         for (a, b) in start(Output::Softmax).into_iter().zip(start(Output::ReferenceSoftmax)) {
             assert!((a - b).abs() < 1e-6, "{a} {b}");

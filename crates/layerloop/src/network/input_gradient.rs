@@ -1,5 +1,7 @@
 //! How fast the outputs change with the inputs, by the fast path: one way back for each output.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits, Output};
@@ -47,7 +49,7 @@ pub enum Of<'a> {
 /// use layerloop::network::{Activation, InputGradients, Network, Of, Output, Spec};
 /// let spec = Spec::new(2).layer(1, Activation::Identity).output(Output::Identity);
 /// let network = Network::from_weights(&spec, &[(vec![3.0, -2.0], vec![1.0])])?;
-/// let mut gradients = InputGradients::new(&network, 1)?;
+/// let gradients = InputGradients::new(&network, 1)?;
 /// let rows = Inputs::Floats(vec![0.5, 0.5].into());
 /// assert_eq!(gradients.of(&rows, Of::Outputs(&[10.0]))?, [30.0, -20.0]);
 /// assert_eq!(gradients.jacobian(&rows)?, [3.0, -2.0]);
@@ -57,12 +59,11 @@ pub enum Of<'a> {
 #[doc(alias = "saliency")]
 pub struct InputGradients {
     /// With a program that goes back to its input.
-    network: Network,
+    network: Arc<Network>,
     plan: WeightPlan,
-    /// A block of rows for each member of the team.
-    workspace: Workspace,
     statistics: Vec<Statistics>,
-    team: Team,
+    /// Threads, and a block of rows for each: calls of several threads wait for them.
+    together: Mutex<(Team, Workspace)>,
     /// By what the gradients are: the input, or the preactivations of the first layer.
     by: Value,
 }
@@ -81,13 +82,14 @@ impl InputGradients {
     ///
     /// # Errors
     /// [`Error::Config`] for a network whose inputs are names in a table, and for 0 or more than 1024 threads.
-    pub fn new(network: &Network, threads: usize) -> Result<Self> {
+    pub fn new(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
+        let network = network.into();
         if network.program.table().is_some() {
             let reason =
                 format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
             return Err(Error::config("network", reason));
         }
-        let network = Network { program: Program::of_inputs(network.spec())?, ..network.clone() };
+        let network = Network { program: Program::of_inputs(network.spec())?, ..Network::clone(&network) };
         let by = network.program.values[0];
         Self::back_to(network, by, threads)
     }
@@ -116,18 +118,19 @@ impl InputGradients {
     /// let rows = Inputs::Floats(vec![0.1, -0.2, 0.3].into());
     /// let whole = InputGradients::new(&network, 1)?.jacobian(&rows)?;
     /// let factor = InputGradients::by_first_layer(&network, 1)?.jacobian(&rows)?;
-    /// let w = network.weight(0);
+    /// let w = network.tensor("layers.0.weight").expect("a dense layer").values;
     /// let entry = |k: usize, i: usize| (0..2).map(|j| factor[k * 2 + j] * w[j * 3 + i]).sum::<f32>();
     /// assert!((0..2).all(|k| (0..3).all(|i| (entry(k, i) - whole[k * 3 + i]).abs() < 1e-6)));
     /// # Ok::<(), layerloop::Error>(())
     /// ```
-    pub fn by_first_layer(network: &Network, threads: usize) -> Result<Self> {
+    pub fn by_first_layer(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
+        let network = network.into();
         let Some(Kind::Dense(_)) = network.program.ops.first().map(|op| op.kind) else {
             let reason = format!("{}: its first layer is not dense, so its Jacobian has no factor W_1", network.spec());
             return Err(Error::config("network", reason));
         };
         let by = network.program.values[network.program.ops[0].to[0]];
-        Self::back_to(network.clone(), by, threads)
+        Self::back_to(Network::clone(&network), by, threads)
     }
 
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
@@ -138,7 +141,7 @@ impl InputGradients {
         let rows = team.threads() * super::workspace::block_rows(&network.program);
         let workspace = Workspace::new(&network.program, rows, Reach::Gradient, input_plan);
         let statistics = layers::batch_norm::running(&network);
-        Ok(Self { network, plan, workspace, statistics, team, by })
+        Ok(Self { network: network.into(), plan, statistics, together: Mutex::new((team, workspace)), by })
     }
 
     /// The gradient of one number of each row with respect to its inputs.
@@ -148,7 +151,7 @@ impl InputGradients {
     ///
     /// # Errors
     /// [`Error::Shape`] for a v of another length, or values that do not fill whole rows.
-    pub fn of(&mut self, inputs: &Inputs, of: Of) -> Result<Vec<f32>> {
+    pub fn of(&self, inputs: &Inputs, of: Of) -> Result<Vec<f32>> {
         let (outputs, logits) = (self.network.classes(), self.network.spec().logits());
         match of {
             Of::Outputs(v) if v.len() != outputs => {
@@ -167,7 +170,7 @@ impl InputGradients {
     ///
     /// # Errors
     /// [`Error::Shape`] for values that do not fill whole rows.
-    pub fn jacobian(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+    pub fn jacobian(&self, inputs: &Inputs) -> Result<Vec<f32>> {
         self.rows(inputs, Above::EveryOutput, self.network.classes())
     }
 
@@ -178,14 +181,13 @@ impl InputGradients {
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network, [`Error::Config`] if the objective does not.
-    pub fn of_loss(&mut self, data: &Dataset, objective: &Objective) -> Result<Vec<f32>> {
+    pub fn of_loss(&self, data: &Dataset, objective: &Objective) -> Result<Vec<f32>> {
         self.network.check_fits(data)?;
-        let network = self.network.clone();
-        let bound_loss = BoundLoss::new(&network, data, objective)?;
+        let bound_loss = BoundLoss::new(&self.network, data, objective)?;
         self.rows(data.inputs(), Above::Loss(&bound_loss), 1)
     }
 
-    fn rows(&mut self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
+    fn rows(&self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
         let rows = self.network.check_rows(inputs)?;
         let bytes = [each, self.by.width, size_of::<f32>()].into_iter().fold(rows, usize::saturating_mul);
         memory::check("the gradient of every row", bytes, "fewer rows at once")?;
@@ -194,9 +196,10 @@ impl InputGradients {
         Ok(gradients)
     }
 
-    fn pass(&mut self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
-        let Self { network, plan, workspace, statistics, team, by } = self;
-        let Workspace { matrices, places, input_plan, block } = workspace;
+    fn pass(&self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
+        let Self { network, plan, statistics, by, .. } = self;
+        let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        let (team, Workspace { matrices, places, input_plan, block }) = &mut *together;
         let (isa, places, by) = (team.isa(), *places, *by);
         let width = by.width;
         let order: Vec<u32> = (0..rows as u32).collect();
@@ -320,11 +323,12 @@ mod tests {
         let one = inputs(1, 7);
         let jacobian = InputGradients::new(&trained, 1).unwrap().jacobian(&one).unwrap();
         let Inputs::Floats(x) = &one else { unreachable!() };
-        let mut predictor = crate::network::Predictor::new(&trained, 1).unwrap();
+        let predictor = crate::network::Predictor::new(&trained, 1).unwrap();
+        let mut scratch = predictor.scratch().unwrap();
         let mut moved = |i: usize, by: f32| {
             let mut x = x.to_vec();
             x[i] += by;
-            predictor.row(&x).unwrap().to_vec()
+            predictor.row(&x, &mut scratch).unwrap().to_vec()
         };
         for i in 0..7 {
             let (above, below) = (moved(i, 1e-2), moved(i, -1e-2));
@@ -342,7 +346,7 @@ mod tests {
         let rows = inputs(40, 7);
         let labels: Vec<u32> = (0..40).map(|i| i * 7 % 3).collect();
         let data = Dataset::new("demo", rows.clone(), 7, labels, ["a", "b", "c"]).unwrap();
-        let mut gradients = InputGradients::new(&network, 1).unwrap();
+        let gradients = InputGradients::new(&network, 1).unwrap();
         let losses = gradients.of_loss(&data, &Objective::default()).unwrap();
         for row in 0..40 {
             let trace = crate::explain::Trace::of(&network, &data, row, &Objective::default()).unwrap();
@@ -351,7 +355,7 @@ mod tests {
         }
         let jacobian = gradients.jacobian(&rows).unwrap();
         let largest = gradients.of(&rows, Of::Largest).unwrap();
-        let mut said = crate::network::Predictor::new(&network, 1).unwrap();
+        let said = crate::network::Predictor::new(&network, 1).unwrap();
         for (row, p) in said.probabilities(&rows).unwrap().chunks_exact(3).enumerate() {
             assert_eq!(largest[row * 7..][..7], jacobian[(row * 3 + onecold(p)) * 7..][..7]);
         }
@@ -373,7 +377,7 @@ mod tests {
         assert_eq!(InputGradients::new(&network, 1).unwrap().jacobian(&one).unwrap(), all[200 * 21..201 * 21]);
         let bytes = Inputs::Bytes { values: (0..70).collect(), scale: 0.5 };
         let floats = Inputs::Floats((0..70).map(|v| v as f32 * 0.5).collect());
-        let mut gradients = InputGradients::new(&network, 1).unwrap();
+        let gradients = InputGradients::new(&network, 1).unwrap();
         assert_eq!(gradients.jacobian(&bytes).unwrap(), gradients.jacobian(&floats).unwrap());
     }
 
@@ -403,7 +407,7 @@ mod tests {
         let network = Network::new(&"4 -> embedding(count=9, width=2) -> 3".parse().unwrap(), 1).unwrap();
         let said = InputGradients::new(&network, 1).unwrap_err().to_string();
         assert!(said.contains("names in a table"), "{said}");
-        let mut gradients = InputGradients::new(&Network::new(&"4 -> 3".parse().unwrap(), 1).unwrap(), 1).unwrap();
+        let gradients = InputGradients::new(Network::new(&"4 -> 3".parse().unwrap(), 1).unwrap(), 1).unwrap();
         assert!(gradients.jacobian(&inputs(1, 7)).is_err());
         assert!(gradients.of(&inputs(1, 4), Of::Outputs(&[1.0])).is_err());
         assert!(gradients.of(&inputs(1, 4), Of::Logits(&[1.0; 4])).is_err());

@@ -11,7 +11,7 @@ pub(crate) mod input_plan;
 mod layer;
 pub(crate) mod layers;
 mod parameters;
-mod predict;
+pub(crate) mod predict;
 pub(crate) mod program;
 mod sound;
 mod spec;
@@ -25,8 +25,10 @@ pub use input_gradient::{InputGradients, Of};
 pub use layer::{Dense, Join, Layer, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
-pub use predict::Predictor;
+pub use predict::{Predictor, Scratch};
 pub use spec::Spec;
+
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -35,6 +37,25 @@ use self::program::Program;
 use crate::data::{Inputs, Targets, all_finite, hexadecimal};
 use crate::{Error, Result, memory};
 
+/// Some parameters of a network.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Tensor {
+    /// As model files have it, for instance `layers.0.weight`.
+    pub name: String,
+    /// A weight's is n_out x n_in, a bias's n_out.
+    pub shape: Vec<usize>,
+    /// The values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// The network as a table: layers, shapes, numbers of parameters.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&summary::summary(self))
+    }
+}
+
 /// A feedforward network: a [`Spec`] and its parameters.
 ///
 /// # Example
@@ -42,11 +63,13 @@ use crate::{Error, Result, memory};
 /// use layerloop::network::{Activation, Network, Spec};
 /// let spec = Spec::new(2).layer(3, Activation::Tanh).layer(2, Activation::Identity);
 /// let network = Network::new(&spec, 0)?;
-/// assert_eq!(network.weight(0).len(), 3 * 2);
-/// assert_eq!(network.bias(1), [0.0, 0.0]);
+/// let names: Vec<String> = network.tensors().map(|tensor| tensor.name).collect();
+/// assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]);
+/// let weight = network.tensor("layers.0.weight").expect("a dense layer has one");
+/// assert_eq!((weight.shape, weight.values.len()), (vec![3, 2], 3 * 2));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     spec: Spec,
     pub(crate) program: Program,
@@ -121,21 +144,13 @@ impl Network {
         self.spec.output.classes(self.program.logits().width)
     }
 
-    /// The weight of layer `i`, counted from 0: n_out x n_in, row-major.
-    ///
-    /// # Panics
-    /// If there is no such layer.
-    #[must_use]
-    pub fn weight(&self, i: usize) -> Vec<f32> {
+    /// The weight of the parameters `i`, counted from 0: n_out x n_in, row-major.
+    pub(crate) fn weight(&self, i: usize) -> Vec<f32> {
         self.parameters.weight(i)
     }
 
-    /// The bias of layer `i`, counted from 0: n_out.
-    ///
-    /// # Panics
-    /// If there is no such layer.
-    #[must_use]
-    pub fn bias(&self, i: usize) -> Vec<f32> {
+    /// The bias of the parameters `i`, counted from 0: n_out.
+    pub(crate) fn bias(&self, i: usize) -> Vec<f32> {
         self.parameters.bias(i)
     }
 
@@ -145,14 +160,58 @@ impl Network {
         self.parameters.in_canonical_order()
     }
 
-    /// The names of the tensors in canonical order, as model files have them, and how many numbers each has.
-    pub fn tensors(&self) -> impl Iterator<Item = (String, usize)> + '_ {
-        self.program.parameters.iter().flat_map(|parameter| {
+    /// The parameters as named tensors, in canonical order, as model files have them: `layers.0.weight`, `layers.0.bias`, ...; a
+    /// batch norm has `running_mean` and `running_var` too. The layer at path `2.1` is `layers.1.0`.
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor> + '_ {
+        self.program.parameters.iter().enumerate().flat_map(|(i, parameter)| {
             let [weight, bias] = parameter.tensors();
-            let biases = if parameter.bias { parameter.outputs } else { 0 };
-            let both = [(weight, parameter.inputs * parameter.outputs), (bias, biases)];
-            both.into_iter().filter(|(_, len)| *len > 0)
+            let weight = Tensor { name: weight, shape: parameter.weight_shape(), values: self.weight(i) };
+            let bias = Tensor { name: bias, shape: vec![parameter.outputs], values: self.bias(i) };
+            [weight, bias].into_iter().filter(|tensor| !tensor.values.is_empty())
         })
+    }
+
+    /// The tensor of that name, if there is one.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<Tensor> {
+        self.tensors().find(|tensor| tensor.name == name)
+    }
+
+    /// Sets the values of a tensor.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is no such tensor, with those that there are, or for a value that is not finite;
+    /// [`Error::Shape`] for another number of values. Nothing is changed then.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::Network;
+    /// let mut network = Network::new(&"2 -> 1 -> identity".parse()?, 0)?;
+    /// network.set_tensor("layers.0.weight", &[3.0, -2.0])?;
+    /// network.set_tensor("layers.0.bias", &[0.5])?;
+    /// assert_eq!(network.to_vec(), [3.0, -2.0, 0.5]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn set_tensor(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        let Some(tensor) = self.tensor(name) else {
+            let names: Vec<String> = self.tensors().map(|tensor| tensor.name).collect();
+            return Err(Error::config("tensor", format!("there is no `{name}`; there are {}", names.join(", "))));
+        };
+        if values.len() != tensor.values.len() {
+            return Err(Error::shape(name, tensor.values.len(), values.len()));
+        }
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::config(name, format!("{value} is not a finite number")));
+        }
+        let parameters = self.program.parameters.iter().map(program::Parameter::tensors);
+        for (i, [weight, bias]) in parameters.enumerate() {
+            if weight == name {
+                self.parameters.set_weight(i, values.iter().copied());
+            } else if bias == name {
+                self.parameters.set_bias(i, values.iter().copied());
+            }
+        }
+        Ok(())
     }
 
     /// SHA-256 of the parameters in canonical order, little endian, in hexadecimal: equal for equal bits.
@@ -177,12 +236,6 @@ impl Network {
         let bad = (0..self.program.parameters.len()).find(is_bad);
         let path = bad.map_or("", |i| &self.program.parameters[i].path);
         Err(Error::config("weights", format!("layer {path} has a weight that is not a finite number")))
-    }
-
-    /// The network as a table: layers, shapes, numbers of parameters.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        summary::summary(self)
     }
 
     /// Refuses data that does not fit: another width, another number of classes.

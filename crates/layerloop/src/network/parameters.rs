@@ -8,14 +8,14 @@ use layerloop_kernels::{Matrix, Panels};
 use super::program::{Parameter, Program};
 
 /// The parameters of a network.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameters {
     pub(crate) values: Matrix,
     pub(crate) layers: Vec<View>,
 }
 
 /// Where a layer's parameters lie in the flat vector.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct View {
     /// Index of its first value.
     pub(crate) start: usize,

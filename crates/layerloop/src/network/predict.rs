@@ -1,5 +1,7 @@
 //! Probabilities, losses and classes from a network that is trained.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use layerloop_kernels::Team;
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
@@ -15,79 +17,102 @@ use crate::data::{Dataset, Inputs, Standardisation};
 use crate::objective::Objective;
 use crate::{Error, Result, memory, threads};
 
-/// What a network needs for predictions: built once, used for any number of data sets.
+/// Predictions of a network, which it owns or shares: built once, used for any number of rows, by any number of threads at once.
+///
+/// [`Self::row`] answers for one row with nothing but a [`Scratch`] of the caller's. The other methods work with a team of threads
+/// inside, for which calls of several threads wait.
 ///
 /// # Example
 /// ```
+/// use std::sync::Arc;
 /// use layerloop::data::Inputs;
 /// use layerloop::network::{Activation, Network, Predictor, Spec};
-/// let network = Network::new(&Spec::new(2).layer(3, Activation::Identity), 0)?;
-/// let thirds = Predictor::new(&network, 1)?.probabilities(&Inputs::Floats(vec![0.0; 2].into()))?;
+/// let network = Arc::new(Network::new(&Spec::new(2).layer(3, Activation::Identity), 0)?);
+/// let predictor = Predictor::new(network, 1)?;
+/// let thirds = predictor.probabilities(&Inputs::from(vec![0.0; 2]))?;
 /// assert!(thirds.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-6));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Predictor<'a> {
-    network: &'a Network,
-    /// A block of rows for each member of the team.
-    workspace: Workspace,
+pub struct Predictor {
+    network: Arc<Network>,
     /// Running mean and variance of each batch norm.
     statistics: Vec<Statistics>,
-    team: OwnedOrBorrowed<'a>,
-    /// 0, 1, 2, ...
-    order: Vec<u32>,
-    /// The probabilities of a single row.
-    row: Vec<f32>,
-    /// What rows are standardised by before the network sees them, and room for one.
-    standardisation: Option<(&'a Standardisation, Vec<f32>)>,
+    /// What rows are standardised by before the network sees them.
+    standardisation: Option<Standardisation>,
+    /// Threads and their memory, for many rows.
+    together: Mutex<(Team, Memory)>,
 }
 
-/// The threads of a predictor.
+/// What [`Predictor::row`] works with: of each thread that calls it its own, from [`Predictor::scratch`].
 #[derive(Debug)]
-enum OwnedOrBorrowed<'a> {
-    Owned(Team),
-    Borrowed(&'a mut Team),
+pub struct Scratch {
+    /// Whose it is.
+    network: Arc<Network>,
+    team: Team,
+    memory: Memory,
+    standardised: Vec<f32>,
+    probabilities: Vec<f32>,
+}
+
+/// The memory of a pass.
+#[derive(Debug)]
+struct Memory {
+    /// A block of rows for each member of the team.
+    workspace: Workspace,
+    /// 0, 1, 2, ...
+    order: Vec<u32>,
 }
 
 /// Rows below which zeros are skipped without a look at how many there are.
 const FEW: usize = 8;
 
-impl<'a> Predictor<'a> {
-    /// A predictor that works with `threads` threads.
+impl Predictor {
+    /// A predictor whose calls for many rows work with `threads` threads. A network that is given as a reference is copied.
     ///
     /// # Errors
     /// [`Error::Config`] for 0 or more than 1024 threads, if there is no memory for their work, or if `LAYERLOOP_ISA` names an
     /// instruction set that this processor lacks.
-    pub fn new(network: &'a Network, threads: usize) -> Result<Self> {
-        let team = threads::team(threads)?;
+    pub fn new(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
+        let (network, team) = (network.into(), threads::team(threads)?);
         let rows = threads * block_rows(&network.program);
         let bytes = workspace::bytes(&network.program, rows, Reach::Loss);
         memory::check("a prediction", bytes, "fewer units or threads")?;
-        Ok(Self::of(network, threads, OwnedOrBorrowed::Owned(team)))
-    }
-
-    /// A predictor that works with the threads of its caller.
-    pub(crate) fn with_team(network: &'a Network, team: &'a mut Team) -> Self {
-        Self::of(network, team.threads(), OwnedOrBorrowed::Borrowed(team))
-    }
-
-    fn of(network: &'a Network, threads: usize, team: OwnedOrBorrowed<'a>) -> Self {
-        let (program, input_plan) = (&network.program, InputPlan::all(network.spec().inputs));
-        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, input_plan);
-        let (statistics, row) = (layers::batch_norm::running(network), vec![0.0; network.classes()]);
-        Self { network, workspace, statistics, team, order: vec![0], row, standardisation: None }
+        let memory = Memory::new(&network, threads);
+        let statistics = layers::batch_norm::running(&network);
+        Ok(Self { network, statistics, standardisation: None, together: Mutex::new((team, memory)) })
     }
 
     /// The same for rows that are still to be standardised.
-    pub(crate) fn with_standardisation(self, by: Option<&'a Standardisation>) -> Result<Self> {
-        let width = self.network.spec().inputs;
-        by.map_or(Ok(()), |by| by.check_width(width))?;
-        Ok(Self { standardisation: by.map(|by| (by, vec![0.0; width])), ..self })
+    pub(crate) fn with_standardisation(self, by: Option<&Standardisation>) -> Result<Self> {
+        by.map_or(Ok(()), |by| by.check_width(self.network.spec().inputs))?;
+        Ok(Self { standardisation: by.cloned(), ..self })
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// Memory for [`Self::row`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] if `LAYERLOOP_ISA` names an instruction set that this processor lacks.
+    pub fn scratch(&self) -> Result<Scratch> {
+        let network = &self.network;
+        Ok(Scratch {
+            network: Arc::clone(network),
+            team: threads::team(1)?,
+            memory: Memory::new(network, 1),
+            standardised: vec![0.0; network.spec().inputs],
+            probabilities: vec![0.0; network.classes()],
+        })
     }
 
     /// The probabilities of every class for one row: the same bits as among others.
     ///
-    /// Nothing is allocated and no other thread is woken.
+    /// Nothing is allocated, no other thread is woken or waited for. A scratch of another predictor is made anew.
     ///
     /// # Errors
     /// [`Error::Shape`] if the row does not have the network's number of inputs.
@@ -95,41 +120,51 @@ impl<'a> Predictor<'a> {
     /// # Example
     /// ```
     /// use layerloop::network::{Activation, Network, Predictor, Spec};
-    /// let network = Network::new(&Spec::new(2).layer(2, Activation::Identity), 0)?;
-    /// let mut predictor = Predictor::new(&network, 1)?;
-    /// assert_eq!(predictor.row(&[0.0, 0.0])?, [0.5, 0.5]);
-    /// # Ok::<(), layerloop::Error>(())
+    /// let predictor = Predictor::new(Network::new(&Spec::new(2).layer(2, Activation::Identity), 0)?, 1)?;
+    /// std::thread::scope(|scope| {
+    ///     let ask = || predictor.row(&[0.0, 0.0], &mut predictor.scratch()?).map(<[f32]>::to_vec);
+    ///     let answers = [scope.spawn(ask), scope.spawn(ask)].map(|thread| thread.join().expect("an answer"));
+    ///     answers.into_iter().try_for_each(|answer| Ok(assert_eq!(answer?, [0.5, 0.5])))
+    /// })
+    /// # .map_err(|error: layerloop::Error| error)
     /// ```
-    pub fn row(&mut self, row: &[f32]) -> Result<&[f32]> {
+    pub fn row<'s>(&self, row: &[f32], scratch: &'s mut Scratch) -> Result<&'s [f32]> {
         if row.len() != self.network.spec().inputs {
             return Err(Error::shape("inputs of a row", self.network.spec().inputs, row.len()));
         }
         self.network.check_names("the row", row.iter().copied())?;
-        let mut probabilities = std::mem::take(&mut self.row);
-        match self.standardisation.take() {
-            None => self.pass(Source::Floats(row), None, 1, &mut probabilities, &mut []),
-            Some((by, mut values)) => {
-                values.copy_from_slice(row);
-                by.apply(&mut values, row.len())?;
-                self.pass(Source::Floats(&values), None, 1, &mut probabilities, &mut []);
-                self.standardisation = Some((by, values));
-            }
+        if !Arc::ptr_eq(&scratch.network, &self.network) {
+            *scratch = self.scratch()?;
         }
-        self.row = probabilities;
-        Ok(&self.row)
+        let Scratch { team, memory, standardised, probabilities, .. } = scratch;
+        let row = match &self.standardisation {
+            None => row,
+            Some(by) => {
+                standardised.copy_from_slice(row);
+                by.apply(standardised, row.len())?;
+                standardised
+            }
+        };
+        let rows = Rows { network: &self.network, statistics: &self.statistics, source: Source::Floats(row), rows: 1 };
+        rows.pass(team, memory, None, probabilities, &mut []);
+        Ok(probabilities)
     }
 
     /// The probabilities of every class for every row: rows x classes.
     ///
     /// # Errors
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
-    pub fn probabilities(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let (rows, classes) = (self.network.check_rows(inputs)?, self.network.classes());
-        let standardised = self.standardisation.as_ref().map(|(by, _)| inputs.standardised(by)).transpose()?;
+    pub fn probabilities(&self, inputs: &Inputs) -> Result<Vec<f32>> {
+        let network = &*self.network;
+        let rows = network.check_rows(inputs)?;
+        let standardised = self.standardisation.as_ref().map(|by| inputs.standardised(by)).transpose()?;
         let inputs = standardised.as_ref().unwrap_or(inputs);
-        self.check_outputs(rows)?;
-        let mut probabilities = vec![0.0; rows * classes];
-        self.pass(inputs.source(), None, rows, &mut probabilities, &mut []);
+        check_outputs(network, rows)?;
+        let mut probabilities = vec![0.0; rows * network.classes()];
+        let rows = Rows { network, statistics: &self.statistics, source: inputs.source(), rows };
+        let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        let (team, memory) = &mut *together;
+        rows.pass(team, memory, None, &mut probabilities, &mut []);
         Ok(probabilities)
     }
 
@@ -138,7 +173,7 @@ impl<'a> Predictor<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network.
-    pub fn evaluate(&mut self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub fn evaluate(&self, data: &Dataset) -> Result<(Vec<f32>, Vec<f32>)> {
         self.evaluate_by(data, &Objective::default())
     }
 
@@ -146,11 +181,11 @@ impl<'a> Predictor<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`] if the data does not fit the network; [`Error::Config`] if the loss does not fit them.
-    pub fn evaluate_by(&mut self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub fn evaluate_by(&self, data: &Dataset, objective: &Objective) -> Result<(Vec<f32>, Vec<f32>)> {
         self.network.check_fits(data)?;
         let standardised = match (&self.standardisation, data.standardisation()) {
-            (Some((by, _)), None) => Some(data.standardise(by)?),
-            (Some((by, _)), Some(other)) if other != *by => {
+            (Some(by), None) => Some(data.standardise(by)?),
+            (Some(by), Some(other)) if other != by => {
                 let reason =
                     format!("the rows of {} are standardised, but not as those that were trained on", data.name());
                 return Err(Error::config("standardisation", reason));
@@ -158,35 +193,81 @@ impl<'a> Predictor<'a> {
             _ => None,
         };
         let data = standardised.as_ref().unwrap_or(data);
-        let bound_loss = BoundLoss::new(self.network, data, objective)?;
-        let rows = data.rows();
-        self.check_outputs(rows)?;
-        let (mut probabilities, mut losses) = (vec![0.0; rows * self.network.classes()], vec![0.0; rows]);
-        self.pass(data.inputs().source(), Some(&bound_loss), rows, &mut probabilities, &mut losses);
-        Ok((probabilities, losses))
+        let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        let (team, memory) = &mut *together;
+        evaluate(&self.network, &self.statistics, team, memory, data, objective)
     }
+}
 
-    /// Refuses outputs of so many rows that memory cannot hold.
-    fn check_outputs(&self, rows: usize) -> Result<()> {
-        let bytes = rows.saturating_mul(self.network.classes()).saturating_mul(size_of::<f32>());
-        memory::check("the outputs of all rows", bytes, "fewer rows at once")
+impl From<&Network> for Arc<Network> {
+    fn from(network: &Network) -> Self {
+        Self::new(network.clone())
     }
+}
 
-    /// Rows 0..`rows` of `source`: their outputs and, where they are measured by something, their losses.
+/// As [`Predictor::evaluate_by`], with the threads of the caller and without a copy of the network.
+pub(crate) fn evaluate_with(
+    network: &Network,
+    team: &mut Team,
+    data: &Dataset,
+    objective: &Objective,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    network.check_fits(data)?;
+    let mut memory = Memory::new(network, team.threads());
+    evaluate(network, &layers::batch_norm::running(network), team, &mut memory, data, objective)
+}
+
+fn evaluate(
+    network: &Network,
+    statistics: &[Statistics],
+    team: &mut Team,
+    memory: &mut Memory,
+    data: &Dataset,
+    objective: &Objective,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let bound_loss = BoundLoss::new(network, data, objective)?;
+    let rows = data.rows();
+    check_outputs(network, rows)?;
+    let (mut probabilities, mut losses) = (vec![0.0; rows * network.classes()], vec![0.0; rows]);
+    let rows = Rows { network, statistics, source: data.inputs().source(), rows };
+    rows.pass(team, memory, Some(&bound_loss), &mut probabilities, &mut losses);
+    Ok((probabilities, losses))
+}
+
+/// Refuses outputs of so many rows that memory cannot hold.
+fn check_outputs(network: &Network, rows: usize) -> Result<()> {
+    let bytes = rows.saturating_mul(network.classes()).saturating_mul(size_of::<f32>());
+    memory::check("the outputs of all rows", bytes, "fewer rows at once")
+}
+
+impl Memory {
+    fn new(network: &Network, threads: usize) -> Self {
+        let (program, input_plan) = (&network.program, InputPlan::all(network.spec().inputs));
+        let workspace = Workspace::new(program, threads * block_rows(program), Reach::Loss, input_plan);
+        Self { workspace, order: vec![0] }
+    }
+}
+
+/// Rows 0..`rows` of a source, for a network in use.
+struct Rows<'a> {
+    network: &'a Network,
+    statistics: &'a [Statistics],
+    source: Source<'a>,
+    rows: usize,
+}
+
+impl Rows<'_> {
+    /// Their outputs and, where they are measured by something, their losses.
     fn pass(
-        &mut self,
-        source: Source,
+        self,
+        team: &mut Team,
+        memory: &mut Memory,
         bound_loss: Option<&BoundLoss>,
-        rows: usize,
         probabilities: &mut [f32],
         losses: &mut [f32],
     ) {
-        let Self { network, workspace, statistics, team, order, .. } = self;
-        let team = match team {
-            OwnedOrBorrowed::Owned(team) => team,
-            OwnedOrBorrowed::Borrowed(team) => team,
-        };
-        let Workspace { matrices, places, input_plan, block } = workspace;
+        let Self { network, statistics, source, rows } = self;
+        let Memory { workspace: Workspace { matrices, places, input_plan, block }, order } = memory;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         input_plan.strategy = match source {
             Source::Bytes(..) | Source::Floats(_) if rows < FEW => InputStrategy::RowsWithoutZeros,

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::names::serialised::serde_as_text;
 use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::layer::{Dense, Layer};
 use super::program::{Parameter, Program};
@@ -165,17 +165,7 @@ impl fmt::Display for Spec {
     }
 }
 
-impl Serialize for Spec {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Spec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(Spec, ToString::to_string, str::parse);
 
 #[cfg(test)]
 mod tests {

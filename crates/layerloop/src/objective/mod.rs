@@ -4,8 +4,10 @@ pub(crate) mod custom;
 
 pub use layerloop_kernels::loss::Loss;
 use layerloop_kernels::named_enum;
+use serde::{Deserialize, Serialize};
 
 use crate::names::OrCustom;
+use crate::names::serialised::serde_as_text;
 use crate::{Error, Result, names};
 
 /// What is minimised: the loss of the rows of a batch, each with its weight, as a mean or a sum.
@@ -24,7 +26,8 @@ use crate::{Error, Result, names};
 /// let focal = Objective { loss: Some(Loss::Focal { gamma: 2.0 }.into()), ..Objective::default() };
 /// assert!(focal.check().is_empty());
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Objective {
     /// The loss; if nothing is said, that which the output map is made for: cross-entropy of the softmaxes, binary
     /// cross-entropy of sigmoid, mse of identity (hinge, where the targets are labels), poisson of exp.
@@ -38,7 +41,8 @@ pub struct Objective {
 }
 
 /// How much the rows of each class count.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ClassWeights {
     /// All the same.
     #[default]
@@ -58,6 +62,8 @@ named_enum! {
         Sum = "sum",
     }
 }
+
+serde_as_text!(Reduction);
 
 #[expect(clippy::derivable_impls, reason = "the table that makes the enum has no place for `#[default]`")]
 impl Default for Reduction {

@@ -1,5 +1,6 @@
 //! The optimisers, and the scalars of their step t.
 
+use crate::names::serialised::serde_as_text;
 use layerloop_kernels::{Rule, named_enum};
 
 named_enum! {
@@ -190,6 +191,8 @@ named_enum! {
         },
     }
 }
+
+serde_as_text!(Optimizer);
 
 impl Optimizer {
     /// Adam with its usual constants.

@@ -1,5 +1,6 @@
 //! Schedules: factors that change a number of the training as a run goes on. Pure functions, by `libm` alone.
 
+use crate::names::serialised::serde_as_text;
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use layerloop_kernels::named_enum;
 
 use super::custom;
 use crate::names::OrCustom;
+use crate::{Error, Result};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +138,8 @@ named_enum! {
     }
 }
 
+serde_as_text!(Schedule);
+
 impl OrCustom<Schedule, dyn custom::Schedule> {
     /// The factor of the coming step.
     #[must_use]
@@ -254,16 +258,18 @@ impl fmt::Display for Milestones {
 }
 
 impl FromStr for Milestones {
-    type Err = ();
+    type Err = Error;
 
     /// # Errors
-    /// If these are not one to eight ascending numbers above 0.
-    fn from_str(text: &str) -> Result<Self, ()> {
+    /// [`Error::Config`] if these are not one to eight ascending numbers above 0.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong =
+            || Error::config("milestones", format!("`{text}`; expected one to eight ascending numbers above 0"));
         let mut all = [f64::INFINITY; 8];
         let mut last = 0.0;
         for (i, part) in text.split('/').enumerate() {
-            let at = part.trim().parse().ok().filter(|&at: &f64| at > last && at.is_finite()).ok_or(())?;
-            *all.get_mut(i).ok_or(())? = at;
+            let at = part.trim().parse().ok().filter(|&at: &f64| at > last && at.is_finite()).ok_or_else(wrong)?;
+            *all.get_mut(i).ok_or_else(wrong)? = at;
             last = at;
         }
         Ok(Self(all))

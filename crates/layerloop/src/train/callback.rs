@@ -60,7 +60,6 @@ pub struct EpochEnd {
 ///     }),
 /// );
 /// fit_with(&mut network, &data, &FitOptions { batch: 2, ..FitOptions::default() }, &mut both)?;
-/// drop(both);
 /// assert_eq!((steps, losses.len()), (6, 3));
 /// # Ok::<(), layerloop::Error>(())
 /// ```
@@ -171,55 +170,67 @@ fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {
 }
 
 /// A callback of a function that is called after every step.
-pub fn on_step<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>>(f: F) -> impl Callback {
-    struct OnStep<F>(F);
-    impl<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>> Callback for OnStep<F> {
-        fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
-            self.0(end, run)
-        }
-    }
+pub fn on_step<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>>(f: F) -> OnStep<F> {
     OnStep(f)
 }
 
-/// A callback of a function that is called after every epoch.
-pub fn on_epoch<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>>(f: F) -> impl Callback {
-    struct OnEpoch<F>(F);
-    impl<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>> Callback for OnEpoch<F> {
-        fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
-            self.0(end, run)
-        }
+/// What [`on_step`] gives.
+#[derive(Debug)]
+pub struct OnStep<F>(F);
+
+impl<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>> Callback for OnStep<F> {
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        self.0(end, run)
     }
+}
+
+/// A callback of a function that is called after every epoch.
+pub fn on_epoch<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>>(f: F) -> OnEpoch<F> {
     OnEpoch(f)
 }
 
+/// What [`on_epoch`] gives.
+#[derive(Debug)]
+pub struct OnEpoch<F>(F);
+
+impl<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>> Callback for OnEpoch<F> {
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        self.0(end, run)
+    }
+}
+
 /// A callback that hears of a step at most once in `every`; of epochs and of the end it hears always.
-pub fn throttled(every: Duration, callback: impl Callback) -> impl Callback {
-    struct Throttled<C> {
-        every: Duration,
-        last: Option<Instant>,
-        callback: C,
-    }
-    impl<C: Callback> Callback for Throttled<C> {
-        fn on_start(&mut self, run: &mut Run) -> Result<()> {
-            self.callback.on_start(run)
-        }
-
-        fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
-            if self.last.is_some_and(|last| last.elapsed() < self.every) {
-                return ControlFlow::Continue(());
-            }
-            let flow = self.callback.on_step(end, run);
-            self.last = Some(Instant::now());
-            flow
-        }
-
-        fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
-            self.callback.on_epoch(end, run)
-        }
-
-        fn on_end(&mut self, report: &Report, run: &mut Run) {
-            self.callback.on_end(report, run);
-        }
-    }
+pub fn throttled<C: Callback>(every: Duration, callback: C) -> Throttled<C> {
     Throttled { every, last: None, callback }
+}
+
+/// What [`throttled`] gives.
+#[derive(Debug)]
+pub struct Throttled<C> {
+    every: Duration,
+    last: Option<Instant>,
+    callback: C,
+}
+
+impl<C: Callback> Callback for Throttled<C> {
+    fn on_start(&mut self, run: &mut Run) -> Result<()> {
+        self.callback.on_start(run)
+    }
+
+    fn on_step(&mut self, end: &StepEnd, run: &mut Run) -> ControlFlow<()> {
+        if self.last.is_some_and(|last| last.elapsed() < self.every) {
+            return ControlFlow::Continue(());
+        }
+        let flow = self.callback.on_step(end, run);
+        self.last = Some(Instant::now());
+        flow
+    }
+
+    fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
+        self.callback.on_epoch(end, run)
+    }
+
+    fn on_end(&mut self, report: &Report, run: &mut Run) {
+        self.callback.on_end(report, run);
+    }
 }

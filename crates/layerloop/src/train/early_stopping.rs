@@ -8,6 +8,7 @@ use super::monitored::column;
 use crate::metrics::AnyMetric;
 use crate::names::OrCustom;
 use crate::names::is_same;
+use crate::names::serialised::serde_as_text;
 use crate::network::Network;
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ named_enum! {
         Higher = "higher",
     }
 }
+
+serde_as_text!(Better);
 
 /// Ends a run when a column of its [`History`] gets no better, and gives the network the weights of the best epoch.
 ///
@@ -37,7 +40,7 @@ named_enum! {
 /// let early_stopping = Some(EarlyStopping { patience: 3, ..EarlyStopping::on("val_loss") });
 /// assert!(FitOptions { early_stopping, ..FitOptions::default() }.check().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
     /// The column: `train_loss`, `val_loss`, `val_accuracy`, `val_f1`.
     pub metric: String,

@@ -171,7 +171,11 @@ pub struct FitContext<'a> {
 impl fmt::Debug for FitContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { watch, from, anyway, .. } = self;
-        f.debug_struct("With").field("watch", watch).field("from", from).field("anyway", anyway).finish_non_exhaustive()
+        f.debug_struct("FitContext")
+            .field("watch", watch)
+            .field("from", from)
+            .field("anyway", anyway)
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,9 +191,9 @@ impl<'a, C: Callback> From<&'a mut C> for FitContext<'a> {
 /// As [`fit`]; [`Error::Config`] if what is to be measured cannot be, or if the checkpoint is of another network, of other
 /// options or of other data.
 pub fn fit_with<'a>(
-    network: &'a mut Network,
-    train: &'a Dataset,
-    options: &'a FitOptions,
+    network: &mut Network,
+    train: &Dataset,
+    options: &FitOptions,
     with: impl Into<FitContext<'a>>,
 ) -> Result<Report> {
     let FitContext { watch, callback, from, anyway } = with.into();

@@ -6,7 +6,8 @@ use crate::data::{Dataset, Targets};
 use crate::evaluate::{mean_loss, of_targets};
 use crate::metrics::{AnyMetric, Metric, Predictions};
 use crate::names::is_same;
-use crate::network::{Network, Predictor};
+use crate::network::Network;
+use crate::network::predict::evaluate_with;
 use crate::objective::Objective;
 use crate::{Error, Result};
 
@@ -90,7 +91,7 @@ impl<'a> Monitored<'a> {
         let mut values = Vec::new();
         self.missing.clear();
         for (name, data) in &self.sets {
-            let (outputs, losses) = Predictor::with_team(network, team).evaluate_by(data, &self.objective)?;
+            let (outputs, losses) = evaluate_with(network, team, data, &self.objective)?;
             values.push(mean_loss(data, &losses)?);
             let outputs = of_targets(data, outputs, network.classes());
             let predictions = Predictions::of(data, &outputs, network.classes());

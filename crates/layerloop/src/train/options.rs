@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use layerloop_kernels::{Before, Update};
+use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
 use crate::metrics::AnyMetric;
@@ -25,7 +26,7 @@ use crate::{Error, Result, threads};
 /// let options = FitOptions { layer_rates: vec![frozen, slow], ..FitOptions::default() };
 /// assert!(options.check().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerRate {
     /// Where the layer stands: `3`, or `2.1` for the first layer of the chain in the second; `2` is all that stands in it.
     pub layer: String,
@@ -33,8 +34,18 @@ pub struct LayerRate {
     pub factor: f64,
 }
 
-/// How to train.
-#[derive(Debug, Clone, PartialEq)]
+/// How to train. In JSON, what is left out is as in the default, and members of closed sets are their texts.
+///
+/// # Example
+/// ```
+/// use layerloop::train::FitOptions;
+/// let options: FitOptions = serde_json::from_str(r#"{ "epochs": 5, "optimizer": "adam(beta_1=0.8)", "ema": 0.99 }"#)?;
+/// assert_eq!((options.epochs, options.batch), (5, 128));
+/// assert_eq!(serde_json::to_value(&options)?["optimizer"], "adam(beta_1=0.8)");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FitOptions {
     /// Passes over the data.
     pub epochs: usize,
@@ -86,6 +97,7 @@ pub struct FitOptions {
     /// Whether and when the run ends because it gets no better.
     pub early_stopping: Option<EarlyStopping>,
     /// Wall time after which the run ends, with the step that is under way.
+    #[serde(with = "crate::names::serialised::seconds")]
     pub time_limit: Option<Duration>,
     /// Seed of the shuffles.
     pub seed: u64,

@@ -24,10 +24,10 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     // An epoch: forward, backward and a step for each row.
     let options = FitOptions { epochs: 1, batch: 128, threads: Some(threads), ..FitOptions::default() };
     let passes = milliseconds(&mut || fit(&mut network.clone(), &test, &options).map(drop))?;
-    let mut gradients = InputGradients::new(&network, threads)?;
+    let gradients = InputGradients::new(&network, threads)?;
     let one = milliseconds(&mut || gradients.of(test.inputs(), Of::Largest).map(drop))?;
     let whole = milliseconds(&mut || gradients.jacobian(test.inputs()).map(drop))?;
-    let mut factors = InputGradients::by_first_layer(&network, threads)?;
+    let factors = InputGradients::by_first_layer(&network, threads)?;
     let factor = milliseconds(&mut || factors.jacobian(test.inputs()).map(drop))?;
     let rows = test.rows();
     Ok(Measured {

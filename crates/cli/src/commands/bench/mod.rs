@@ -36,7 +36,7 @@ struct Setting<'a> {
 }
 
 pub(crate) fn run(args: &Bench) -> Result<Outcome> {
-    let isa = Isa::chosen().map_err(|reason| layerloop::Error::config("LAYERLOOP_ISA", reason))?;
+    let isa = Isa::chosen().map_err(|error| layerloop::Error::config("LAYERLOOP_ISA", error.to_string()))?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let named: Vec<&str> = args.job.iter().map(String::as_str).collect();
     let names = if named.is_empty() { DEFAULT_JOBS.to_vec() } else { named };

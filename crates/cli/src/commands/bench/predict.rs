@@ -21,15 +21,16 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     let spec = Spec::classifier(test.width(), &[32], Activation::Sigmoid, 10, Output::Softmax);
     let network = Network::new(&spec, 0)?;
 
-    let mut predictor = Predictor::new(&network, 1)?;
+    let predictor = Predictor::new(&network, 1)?;
+    let mut scratch = predictor.scratch()?;
     let rows: Vec<Vec<f32>> = (0..ROWS.min(test.rows())).map(|i| test.row(i)).collect();
     let one = 1e6
         * median_seconds(CALLS, |call| {
-            std::hint::black_box(predictor.row(&rows[call % rows.len()])?);
+            std::hint::black_box(predictor.row(&rows[call % rows.len()], &mut scratch)?);
             Ok(())
         })?;
 
-    let mut predictor = Predictor::new(&network, setting.threads)?;
+    let predictor = Predictor::new(&network, setting.threads)?;
     let all = 1e3
         * median_seconds(PASSES, |_| {
             std::hint::black_box(predictor.probabilities(test.inputs())?);

@@ -1,10 +1,10 @@
 //! Rows of 10,000 columns of which one in a hundred is 1, against rows in which none is 0.
 
+use layerloop::Result;
 use layerloop::data::{Csr, Dataset, Inputs};
 use layerloop::network::{Activation, Network, Predictor, Spec};
 use layerloop::rng::Stream;
 use layerloop::train::FitOptions;
-use layerloop::{Error, Result};
 use serde_json::json;
 
 use super::predict::median_seconds;
@@ -26,7 +26,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     let entries = one_hot(&mut stream)?;
     let mut figures = Vec::new();
     for inputs in [full, entries] {
-        let mut predictor = Predictor::new(&network, setting.threads)?;
+        let predictor = Predictor::new(&network, setting.threads)?;
         let forward = median_seconds(PASSES, |_| {
             std::hint::black_box(predictor.probabilities(&inputs)?);
             Ok(())
@@ -57,5 +57,5 @@ fn one_hot(stream: &mut Stream) -> Result<Inputs> {
     let columns = (0..ROWS * ENTRIES).map(|i| (i % ENTRIES * range + stream.below(range)) as u32).collect();
     let starts = (0..=ROWS).map(|row| row * ENTRIES).collect();
     let csr = Csr::new(COLUMNS, starts, columns, vec![1.0; ROWS * ENTRIES]);
-    Ok(Inputs::Sparse(csr.map_err(|error| Error::data("sparse", error.to_string()))?.into()))
+    Ok(csr?.into())
 }

@@ -98,7 +98,7 @@ mod tests {
             let inputs = data.inputs();
             let all = Predictor::new(&network, 1).unwrap().probabilities(inputs).unwrap();
             assert_eq!(all, Predictor::new(&network, 3).unwrap().probabilities(inputs).unwrap(), "{text}");
-            let alone = Predictor::new(&network, 1).unwrap().row(&data.row(69)).unwrap().to_vec();
+            let alone = Predictor::new(&network, 1).unwrap().probabilities(&data.row(69).into()).unwrap();
             assert_eq!(alone, all[69 * 3..], "{text}");
         }
     }
@@ -125,7 +125,8 @@ mod tests {
         let network = Network::new(&"5 -> embedding(count=10) -> 3".parse().unwrap(), 0).unwrap();
         let said = fit(&mut network.clone(), &names(), &FitOptions::default()).unwrap_err().to_string();
         assert!(said.contains("is 10; embedding reads whole numbers from 0 to 9"), "{said}");
-        assert!(Predictor::new(&network, 1).unwrap().row(&[0.0, 0.0, 0.5, 0.0, 0.0]).is_err());
-        assert!(Predictor::new(&network, 1).unwrap().probabilities(&Inputs::Floats(vec![11.0; 5].into())).is_err());
+        let predictor = Predictor::new(&network, 1).unwrap();
+        assert!(predictor.row(&[0.0, 0.0, 0.5, 0.0, 0.0], &mut predictor.scratch().unwrap()).is_err());
+        assert!(predictor.probabilities(&Inputs::Floats(vec![11.0; 5].into())).is_err());
     }
 }
