@@ -53,6 +53,7 @@ pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, thr
 
 /// How a network does where its targets are numbers. Every mean counts a row as much as its weight says.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct RegressionScores {
     /// Mean loss, of the kind that the output map is made for.
     pub loss: f64,

@@ -1,5 +1,26 @@
 //! Feedforward neural networks: trained fast on a CPU, every number of the forward and backward pass in the open.
 //!
+//! ```
+//! use layerloop::data::Dataset;
+//! use layerloop::network::{Network, Predictor};
+//! use layerloop::train::{FitOptions, fit};
+//!
+//! // Points below the diagonal of a square, and above it.
+//! let points: Vec<f32> = (0..400).map(|i| (i * 37 % 101) as f32 / 100.0).collect();
+//! let labels: Vec<u32> = points.chunks(2).map(|point| u32::from(point[1] > point[0])).collect();
+//! let data = Dataset::new("points", points.into(), 2, labels, ["below", "above"])?;
+//!
+//! let mut network = Network::new(&"2 -> 16 relu -> 2".parse()?, 0)?;
+//! let options = FitOptions { epochs: 50, batch: 10, learning_rate: 0.01, ..FitOptions::default() };
+//! let report = fit(&mut network, &data, &options)?;
+//! println!("loss {:.3} after {} steps", report.epochs[49].train_loss, report.steps);
+//!
+//! let p = Predictor::new(network, 1)?.probabilities(&vec![0.2, 0.7].into())?;
+//! println!("(0.2, 0.7) is above the diagonal with probability {:.3}", p[1]);
+//! # assert!(report.steps == 1000 && report.epochs[49].train_loss < 0.1 && p[1] > 0.95, "{report:?} {p:?}");
+//! # Ok::<(), layerloop::Error>(())
+//! ```
+//!
 //! The gradient is implemented twice. [`math`] is the derivation, written out in f64 for one sample, to be read.
 //! [`network`] and [`train`] are the fast path, in f32, a batch at a time. The tests hold them together.
 //!

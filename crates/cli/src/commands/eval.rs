@@ -55,7 +55,7 @@ fn reason(value: &Result<f64>) -> Option<String> {
 fn as_json(model: &Model, data: &str, rows: usize, scores: &Scores) -> serde_json::Value {
     let evaluation = match scores {
         Scores::Classes(evaluation) => evaluation,
-        Scores::Numbers(RegressionScores { loss, mse, mae, r2 }) => {
+        Scores::Numbers(RegressionScores { loss, mse, mae, r2, .. }) => {
             return json!({ "data": data, "rows": rows, "loss": loss, "mse": mse, "mae": mae, "r2": r2 });
         }
     };
@@ -74,7 +74,7 @@ fn as_json(model: &Model, data: &str, rows: usize, scores: &Scores) -> serde_jso
 fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
     let evaluation = match scores {
         Scores::Classes(evaluation) => evaluation,
-        Scores::Numbers(RegressionScores { loss, mse, mae, r2 }) => {
+        Scores::Numbers(RegressionScores { loss, mse, mae, r2, .. }) => {
             let (data, rmse) = (shown(data), mse.sqrt());
             return format!(
                 "{data}, {rows} rows\nloss {loss:.4}   R2 {r2:.4}   root mean square error {rmse:.4}   mean absolute error {mae:.4}"

@@ -232,7 +232,7 @@ pub(super) fn units(contents: &Contents) -> Result<Option<String>> {
     let Contents { model, test, .. } = contents;
     let Ok(layers) = layerloop::explain::units(&model.network, &test.head(GRADIENT_ROWS)) else { return Ok(None) };
     let row = |layer: &LayerUnits| {
-        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient } = layer;
+        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient, .. } = layer;
         let counts = [layer, units, dead, saturated].map(ToString::to_string);
         counts.into_iter().chain([short(*mean_slope), short(*mean_gradient)]).collect()
     };

@@ -43,6 +43,7 @@ const ROWS: usize = 256;
 
 /// What each input of a row had to do with an output.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Attributed {
     /// The output, by its index.
     pub output: usize,

@@ -37,6 +37,7 @@ const SAMPLE: usize = 64;
 
 /// How far the fast path, the derivation and central differences disagree about a gradient.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct GradientCheck {
     /// Rows over whose mean loss the gradient was taken.
     pub rows: usize,
@@ -46,6 +47,7 @@ pub struct GradientCheck {
 
 /// The disagreement about the gradient of one layer. All errors and bounds are relative to the layer's largest derivative.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LayerCheck {
     /// Where the layer stands in the specification, counted from 1: `2`, or `2.1` for the first layer of the chain in the second.
     pub layer: String,
@@ -459,7 +461,7 @@ mod tests {
     /// Rows of inputs between 0 and 1, or of names of a table's rows; the classes in turn, or numbers.
     fn random(network: &Network, rows: usize, seed: u64) -> Dataset {
         let (mut stream, classes) = (Stream::new(seed, "rows", 0), network.classes());
-        let (width, table) = (network.spec().inputs, network.program.table());
+        let (width, table) = (network.spec().inputs, network.program.table);
         let value = |u: f32| table.map_or(u, |count| (u * count as f32).floor());
         let inputs = Inputs::Floats((0..rows * width).map(|_| value(stream.uniform())).collect());
         let names = (0..classes).map(|class| format!("class {class}"));

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// What the fast path computes for the sample of a trace, in f32.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Beside {
     /// z_1, ..., z_{L+1}
     pub z: Vec<Vec<f32>>,
@@ -26,6 +27,7 @@ pub struct Beside {
 
 /// Differences in units in the last place: of what the exact number is as an f32.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Ulps {
     /// Of every z_1, ..., z_{L+1}.
     pub z: Vec<Vec<f64>>,

@@ -35,6 +35,7 @@ pub struct Hessian<'a>(FastHessian<'a>, Loss);
 
 /// An eigenvalue, and how sure it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Eigen {
     /// The eigenvalue.
     pub value: f64,

@@ -21,6 +21,7 @@ const SAMPLE: usize = 64;
 
 /// How far the gradient of the fast path and the differences of its loss disagree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DifferenceCheck {
     /// Rows over whose mean loss the gradient was taken.
     pub rows: usize,
@@ -32,6 +33,7 @@ pub struct DifferenceCheck {
 
 /// The disagreement about the gradient of one layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DifferenceLayer {
     /// Where the layer stands: `2`, or `2.1` for the first layer of the chain in the second.
     pub layer: String,

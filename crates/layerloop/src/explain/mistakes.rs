@@ -18,6 +18,7 @@ const BEYOND: f32 = 1.02;
 
 /// A row that the network is wrong about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Mistake {
     /// The row of the data set.
     pub row: usize,
@@ -40,6 +41,7 @@ pub struct Mistake {
 
 /// A training row, and how near it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Near {
     /// The row.
     pub row: usize,
@@ -49,6 +51,7 @@ pub struct Near {
 
 /// An input that was changed until the answer turned.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Turned {
     /// The changed input.
     pub x: Vec<f32>,

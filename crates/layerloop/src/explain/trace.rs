@@ -29,6 +29,7 @@ pub const LARGEST_A: usize = 65_536;
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Trace {
     /// The row of the data set.
     pub sample: usize,
@@ -61,6 +62,7 @@ pub struct Trace {
 
 /// A layer: z_{i+1} = g_i(w_i; z_i) = sigma(t_i), t_i = W_i z_i^{;1}.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TracedLayer {
     /// Which, counted from 1.
     pub i: usize,
@@ -103,6 +105,7 @@ pub struct Factors {
 
 /// The output map: z_{L+2} = g_{L+1}(z_{L+1}).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TracedOutput {
     /// softmax, reference-softmax, ...
     pub kind: String,

@@ -14,6 +14,7 @@ const MOSTLY: f64 = 0.95;
 
 /// The units of a layer, counted over some rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LayerUnits {
     /// Which layer, counted from 1.
     pub layer: usize,

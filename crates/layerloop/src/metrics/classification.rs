@@ -9,6 +9,7 @@ use crate::data::onecold;
 ///
 /// Every mean counts a row as much as its [weight](crate::data::Dataset::weights) says; `confusion` and [`ClassScores::support`] count rows.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Mean loss; of softmax the cross-entropy, in nats.
     pub loss: f64,
@@ -24,6 +25,7 @@ pub struct Evaluation {
 
 /// What the confusion matrix says of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct ClassScores {
     /// Of the rows predicted as this class, the share that is right; 0 where there is none.
     pub precision: f64,

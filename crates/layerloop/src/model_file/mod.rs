@@ -86,8 +86,8 @@ impl Model {
     /// let raw = Dataset::new("demo", x, 1, vec![0, 1], ["low", "high"])?;
     /// let data = raw.standardise(&Standardisation::of(&[1.0, 5.0], 1)?)?;
     /// let model = Model::new(Network::new(&"1 -> 2".parse()?, 0)?, &data, serde_json::Value::Null);
-    /// let said = model.predictor(1)?.row(&[5.0])?.to_vec();
-    /// assert_eq!(said, Predictor::new(&model.network, 1)?.row(&[1.0])?);
+    /// let said = model.predictor(1)?.probabilities(&vec![5.0].into())?;
+    /// assert_eq!(said, Predictor::new(&model.network, 1)?.probabilities(&vec![1.0].into())?);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn predictor(&self, threads: usize) -> Result<Predictor> {

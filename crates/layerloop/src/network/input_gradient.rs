@@ -84,7 +84,7 @@ impl InputGradients {
     /// [`Error::Config`] for a network whose inputs are names in a table, and for 0 or more than 1024 threads.
     pub fn new(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
         let network = network.into();
-        if network.program.table().is_some() {
+        if network.program.table.is_some() {
             let reason =
                 format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
             return Err(Error::config("network", reason));

@@ -66,7 +66,7 @@ impl InputPlan {
     /// For a run of `program` on `source`, rows of `width` values, in batches of at most `batch`. Weights of columns of zeros
     /// may move without a gradient, as `all_move` says: where weights decay, and where the optimiser remembers other data.
     pub(crate) fn of(source: Source, width: usize, batch: usize, program: &Program, all_move: bool) -> Self {
-        if program.only_multiplies_its_input() {
+        if program.only_multiplies_its_input {
             Self::of_products(source, width, batch, all_move)
         } else {
             Self::all(width)

@@ -276,7 +276,7 @@ impl Network {
     /// Refuses inputs that name no row of the table which the network looks them up in.
     pub(crate) fn check_names_rows(&self, name: &str, inputs: &Inputs) -> Result<()> {
         match inputs {
-            _ if self.program.table().is_none() => Ok(()),
+            _ if self.program.table.is_none() => Ok(()),
             Inputs::Bytes { values, scale } => self.check_names(name, values.iter().map(|&v| f32::from(v) * scale)),
             Inputs::Floats(values) => self.check_names(name, values.iter().copied()),
             Inputs::Sparse(matrix) => self.check_names(name, (0..matrix.rows()).flat_map(|row| matrix.dense_row(row))),
@@ -285,7 +285,7 @@ impl Network {
 
     /// As [`Self::check_names_rows`], for values row after row.
     pub(crate) fn check_names(&self, name: &str, mut values: impl Iterator<Item = f32>) -> Result<()> {
-        let Some(count) = self.program.table() else { return Ok(()) };
+        let Some(count) = self.program.table else { return Ok(()) };
         let wrong = |value: f32| !(value.fract() == 0.0 && value >= 0.0 && value < count as f32);
         let mut seen = 0;
         let found = values.by_ref().inspect(|_| seen += 1).find(|&value| wrong(value));

@@ -121,12 +121,14 @@ impl Predictor {
     /// ```
     /// use layerloop::network::{Activation, Network, Predictor, Spec};
     /// let predictor = Predictor::new(Network::new(&Spec::new(2).layer(2, Activation::Identity), 0)?, 1)?;
+    /// let answer = || predictor.row(&[0.0, 0.0], &mut predictor.scratch()?).map(<[f32]>::to_vec);
     /// std::thread::scope(|scope| {
-    ///     let ask = || predictor.row(&[0.0, 0.0], &mut predictor.scratch()?).map(<[f32]>::to_vec);
-    ///     let answers = [scope.spawn(ask), scope.spawn(ask)].map(|thread| thread.join().expect("an answer"));
-    ///     answers.into_iter().try_for_each(|answer| Ok(assert_eq!(answer?, [0.5, 0.5])))
-    /// })
-    /// # .map_err(|error: layerloop::Error| error)
+    ///     for thread in [scope.spawn(answer), scope.spawn(answer)] {
+    ///         assert_eq!(thread.join().expect("a thread")?, [0.5, 0.5]);
+    ///     }
+    ///     Ok::<(), layerloop::Error>(())
+    /// })?;
+    /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn row<'s>(&self, row: &[f32], scratch: &'s mut Scratch) -> Result<&'s [f32]> {
         if row.len() != self.network.spec().inputs {
@@ -271,7 +273,7 @@ impl Rows<'_> {
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         input_plan.strategy = match source {
             Source::Bytes(..) | Source::Floats(_) if rows < FEW => InputStrategy::RowsWithoutZeros,
-            _ if network.program.only_multiplies_its_input() => InputStrategy::of(source, spec.inputs),
+            _ if network.program.only_multiplies_its_input => InputStrategy::of(source, spec.inputs),
             _ => InputStrategy::Rows,
         };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };

@@ -28,8 +28,12 @@ pub(crate) struct Program {
     pub(crate) stages: Vec<Range<usize>>,
     /// Number of matrices that hold values, and gradients.
     pub(crate) matrices: [usize; 2],
-    /// Widths of those that keep something for the way back.
+    /// Widths of those that keep something for the backward pass.
     pub(crate) kept: Vec<usize>,
+    /// Number of rows of the table that the input's whole numbers name, where there is one.
+    pub(crate) table: Option<usize>,
+    /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
+    pub(crate) only_multiplies_its_input: bool,
 }
 
 /// A row of numbers for each sample.
@@ -183,14 +187,25 @@ impl Program {
 
     fn back_to(spec: &Spec, input: bool) -> Result<Self> {
         sound::check_depth(&spec.layers)?;
-        let mut program =
-            Self { values: vec![], ops: vec![], parameters: vec![], stages: vec![], matrices: [0; 2], kept: vec![] };
+        let mut program = Self {
+            values: vec![],
+            ops: vec![],
+            parameters: vec![],
+            stages: vec![],
+            matrices: [0; 2],
+            kept: vec![],
+            table: None,
+            only_multiplies_its_input: false,
+        };
         let input = program.value(spec.inputs, input);
         program.chain(&spec.layers, "", input)?;
         program.number_gradients();
         let barrier = |op: &Op| matches!(op.kind, Kind::BatchStandardise { .. });
         let barriers = program.ops.iter().enumerate().filter(|(_, op)| barrier(op)).map(|(i, _)| i);
         let ends: Vec<usize> = std::iter::once(0).chain(barriers).chain([program.ops.len()]).collect();
+        let reads = |op: &&Op| op.from.iter().any(|&from| program.values[from].z == 0);
+        program.only_multiplies_its_input =
+            program.ops.iter().filter(reads).all(|op| matches!(op.kind, Kind::Dense(_) | Kind::Fork));
         program.stages = ends.windows(2).map(|pair| pair[0]..pair[1]).collect();
         Ok(program)
     }
@@ -207,20 +222,9 @@ impl Program {
         [op.from[0], op.to[0]].map(|value| self.values[value])
     }
 
-    /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
-    pub(crate) fn only_multiplies_its_input(&self) -> bool {
-        let reads = |op: &&Op| op.from.iter().any(|&from| self.values[from].z == 0);
-        self.ops.iter().filter(reads).all(|op| matches!(op.kind, Kind::Dense(_) | Kind::Fork))
-    }
-
     /// The batch norms: what they read, and what they give.
     pub(crate) fn batch_norms(&self) -> impl Iterator<Item = &Op> {
         self.ops.iter().filter(|op| matches!(op.kind, Kind::BatchStandardise { .. }))
-    }
-
-    /// Number of rows of the table that the input's whole numbers name, where there is one.
-    pub(crate) fn table(&self) -> Option<usize> {
-        self.parameters.iter().find(|parameter| parameter.role == Role::Table).map(|parameter| parameter.inputs)
     }
 
     /// Bytes of all parameters as they lie in memory.
@@ -391,11 +395,12 @@ impl Program {
                 let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
                 self.dense(Dense::new(outputs, Activation::Identity), products, path)
             }
-            Unit::Embedding { .. } if self.values[from].z != 0 || self.table().is_some() => {
+            Unit::Embedding { .. } if self.values[from].z != 0 || self.table.is_some() => {
                 return refuse("embedding reads whole numbers: it is the first layer, and there is one".into());
             }
             Unit::Embedding { count, width: numbers } => {
                 self.parameter(path, [count, numbers], false, Role::Table, Initial::Drawn(Init::GlorotUniform));
+                self.table = Some(count);
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
         })

@@ -15,7 +15,21 @@ use crate::{Error, Result};
 /// More parameters than this are refused: with Adam's two moments they would take 12 GiB.
 const MOST_PARAMETERS: usize = 1 << 30;
 
-/// A feedforward network for classification: input width, layers, output map. Its text form is read by `parse`.
+/// A feedforward network, without weights: input width, layers, output map. `parse` reads its text form, `to_string` writes it.
+///
+/// # Grammar
+/// ```text
+/// network    = inputs { "->" layers } [ "->" output ]     output: softmax where none is named
+/// layers     = layer { layer }                            one after the other, as if "->" stood between them
+/// layer      = width [ activation ] { "no-bias" | "init=" initialiser }
+///            | activation | unit
+///            | "skip(" chain [ ", join=" join ] ")"
+///            | "parallel(" chain "|" chain { "|" chain } [ ", join=" join ] ")"
+/// chain      = layers { "->" layers }
+/// choice     = name [ "=" number ] | name "(" key "=" number { "," key "=" number } ")"
+/// ```
+/// Activations, units (dropout, batch-norm, ...), initialisers, outputs and joins are choices; `layerloop list` prints all of them with
+/// their numbers. A number that is left out has its default.
 ///
 /// # Example
 /// ```
@@ -23,7 +37,10 @@ const MOST_PARAMETERS: usize = 1 << 30;
 /// let spec = Spec::new(784).layer(32, Activation::Sigmoid).layer(10, Activation::Identity);
 /// assert_eq!(spec.to_string(), "784 -> 32 sigmoid -> 10 -> softmax");
 /// assert_eq!(spec.parameters(), 25_450);
+/// let named: Spec = "20 -> 64 relu init=he-uniform no-bias dropout=0.2 -> skip(64 gelu) -> 1 -> identity".parse()?;
+/// assert_eq!(named.output, Output::Identity);
 /// assert_eq!(Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::ReferenceSoftmax).parameters(), 25_417);
+/// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {

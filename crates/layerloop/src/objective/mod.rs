@@ -41,6 +41,10 @@ pub struct Objective {
 }
 
 /// How much the rows of each class count.
+///
+/// Weights other than equal ones distort the probabilities: a network trained with `Balanced` answers as if all classes were equally
+/// frequent, so rare classes get probabilities above their frequency. Ranking and recall of rare classes may gain by it;
+/// calibration (log loss, Brier score) does not.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassWeights {

@@ -4,6 +4,7 @@
 //! lie in memory, in panels, so that writing one is copying it: `weights`, `moments.1`, `average`, `best`, ... The metadata has
 //! one entry, `layerloop-checkpoint`: a CRC-32C of all that follows and of the vectors, then the JSON form of `Card`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -61,12 +62,12 @@ impl Identity {
 
 /// The JSON in the file's metadata.
 #[derive(Debug, Serialize, Deserialize)]
-struct Card {
-    specification: Spec,
-    options: Value,
-    data: Identity,
-    state: State,
-    lbfgs: Option<lbfgs::Numbers>,
+struct Card<'a> {
+    specification: Cow<'a, Spec>,
+    options: Cow<'a, Value>,
+    data: Cow<'a, Identity>,
+    state: Cow<'a, State>,
+    lbfgs: Cow<'a, Option<lbfgs::Numbers>>,
 }
 
 /// What is read of a card before the rest: that of another format may have other fields.
@@ -148,8 +149,13 @@ impl Checkpoint {
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let vectors: Vec<(&str, Vec<u8>)> = self.vectors.iter().map(|(name, v)| (name.as_str(), bytes(v))).collect();
         let form = Form { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), panel: PANEL };
-        let Self { specification, options, data, state, lbfgs, .. } = self.clone();
-        let card = Card { specification, options, data, state, lbfgs };
+        let card = Card {
+            specification: Cow::Borrowed(&self.specification),
+            options: Cow::Borrowed(&self.options),
+            data: Cow::Borrowed(&self.data),
+            state: Cow::Borrowed(&self.state),
+            lbfgs: Cow::Borrowed(&self.lbfgs),
+        };
         let mut json = serde_json::to_value(&form).map_err(|e| unsaved(&e))?;
         let rest = serde_json::to_value(&card).map_err(|e| unsaved(&e))?;
         if let (Value::Object(json), Value::Object(rest)) = (&mut json, rest) {
@@ -195,7 +201,8 @@ impl Checkpoint {
                 "made by layerloop {version} in format {format}; this one reads formats up to {FORMAT}: update it"
             )));
         }
-        let Card { specification, options, data, state, lbfgs } = serde_json::from_str(json).map_err(unread)?;
+        let card: Card = serde_json::from_str(json).map_err(unread)?;
+        let specification = card.specification.into_owned();
         let expected = Network::new(&specification, 0)?.parameters.values.values().len();
         let flat = |(name, view): &(String, TensorView)| {
             let (values, _) = view.data().as_chunks::<4>();
@@ -208,6 +215,8 @@ impl Checkpoint {
             Ok((name.clone(), vector))
         };
         let vectors = vectors.iter().map(flat).collect::<Result<Vec<_>>>()?;
+        let (options, data) = (card.options.into_owned(), card.data.into_owned());
+        let (state, lbfgs) = (card.state.into_owned(), card.lbfgs.into_owned());
         Ok(Self { specification, options, data, state, lbfgs, vectors })
     }
 }

@@ -34,6 +34,7 @@ const SPREAD: f64 = 0.5;
 
 /// What [`find_learning_rate`] saw.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The learning rate of each step.
     pub rates: Vec<f64>,

@@ -32,6 +32,7 @@ use crate::{Error, Result, memory, threads};
 
 /// What a run did.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Report {
     /// One entry for each complete epoch, those before a checkpoint included.
     pub epochs: Vec<EpochEnd>,

@@ -16,6 +16,7 @@ const BATCH: usize = 512;
 
 /// A row of a data set, by itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Sample {
     /// Its loss, with its weight.
     pub loss: f32,

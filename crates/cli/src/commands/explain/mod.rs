@@ -121,7 +121,7 @@ fn show_units(args: &Explain, network: &Network, data: &Dataset) -> Result<()> {
         return layers.iter().try_for_each(|layer| line(json!(layer)));
     }
     let row = |layer: &LayerUnits| {
-        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient } = layer;
+        let LayerUnits { layer, units, dead, saturated, mean_slope, mean_gradient, .. } = layer;
         let counts = [layer, units, dead, saturated].map(ToString::to_string);
         counts.into_iter().chain([format!("{mean_slope:.6}"), format!("{mean_gradient:.3e}")]).collect()
     };

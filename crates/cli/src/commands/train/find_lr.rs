@@ -15,7 +15,7 @@ const SIZE: [usize; 2] = [72, 14];
 
 /// Prints what was found, and what to run next.
 pub(super) fn report(args: &Train, found: &Finding) -> Result<()> {
-    let Finding { rates, losses, proposed } = found;
+    let Finding { rates, losses, proposed, .. } = found;
     if args.json {
         return line(json!({"event": "find_lr", "proposed": proposed, "rates": rates, "losses": losses}));
     }
