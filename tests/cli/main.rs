@@ -12,6 +12,7 @@ mod downloads;
 mod evaluate;
 mod explain;
 mod faults;
+mod fixtures;
 mod help;
 mod interrupt;
 mod list;

@@ -125,6 +125,12 @@ impl From<InvalidCsr> for Error {
 }
 
 impl Error {
+    /// An [`Error::Config`] for each rule that is broken: whether it is, the field, and the reason.
+    pub(crate) fn of_rules<const N: usize>(rules: [(bool, &str, String); N]) -> Vec<Self> {
+        let broken = rules.into_iter().filter(|(broken, ..)| *broken);
+        broken.map(|(_, field, reason)| Self::config(field, reason)).collect()
+    }
+
     /// An [`Error::Shape`].
     pub fn shape(what: impl Into<String>, expected: impl ToString, got: impl ToString) -> Self {
         Self::Shape { what: what.into(), expected: expected.to_string(), got: got.to_string() }

@@ -210,29 +210,10 @@ impl<'a> Reader<'a> {
             }
             match WORDS.into_iter().find(|known| is_same(known, word)).unwrap_or(word) {
                 kind @ ("skip" | "parallel") => {
-                    self.at += word.len();
-                    let (chains, join) = self.chains()?;
-                    let mut chains = chains.into_iter();
-                    layers.push(match (kind, chains.len()) {
-                        ("parallel", _) => Layer::Parallel(chains.collect(), join),
-                        (_, 1) => Layer::Skip(chains.next().unwrap_or_default(), join),
-                        _ => return Err(self.refuse(at, "`skip` takes one chain; `parallel` takes several")),
-                    });
+                    layers.push(self.nested(kind, word.len())?);
                     open = None;
                 }
-                "no-bias" | "init" => {
-                    let word = self.choice()?;
-                    let last = layers[first..].last_mut();
-                    let Some(Layer::Dense(dense)) = last else {
-                        return Err(self.refuse(at, &format!("`{word}` belongs behind the width of a dense layer")));
-                    };
-                    match word.split_once('=') {
-                        None => dense.bias = false,
-                        Some((_, name)) => {
-                            dense.init = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?;
-                        }
-                    }
-                }
+                "no-bias" | "init" => self.of_dense(layers[first..].last_mut())?,
                 _ if custom::find(word).is_some() => {
                     self.at += word.len();
                     layers.extend(custom::find(word).map(Layer::Custom));
@@ -257,6 +238,33 @@ impl<'a> Reader<'a> {
             return Err(
                 self.refuse(self.at, "expected a layer: a width, `skip(...)`, `parallel(...)` or an activation")
             );
+        }
+        Ok(())
+    }
+
+    /// `skip(chain)` or `parallel(chain | chain)`, from its name of `len` bytes on.
+    fn nested(&mut self, kind: &str, len: usize) -> Result<Layer> {
+        let at = self.at;
+        self.at += len;
+        let (chains, join) = self.chains()?;
+        let mut chains = chains.into_iter();
+        match (kind, chains.len()) {
+            ("parallel", _) => Ok(Layer::Parallel(chains.collect(), join)),
+            (_, 1) => Ok(Layer::Skip(chains.next().unwrap_or_default(), join)),
+            _ => Err(self.refuse(at, "`skip` takes one chain; `parallel` takes several")),
+        }
+    }
+
+    /// `no-bias` or `init=...`, of the layer before it, which has to be dense.
+    fn of_dense(&mut self, last: Option<&mut Layer>) -> Result<()> {
+        let at = self.at;
+        let word = self.choice()?;
+        let Some(Layer::Dense(dense)) = last else {
+            return Err(self.refuse(at, &format!("`{word}` belongs behind the width of a dense layer")));
+        };
+        match word.split_once('=') {
+            None => dense.bias = false,
+            Some((_, name)) => dense.init = parse(name).map_err(|e| self.refuse(at, &e.to_string()))?,
         }
         Ok(())
     }

@@ -65,18 +65,14 @@ impl EarlyStopping {
 
     /// What is wrong about it, whatever the data.
     pub(crate) fn faults(&self, epochs: usize) -> Vec<Error> {
-        let mut faults = Vec::new();
-        let mut refuse = |wrong: bool, field: &str, reason: String| {
-            if wrong {
-                faults.push(Error::config(field, reason));
-            }
-        };
         let Self { patience, min_delta, start_epoch, .. } = *self;
-        refuse(patience == 0, "patience", "0; at least 1 epoch without a better value ends a run".into());
-        let reason = format!("{min_delta}; it must be a finite number, at least 0");
-        refuse(!(min_delta >= 0.0 && min_delta.is_finite()), "min_delta", reason);
-        let reason = format!("{start_epoch}; of {epochs} epochs, the first that counts is 1 to {epochs}");
-        refuse(start_epoch == 0 || start_epoch > epochs, "start_epoch", reason);
+        let no_size = !(min_delta >= 0.0 && min_delta.is_finite());
+        let first = format!("{start_epoch}; of {epochs} epochs, the first that counts is 1 to {epochs}");
+        let mut faults = Error::of_rules([
+            (patience == 0, "patience", "0; at least 1 epoch without a better value ends a run".into()),
+            (no_size, "min_delta", format!("{min_delta}; it must be a finite number, at least 0")),
+            (start_epoch == 0 || start_epoch > epochs, "start_epoch", first),
+        ]);
         faults.extend(self.direction().err());
         faults
     }
