@@ -12,7 +12,7 @@ use layerloop_kernels::function::{Function, apply};
 use layerloop_kernels::{Isa, reference};
 
 /// Numbers looked at together.
-const STRETCH: u64 = 1 << 14;
+const RANGE: u64 = 1 << 14;
 
 /// The largest error of a function, in ULP, and where it is.
 type Worst = (f64, f32);
@@ -32,13 +32,13 @@ fn main() -> ExitCode {
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The largest error among all f32, each thread looking at its share of the stretches.
+/// The largest error among all f32, each thread looking at its share of the ranges.
 fn worst_of_all(function: Function, isas: &[Isa]) -> Worst {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = |thread: usize| {
-        let firsts = (thread as u64 * STRETCH..1 << 32).step_by(threads * STRETCH as usize);
+        let firsts = (thread as u64 * RANGE..1 << 32).step_by(threads * RANGE as usize);
         firsts
-            .map(|first| range(function, isas, (first..first + STRETCH).map(|bits| f32::from_bits(bits as u32))))
+            .map(|first| range(function, isas, (first..first + RANGE).map(|bits| f32::from_bits(bits as u32))))
             .fold((0.0, 0.0), larger)
     };
     thread::scope(|scope| {

@@ -107,13 +107,13 @@ fn rounded(a: usize, b: usize) -> usize {
     ((a + b / 2) / b).max(1)
 }
 
-/// Scales every row of `width` values to `cells` by area: a cell is the mean of the stretch that it covers.
+/// Scales every row of `width` values to `cells` by area: a cell is the mean of the range that it covers.
 ///
 /// # Shapes
 /// `values`: n x width; result: cells x n, transposed, so that a second call scales the other axis.
 ///
 /// # Numerics
-/// Pixel x is the stretch (x * cells .. (x + 1) * cells) and a cell is `width` long, so that all weights are whole
+/// Pixel x is the range (x * cells .. (x + 1) * cells) and a cell is `width` long, so that all weights are whole
 /// numbers; a size that does not change leaves every value as it was.
 fn average(values: &[f32], width: usize, cells: usize) -> Vec<f32> {
     let mut averages = Vec::with_capacity(values.len() / width * cells);

@@ -248,7 +248,7 @@ fn to_bytes(grey: &Grey) -> Vec<u8> {
     grey.pixels.iter().map(|value| (value * 255.0).round() as u8).collect()
 }
 
-/// All pictures in one stretch of memory.
+/// All pictures side by side in memory.
 fn joined(pictures: &[Vec<u8>], (height, width): Size) -> Result<Arc<[u8]>> {
     let length = height * width;
     memory::check("the pictures", pictures.len().saturating_mul(length), "a smaller --size")?;

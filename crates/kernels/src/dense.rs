@@ -130,7 +130,7 @@ pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usiz
     pointwise::through(isa, activation, z, width, q);
 }
 
-/// Some rows of one panel of a weight matrix: a stretch of memory.
+/// Some rows of one panel of a weight matrix: a range of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightBlock<'a> {
     /// The panel.
@@ -176,7 +176,7 @@ impl WeightBlock<'_> {
 /// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`.
 ///
 /// # Shapes
-/// `z`: B x (n_in + 1), or the listed columns of it; `delta`: B x n_out; `gradient`: the block's stretch.
+/// `z`: B x (n_in + 1), or the listed columns of it; `delta`: B x n_out; `gradient`: the block's range.
 ///
 /// # Panics
 /// If the slices do not have these shapes.

@@ -10,7 +10,7 @@ use crate::isa::{Kernel, LANES, Simd};
 use crate::matrix::Matrix;
 use crate::team::Team;
 
-/// How long each figure is measured for; the best stretch counts.
+/// How long each figure is measured for; the best repetition counts.
 const TIME: Duration = Duration::from_millis(300);
 
 /// Fused multiply-adds that depend on each other, in each of a tile's chains.

@@ -32,7 +32,7 @@ pub fn look_up(z: Rows, columns: usize, weights: Weights, out: RowsMut) {
 /// The gradient of a block of the table: for each of its rows the sum of q' wherever it was looked up.
 ///
 /// # Shapes
-/// `z`: B x `columns`; `q`: B x `columns` n, n the `width` of a row of the table; `gradient`: the block's stretch.
+/// `z`: B x `columns`; `q`: B x `columns` n, n the `width` of a row of the table; `gradient`: the block's range.
 ///
 /// # Panics
 /// If the slices do not have these shapes, or the block has more than [`TABLE_ROWS`] rows.

@@ -411,7 +411,7 @@ impl Dataset {
         }))
     }
 
-    /// All rows, so ordered that every stretch of them has the classes in proportion.
+    /// All rows, so ordered that every range of them has the classes in proportion.
     fn stratified_order(&self, seed: u64) -> Vec<usize> {
         let mut by_class = vec![Vec::new(); self.classes().len().max(1)];
         for row in 0..self.rows() {

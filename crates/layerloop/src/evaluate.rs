@@ -7,9 +7,10 @@
 
 use crate::data::{Dataset, Targets};
 use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions};
-use crate::network::{Network, Predictor};
+use crate::network::Network;
+use crate::network::predict::{check_memory, evaluate_with};
 use crate::objective::Objective;
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Evaluates `network` on `data` with `threads` threads.
 ///
@@ -129,7 +130,9 @@ fn predict(network: &Network, data: &Dataset, objective: &Objective, threads: us
     if data.rows() == 0 {
         return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
     }
-    let (outputs, losses) = Predictor::new(network, threads)?.evaluate_by(data, &objective.of_evaluation())?;
+    let mut team = threads::team(threads)?;
+    check_memory(network, threads)?;
+    let (outputs, losses) = evaluate_with(network, &mut team, data, &objective.of_evaluation())?;
     Ok((mean_loss(data, &losses)?, of_targets(data, outputs, network.classes())))
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn product(
     a: impl Left,
     b: Columns<impl Order>,
     marks: Option<Marks>,
-    mut epilogue: impl Epilogue,
+    epilogue: impl Epilogue,
 ) {
     if rows.is_empty() || b.columns == 0 {
         return;
@@ -100,8 +100,7 @@ pub(crate) fn product(
     if let Some(marks) = marks {
         a.check(marks, rows.end, inner);
     }
-    let direct = epilogue.direct(&rows, b.columns);
-    isa.run(Product { rows, operands: Operands { inner, a, b, marks, direct }, epilogue });
+    isa.run(Product { rows, operands: Operands { inner, a, b, marks, direct: None }, epilogue });
 }
 
 /// The longest inner dimension whose zeros are looked for.
@@ -124,6 +123,7 @@ struct Operands<'a, A, O> {
     /// Where it stands which values of A are not 0: steps in which a tile's part of A is all zeros are then left out. No
     /// bit depends on it.
     marks: Option<Marks>,
+    /// Where the tiles go, if they need no more than a place.
     direct: Option<Direct>,
 }
 
@@ -137,6 +137,8 @@ impl<A: Left, O: Order, E: Epilogue> Kernel for Product<'_, A, O, E> {
 impl<A: Left, O: Order, E: Epilogue> TiledProduct for Product<'_, A, O, E> {
     #[inline(always)]
     fn run<S: Simd, const H: usize, const T: usize, const V: usize>(mut self, simd: S) {
+        // Here the epilogue stays: a move of what it borrows exclusively would end the pointers that were made of it.
+        self.operands.direct = self.epilogue.direct(&self.rows, self.operands.b.columns);
         let vectors = self.operands.b.columns.div_ceil(LANES);
         let mut vector = 0;
         while vector + V <= vectors {

@@ -29,8 +29,8 @@ impl Team {
         self.views = views;
     }
 
-    /// Runs `f(rows, block, parts)` for stretches of `step` of the rows 0..`rows`, the last maybe shorter: `block` is as
-    /// many rows of all `matrices`, for the time of the call, and `parts` the stretch's rows of each of `outs`, which are
+    /// Runs `f(rows, block, parts)` for ranges of `step` of the rows 0..`rows`, the last maybe shorter: `block` is as
+    /// many rows of all `matrices`, for the time of the call, and `parts` the range's rows of each of `outs`, which are
     /// slices with the length of their rows.
     ///
     /// # Shapes
@@ -69,7 +69,7 @@ impl Team {
             let range = task * step..rows.min((task * step).saturating_add(step));
             let own = member * step..member * step + range.len();
             let part = |(values, width): &(SharedPointer<f32>, usize)| {
-                // SAFETY: stretches do not overlap and lie inside the slices, as was checked; `run` runs each task
+                // SAFETY: ranges do not overlap and lie inside the slices, as was checked; `run` runs each task
                 // once; the slices stay borrowed until it returns.
                 unsafe { std::slice::from_raw_parts_mut(values.0.add(range.start * width), range.len() * width) }
             };
@@ -121,10 +121,10 @@ impl Team {
         views
     }
 
-    /// Runs `f(task, parts)` for every task, `parts` being the task's stretches of `arrays` by their cuts.
+    /// Runs `f(task, parts)` for every task, `parts` being the task's ranges of `arrays` by their cuts.
     ///
     /// # Panics
-    /// If the cuts do not have one stretch for each of `tasks` tasks, reach past their array, or a task panics.
+    /// If the cuts do not have one range for each of `tasks` tasks, reach past their array, or a task panics.
     pub fn for_each_part<const N: usize>(
         &mut self,
         tasks: usize,
@@ -132,13 +132,13 @@ impl Team {
         f: impl Fn(usize, [&mut [f32]; N]) + Sync,
     ) {
         for (values, cuts) in &arrays {
-            assert!(cuts.ranges.len() == tasks && cuts.end <= values.len(), "{tasks} stretches of {}", values.len());
+            assert!(cuts.ranges.len() == tasks && cuts.end <= values.len(), "{tasks} ranges of {}", values.len());
         }
         let arrays = arrays.map(|(values, cuts)| (SharedPointer(values.as_mut_ptr()), cuts));
         self.run(tasks, &|_, task| {
             let part = |(values, cuts): &(SharedPointer<f32>, &Partition)| {
                 let range = &cuts.ranges[task];
-                // SAFETY: `Partition::new` made sure that stretches do not overlap, the check above that they lie inside
+                // SAFETY: `Partition::new` made sure that ranges do not overlap, the check above that they lie inside
                 // the array, `run` that each task runs once; the arrays stay borrowed until `run` returns.
                 unsafe { std::slice::from_raw_parts_mut(values.0.add(range.start), range.len()) }
             };
@@ -247,17 +247,17 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The given stretches; an empty one means that its task has no part of the array.
+    /// The given ranges; an empty one means that its task has no part of the array.
     ///
     /// # Panics
     /// If two overlap.
     #[must_use]
     pub fn new(mut ranges: Vec<Range<usize>>) -> Self {
-        // An empty stretch has no place, so none outside of the array.
+        // An empty range has no place, so none outside of the array.
         ranges.iter_mut().filter(|s| s.start >= s.end).for_each(|s| *s = 0..0);
         let mut sorted: Vec<_> = ranges.iter().filter(|s| !s.is_empty()).collect();
         sorted.sort_by_key(|s| s.start);
-        assert!(sorted.windows(2).all(|pair| pair[0].end <= pair[1].start), "stretches overlap");
+        assert!(sorted.windows(2).all(|pair| pair[0].end <= pair[1].start), "ranges overlap");
         Self { end: sorted.last().map_or(0, |s| s.end), ranges }
     }
 
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "stretches overlap")]
+    #[should_panic(expected = "ranges overlap")]
     fn overlapping_cuts_are_refused() {
         let _ = Partition::new(vec![0..3, 2..4]);
     }

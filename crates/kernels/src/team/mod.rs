@@ -1,6 +1,6 @@
 //! A team of threads that its caller owns, and safe ways to share matrices among them.
 //!
-//! A region hands out tasks 0..n, cut by the shape of the work alone: each member starts with its own stretch of them
+//! A region hands out tasks 0..n, cut by the shape of the work alone: each member starts with its own range of them
 //! and then helps the others, so a member that the system has put to sleep holds up no more than the task it is in.
 //! Which member runs a task can change no bit of the result. Between regions members spin for some microseconds,
 //! then sleep.

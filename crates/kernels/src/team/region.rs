@@ -37,7 +37,7 @@ unsafe impl Send for Job {}
 /// What the members see of each other.
 pub(super) struct Shared {
     gate: Gate,
-    ranges: Vec<Stretch>,
+    ranges: Vec<TaskRange>,
     caller: Mutex<Option<Thread>>,
     caller_sleeps: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -67,7 +67,7 @@ const NEXT: u64 = 1 << 32;
 
 /// Tasks that one member starts with; whoever takes the next one advances `next`. A cache line of its own.
 #[repr(align(128))]
-struct Stretch {
+struct TaskRange {
     next: AtomicUsize,
     end: AtomicUsize,
     sleeps: AtomicBool,
@@ -75,7 +75,8 @@ struct Stretch {
 
 impl Shared {
     pub(super) fn new(members: usize) -> Self {
-        let range = || Stretch { next: AtomicUsize::new(0), end: AtomicUsize::new(0), sleeps: AtomicBool::new(false) };
+        let range =
+            || TaskRange { next: AtomicUsize::new(0), end: AtomicUsize::new(0), sleeps: AtomicBool::new(false) };
         Self {
             gate: Gate { state: AtomicU64::new(0), job: UnsafeCell::new(None) },
             ranges: (0..members).map(|_| range()).collect(),
@@ -132,7 +133,7 @@ impl Shared {
         }
     }
 
-    /// The member's own stretch first, then the next member's, and so on.
+    /// The member's own range first, then the next member's, and so on.
     fn take_tasks(&self, member: usize, task: &dyn Task) {
         let members = self.ranges.len();
         for range in (0..members).map(|i| &self.ranges[(member + i) % members]) {

@@ -332,7 +332,7 @@ fn shape(program: &Program, i: usize, parameter: &Parameter) -> String {
     format!("{from} -> {to} {name}")
 }
 
-/// Which of the `n` parameters of layer `i` to measure: one of each stretch of n / 64, or all where `all` are few.
+/// Which of the `n` parameters of layer `i` to measure: one of each range of n / 64, or all where `all` are few.
 fn drawn(i: usize, n: usize, all: usize) -> Vec<usize> {
     let count = if all <= EVERY_PARAMETER { n } else { n.min(SAMPLE) };
     let mut stream = Stream::new(0, "check", i as u64);

@@ -5,14 +5,14 @@
 //! known by its aliases too: `SiLU` is `swish`, `LeakyReLU` and `leaky_relu` are `leakyrelu`.
 
 mod custom;
-mod open;
+mod or_custom;
 pub(crate) mod serialised;
 
 pub use layerloop_kernels::NamedEnum;
 
 pub use self::custom::Custom;
 pub(crate) use self::custom::Registry;
-pub use self::open::{Kind, OrCustom};
+pub use self::or_custom::{Kind, OrCustom};
 
 use crate::{Error, Result};
 

@@ -89,7 +89,7 @@ impl InputGradients {
                 format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
             return Err(Error::config("network", reason));
         }
-        let network = Network { program: Program::of_inputs(network.spec())?, ..Network::clone(&network) };
+        let network = Network { program: Program::of_inputs(network.spec())?, ..Arc::unwrap_or_clone(network) };
         let by = network.program.values[0];
         Self::back_to(network, by, threads)
     }
@@ -130,7 +130,7 @@ impl InputGradients {
             return Err(Error::config("network", reason));
         };
         let by = network.program.values[network.program.ops[0].to[0]];
-        Self::back_to(Network::clone(&network), by, threads)
+        Self::back_to(Arc::unwrap_or_clone(network), by, threads)
     }
 
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {

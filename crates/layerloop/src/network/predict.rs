@@ -75,9 +75,7 @@ impl Predictor {
     /// instruction set that this processor lacks.
     pub fn new(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
         let (network, team) = (network.into(), threads::team(threads)?);
-        let rows = threads * block_rows(&network.program);
-        let bytes = workspace::bytes(&network.program, rows, Reach::Loss);
-        memory::check("a prediction", bytes, "fewer units or threads")?;
+        check_memory(&network, threads)?;
         let memory = Memory::new(&network, threads);
         let statistics = layers::batch_norm::running(&network);
         Ok(Self { network, statistics, standardisation: None, together: Mutex::new((team, memory)) })
@@ -205,6 +203,12 @@ impl From<&Network> for Arc<Network> {
     fn from(network: &Network) -> Self {
         Self::new(network.clone())
     }
+}
+
+/// Refuses a pass on so many threads that memory cannot hold.
+pub(crate) fn check_memory(network: &Network, threads: usize) -> Result<()> {
+    let rows = threads * block_rows(&network.program);
+    memory::check("a prediction", workspace::bytes(&network.program, rows, Reach::Loss), "fewer units or threads")
 }
 
 /// As [`Predictor::evaluate_by`], with the threads of the caller and without a copy of the network.

@@ -133,7 +133,7 @@ const CHUNK: usize = 512 * 1024;
 /// Bytes of a row whose work is short beside the calls of a task.
 const SHORT: usize = 1024;
 
-/// Rows of a chunk, a multiple of it.
+/// The rows of a chunk are a multiple of this.
 const CHUNK_ROWS: usize = 128;
 
 /// Rows of a chunk, of batches of at most `batch` on so many threads: fewer than that where every row goes its way alone and the

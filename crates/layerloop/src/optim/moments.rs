@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::network::input_plan::InputPlan;
 use crate::network::layers;
 use crate::network::program::Role;
-use crate::network::weight_plan::{GradientSums, WeightPlan, operands};
+use crate::network::weight_plan::{GradientSums, Task, WeightPlan, operands};
 use crate::network::workspace::Workspace;
 
 /// The optimiser's memory for every weight, in the order of the flat vector; what a rule does not use is empty.
@@ -51,21 +51,9 @@ impl Moments {
         by: &[Option<Update>],
     ) {
         let isa = team.isa();
-        let WeightPlan { tasks, weight_cuts, no_cuts, transposed, transposed_cuts, .. } = plan;
-        let [first, second, third] = self.parts(weight_cuts, no_cuts);
-        let arrays = [
-            (network.parameters.values.values_mut(), &*weight_cuts),
-            first,
-            second,
-            third,
-            (transposed.values_mut(), &*transposed_cuts),
-        ];
-        team.for_each_part(tasks.len(), arrays, |task, [weights, first, second, third, transposed]| {
-            let task = &tasks[task];
-            let Some(by) = by[task.parameter] else { return };
+        self.each_block(team, plan, network, None, by, |task, by, part, _| {
             let (z, delta) = operands(workspace, task, rows);
             let block = task.block(&workspace.input_plan);
-            let part = Part { weights: &mut *weights, states: [first, second, third] };
             match task.role {
                 Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
                 Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
@@ -80,7 +68,6 @@ impl Moments {
                 }
                 Role::Statistics => {}
             }
-            task.transpose(isa, weights, transposed);
         });
     }
 
@@ -95,29 +82,16 @@ impl Moments {
         by: &[Option<Update>],
     ) {
         let isa = team.isa();
-        let WeightPlan { tasks, weight_cuts, no_cuts, transposed, transposed_cuts, .. } = plan;
-        let [first, second, third] = self.parts(weight_cuts, no_cuts);
-        let arrays = [
-            (network.parameters.values.values_mut(), &*weight_cuts),
-            (sums.values.values_mut(), &sums.cuts),
-            first,
-            second,
-            third,
-            (transposed.values_mut(), &*transposed_cuts),
-        ];
-        team.for_each_part(tasks.len(), arrays, |task, [weights, sums, first, second, third, transposed]| {
-            let task = &tasks[task];
-            let Some(by) = by[task.parameter] else { return };
+        let sums = (sums.values.values_mut(), Some(&sums.cuts));
+        self.each_block(team, plan, network, Some(sums), by, |task, by, part, sums| {
             let mut gradient = [0.0; BLOCK]; // what comes before the rule changes it
             let gradient = &mut gradient[..sums.len()];
             gradient.copy_from_slice(sums);
-            let part = Part { weights: &mut *weights, states: [first, second, third] };
             layerloop_kernels::update(isa, by, task.block(input_plan), part, gradient);
-            task.transpose(isa, weights, transposed);
         });
     }
 
-    /// Takes the step with a gradient that is known, and is used up by it.
+    /// Takes the step with a gradient that is known, in the order of the flat vector, and is used up by it.
     pub(crate) fn update_by(
         &mut self,
         team: &mut Team,
@@ -127,34 +101,44 @@ impl Moments {
         by: &[Option<Update>],
     ) {
         let isa = team.isa();
+        self.each_block(team, plan, network, Some((gradient.values_mut(), None)), by, |task, by, part, gradient| {
+            let by = if matches!(task.role, Role::PerColumn(_)) { by.of_biases() } else { by };
+            layerloop_kernels::update(isa, by, task.all_rows(gradient.len()), part, gradient);
+        });
+    }
+
+    /// Runs `step` for each block of weights that moves, and refreshes its transpose. `gradient`, where there is one, is cut as it
+    /// says, or else as the weights are.
+    fn each_block(
+        &mut self,
+        team: &mut Team,
+        plan: &mut WeightPlan,
+        network: &mut Network,
+        gradient: Option<(&mut [f32], Option<&Partition>)>,
+        by: &[Option<Update>],
+        step: impl Fn(&Task, Update, Part, &mut [f32]) + Sync,
+    ) {
+        let isa = team.isa();
         let WeightPlan { tasks, weight_cuts, no_cuts, transposed, transposed_cuts, .. } = plan;
-        let [first, second, third] = self.parts(weight_cuts, no_cuts);
+        let cuts_if = |used: bool| if used { &*weight_cuts } else { &*no_cuts };
+        let gradient = match gradient {
+            None => (&mut [][..], &*no_cuts),
+            Some((values, cuts)) => (values, cuts.unwrap_or(weight_cuts)),
+        };
+        let [first, second, third] = &mut self.states;
         let arrays = [
             (network.parameters.values.values_mut(), &*weight_cuts),
-            (gradient.values_mut(), &*weight_cuts),
-            first,
-            second,
-            third,
+            gradient,
+            (first.values_mut(), cuts_if(self.used > 0)),
+            (second.values_mut(), cuts_if(self.used > 1)),
+            (third.values_mut(), cuts_if(self.used > 2)),
             (transposed.values_mut(), &*transposed_cuts),
         ];
         team.for_each_part(tasks.len(), arrays, |task, [weights, gradient, first, second, third, transposed]| {
             let task = &tasks[task];
             let Some(by) = by[task.parameter] else { return };
-            let by = if matches!(task.role, Role::PerColumn(_)) { by.of_biases() } else { by };
-            let part = Part { weights: &mut *weights, states: [first, second, third] };
-            layerloop_kernels::update(isa, by, task.all_rows(gradient.len()), part, gradient);
+            step(task, by, Part { weights: &mut *weights, states: [first, second, third] }, gradient);
             task.transpose(isa, weights, transposed);
         });
-    }
-
-    /// Each state with its cuts: those of the weights, or none where the rule has no use for it.
-    fn parts<'a>(
-        &'a mut self,
-        weight_cuts: &'a Partition,
-        no_cuts: &'a Partition,
-    ) -> [(&'a mut [f32], &'a Partition); STATES] {
-        let used = self.used;
-        let mut cuts = (0..STATES).map(|state| if state < used { weight_cuts } else { no_cuts });
-        self.states.each_mut().map(|state| (state.values_mut(), cuts.next().unwrap_or(no_cuts)))
     }
 }

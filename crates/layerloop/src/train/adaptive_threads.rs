@@ -1,7 +1,7 @@
 //! Whether a team is worth its while. Only a clock knows who else is using the processors and whether they share a cache, so
 //! steps are taken together for as long as that is no slower than alone. No bit depends on who takes them.
 
-/// Steps, at least, of a stretch alone, and of one together.
+/// Steps, at least, of a period alone, and of one together.
 const STEPS: u32 = 4;
 
 /// Seconds of steps taken together whose mean is compared: longer than another process keeps a processor at a time.
@@ -17,7 +17,7 @@ const FORGOTTEN: f64 = 2.0;
 #[derive(Debug)]
 pub(super) struct AdaptiveThreads {
     together: bool,
-    /// Steps of this stretch, alone or together, and the seconds of all but the first, which may have to wake somebody.
+    /// Steps of this period, alone or together, and the seconds of all but the first, which may have to wake somebody.
     steps: u32,
     seconds: f64,
     /// The shortest of them.
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_of_a_stretch_does_not_count() {
+    fn the_first_step_of_a_period_does_not_count() {
         let mut last = false;
         let mut pace = AdaptiveThreads::new();
         for _ in 0..10_000 {

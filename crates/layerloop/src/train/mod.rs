@@ -4,6 +4,7 @@
 
 mod adaptive_threads;
 mod callback;
+mod check;
 mod checkpoint;
 mod checkpoints;
 mod described;

@@ -51,7 +51,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Measured> {
     })
 }
 
-/// In every row a one in each stretch of a hundred columns.
+/// In every row a one in each range of a hundred columns.
 fn one_hot(stream: &mut Stream) -> Result<Inputs> {
     let range = COLUMNS / ENTRIES;
     let columns = (0..ROWS * ENTRIES).map(|i| (i % ENTRIES * range + stream.below(range)) as u32).collect();
