@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use layerloop::Result;
 use layerloop::data::{Batches, Dataset, Inputs};
 use layerloop::explain::{check_gradients, in_math, loss_and_gradient, matrices};
+use layerloop::math::ActivationFunction as _;
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
 use layerloop::rng::Stream;
 use layerloop::train::{self, Callback, FitOptions, Optimizer, Run, StepEnd, fit_with};
@@ -420,11 +421,11 @@ fn activations_are_within_their_bounds_of_math() {
     let t = (0..=u32::MAX).step_by(9973).map(f32::from_bits).filter(|t| t.is_finite());
     let t: Vec<f32> = t.chain([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]).collect();
     for &activation in Activation::ALL.iter().chain(&UNUSUAL) {
-        let (math, (bound, always)) = (layerloop::math::Activation::from(activation), activation.bound());
+        let [bound, always] = activation.bound();
         let [z, slope] = value_and_slope(Isa::best(), activation, &t);
         let mut worst = [(0.0, 0.0); 2];
         for ((&t, &z), &slope) in t.iter().zip(&z).zip(&slope) {
-            let (truth, true_slope) = (math.value(t.into()), math.derivative(t.into()));
+            let (truth, true_slope) = (activation.value(t.into()), activation.derivative(t.into()));
             let off = if (f64::from(z) - truth).abs() <= always { 0.0 } else { reference::ulps(z, truth) };
             let off_slope = (f64::from(slope) - true_slope).abs();
             for (worst, off) in worst.iter_mut().zip([off, off_slope]) {

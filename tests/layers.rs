@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use layerloop::data::{Dataset, Inputs};
 use layerloop::explain::in_map;
-use layerloop::math::{Map, Output};
+use layerloop::math::{Map, Output, OutputMap as _};
 use layerloop::names::text;
 use layerloop::network::{Join, Network, Predictor, Unit};
 use layerloop::rng::Stream;

@@ -5,11 +5,15 @@
 use layerloop::data::{Dataset, Inputs};
 use layerloop::evaluate::evaluate_regression;
 use layerloop::explain::in_math;
+use layerloop::math::LossFunction as _;
 use layerloop::names::{NamedEnum as _, text};
 use layerloop::network::{Network, Output, Predictor, Spec};
 use layerloop::rng::Stream;
 use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Reduction, fit, loss_and_gradient_of};
 use layerloop::{Result, math};
+use layerloop_kernels::loss::{Truth, evaluate};
+use layerloop_kernels::softmax::Logits;
+use layerloop_kernels::{Isa, Rows, RowsMut};
 
 const ROWS: usize = 70; // three blocks, the last one short
 const INPUTS: usize = 4;
@@ -78,7 +82,7 @@ fn compare(
     assert!(value.to_bits() == same_value.to_bits() && gradient == same, "{objective:?}");
     let scale = if objective.reduction == Reduction::Sum { 1.0 } else { 1.0 / ROWS as f64 };
     let mut math = in_math(network)?;
-    let f = |math: &math::Network| by_math(math, loss.into(), data, truth, scale);
+    let f = |math: &math::Network| by_math(math, loss, data, truth, scale);
     let true_value = f(&math);
     assert!((value - true_value).abs() <= LOSS * true_value.abs().max(1.0), "{value}, not {true_value}: {objective:?}");
     let fast = layerloop::explain::matrices(network.spec(), &gradient)?;
@@ -96,6 +100,51 @@ fn compare(
         assert!((difference - g).abs() <= GRADIENT * size, "{difference}, not {g}: {network:?} {objective:?}");
     }
     Ok(())
+}
+
+/// The kernel alone, with logits up to 80 in size and every length of the last vector.
+#[test]
+fn kernels_give_the_values_and_gradients_of_the_derivation() {
+    const WIDTHS: [usize; 7] = [1, 2, 3, 10, 16, 17, 33];
+    const SCALE: f32 = 0.25;
+    let mut stream = Stream::new(2, "kernels", 0);
+    for ((loss, output), width) in pairs().flat_map(|pair| WIDTHS.map(|width| (pair, width))) {
+        for (size, weight) in [(0.3, 1.0), (4.0, 0.0), (80.0, 2.5)] {
+            let z: Vec<f32> = (0..width).map(|_| size * (2.0 * stream.uniform() - 1.0)).collect();
+            let t: Vec<f32> = (0..output.targets(width)).map(|i| target(loss, i, stream.uniform())).collect();
+            let (mut delta, mut out) = (vec![0.0; width], [0.0]);
+            let rows = |values| Rows { values, stride: values.len() };
+            evaluate(
+                Isa::best(),
+                loss,
+                Logits { rows: rows(&z), width, output },
+                Truth { targets: rows(&t), weights: rows(&[weight]), scale: SCALE },
+                RowsMut { values: &mut delta, stride: width },
+                RowsMut { values: &mut out, stride: 1 },
+            );
+            let [z, t] = [z, t].map(|values| values.into_iter().map(f64::from).collect::<Vec<_>>());
+            let near = |got: f32, want: f64, least: f64| (f64::from(got) - want).abs() <= 4e-6 * (want.abs() + least);
+            let (weight, scale) = (f64::from(weight), f64::from(SCALE));
+            let value = weight * loss.value(output, &t, &z).unwrap();
+            assert!(near(out[0], value, 0.1), "{loss:?} of {output:?}, {width} of size {size}: {out:?}, not {value}");
+            let gradient = loss.gradient(output, &t, &z).unwrap();
+            let largest = gradient.iter().fold(0.1, |size: f64, q| size.max(q.abs()));
+            for (got, q) in delta.iter().zip(gradient) {
+                let want = scale * weight * q;
+                assert!(near(*got, want, largest), "{loss:?} of {output:?}, {width} of size {size}: {got}, not {want}");
+            }
+        }
+    }
+}
+
+/// A target such as the loss takes, of a number in [0, 1).
+fn target(loss: Loss, place: usize, x: f32) -> f32 {
+    match loss {
+        Loss::CrossEntropy | Loss::Kl | Loss::Focal { .. } | Loss::BinaryCrossEntropy => [0.0, 1.0, x][place % 3],
+        Loss::Hinge | Loss::SquaredHinge => (x - 0.5).signum(),
+        Loss::Msle | Loss::Poisson => (10.0 * x).round(),
+        _ => 4.0 * x - 2.0,
+    }
 }
 
 #[test]

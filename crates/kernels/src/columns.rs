@@ -7,6 +7,7 @@
 
 use crate::dense::{WeightBlock, Weights};
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{PANEL, Panel};
 use crate::update::{Part, Update, update};
@@ -59,10 +60,8 @@ macro_rules! for_each_column {
                 let lanes = LANES.min(panel.columns - column);
                 let at = panel.column + column;
                 for row in 0..z.count() {
-                    let [z, q] = [sixteen($simd, z, row, at), sixteen($simd, q, row, at)];
-                    let to = &mut out.row(row, at + lanes)[at..];
-                    // SAFETY: `to` has that many values.
-                    unsafe { $simd.store_partial(to.as_mut_ptr(), $function($simd, p, z, q), lanes) }
+                    let [z, q] = [z.lanes($simd, row, at), q.lanes($simd, row, at)];
+                    lanes::store_some($simd, &mut out.row(row, at + lanes)[at..], $function($simd, p, z, q));
                 }
             }
         }
@@ -158,19 +157,9 @@ pub fn input_gradient(isa: Isa, per_column: PerColumn, z: Rows, q: Rows, weights
 fn parameters<S: Simd>(simd: S, weights: Weights, panel: Panel, column: usize) -> [S::F32s; 2] {
     let mut all = [simd.splat(0.0); 2];
     for (row, p) in all.iter_mut().enumerate().take(weights.layout.rows()) {
-        let from = &weights.values[panel.start + row * panel.width + column..][..LANES];
-        // SAFETY: `from` has sixteen values.
-        *p = unsafe { simd.load(from.as_ptr()) };
+        *p = lanes::load(simd, weights.values, panel.start + row * panel.width + column);
     }
     all
-}
-
-/// Sixteen values of a row.
-#[inline(always)]
-fn sixteen<S: Simd>(simd: S, rows: Rows, row: usize, column: usize) -> S::F32s {
-    let from = &rows.values[row * rows.stride + column..][..LANES];
-    // SAFETY: `from` has sixteen values.
-    unsafe { simd.load(from.as_ptr()) }
 }
 
 /// The gradient of the parameters of one panel's columns, summed over the rows of `z` and `q`.
@@ -189,9 +178,7 @@ pub fn weight_gradient(isa: Isa, per_column: PerColumn, [z, q]: [Rows; 2], panel
             for column in (0..panel.width).step_by(LANES) {
                 let sums = column_sums(simd, per_column, rows, panel, column);
                 for (row, sum) in sums.into_iter().enumerate().take(per_column.parameters()) {
-                    let to = &mut gradient[row * panel.width + column..][..LANES];
-                    // SAFETY: `to` has sixteen values.
-                    unsafe { simd.store(to.as_mut_ptr(), sum) }
+                    lanes::store(simd, gradient, row * panel.width + column, sum);
                 }
             }
         }
@@ -223,15 +210,14 @@ fn column_sums<S: Simd>(
     let mut all = [simd.splat(0.0); 2];
     let at = panel.column + column;
     per_column!(per_column, sums, |sums| for row in 0..z.count() {
-        all = sums(simd, all, sixteen(simd, z, row, at), sixteen(simd, q, row, at));
+        all = sums(simd, all, z.lanes(simd, row, at), q.lanes(simd, row, at));
     });
     let real = panel.columns.saturating_sub(column).min(LANES);
     if real < LANES {
         for sum in &mut all {
             let mut lanes = simd.to_array(*sum);
             lanes[real..].fill(0.0);
-            // SAFETY: there are sixteen lanes.
-            *sum = unsafe { simd.load(lanes.as_ptr()) };
+            *sum = lanes::load(simd, &lanes, 0);
         }
     }
     all

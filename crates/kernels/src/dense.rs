@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
+use crate::activation::{self, Activation, Function as _, Slope, with_function};
 use crate::gemm::{self, AsIs, Columns, Direct, Epilogue, InOrder, Listed, Tile, Transposed, for_each_vector};
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::marks::Marks;
 use crate::matrix::{Rows, RowsMut};
 use crate::panels::{PANEL, Panel, Panels};
-use crate::pointwise::{self, Activation, Slope, map};
 use crate::sparse::Entries;
 use crate::update::{Part, Rule, Update, step, update};
 
@@ -94,7 +95,7 @@ pub fn forward(
         z.times(isa, weights, panel, Activate { activation, out: Window::new(&mut next, panel) });
     }
     if !activation.in_tiles() {
-        pointwise::activate(isa, activation, weights.layout.columns(), next, slopes);
+        activation::activate(isa, activation, weights.layout.columns(), next, slopes);
     }
 }
 
@@ -115,7 +116,7 @@ pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed:
         Input::from(delta).times(isa, transposed, panel, Derivative { activation: of_tile, z, out });
     }
     if !in_tiles {
-        pointwise::through(isa, activation, z, transposed.layout.columns(), out);
+        activation::backward(isa, activation, z, transposed.layout.columns(), out);
     }
 }
 
@@ -127,7 +128,7 @@ pub fn input_gradient(isa: Isa, activation: Activation, delta: Rows, transposed:
 /// # Panics
 /// If the slices do not have these shapes.
 pub fn through_activation(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
-    pointwise::through(isa, activation, z, width, q);
+    activation::backward(isa, activation, z, width, q);
 }
 
 /// Some rows of one panel of a weight matrix: a range of memory.
@@ -269,15 +270,11 @@ pub fn transpose(isa: Isa, weights: &[f32], panel: Panel, rows: usize, out: &mut
             for (row, column) in squares(rows, panel.columns) {
                 let mut square = [simd.splat(0.0); LANES];
                 for (k, line) in square.iter_mut().enumerate().take(rows - row) {
-                    let from = &weights[(row + k) * panel.width + column..][..LANES];
-                    // SAFETY: `from` has sixteen values.
-                    *line = unsafe { simd.load(from.as_ptr()) };
+                    *line = lanes::load(simd, weights, (row + k) * panel.width + column);
                 }
                 let square = transposed(simd, square);
                 for (k, line) in square.iter().enumerate().take(panel.columns - column) {
-                    let to = &mut out[(column + k) * out_width + row..][..LANES];
-                    // SAFETY: `to` has sixteen values.
-                    unsafe { simd.store(to.as_mut_ptr(), *line) }
+                    lanes::store(simd, out, (column + k) * out_width + row, *line);
                 }
             }
         }
@@ -330,9 +327,7 @@ impl<'a> Window<'a> {
 /// Writes vector `v` of a row, which may end within its last one.
 #[inline(always)]
 fn put<S: Simd>(simd: S, row: &mut [f32], v: usize, value: S::F32s) {
-    let to = &mut row[v * LANES..];
-    // SAFETY: `to` has that many values.
-    unsafe { simd.store_partial(to.as_mut_ptr(), value, to.len().min(LANES)) }
+    lanes::store_some(simd, &mut row[v * LANES..], value);
 }
 
 struct Activate<'a> {
@@ -347,10 +342,10 @@ impl Epilogue for Activate<'_> {
 
     #[inline(always)]
     fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
-        map!(simd, self.activation, value, |sigma, numbers| for h in 0..tile.sums.len() {
+        with_function!(self.activation, in_tiles or Unchanged, |F, _numbers| for h in 0..tile.sums.len() {
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
-                put(simd, to, v, sigma(simd, numbers, tile.sums[h][v].load(simd)));
+                put(simd, to, v, F::value(simd, [], tile.sums[h][v].load(simd)));
             }
         });
     }
@@ -370,14 +365,13 @@ impl Epilogue for Derivative<'_> {
 
     #[inline(always)]
     fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
-        map!(simd, self.activation, derivative, |derivative, numbers| for h in 0..tile.sums.len() {
+        with_function!(self.activation, in_tiles or Unchanged, |F, _numbers| for h in 0..tile.sums.len() {
             let at = (tile.row + h) * self.z.stride + self.out.panel.column + tile.column;
             let z = &self.z.values[at..at + V * LANES];
             let to = self.out.row(tile.row + h, tile.column, V * LANES);
             for v in 0..V {
-                // SAFETY: `z` has V vectors.
-                let z = unsafe { simd.load(z.as_ptr().add(v * LANES)) };
-                put(simd, to, v, simd.mul(derivative(simd, numbers, z), tile.sums[h][v].load(simd)));
+                let z = lanes::load(simd, z, v * LANES);
+                put(simd, to, v, simd.mul(F::slope(simd, [], z), tile.sums[h][v].load(simd)));
             }
         });
     }
@@ -400,9 +394,7 @@ impl Epilogue for Store<'_> {
     fn put<S: Simd, const V: usize>(&mut self, simd: S, tile: Tile<V>) {
         for_each_vector!(simd, tile, |row, column, sum| {
             let at = self.block.place(row, column);
-            let to = &mut self.out[at..at + LANES];
-            // SAFETY: `to` has sixteen values.
-            unsafe { simd.store(to.as_mut_ptr(), sum) }
+            lanes::store(simd, self.out, at, sum);
         });
     }
 }

@@ -4,6 +4,7 @@
 //! W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,11 +79,8 @@ pub fn apply(isa: Isa, function: Function, values: &mut [f32]) {
             macro_rules! each {
                 ($function:ident) => {
                     for x in self.1.chunks_mut(LANES) {
-                        // SAFETY: the chunk has that many values.
-                        unsafe {
-                            let value = $function(simd, simd.load_partial(x.as_ptr(), x.len(), simd.splat(1.0)));
-                            simd.store_partial(x.as_mut_ptr(), value, x.len());
-                        }
+                        let value = $function(simd, lanes::load_or(simd, x, simd.splat(1.0)));
+                        lanes::store_some(simd, x, value);
                     }
                 };
             }

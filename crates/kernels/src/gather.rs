@@ -1,9 +1,9 @@
 //! The rows of a batch, gathered into consecutive memory; bytes are widened on the way.
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::marks::Marks;
 use crate::matrix::RowsMut;
-use crate::softmax::put;
 use crate::sparse::Csr;
 
 /// How many rows ahead the memory is asked for.
@@ -109,8 +109,7 @@ impl Value for u8 {
     fn load_short<S: Simd>(simd: S, from: &[Self]) -> S::F32s {
         let mut values = [0.0; LANES];
         values.iter_mut().zip(from).for_each(|(value, &byte)| *value = byte.into());
-        // SAFETY: an array has sixteen values.
-        unsafe { simd.load(values.as_ptr()) }
+        lanes::load(simd, &values, 0)
     }
 }
 
@@ -122,8 +121,7 @@ impl Value for f32 {
     }
     #[inline(always)]
     fn load_short<S: Simd>(simd: S, from: &[Self]) -> S::F32s {
-        // SAFETY: `from` has that many values.
-        unsafe { simd.load_partial(from.as_ptr(), from.len().min(LANES), simd.splat(0.0)) }
+        lanes::load_or_zero(simd, from)
     }
 }
 
@@ -183,7 +181,7 @@ impl<T: Value> Kernel for Gather<'_, T> {
             }
             for &(at, lanes) in short {
                 let values = simd.mul(T::load_short(simd, &from[at.from..][..lanes]), scales);
-                put(simd, &mut to[at.to..][..lanes], values);
+                lanes::store_some(simd, &mut to[at.to..][..lanes], values);
             }
         }
     }

@@ -14,6 +14,7 @@
 //! - [`mod@reference`]: the slow, obvious versions that the fast ones are tested against.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod activation;
 pub mod columns;
 pub mod dense;
 pub mod function;
@@ -22,6 +23,7 @@ mod gemm;
 #[cfg(test)]
 mod hostile;
 mod isa;
+mod lanes;
 pub mod loss;
 mod marks;
 mod matrix;
@@ -30,7 +32,6 @@ pub mod norm;
 mod pages;
 mod panels;
 pub mod peak;
-mod pointwise;
 pub mod reference;
 pub mod rows;
 pub mod softmax;
@@ -39,6 +40,7 @@ pub mod table;
 mod team;
 mod update;
 
+pub use activation::{Activation, Slope, activate};
 pub use gemm::Listed;
 pub use isa::{Isa, LANES, UnknownIsa};
 pub use loss::Loss;
@@ -47,7 +49,6 @@ pub use matrix::{Matrix, Rows, RowsMut};
 pub use named_enum::NamedEnum;
 pub use pages::zeroed_bytes;
 pub use panels::{PANEL, Panel, Panels};
-pub use pointwise::{Activation, Slope, activate};
 pub use sparse::{ByColumn, Csr, Entries, InvalidCsr};
 pub use team::{Block, Partition, Team};
 pub use update::{Before, Part, Rule, STATES, Update, update};

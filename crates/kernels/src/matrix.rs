@@ -1,6 +1,7 @@
 //! Aligned memory for rows of values.
 
 use crate::isa::{LANES, Simd};
+use crate::lanes;
 use crate::pages::prefer_large_pages;
 
 /// Sixteen values on a cache line of their own.
@@ -12,8 +13,7 @@ impl Line {
     /// Its values as a vector.
     #[inline(always)]
     pub(crate) fn load<S: Simd>(&self, simd: S) -> S::F32s {
-        // SAFETY: a line has sixteen values.
-        unsafe { simd.load(self.0.as_ptr()) }
+        lanes::load(simd, &self.0, 0)
     }
 }
 
@@ -109,6 +109,12 @@ impl<'a> Rows<'a> {
     #[inline(always)]
     pub fn row(&self, row: usize, width: usize) -> &'a [f32] {
         &self.values[row * self.stride..][..width]
+    }
+
+    /// Sixteen values of a row, from `column` on.
+    #[inline(always)]
+    pub(crate) fn lanes<S: Simd>(&self, simd: S, row: usize, column: usize) -> S::F32s {
+        lanes::load(simd, self.values, row * self.stride + column)
     }
 
     /// Number of rows.

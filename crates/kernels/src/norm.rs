@@ -7,6 +7,7 @@
 //! [`PerColumn`]: crate::columns::PerColumn
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::{Matrix, Rows, RowsMut};
 
 /// z' = (z - m) r with the row's mean m and r = 1 / sqrt(variance + epsilon), which is kept in `inverse` where it is wanted.
@@ -31,19 +32,20 @@ pub fn rows(isa: Isa, epsilon: f32, z: Rows, width: usize, out: RowsMut, inverse
                 let out = out.row(row, width);
                 let mut sum = simd.splat(0.0);
                 for at in (0..width).step_by(LANES) {
-                    sum = simd.add(sum, lanes(simd, z, at));
+                    sum = simd.add(sum, lanes::load_or_zero(simd, &z[at..]));
                 }
                 let mean = simd.splat(simd.sum_lanes(sum) * one_nth);
                 let mut squares = simd.splat(0.0);
                 for at in (0..width).step_by(LANES) {
                     // Lanes past the last value are the mean, so that nothing of them is left.
-                    let left = simd.sub(lanes_or(simd, z, at, mean), mean);
+                    let left = simd.sub(lanes::load_or(simd, &z[at..], mean), mean);
                     squares = simd.mul_add(left, left, squares);
-                    put(simd, out, at, left);
+                    lanes::store_some(simd, &mut out[at..], left);
                 }
                 let r = 1.0 / (simd.sum_lanes(squares) * one_nth + epsilon).sqrt();
                 for at in (0..width).step_by(LANES) {
-                    put(simd, out, at, simd.mul(lanes(simd, out, at), simd.splat(r)));
+                    let scaled = simd.mul(lanes::load_or_zero(simd, &out[at..]), simd.splat(r));
+                    lanes::store_some(simd, &mut out[at..], scaled);
                 }
                 if let Some(inverse) = &mut inverse {
                     inverse.row(row, 1)[0] = r;
@@ -75,15 +77,15 @@ pub fn rows_gradient(isa: Isa, z: Rows, inverse: Rows, q: Rows, width: usize, ou
                 let out = out.row(row, width);
                 let [mut sum, mut product] = [simd.splat(0.0); 2];
                 for at in (0..width).step_by(LANES) {
-                    let [z, q] = [lanes(simd, z, at), lanes(simd, q, at)];
+                    let [z, q] = [lanes::load_or_zero(simd, &z[at..]), lanes::load_or_zero(simd, &q[at..])];
                     sum = simd.add(sum, q);
                     product = simd.mul_add(q, z, product);
                 }
                 let mean = simd.splat(simd.sum_lanes(sum) * one_nth);
                 let slope = simd.splat(-simd.sum_lanes(product) * one_nth);
                 for at in (0..width).step_by(LANES) {
-                    let [z, q] = [lanes(simd, z, at), lanes(simd, q, at)];
-                    put(simd, out, at, simd.mul(r, simd.mul_add(slope, z, simd.sub(q, mean))));
+                    let [z, q] = [lanes::load_or_zero(simd, &z[at..]), lanes::load_or_zero(simd, &q[at..])];
+                    lanes::store_some(simd, &mut out[at..], simd.mul(r, simd.mul_add(slope, z, simd.sub(q, mean))));
                 }
             }
         }
@@ -198,8 +200,13 @@ impl Statistics {
                     let z = &z.values[row * z.stride..][..mean.len()];
                     let out = out.row(row, mean.len());
                     for at in (0..mean.len()).step_by(LANES) {
-                        let left = simd.sub(lanes(simd, z, at), lanes(simd, mean, at));
-                        put(simd, out, at, simd.mul(left, lanes(simd, inverse, at)));
+                        let left =
+                            simd.sub(lanes::load_or_zero(simd, &z[at..]), lanes::load_or_zero(simd, &mean[at..]));
+                        lanes::store_some(
+                            simd,
+                            &mut out[at..],
+                            simd.mul(left, lanes::load_or_zero(simd, &inverse[at..])),
+                        );
                     }
                 }
             }
@@ -223,9 +230,17 @@ impl Statistics {
                     let [z, q] = [z, q].map(|rows| &rows.values[row * rows.stride..][..mean.len()]);
                     let out = out.row(row, mean.len());
                     for at in (0..mean.len()).step_by(LANES) {
-                        let product = simd.mul(lanes(simd, z, at), lanes(simd, slope, at));
-                        let left = simd.sub(simd.sub(lanes(simd, q, at), lanes(simd, mean, at)), product);
-                        put(simd, out, at, simd.mul(left, lanes(simd, inverse, at)));
+                        let product =
+                            simd.mul(lanes::load_or_zero(simd, &z[at..]), lanes::load_or_zero(simd, &slope[at..]));
+                        let left = simd.sub(
+                            simd.sub(lanes::load_or_zero(simd, &q[at..]), lanes::load_or_zero(simd, &mean[at..])),
+                            product,
+                        );
+                        lanes::store_some(
+                            simd,
+                            &mut out[at..],
+                            simd.mul(left, lanes::load_or_zero(simd, &inverse[at..])),
+                        );
                     }
                 }
             }
@@ -254,16 +269,16 @@ pub fn block(isa: Isa, z: Rows, width: usize, mean: RowsMut, square: RowsMut) {
             for at in (0..width).step_by(LANES) {
                 let mut sum = simd.splat(0.0);
                 for row in z.values.chunks_exact(z.stride) {
-                    sum = simd.add(sum, lanes(simd, &row[..width], at));
+                    sum = simd.add(sum, lanes::load_or_zero(simd, &row[at..width]));
                 }
                 let mean = simd.mul(sum, one_nth);
                 let mut square = simd.splat(0.0);
                 for row in z.values.chunks_exact(z.stride) {
-                    let left = simd.sub(lanes(simd, &row[..width], at), mean);
+                    let left = simd.sub(lanes::load_or_zero(simd, &row[at..width]), mean);
                     square = simd.mul_add(left, left, square);
                 }
-                put(simd, means, at, mean);
-                put(simd, squares, at, square);
+                lanes::store_some(simd, &mut means[at..], mean);
+                lanes::store_some(simd, &mut squares[at..], square);
             }
         }
     }
@@ -287,38 +302,16 @@ pub fn block_gradient(isa: Isa, z: Rows, q: Rows, width: usize, sum: RowsMut, pr
             for at in (0..width).step_by(LANES) {
                 let [mut sum, mut product] = [simd.splat(0.0); 2];
                 for (z, q) in z.values.chunks_exact(z.stride).zip(q.values.chunks_exact(q.stride)) {
-                    let [z, q] = [lanes(simd, &z[..width], at), lanes(simd, &q[..width], at)];
+                    let [z, q] = [lanes::load_or_zero(simd, &z[at..width]), lanes::load_or_zero(simd, &q[at..width])];
                     sum = simd.add(sum, q);
                     product = simd.mul_add(q, z, product);
                 }
-                put(simd, sums, at, sum);
-                put(simd, products, at, product);
+                lanes::store_some(simd, &mut sums[at..], sum);
+                lanes::store_some(simd, &mut products[at..], product);
             }
         }
     }
     isa.run(Sums([z, q], width, [sum, product]));
-}
-
-/// Sixteen values from `at` on, or what is left of them and zeros.
-#[inline(always)]
-fn lanes<S: Simd>(simd: S, values: &[f32], at: usize) -> S::F32s {
-    lanes_or(simd, values, at, simd.splat(0.0))
-}
-
-/// Sixteen values from `at` on, or what is left of them and `rest`.
-#[inline(always)]
-fn lanes_or<S: Simd>(simd: S, values: &[f32], at: usize, rest: S::F32s) -> S::F32s {
-    let from = &values[at..];
-    // SAFETY: `from` has that many values.
-    unsafe { simd.load_partial(from.as_ptr(), from.len().min(LANES), rest) }
-}
-
-/// Replaces sixteen values from `at` on, or what is left of them.
-#[inline(always)]
-fn put<S: Simd>(simd: S, values: &mut [f32], at: usize, new: S::F32s) {
-    let to = &mut values[at..];
-    // SAFETY: `to` has that many values.
-    unsafe { simd.store_partial(to.as_mut_ptr(), new, to.len().min(LANES)) }
 }
 
 #[cfg(test)]

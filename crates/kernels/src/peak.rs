@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::gemm::TiledProduct;
 use crate::isa::{Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::Matrix;
 use crate::team::Team;
 
@@ -140,8 +141,7 @@ impl Kernel for Sum<'_> {
         let mut sums = [simd.splat(0.0); 4];
         for values in self.values.chunks_exact(4 * LANES) {
             for (sum, values) in sums.iter_mut().zip(values.chunks_exact(LANES)) {
-                // SAFETY: the chunk has sixteen values.
-                *sum = simd.add(*sum, unsafe { simd.load(values.as_ptr()) });
+                *sum = simd.add(*sum, lanes::load(simd, values, 0));
             }
         }
         black_box(sums.map(|sum| simd.sum_lanes(sum)));

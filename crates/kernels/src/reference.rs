@@ -1,8 +1,6 @@
 //! The slow, obvious versions: the fast ones are tested against them, and they stay for ever.
 
 use crate::function::Function;
-use crate::loss::Loss;
-use crate::softmax::Output;
 
 /// C = A B, row-major, each element one chain of fused multiply-adds in the order of the inner dimension.
 ///
@@ -58,47 +56,6 @@ fn normal_tail(y: f64) -> f64 {
         sum += term;
     }
     0.5 - phi * sum
-}
-
-/// The loss of one row in f64, as its equation is written: good for logits up to some hundreds.
-///
-/// # Shapes
-/// `z`: the logits; `t`: [`Output::targets`] of them.
-#[must_use]
-pub fn loss(loss: Loss, output: Output, z: &[f64], t: &[f64]) -> f64 {
-    let mut powers: Vec<f64> = z.iter().map(|z| z.exp()).collect();
-    powers.resize(t.len(), 1.0);
-    let sum: f64 = powers.iter().sum();
-    let over_classes = |term: &dyn Fn(f64, f64) -> f64| powers.iter().zip(t).map(|(e, &t)| term(e / sum, t)).sum();
-    let mean =
-        |term: &dyn Fn(f64, f64) -> f64| z.iter().zip(t).map(|(&z, &t)| term(z, t)).sum::<f64>() / z.len() as f64;
-    // log p and log(1 - p) of the sigmoid.
-    let (yes, no) = (|z: f64| -(-z).exp().ln_1p(), |z: f64| -z.exp().ln_1p());
-    match loss {
-        Loss::CrossEntropy => over_classes(&|p, t| -t * p.ln()),
-        Loss::Kl => over_classes(&|p, t| if t > 0.0 { t * (t / p).ln() } else { 0.0 }),
-        Loss::Focal { gamma } if output == Output::Sigmoid => {
-            let g = f64::from(gamma);
-            mean(&|z, t| -t * (g * no(z)).exp() * yes(z) - (1.0 - t) * (g * yes(z)).exp() * no(z))
-        }
-        Loss::Focal { gamma } => over_classes(&|p, t| -t * (1.0 - p).max(0.0).powf(gamma.into()) * p.ln()),
-        Loss::BinaryCrossEntropy => mean(&|z, t| -t * yes(z) - (1.0 - t) * no(z)),
-        Loss::Mse => mean(&|z, t| (z - t).powi(2)),
-        Loss::Mae => mean(&|z, t| (z - t).abs()),
-        Loss::Huber { delta } => mean(&|z, t| match (f64::from(delta), (z - t).abs()) {
-            (delta, e) if e < delta => e * e / 2.0,
-            (delta, e) => delta * (e - delta / 2.0),
-        }),
-        Loss::LogCosh => mean(&|z, t| (z - t).cosh().ln()),
-        Loss::Msle => mean(&|z, t| {
-            let log = |y: f64| if y > -0.5 { (1.0 + y).ln() } else { 0.5_f64.ln() + 2.0 * (y + 0.5) };
-            (log(z) - log(t)).powi(2)
-        }),
-        Loss::Poisson => mean(&|z, t| z.exp() - t * z),
-        Loss::Quantile { tau } => mean(&|z, t| (t - z) * (f64::from(tau) - f64::from(z > t))),
-        Loss::Hinge => mean(&|z, t| (1.0 - t * z).max(0.0)),
-        Loss::SquaredHinge => mean(&|z, t| (1.0 - t * z).max(0.0).powi(2)),
-    }
 }
 
 /// Distance of `got` from `truth` in units of the last place of the f32 nearest to `truth`.

@@ -1,6 +1,7 @@
 //! What is done to rows component by component.
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::{Rows, RowsMut};
 
 /// Copies `width` columns of every row, from the column `first` on, to the column `to` on of `out`.
@@ -18,14 +19,9 @@ macro_rules! for_each_pair {
         let (from, out) = ($from, $out);
         for (z, y) in from.values.chunks_exact(from.stride).zip(out.values.chunks_exact_mut(out.stride)) {
             for at in (0..$width).step_by(LANES) {
-                let (z, y) = (&z[at..at + LANES], &mut y[at..]);
-                let lanes = LANES.min($width - at);
-                // SAFETY: `z` has sixteen values; `y` has that many.
-                unsafe {
-                    let ($z, $y) =
-                        ($simd.load(z.as_ptr()), $simd.load_partial(y[..lanes].as_ptr(), lanes, $simd.splat(0.0)));
-                    $simd.store_partial(y.as_mut_ptr(), $body, lanes);
-                }
+                let (z, y) = (&z[at..], &mut y[at..$width]);
+                let ($z, $y) = (lanes::load($simd, z, 0), lanes::load_or_zero($simd, y));
+                lanes::store_some($simd, y, $body);
             }
         }
     }};
@@ -120,15 +116,10 @@ pub fn mask(isa: Isa, mask: Mask, z: Rows, width: usize, first: usize, out: Rows
             for ((z, out), row) in rows.zip(first..) {
                 let counter = (row * width.next_multiple_of(LANES)) as u32;
                 for at in (0..width).step_by(LANES) {
-                    let (z, out) = (&z[at..at + LANES], &mut out[at..]);
-                    let lanes = LANES.min(width - at);
                     let uniform = simd.uniform(counter.wrapping_add(at as u32), keys);
-                    // SAFETY: `z` has sixteen values, `out` that many.
-                    unsafe {
-                        let kept = simd.mul_add(simd.load(z.as_ptr()), scale, shift);
-                        let value = simd.select_gt(rate, uniform, dropped, kept);
-                        simd.store_partial(out[..lanes].as_mut_ptr(), value, lanes);
-                    }
+                    let kept = simd.mul_add(lanes::load(simd, z, at), scale, shift);
+                    let value = simd.select_gt(rate, uniform, dropped, kept);
+                    lanes::store_some(simd, &mut out[at..width], value);
                 }
             }
         }
@@ -163,23 +154,18 @@ pub fn leak(isa: Isa, leak: Leak, z: Rows, q: Option<Rows>, width: usize, first:
                 let counter = ((first + row) * width.next_multiple_of(LANES)) as u32;
                 let out = out.row(row, width);
                 for at in (0..width).step_by(LANES) {
-                    let [z, q] = [z, q].map(|rows| &rows.values[row * rows.stride + at..][..LANES]);
-                    let lanes = LANES.min(width - at);
+                    let [z, q] = [z.lanes(simd, row, at), q.lanes(simd, row, at)];
                     let share = match keys {
                         Some(keys) => simd.uniform(counter.wrapping_add(at as u32), keys),
                         None => simd.splat(0.5),
                     };
                     let a = simd.mul_add(share, range, low);
-                    // SAFETY: `z` and `q` have sixteen values, `out` has `lanes` from `at` on.
-                    unsafe {
-                        let (z, q) = (simd.load(z.as_ptr()), simd.load(q.as_ptr()));
-                        let value = if back {
-                            simd.select_gt(z, zero, q, simd.mul(a, q))
-                        } else {
-                            simd.mul_add(a, simd.min(z, zero), simd.max(z, zero))
-                        };
-                        simd.store_partial(out[at..].as_mut_ptr(), value, lanes);
-                    }
+                    let value = if back {
+                        simd.select_gt(z, zero, q, simd.mul(a, q))
+                    } else {
+                        simd.mul_add(a, simd.min(z, zero), simd.max(z, zero))
+                    };
+                    lanes::store_some(simd, &mut out[at..], value);
                 }
             }
         }
@@ -200,15 +186,11 @@ pub fn max(isa: Isa, z: Rows, pieces: usize, width: usize, out: RowsMut) {
             for (row, z) in z.values.chunks_exact(z.stride).enumerate() {
                 let out = out.row(row, width);
                 for at in (0..width).step_by(LANES) {
-                    let lanes = LANES.min(width - at);
-                    // SAFETY: `some` checks its values; `out` has `lanes` from `at` on.
-                    unsafe {
-                        let mut largest = some(simd, &z[at..], lanes);
-                        for piece in 1..pieces {
-                            largest = simd.max(largest, some(simd, &z[piece * width + at..], lanes));
-                        }
-                        simd.store_partial(out[at..].as_mut_ptr(), largest, lanes);
+                    let mut largest = lanes::load_or_zero(simd, &z[at..width]);
+                    for z in z.chunks_exact(width).take(pieces).skip(1) {
+                        largest = simd.max(largest, lanes::load_or_zero(simd, &z[at..]));
                     }
+                    lanes::store_some(simd, &mut out[at..], largest);
                 }
             }
         }
@@ -230,15 +212,13 @@ pub fn max_gradient(isa: Isa, z: Rows, largest: Rows, q: Rows, pieces: usize, wi
                 let [z, largest, q] = from.map(|rows| &rows.values[row * rows.stride..][..rows.stride]);
                 let out = out.row(row, pieces * width);
                 for at in (0..width).step_by(LANES) {
-                    let lanes = LANES.min(width - at);
-                    let (top, zero) = (some(simd, &largest[at..], lanes), simd.splat(0.0));
-                    let mut left = some(simd, &q[at..], lanes);
-                    for piece in 0..pieces {
-                        let z = some(simd, &z[piece * width + at..], lanes);
+                    let (top, zero) = (lanes::load_or_zero(simd, &largest[at..width]), simd.splat(0.0));
+                    let mut left = lanes::load_or_zero(simd, &q[at..width]);
+                    for (z, out) in z.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                        let z = lanes::load_or_zero(simd, &z[at..]);
                         let taken = simd.select_gt(top, z, zero, left);
                         left = simd.select_gt(top, z, left, zero);
-                        // SAFETY: `out` has `lanes` values there.
-                        unsafe { simd.store_partial(out[piece * width + at..][..lanes].as_mut_ptr(), taken, lanes) }
+                        lanes::store_some(simd, &mut out[at..], taken);
                     }
                 }
             }
@@ -261,10 +241,8 @@ pub fn outer(isa: Isa, z: Rows, width: usize, out: RowsMut) {
                 for (i, out) in out.row(row, width * width).chunks_exact_mut(width).enumerate() {
                     let factor = simd.splat(z[i]);
                     for at in (0..width).step_by(LANES) {
-                        let lanes = LANES.min(width - at);
-                        let product = simd.mul(factor, some(simd, &z[at..], lanes));
-                        // SAFETY: `out` has `lanes` values from `at` on.
-                        unsafe { simd.store_partial(out[at..].as_mut_ptr(), product, lanes) }
+                        let product = simd.mul(factor, lanes::load_or_zero(simd, &z[at..width]));
+                        lanes::store_some(simd, &mut out[at..], product);
                     }
                 }
             }
@@ -286,34 +264,25 @@ pub fn outer_gradient(isa: Isa, z: Rows, q: Rows, width: usize, out: RowsMut) {
             for row in 0..from[0].count() {
                 let [z, q] = from.map(|rows| &rows.values[row * rows.stride..][..rows.stride]);
                 let out = out.row(row, width);
-                for (i, out) in out.iter_mut().enumerate() {
+                for (q, out) in q.chunks_exact(width).zip(out.iter_mut()) {
                     let mut sum = simd.splat(0.0);
                     for at in (0..width).step_by(LANES) {
-                        let lanes = LANES.min(width - at);
-                        sum = simd.mul_add(some(simd, &q[i * width + at..], lanes), some(simd, &z[at..], lanes), sum);
+                        let z = lanes::load_or_zero(simd, &z[at..width]);
+                        sum = simd.mul_add(lanes::load_or_zero(simd, &q[at..]), z, sum);
                     }
                     *out = simd.sum_lanes(sum);
                 }
                 for at in (0..width).step_by(LANES) {
-                    let lanes = LANES.min(width - at);
-                    let mut sum = some(simd, &out[at..], lanes);
-                    for i in 0..width {
-                        sum = simd.mul_add(simd.splat(z[i]), some(simd, &q[i * width + at..], lanes), sum);
+                    let mut sum = lanes::load_or_zero(simd, &out[at..]);
+                    for (q, &z) in q.chunks_exact(width).zip(&z[..width]) {
+                        sum = simd.mul_add(simd.splat(z), lanes::load_or_zero(simd, &q[at..]), sum);
                     }
-                    // SAFETY: `out` has `lanes` values from `at` on.
-                    unsafe { simd.store_partial(out[at..].as_mut_ptr(), sum, lanes) }
+                    lanes::store_some(simd, &mut out[at..], sum);
                 }
             }
         }
     }
     isa.run(Gradient([z, q], width, out));
-}
-
-/// The first `lanes` of `values`, zeros behind them.
-#[inline(always)]
-fn some<S: Simd>(simd: S, values: &[f32], lanes: usize) -> S::F32s {
-    // SAFETY: the slice has that many values.
-    unsafe { simd.load_partial(values[..lanes].as_ptr(), lanes, simd.splat(0.0)) }
 }
 
 #[cfg(test)]

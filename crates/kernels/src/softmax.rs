@@ -10,6 +10,7 @@
 
 use crate::function::{exp, ln, sigmoid};
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::{Rows, RowsMut};
 
 crate::named_enum! {
@@ -140,13 +141,12 @@ impl<L: Iterator<Item = u32>> Kernel for CrossEntropy<'_, L> {
                 let (max, sum) = max_and_sum(simd, logits.output, z);
                 for at in (0..z.len()).step_by(LANES) {
                     let p = scaled_exp(simd, &z[at..], max, [1.0 / sum, weight]);
-                    let truth = simd.mul(onehot(simd, (label as usize).wrapping_sub(at)), simd.splat(weight));
-                    put(simd, &mut delta[at..], simd.sub(p, truth));
+                    let truth = simd.mul(lanes::onehot(simd, (label as usize).wrapping_sub(at)), simd.splat(weight));
+                    lanes::store_some(simd, &mut delta[at..], simd.sub(p, truth));
                 }
                 (sums[lane], rests[lane]) = (sum, max - z.get(label as usize).copied().unwrap_or(0.0));
             }
-            // SAFETY: both arrays have sixteen values.
-            let losses = unsafe { simd.add(ln(simd, simd.load(sums.as_ptr())), simd.load(rests.as_ptr())) };
+            let losses = simd.add(ln(simd, lanes::load(simd, &sums, 0)), lanes::load(simd, &rests, 0));
             for (row, value) in (first..rows).zip(simd.to_array(losses)) {
                 loss.row(row, 1)[0] = value;
             }
@@ -175,13 +175,13 @@ impl Kernel for Probabilities<'_> {
                 }
                 Output::Sigmoid => {
                     for at in (0..z.len()).step_by(LANES) {
-                        put(simd, &mut out[at..], sigmoid(simd, get(simd, &z[at..])));
+                        lanes::store_some(simd, &mut out[at..], sigmoid(simd, get(simd, &z[at..])));
                     }
                 }
                 Output::Identity => out.copy_from_slice(z),
                 Output::Exp => {
                     for at in (0..z.len()).step_by(LANES) {
-                        put(simd, &mut out[at..], exp(simd, get(simd, &z[at..])));
+                        lanes::store_some(simd, &mut out[at..], exp(simd, get(simd, &z[at..])));
                     }
                 }
             }
@@ -195,7 +195,7 @@ fn softmax<S: Simd>(simd: S, output: Output, z: &[f32], out: &mut [f32]) {
     let (p, reference) = out.split_at_mut(z.len());
     let (max, sum) = max_and_sum(simd, output, z);
     for at in (0..z.len()).step_by(LANES) {
-        put(simd, &mut p[at..], scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]));
+        lanes::store_some(simd, &mut p[at..], scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]));
     }
     if let [p] = reference {
         *p = exp_of(simd, -max) / sum;
@@ -243,30 +243,10 @@ fn exp_of<S: Simd>(simd: S, x: f32) -> f32 {
     simd.to_array(exp(simd, simd.splat(x)))[0]
 }
 
-/// 1 in lane `lane`, where there is one, and 0 elsewhere.
-#[inline(always)]
-fn onehot<S: Simd>(simd: S, lane: usize) -> S::F32s {
-    const ONE: [f32; 2 * LANES] = {
-        let mut one = [0.0; 2 * LANES];
-        one[LANES] = 1.0;
-        one
-    };
-    // SAFETY: at least sixteen values follow.
-    unsafe { simd.load(ONE[LANES - lane.min(LANES)..].as_ptr()) }
-}
-
 /// The first sixteen logits, minus infinity for those that are not there: their exponential is 0.
 #[inline(always)]
 fn get<S: Simd>(simd: S, z: &[f32]) -> S::F32s {
-    // SAFETY: `z` has that many values.
-    unsafe { simd.load_partial(z.as_ptr(), z.len().min(LANES), simd.splat(f32::NEG_INFINITY)) }
-}
-
-/// Writes as many of sixteen values as there is room for.
-#[inline(always)]
-pub(crate) fn put<S: Simd>(simd: S, to: &mut [f32], values: S::F32s) {
-    // SAFETY: `to` has that many values.
-    unsafe { simd.store_partial(to.as_mut_ptr(), values, to.len().min(LANES)) }
+    lanes::load_or(simd, z, simd.splat(f32::NEG_INFINITY))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 pub use crate::metrics::custom::{Metric, register_metric};
 pub use crate::names::{Custom, Kind, OrCustom};
-pub use crate::network::custom::{Activation, Layer, check_layer, register_activation, register_layer};
+pub use crate::network::custom::{Activation, Layer, check_layer};
+pub use crate::network::custom::{register_activation, register_activation_with, register_layer, register_layer_with};
 pub use crate::objective::custom::{Loss, check_loss, register_loss};
 pub use crate::optim::custom::{Schedule, register_schedule};

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::activation::Activation;
 use crate::isa::LANES;
-use crate::pointwise::Activation;
 
 /// Where tiles go that need nothing but a place: C(r, c) belongs at `to + r * stride + c`, through `map`.
 #[derive(Debug, Clone, Copy)]

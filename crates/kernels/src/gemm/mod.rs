@@ -33,10 +33,10 @@ pub use self::operands::Listed;
 pub(crate) use self::operands::{AsIs, Columns, InOrder, Left, Order, Transposed};
 pub(crate) use self::sparse::sparse_product;
 
+use crate::activation::{Function as _, of_output::Relu};
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::marks::Marks;
 use crate::matrix::Line;
-use crate::pointwise::{derivative, value};
 
 /// The tallest tile of any instruction set, in rows.
 const TALLEST: usize = 14;
@@ -288,7 +288,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
             Map::Relu => {
                 unrolled!(h < H => {
                     unrolled!(v < V => {
-                        sums[h][v] = value::relu(simd, [], sums[h][v]);
+                        sums[h][v] = Relu::value(simd, [], sums[h][v]);
                     });
                 });
             }
@@ -298,7 +298,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
                     unrolled!(v < V => {
                         // SAFETY: `Direct::times_slope` checked that whole vectors of every row are there.
                         let z = unsafe { simd.load(z.add(h * stride + v * LANES)) };
-                        sums[h][v] = simd.mul(derivative::relu(simd, [], z), sums[h][v]);
+                        sums[h][v] = simd.mul(Relu::slope(simd, [], z), sums[h][v]);
                     });
                 });
             }

@@ -7,7 +7,8 @@
 use super::{Loss, Problem};
 use crate::function::{exp, exp_and_expm1, ln};
 use crate::isa::{Kernel, LANES, Simd};
-use crate::softmax::{max_and_sum, put, scaled_exp};
+use crate::lanes;
+use crate::softmax::{max_and_sum, scaled_exp};
 
 pub(super) struct Distributions<'a>(pub(super) Problem<'a>);
 
@@ -27,10 +28,10 @@ impl Kernel for Distributions<'_> {
                     let numbers = [$(simd.splat($number))?];
                     let (mut values, mut slopes) = (simd.splat(0.0), simd.splat(0.0));
                     for at in (0..width).step_by(LANES) {
-                        let a = surprisal(simd, get(simd, &z[at..], shift), shift, log_sum);
-                        let (value, w) = $function(simd, numbers, get(simd, &t[at..width], simd.splat(0.0)), a);
+                        let a = surprisal(simd, lanes::load_or(simd, &z[at..], shift), shift, log_sum);
+                        let (value, w) = $function(simd, numbers, lanes::load_or_zero(simd, &t[at..width]), a);
                         (values, slopes) = (simd.add(values, value), simd.add(slopes, w));
-                        put(simd, &mut delta[at..], w);
+                        lanes::store_some(simd, &mut delta[at..], w);
                     }
                     let (mut value, mut slope) = (simd.sum_lanes(values), simd.sum_lanes(slopes));
                     if let [t] = t[width..] {
@@ -41,8 +42,8 @@ impl Kernel for Distributions<'_> {
                     let factor = simd.splat(truth.scale * weight);
                     for at in (0..width).step_by(LANES) {
                         let p = scaled_exp(simd, &z[at..], max, [1.0 / sum, 1.0]);
-                        let w = get(simd, &delta[at..], simd.splat(0.0));
-                        put(simd, &mut delta[at..], simd.mul(factor, simd.mul_add(p, simd.splat(-slope), w)));
+                        let w = lanes::load_or_zero(simd, &delta[at..]);
+                        lanes::store_some(simd, &mut delta[at..], simd.mul(factor, simd.mul_add(p, simd.splat(-slope), w)));
                     }
                     out.row(row, 1)[0] = weight * value;
                 }
@@ -90,11 +91,4 @@ fn focal<S: Simd>(simd: S, [gamma]: [S::F32s; 1], t: S::F32s, a: S::F32s) -> Bot
 #[inline(always)]
 fn surprisal<S: Simd>(simd: S, z: S::F32s, max: S::F32s, log_sum: S::F32s) -> S::F32s {
     simd.min(simd.splat(f32::MAX), simd.add(simd.sub(max, z), log_sum))
-}
-
-/// The first sixteen values, those of `rest` for what is not there.
-#[inline(always)]
-fn get<S: Simd>(simd: S, values: &[f32], rest: S::F32s) -> S::F32s {
-    // SAFETY: `values` has that many values.
-    unsafe { simd.load_partial(values.as_ptr(), values.len().min(LANES), rest) }
 }

@@ -1,10 +1,10 @@
 //! Losses that are a mean over the outputs of a row: each a function of one logit and its target, with its slope.
 
 use super::{Loss, Problem};
+use crate::activation::{Function as _, stored::LogCosh};
 use crate::function::{exp, ln, ln_1p};
 use crate::isa::{Kernel, LANES, Simd};
-use crate::pointwise::both;
-use crate::softmax::put;
+use crate::lanes;
 
 pub(super) struct Elementwise<'a>(pub(super) Problem<'a>);
 
@@ -24,7 +24,7 @@ impl Kernel for Elementwise<'_> {
                     for (lane, weight) in weights.iter_mut().enumerate().take(rows) {
                         *weight = truth.weights.row(first + lane, 1)[0];
                     }
-                    let scaled = simd.mul(simd.splat(truth.scale), get(simd, &weights));
+                    let scaled = simd.mul(simd.splat(truth.scale), lanes::load_or_zero(simd, &weights));
                     let factors = simd.to_array(simd.div(scaled, outputs));
                     for (lane, (&factor, total)) in factors.iter().zip(&mut sums).enumerate().take(rows) {
                         let (z, t) = (logits.row(first + lane), truth.targets.row(first + lane, width));
@@ -32,13 +32,13 @@ impl Kernel for Elementwise<'_> {
                         let mut sum = simd.splat(0.0);
                         for at in (0..width).step_by(LANES) {
                             let numbers = [$(simd.splat($number))?];
-                            let (value, slope) = $function(simd, numbers, get(simd, &z[at..]), get(simd, &t[at..]));
-                            sum = simd.mul_add(value, present(simd, width - at), sum);
-                            put(simd, &mut delta[at..], simd.mul(factor, slope));
+                            let (value, slope) = $function(simd, numbers, lanes::load_or_zero(simd, &z[at..]), lanes::load_or_zero(simd, &t[at..]));
+                            sum = simd.mul_add(value, lanes::ones(simd, width - at), sum);
+                            lanes::store_some(simd, &mut delta[at..], simd.mul(factor, slope));
                         }
                         *total = simd.sum_lanes(sum);
                     }
-                    let losses = simd.mul(get(simd, &weights), simd.div(get(simd, &sums), outputs));
+                    let losses = simd.mul(lanes::load_or_zero(simd, &weights), simd.div(lanes::load_or_zero(simd, &sums), outputs));
                     for (lane, loss) in simd.to_array(losses).into_iter().enumerate().take(rows) {
                         out.row(first + lane, 1)[0] = loss;
                     }
@@ -115,7 +115,7 @@ fn huber<S: Simd>(simd: S, [delta]: [S::F32s; 1], z: S::F32s, t: S::F32s) -> Bot
 /// l = ln cosh e;   dl/dz = tanh e
 #[inline(always)]
 fn log_cosh<S: Simd>(simd: S, []: [S::F32s; 0], z: S::F32s, t: S::F32s) -> Both<S> {
-    both::logcosh(simd, [], simd.sub(z, t))
+    LogCosh::both(simd, [], simd.sub(z, t))
 }
 
 /// l = (m(z) - m(t))^2;   dl/dz = 2 (m(z) - m(t)) m'(z)
@@ -200,27 +200,4 @@ fn logistic<S: Simd>(simd: S, z: S::F32s) -> Logistic<S::F32s> {
         yes: simd.add(simd.max(zero, minus), rest),
         no: simd.add(simd.max(zero, z), rest),
     }
-}
-
-/// The first sixteen values, 0 for those that are not there.
-#[inline(always)]
-fn get<S: Simd>(simd: S, values: &[f32]) -> S::F32s {
-    // SAFETY: `values` has that many values.
-    unsafe { simd.load_partial(values.as_ptr(), values.len().min(LANES), simd.splat(0.0)) }
-}
-
-/// 1 in the first `count` lanes, 0 in the others: what a logit that is not there gives is not a part of a mean.
-#[inline(always)]
-fn present<S: Simd>(simd: S, count: usize) -> S::F32s {
-    const ONES: [f32; 2 * LANES] = {
-        let mut ones = [0.0; 2 * LANES];
-        let mut i = 0;
-        while i < LANES {
-            ones[i] = 1.0;
-            i += 1;
-        }
-        ones
-    };
-    // SAFETY: at least sixteen values follow.
-    unsafe { simd.load(ONES[LANES - count.min(LANES)..].as_ptr()) }
 }

@@ -7,6 +7,7 @@ pub(crate) mod rule;
 
 use crate::dense::WeightBlock;
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 
 /// One step of an optimiser.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -332,8 +333,8 @@ impl Kernel for Prepared<'_> {
             let g = simd.min(simd.splat(before.clip), simd.max(simd.splat(-before.clip), g));
             let g = simd.mul_add(simd.splat(before.l2), w, g);
             let g = simd.mul_add(simd.splat(before.l1), sign(simd, w), g);
-            set(simd, gradient, from, g);
-            set(simd, weights, at, simd.mul_add(simd.splat(-before.decay), w, w));
+            lanes::store(simd, gradient, from, g);
+            lanes::store(simd, weights, at, simd.mul_add(simd.splat(-before.decay), w, w));
         });
     }
 }
@@ -348,17 +349,13 @@ fn sign<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
 /// Sixteen values from `at` on.
 #[inline(always)]
 fn get<S: Simd>(simd: S, values: &[f32], at: usize) -> S::F32s {
-    let lanes = &values[at..at + LANES];
-    // SAFETY: `lanes` has sixteen values.
-    unsafe { simd.load(lanes.as_ptr()) }
+    lanes::load(simd, values, at)
 }
 
 /// Replaces sixteen values from `at` on.
 #[inline(always)]
 fn set<S: Simd>(simd: S, values: &mut [f32], at: usize, new: S::F32s) {
-    let lanes = &mut values[at..at + LANES];
-    // SAFETY: `lanes` has sixteen values.
-    unsafe { simd.store(lanes.as_mut_ptr(), new) }
+    lanes::store(simd, values, at, new);
 }
 
 /// Runs `body` with `update` bound to the function of [`rule`] and `scalars` to its scalars: one branch for all lanes.

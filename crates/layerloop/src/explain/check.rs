@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::rounding::Rounding;
 use super::stages::{Rows, Stage, Tape, backward, forward, parameter_mut, sides, stages};
 use crate::data::{Dataset, Inputs};
+use crate::math::LossFunction as _;
 use crate::math::{self, STEP};
 use crate::names::text;
 use crate::network::bound_loss::BoundLoss;
@@ -184,8 +185,8 @@ impl Batch {
         let truths = (0..data.rows() as u32).map(|row| bound_loss.of_row(network, row)).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             stages: stages(network)?,
-            output: network.spec().output.into(),
-            loss: truths[0].0.into(),
+            output: network.spec().output,
+            loss: truths[0].0,
             x: (0..data.rows()).map(|row| numbers(data.row(row))).collect(),
             y: truths.into_iter().map(|(_, y)| numbers(y)).collect(),
         })

@@ -1,78 +1,12 @@
 //! From f32 to f64: networks, parameters, gradients and samples in the shapes of the derivation.
 
-use layerloop_kernels::Loss;
-
 use crate::data::Dataset;
 use crate::math::{self, Matrix};
 use crate::network::bound_loss::BoundLoss;
 use crate::network::program::{Parameter, Program, Role};
-use crate::network::{Activation, Layer, Network, Output, Spec, Unit};
+use crate::network::{Layer, Network, Spec, Unit};
 use crate::train::Objective;
 use crate::{Error, Result};
-
-impl From<Activation> for math::Activation {
-    fn from(activation: Activation) -> Self {
-        match activation {
-            Activation::Identity => Self::Identity,
-            Activation::Sigmoid => Self::Sigmoid,
-            Activation::Tanh => Self::Tanh,
-            Activation::Relu => Self::Relu,
-            Activation::HardSigmoid => Self::HardSigmoid,
-            Activation::LogSigmoid => Self::LogSigmoid,
-            Activation::HardTanh => Self::HardTanh,
-            Activation::Relu6 => Self::Relu6,
-            Activation::LeakyRelu { a } => Self::LeakyRelu { a: a.into() },
-            Activation::Elu { a } => Self::Elu { a: a.into() },
-            Activation::Celu { a } => Self::Celu { a: a.into() },
-            Activation::Selu => Self::Selu,
-            Activation::Gelu => Self::Gelu,
-            Activation::GeluTanh => Self::GeluTanh,
-            Activation::Swish => Self::Swish,
-            Activation::HardSwish => Self::HardSwish,
-            Activation::Mish => Self::Mish,
-            Activation::Softplus => Self::Softplus,
-            Activation::Softsign => Self::Softsign,
-            Activation::SoftShrink { lambda } => Self::SoftShrink { lambda: lambda.into() },
-            Activation::HardShrink { lambda } => Self::HardShrink { lambda: lambda.into() },
-            Activation::TanhShrink => Self::TanhShrink,
-            Activation::LogCosh => Self::LogCosh,
-            Activation::Trelu { theta } => Self::Trelu { theta: theta.into() },
-            Activation::Lisht => Self::Lisht,
-        }
-    }
-}
-
-impl From<Output> for math::Output {
-    fn from(output: Output) -> Self {
-        match output {
-            Output::Softmax => Self::Softmax,
-            Output::ReferenceSoftmax => Self::ReferenceSoftmax,
-            Output::Sigmoid => Self::Sigmoid,
-            Output::Identity => Self::Identity,
-            Output::Exp => Self::Exp,
-        }
-    }
-}
-
-impl From<Loss> for math::Loss {
-    fn from(loss: Loss) -> Self {
-        match loss {
-            Loss::CrossEntropy => Self::CrossEntropy,
-            Loss::Focal { gamma } => Self::Focal { gamma: gamma.into() },
-            Loss::Kl => Self::Kl,
-            Loss::BinaryCrossEntropy => Self::BinaryCrossEntropy,
-            Loss::Mse => Self::Mse,
-            Loss::Mae => Self::Mae,
-            Loss::Huber { delta } => Self::Huber { delta: delta.into() },
-            Loss::LogCosh => Self::LogCosh,
-            Loss::Msle => Self::Msle,
-            Loss::Poisson => Self::Poisson,
-            Loss::Quantile { tau } => Self::Quantile { tau: tau.into() },
-            Loss::Hinge => Self::Hinge,
-            Loss::SquaredHinge => Self::SquaredHinge,
-        }
-    }
-}
 
 /// `network` as the derivation writes it: the same numbers, in f64, each bias in the last column of its `W_i`.
 ///
@@ -101,8 +35,8 @@ pub fn in_math(network: &Network) -> Result<math::Network> {
     });
     let dense = dense.collect::<Result<Vec<_>>>()?;
     let layers = matrices(spec, &network.to_vec())?.into_iter().zip(dense);
-    let layers = layers.map(|(w, dense)| math::Layer::new(w, dense.activation.into()));
-    math::Network::new(layers.collect::<Result<_>>()?, spec.output.into())
+    let layers = layers.map(|(w, dense)| math::Layer::new(w, dense.activation));
+    math::Network::new(layers.collect::<Result<_>>()?, spec.output)
 }
 
 /// `network` with other parameters, rounded to f32.
@@ -209,7 +143,7 @@ pub(super) fn samples(network: &Network, data: &Dataset) -> Result<(math::Networ
     let (mut derivation, mut samples) = (in_math(network)?, Vec::with_capacity(data.rows()));
     for row in 0..data.rows() {
         let (loss, y) = bound_loss.of_row(network, row as u32)?;
-        derivation = derivation.under(loss.into())?;
+        derivation = derivation.under(loss)?;
         let [x, y] = [data.row(row), y].map(|values| values.into_iter().map(f64::from).collect());
         samples.push((x, y));
     }
@@ -220,19 +154,7 @@ pub(super) fn samples(network: &Network, data: &Dataset) -> Result<(math::Networ
 mod tests {
     use super::*;
     use crate::data::Inputs;
-
-    #[test]
-    fn every_choice_has_its_namesake() {
-        // Their names alone: as an f64, the f32 nearest to 0.01 has more digits.
-        let name = |choice: &dyn std::fmt::Debug| format!("{choice:?}").split(' ').next().map(str::to_owned);
-        let same = |fast: &dyn std::fmt::Debug, math: &dyn std::fmt::Debug| name(fast) == name(math);
-        assert!(Activation::ALL.iter().all(|a| same(a, &math::Activation::from(*a))));
-        assert!(Output::ALL.iter().all(|o| same(o, &math::Output::from(*o))));
-        for loss in Loss::ALL {
-            let outputs: Vec<math::Output> = loss.outputs().iter().map(|o| (*o).into()).collect();
-            assert!(same(loss, &math::Loss::from(*loss)) && math::Loss::from(*loss).outputs() == outputs, "{loss:?}");
-        }
-    }
+    use crate::network::Activation;
 
     /// A sigmoid of one output has two classes and one target, and numbers have no labels: the first was refused, of the second the
     /// loss was that of no rows, 0.

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::conversion::{in_math, with_parameters};
 use super::second_order::FastHessian;
 use crate::data::Dataset;
-use crate::math;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::{Network, Predictor};
 use crate::rng::Stream;
@@ -74,11 +73,10 @@ impl<'a> Hessian<'a> {
             Objective { loss: objective.loss, label_smoothing: objective.label_smoothing, ..Objective::default() };
         let bound_loss = BoundLoss::new(network, data, &objective)?;
         let (loss, _) = bound_loss.of_row(network, 0)?;
-        let l_y = math::Loss::from(loss);
-        in_math(network)?.under(l_y)?;
+        in_math(network)?.under(loss)?;
         let target = |row| Ok(bound_loss.of_row(network, row as u32)?.1.into_iter().map(f64::from).collect());
         let y = (0..data.rows()).map(target).collect::<Result<_>>()?;
-        Ok(Self(FastHessian { network: network.clone(), data, y, l_y, threads }, loss))
+        Ok(Self(FastHessian { network: network.clone(), data, y, l_y: loss, threads }, loss))
     }
 
     /// The loss whose mean it is of: what the objective names, or else what the output map is made for.
@@ -322,7 +320,7 @@ mod tests {
             let objective = Objective { loss: Some(loss.into()), ..Objective::default() };
             let v = unit((0..network.spec().parameters()).map(|k| (1.7 * k as f64).sin()).collect());
             let fast = Hessian::of(&network, data, &objective, 2).unwrap().times(&v).unwrap();
-            let derivation = in_math(&network).unwrap().under(loss.into()).unwrap();
+            let derivation = in_math(&network).unwrap().under(loss).unwrap();
             let bound_loss = BoundLoss::new(&network, data, &objective).unwrap();
             let mut exact = vec![0.0; v.len()];
             for row in 0..data.rows() {

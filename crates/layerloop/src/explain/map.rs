@@ -58,10 +58,10 @@ impl<'a> Reader<'a> {
                 let last = |r: usize| bias.get(r).copied().unwrap_or(0.0);
                 let entry = |r: usize, c: usize| if c == inputs { last(r) } else { weight[r * inputs + c] };
                 let w = Matrix::from_fn(dense.width, inputs + 1, entry);
-                let layer = math::Layer::new(w, dense.activation.into())?;
+                let layer = math::Layer::new(w, dense.activation)?;
                 if dense.bias { Map::Dense(layer) } else { Map::NoBias(layer) }
             }
-            Layer::Activation(activation) => Map::Activation((*activation).into()),
+            Layer::Activation(activation) => Map::Activation(*activation),
             Layer::Unit(unit) => self.unit(*unit)?,
             Layer::Skip(layers, join) => joined(*join, vec![self.chain(layers)?, Map::Chain(vec![])]),
             Layer::Parallel(chains, join) => {
@@ -78,9 +78,7 @@ impl<'a> Reader<'a> {
             Unit::LayerNorm { epsilon } => Map::Chain(vec![Map::Standardise { epsilon: epsilon.into() }, self.scale()]),
             Unit::Scale => self.scale(),
             Unit::Prelu { .. } => Map::Prelu { a: self.parameters().0 },
-            Unit::Rrelu { lower, upper } => {
-                Map::Activation(math::Activation::LeakyRelu { a: (f64::from(lower) + f64::from(upper)) / 2.0 })
-            }
+            Unit::Rrelu { lower, upper } => Map::Activation(math::Activation::LeakyRelu { a: lower.midpoint(upper) }),
             Unit::Maxout { pieces } => Map::Max { pieces },
             Unit::Bilinear { width } => {
                 let (weight, b) = self.parameters();

@@ -1,6 +1,7 @@
 //! How far rounding to f32 moves a gradient: the derivation once more, with an error of the size of f32's wherever f32 rounds.
 
 use crate::Result;
+use crate::math::ActivationFunction as _;
 use crate::math::{Activation, Map};
 use crate::rng::Stream;
 

@@ -7,6 +7,8 @@ use layerloop_kernels::{Activation, Block, Isa, Matrix, gather};
 use super::conversion::{matrices, with_parameters};
 use crate::data::Dataset;
 use crate::math;
+use crate::math::ActivationFunction as _;
+use crate::math::LossFunction as _;
 use crate::network::input_plan::InputPlan;
 use crate::network::program::Value;
 use crate::network::weight_plan::WeightPlan;
@@ -120,7 +122,7 @@ impl Pass<'_> {
 
     fn activation(&self, i: usize) -> math::Activation {
         match &self.networks[0].spec().layers[i] {
-            Layer::Dense(dense) => dense.activation.into(),
+            Layer::Dense(dense) => dense.activation,
             _ => math::Activation::Identity,
         }
     }
@@ -178,7 +180,7 @@ impl Pass<'_> {
         let (of, layers) = (self.of, self.layers());
         let [_, _, q, r_q, _] = self.beside(layers - 1);
         let width = self.value(layers).width;
-        let output = self.networks[0].spec().output.into();
+        let output = self.networks[0].spec().output;
         let ([mut q, mut r_q], [logits, r_logits]) = block.write([q, r_q], self.z(layers));
         for (row, &of_data) in rows.iter().enumerate() {
             let numbers = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();

@@ -2,6 +2,7 @@
 
 use super::map::Reader;
 use super::rounding::Rounding;
+use crate::math::ActivationFunction as _;
 use crate::math::{Activation, Map};
 use crate::network::{Join, Layer, Network, Unit};
 use crate::{Error, Result};

@@ -4,10 +4,11 @@ use serde::{Serialize, Serializer};
 
 use super::conversion::in_math;
 use crate::data::{Dataset, Inputs};
+use crate::math::OutputMap as _;
 use crate::math::{self, Matrix};
 use crate::names::{NamedEnum as _, text};
 use crate::network::bound_loss::BoundLoss;
-use crate::network::{Activation, Layer, Network, Output, Spec};
+use crate::network::{Activation, Layer, Network, Spec};
 use crate::train::Objective;
 use crate::{Error, Result};
 
@@ -157,7 +158,7 @@ impl Trace {
         }
         let (loss, y) = BoundLoss::new(network, data, &objective)?.of_row(network, sample as u32)?;
         let y: Vec<f64> = y.into_iter().map(f64::from).collect();
-        let derivation = in_math(network)?.under(loss.into())?;
+        let derivation = in_math(network)?.under(loss)?;
         let target = data.labels().get(sample).map(|&label| label as usize);
         let mut trace = Self::through(&derivation, &x, &y)?;
         let dense = network.spec().layers.iter().filter_map(|l| if let Layer::Dense(d) = l { Some(d) } else { None });
@@ -189,7 +190,7 @@ impl Trace {
             let a = if entries <= LARGEST_A { Some(layer.jacobian_wrt_params(&z[i])?) } else { None };
             layers.push(TracedLayer {
                 i: i + 1,
-                activation: name_of(layer.activation()),
+                activation: layer.activation().name().into(),
                 w: layer.w().clone(),
                 z: z[i].clone(),
                 t: t[i].clone(),
@@ -203,11 +204,8 @@ impl Trace {
             });
         }
         let output = TracedOutput {
-            kind: Output::ALL
-                .iter()
-                .find(|built_in| math::Output::from(**built_in) == network.output())
-                .map_or("", |o| o.name())
-                .into(),
+            kind: network.output().name().into(),
+
             logits: z[l].clone(),
             probabilities: z[l + 1].clone(),
             c: network.output().jacobian(&z[l]),
@@ -245,13 +243,6 @@ pub fn golden() -> Result<(Network, Dataset)> {
     Ok((network, data))
 }
 
-/// The name that the text form of a network has for it.
-fn name_of(activation: math::Activation) -> String {
-    let kind = |activation: math::Activation| std::mem::discriminant(&activation);
-    let built_in = Activation::ALL.iter().find(|built_in| kind((**built_in).into()) == kind(activation));
-    built_in.map_or(format!("{activation:?}"), |built_in| built_in.name().into())
-}
-
 fn rows<S: Serializer>(matrix: &Matrix, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_seq((0..matrix.rows()).map(|r| matrix.row(r)))
 }
@@ -266,7 +257,9 @@ fn rows_or_null<S: Serializer>(matrix: &Option<Matrix>, serializer: S) -> std::r
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::SOFTMAXES;
     use crate::math::{Activation, Loss, Output, network, numbers};
+    use crate::math::{ActivationFunction as _, LossFunction as _};
 
     /// Every derivative of f at `at`, of fourth order in the step.
     fn slopes(f: impl Fn(&[f64]) -> Vec<f64>, at: &[f64]) -> Matrix {
@@ -328,10 +321,10 @@ mod tests {
     /// Sigmoid networks of 1 to 5 layers, 2 to 26 classes, both softmaxes; and every smooth activation.
     #[test]
     fn every_object_is_what_central_differences_say() {
-        let smooth = Activation::ALL.into_iter().filter(|a| a.joints().is_empty());
+        let smooth = Activation::ALL.iter().copied().filter(|a| a.joints().is_empty());
         let table = (1..=5).flat_map(|l| [2, 3, 10, 26].map(|k| (Activation::Sigmoid, l, k)));
         for (activation, l, k) in table.chain(smooth.map(|activation| (activation, 2, 3))) {
-            for output in Output::SOFTMAXES {
+            for output in SOFTMAXES {
                 let widths: Vec<usize> =
                     (0..l).map(|i| 1 + (3 * i + k) % 4).chain([k + 1 - output.classes(1)]).collect();
                 check(&network(&widths, activation, output), &numbers(l, widths[0]), &one_hot(k, (k + l) % k));
@@ -343,7 +336,7 @@ mod tests {
     #[test]
     fn activations_with_kinks_have_the_same_objects_beside_them() {
         const CLEAR: f64 = 0.05;
-        for activation in Activation::ALL.into_iter().filter(|a| !a.joints().is_empty()) {
+        for activation in Activation::ALL.iter().copied().filter(|a| !a.joints().is_empty()) {
             let clear = |network: &math::Network, x: &[f64]| {
                 let forward = network.forward(x, &one_hot(3, 0)).unwrap();
                 let far = |t: &f64| activation.joints().iter().all(|joint| (t - joint).abs() > CLEAR);
@@ -359,7 +352,8 @@ mod tests {
     #[test]
     fn every_loss_has_the_same_objects() {
         for (loss, output, logits) in Loss::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
             .flat_map(|(loss, output)| [1, 2, 5].map(|logits| (loss, output, logits)))
         {

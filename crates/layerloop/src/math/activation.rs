@@ -2,7 +2,9 @@
 
 use std::f64::consts::{LN_2, PI, SQRT_2};
 
-/// The function sigma that a layer applies to every component of `t_i`.
+use layerloop_kernels::Activation;
+
+/// The function sigma that a layer applies to every component of `t_i`, in f64, with its derivatives.
 ///
 /// ```text
 /// identity     sigma(t) = t                           sigma'(t) = 1
@@ -42,116 +44,12 @@ use std::f64::consts::{LN_2, PI, SQRT_2};
 /// # Example
 ///
 /// ```
-/// # use layerloop::math::Activation;
+/// # use layerloop::math::{Activation, ActivationFunction as _};
 /// assert_eq!(Activation::Sigmoid.value(0.0), 0.5);
 /// assert_eq!(Activation::Sigmoid.derivative(0.0), 0.25);
 /// assert_eq!(Activation::LeakyRelu { a: 0.25 }.value(-2.0), -0.5);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// The layer stays affine; the default of the last one.
-    Identity,
-    /// The logistic function, onto (0, 1).
-    Sigmoid,
-    /// The hyperbolic tangent, onto (-1, 1).
-    Tanh,
-    /// The positive part.
-    Relu,
-    /// The sigmoid in three straight pieces.
-    HardSigmoid,
-    /// The logarithm of the sigmoid.
-    LogSigmoid,
-    /// The hyperbolic tangent in three straight pieces.
-    HardTanh,
-    /// The positive part, up to 6.
-    Relu6,
-    /// The positive part and a little of the negative one.
-    LeakyRelu {
-        /// The slope below 0.
-        a: f64,
-    },
-    /// The exponential linear unit.
-    Elu {
-        /// Minus the limit at -infinity.
-        a: f64,
-    },
-    /// The exponential linear unit whose slope has no jump.
-    Celu {
-        /// Minus the limit at -infinity.
-        a: f64,
-    },
-    /// The exponential linear unit that keeps mean 0 and variance 1.
-    Selu,
-    /// The Gaussian error linear unit.
-    Gelu,
-    /// Its approximation by a tanh.
-    GeluTanh,
-    /// t times its sigmoid.
-    Swish,
-    /// t times its hardsigmoid.
-    HardSwish,
-    /// t times the tanh of its softplus.
-    Mish,
-    /// The smooth positive part.
-    Softplus,
-    /// Onto (-1, 1), with long tails.
-    Softsign,
-    /// Nearer to 0 by lambda.
-    SoftShrink {
-        /// Half the width of what becomes 0.
-        lambda: f64,
-    },
-    /// Nothing near 0, all else as it is.
-    HardShrink {
-        /// Half the width of what becomes 0.
-        lambda: f64,
-    },
-    /// What the hyperbolic tangent takes away.
-    TanhShrink,
-    /// The logarithm of the hyperbolic cosine.
-    LogCosh,
-    /// What is above theta.
-    Trelu {
-        /// Where it begins.
-        theta: f64,
-    },
-    /// t times its hyperbolic tangent.
-    Lisht,
-}
-
-/// What makes mean 0 and variance 1 a fixed point of selu: Klambauer et al. 2017, equation 14.
-const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
-
-impl Activation {
-    /// Every activation there is, its numbers at their default values.
-    pub const ALL: [Self; 25] = [
-        Self::Identity,
-        Self::Sigmoid,
-        Self::Tanh,
-        Self::Relu,
-        Self::HardSigmoid,
-        Self::LogSigmoid,
-        Self::HardTanh,
-        Self::Relu6,
-        Self::LeakyRelu { a: 0.01 },
-        Self::Elu { a: 1.0 },
-        Self::Celu { a: 1.0 },
-        Self::Selu,
-        Self::Gelu,
-        Self::GeluTanh,
-        Self::Swish,
-        Self::HardSwish,
-        Self::Mish,
-        Self::Softplus,
-        Self::Softsign,
-        Self::SoftShrink { lambda: 0.5 },
-        Self::HardShrink { lambda: 0.5 },
-        Self::TanhShrink,
-        Self::LogCosh,
-        Self::Trelu { theta: 1.0 },
-        Self::Lisht,
-    ];
-
+pub trait ActivationFunction: Copy {
     /// sigma(t).
     ///
     /// # Numerics
@@ -159,7 +57,30 @@ impl Activation {
     /// Exponentials are only ever taken of numbers that are not positive, so nothing overflows, and where two terms
     /// would cancel another form stands in: the series of t - tanh(t) near 0, ln(cosh(t)) as ln(1 + sinh(t)^2) / 2.
     #[doc(alias = "sigma")]
-    pub fn value(self, t: f64) -> f64 {
+    fn value(self, t: f64) -> f64;
+
+    /// sigma'(t).
+    ///
+    /// # Numerics
+    ///
+    /// At a kink it is the slope of the flat side, or, where neither side is flat, of the left one. The sigmoid's
+    /// 1 - sigma(t) is taken as sigma(-t), which cancels nothing.
+    #[doc(alias = "sigma_prime")]
+    fn derivative(self, t: f64) -> f64;
+
+    /// sigma''(t): 0 where two straight lines meet.
+    #[doc(alias = "sigma_prime_prime")]
+    fn second_derivative(self, t: f64) -> f64;
+
+    /// Where sigma is joined from two functions, ascending: its kinks, and where only a higher derivative jumps.
+    fn joints(self) -> Vec<f64>;
+}
+
+/// What makes mean 0 and variance 1 a fixed point of selu: Klambauer et al. 2017, equation 14.
+const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
+
+impl ActivationFunction for Activation {
+    fn value(self, t: f64) -> f64 {
         match self {
             Self::Identity => t,
             Self::Sigmoid if t < 0.0 => t.exp() / (1.0 + t.exp()),
@@ -171,10 +92,11 @@ impl Activation {
             Self::HardTanh => t.clamp(-1.0, 1.0),
             Self::Relu6 => t.clamp(0.0, 6.0),
             Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } if t > 0.0 => t,
-            Self::LeakyRelu { a } => a * t,
-            Self::Elu { a } => a * t.exp_m1(),
-            Self::Celu { a } => a * (t / a).exp_m1(),
-            Self::Selu => SELU[0] * Self::Elu { a: SELU[1] }.value(t),
+            Self::Selu if t > 0.0 => SELU[0] * t,
+            Self::LeakyRelu { a } => f64::from(a) * t,
+            Self::Elu { a } => f64::from(a) * t.exp_m1(),
+            Self::Celu { a } => f64::from(a) * (t / f64::from(a)).exp_m1(),
+            Self::Selu => SELU[0] * SELU[1] * t.exp_m1(),
             Self::Gelu => t * normal_cdf(t),
             Self::GeluTanh => t * Self::Sigmoid.value(gelu_s(t).0),
             Self::Swish => t * Self::Sigmoid.value(t),
@@ -182,9 +104,9 @@ impl Activation {
             Self::Mish => t * tanh_softplus(t),
             Self::Softplus => t.max(0.0) + (-t.abs()).exp().ln_1p(),
             Self::Softsign => t / (1.0 + t.abs()),
-            Self::SoftShrink { lambda } => t - t.clamp(-lambda, lambda),
+            Self::SoftShrink { lambda } => t - t.clamp(-f64::from(lambda), lambda.into()),
             Self::HardShrink { lambda } => {
-                if t.abs() > lambda {
+                if t.abs() > lambda.into() {
                     t
                 } else {
                     0.0
@@ -197,19 +119,12 @@ impl Activation {
             Self::TanhShrink => t - t.tanh(),
             Self::LogCosh if t.abs() < 1.0 => 0.5 * t.sinh().powi(2).ln_1p(),
             Self::LogCosh => t.abs() - LN_2 + (-2.0 * t.abs()).exp().ln_1p(),
-            Self::Trelu { theta } => t * f64::from(t > theta),
+            Self::Trelu { theta } => t * f64::from(t > theta.into()),
             Self::Lisht => t * t.tanh(),
         }
     }
 
-    /// sigma'(t).
-    ///
-    /// # Numerics
-    ///
-    /// At a kink it is the slope of the flat side, or, where neither side is flat, of the left one. The sigmoid's
-    /// 1 - sigma(t) is taken as sigma(-t), which cancels nothing.
-    #[doc(alias = "sigma_prime")]
-    pub fn derivative(self, t: f64) -> f64 {
+    fn derivative(self, t: f64) -> f64 {
         let sigmoid = |t| Self::Sigmoid.value(t);
         match self {
             Self::Identity => 1.0,
@@ -221,10 +136,11 @@ impl Activation {
             Self::HardTanh => f64::from(t > -1.0 && t < 1.0),
             Self::Relu6 => f64::from(t > 0.0 && t < 6.0),
             Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } if t > 0.0 => 1.0,
-            Self::LeakyRelu { a } => a,
-            Self::Elu { a } => a * t.exp(),
-            Self::Celu { a } => (t / a).exp(),
-            Self::Selu => SELU[0] * Self::Elu { a: SELU[1] }.derivative(t),
+            Self::LeakyRelu { a } => a.into(),
+            Self::Elu { a } => f64::from(a) * t.exp(),
+            Self::Celu { a } => (t / f64::from(a)).exp(),
+            Self::Selu if t > 0.0 => SELU[0],
+            Self::Selu => SELU[0] * SELU[1] * t.exp(),
             Self::Gelu => normal_cdf(t) + t * (-t * t / 2.0).exp() / (2.0 * PI).sqrt(),
             Self::GeluTanh => {
                 let (s, slope) = gelu_s(t);
@@ -237,17 +153,15 @@ impl Activation {
             Self::Mish => tanh_softplus(t) + t * (1.0 - tanh_softplus(t).powi(2)) * sigmoid(t),
             Self::Softplus => sigmoid(t),
             Self::Softsign => (1.0 + t.abs()).powi(-2),
-            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => f64::from(t.abs() > lambda),
+            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => f64::from(t.abs() > lambda.into()),
             Self::TanhShrink => t.tanh().powi(2),
             Self::LogCosh => t.tanh(),
-            Self::Trelu { theta } => f64::from(t > theta),
+            Self::Trelu { theta } => f64::from(t > theta.into()),
             Self::Lisht => t.tanh() + t * (1.0 - t.tanh().powi(2)),
         }
     }
 
-    /// sigma''(t): 0 where two straight lines meet.
-    #[doc(alias = "sigma_prime_prime")]
-    pub fn second_derivative(self, t: f64) -> f64 {
+    fn second_derivative(self, t: f64) -> f64 {
         let sigmoid = |t| Self::Sigmoid.value(t);
         // S' and S''
         let slope = sigmoid(t) * sigmoid(-t);
@@ -260,8 +174,8 @@ impl Activation {
             Self::Tanh => -2.0 * t.tanh() * tanh_slope,
             Self::LogSigmoid => -slope,
             Self::Elu { .. } | Self::Celu { .. } | Self::Selu if t > 0.0 => 0.0,
-            Self::Elu { a } => a * t.exp(),
-            Self::Celu { a } => (t / a).exp() / a,
+            Self::Elu { a } => f64::from(a) * t.exp(),
+            Self::Celu { a } => (t / f64::from(a)).exp() / f64::from(a),
             Self::Selu => SELU[0] * SELU[1] * t.exp(),
             Self::Gelu => (2.0 - t * t) * (-t * t / 2.0).exp() / (2.0 * PI).sqrt(),
             Self::GeluTanh => {
@@ -285,16 +199,15 @@ impl Activation {
         }
     }
 
-    /// Where sigma is joined from two functions, ascending: its kinks, and where only a higher derivative jumps.
-    pub fn joints(self) -> Vec<f64> {
+    fn joints(self) -> Vec<f64> {
         match self {
             Self::Relu | Self::LeakyRelu { .. } | Self::Elu { .. } | Self::Celu { .. } => vec![0.0],
             Self::Selu | Self::Softsign => vec![0.0],
             Self::HardSigmoid | Self::HardSwish => vec![-3.0, 3.0],
             Self::HardTanh => vec![-1.0, 1.0],
             Self::Relu6 => vec![0.0, 6.0],
-            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => vec![-lambda, lambda],
-            Self::Trelu { theta } => vec![theta],
+            Self::SoftShrink { lambda } | Self::HardShrink { lambda } => vec![-f64::from(lambda), lambda.into()],
+            Self::Trelu { theta } => vec![theta.into()],
             Self::Identity | Self::Sigmoid | Self::LogSigmoid | Self::Softplus | Self::Tanh => vec![],
             Self::Gelu | Self::GeluTanh | Self::Swish | Self::Mish => vec![],
             Self::TanhShrink | Self::LogCosh | Self::Lisht => vec![],
@@ -325,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_derivative_is_the_slope_of_the_value() {
-        for sigma in Activation::ALL {
+        for &sigma in Activation::ALL {
             for t in [-6.5, -1.5, -0.1, 0.1, 1.5, 6.5] {
                 let found = check_gradient(|t| sigma.value(t[0]), &[t], &[sigma.derivative(t)], STEP).unwrap();
                 assert!(found.relative_error < 1e-6, "{sigma:?} at {t}: {found:?}");
@@ -335,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_second_derivative_is_the_slope_of_the_first() {
-        for sigma in Activation::ALL {
+        for &sigma in Activation::ALL {
             for t in [-6.5, -1.5, -0.1, 0.1, 1.5, 6.5] {
                 let exact = [sigma.second_derivative(t)];
                 let found = check_gradient(|t| sigma.derivative(t[0]), &[t], &exact, STEP).unwrap();
@@ -346,7 +259,7 @@ mod tests {
 
     #[test]
     fn at_a_kink_the_derivative_is_that_of_the_flat_or_left_side() {
-        for sigma in Activation::ALL {
+        for &sigma in Activation::ALL {
             for t in sigma.joints() {
                 let [left, right] = [t - 1e-9, t + 1e-9].map(|t| sigma.derivative(t));
                 let want = if right == 0.0 { right } else { left };
@@ -357,7 +270,7 @@ mod tests {
 
     #[test]
     fn nothing_overflows() {
-        for sigma in Activation::ALL {
+        for &sigma in Activation::ALL {
             assert!([-1000.0, 1000.0].iter().all(|&t| sigma.value(t).is_finite()), "{sigma:?}");
             assert!([-1000.0, 1000.0].iter().all(|&t| sigma.derivative(t).is_finite()), "{sigma:?}");
         }

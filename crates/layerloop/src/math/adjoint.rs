@@ -1,5 +1,6 @@
 //! What the transposes of a map's Jacobians do to a vector, without the Jacobians: the closed forms of `p` and `q`.
 
+use super::ActivationFunction as _;
 use super::map::{largest, mean_and_inverse, others};
 use super::matrix::same_size;
 use super::{Activation, Layer, Map};

@@ -1,5 +1,6 @@
 //! The Hessian times a vector: the forward layer loop and the backward one, each followed along a direction of the weights.
 
+use super::{ActivationFunction as _, LossFunction as _};
 use super::{Forward, Matrix};
 use crate::Result;
 use crate::math::matrix::same_size;
@@ -104,7 +105,7 @@ fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::math::{Activation, Loss, Network, Output, network, numbers};
+    use crate::math::{Activation, ActivationFunction as _, Loss, Network, Output, SOFTMAXES, network, numbers};
 
     /// H v against central differences of the gradient along v, of fourth order.
     fn check(network: &Network, x: &[f64], y: &[f64]) {
@@ -126,8 +127,8 @@ mod tests {
 
     #[test]
     fn it_is_the_central_differences_of_the_gradient_for_every_smooth_activation() {
-        for activation in Activation::ALL.into_iter().filter(|a| a.joints().is_empty()) {
-            for (output, l) in Output::SOFTMAXES.into_iter().flat_map(|output| (1..=4).map(move |l| (output, l))) {
+        for activation in Activation::ALL.iter().copied().filter(|a| a.joints().is_empty()) {
+            for (output, l) in SOFTMAXES.into_iter().flat_map(|output| (1..=4).map(move |l| (output, l))) {
                 let widths: Vec<usize> = (0..=l).map(|i| 2 + (3 * i + l) % 3).collect();
                 let k = output.targets(widths[l]);
                 let y: Vec<f64> = (0..k).map(|j| f64::from(j == l % k)).collect();
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn it_is_so_for_every_smooth_loss() {
-        for loss in Loss::ALL {
+        for &loss in Loss::ALL {
             for &output in loss.outputs() {
                 let network = network(&[3, 4, 2], Activation::Tanh, output).under(loss).unwrap();
                 let of = |y: f64| match loss {

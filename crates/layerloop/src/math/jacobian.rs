@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_i_and_b_i_are_the_central_differences_of_g_i() {
-        for (activation, shape) in Activation::ALL.into_iter().flat_map(|a| SHAPES.map(|s| (a, s))) {
+        for (activation, shape) in Activation::ALL.iter().flat_map(|a| SHAPES.map(|s| (*a, s))) {
             let (layer, z) = (layer(activation, shape), numbers(7, shape.0));
             let g_of_w = |w: &[f64]| {
                 let mut moved = layer.clone();

@@ -1,6 +1,7 @@
 //! Layer i: the map `g_i` from `z_i` to `z_{i+1}`.
 
 use super::Activation;
+use super::ActivationFunction as _;
 use super::matrix::{Matrix, same_size};
 use crate::{Error, Result};
 

@@ -3,6 +3,7 @@
 //! Indices start at 0 here: `z[i]` is `z_{i+1}`, `a[i]` is `A_{i+1}` and so on. Both sides of a formula move by the
 //! same one, so that each line reads as in the derivation, with `l` for L.
 
+use super::{LossFunction as _, OutputMap as _};
 use super::{Matrix, Network};
 use crate::Result;
 
@@ -179,6 +180,8 @@ impl Backward {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::ActivationFunction as _;
+    use crate::math::SOFTMAXES;
     use crate::math::{Activation, Layer, Output, STEP, check_gradient, check_network, network, numbers};
 
     fn one_hot(k: usize, class: usize) -> Vec<f64> {
@@ -196,8 +199,9 @@ mod tests {
 
     /// Every table of 1 to 5 layers, 2 to 26 classes, both output maps and all activations.
     fn table() -> impl Iterator<Item = (Network, Vec<f64>, Vec<f64>)> {
-        let kinds =
-            Output::SOFTMAXES.into_iter().flat_map(|output| Activation::ALL.map(|activation| (output, activation)));
+        let kinds = SOFTMAXES
+            .into_iter()
+            .flat_map(|output| Activation::ALL.iter().map(move |&activation| (output, activation)));
         kinds.flat_map(|(output, activation)| {
             (1..=5).flat_map(move |l| {
                 [2, 3, 10, 26].map(|k| {
@@ -267,7 +271,7 @@ mod tests {
 
     #[test]
     fn extreme_logits_keep_the_closed_form_finite() {
-        for output in Output::SOFTMAXES {
+        for output in SOFTMAXES {
             let layer = Layer::new(Matrix::from_rows(&[[1000.0, 0.0], [-1000.0, 0.0]]).unwrap(), Activation::Identity);
             let network = Network::new(vec![layer.unwrap()], output).unwrap();
             let k = output.classes(2);

@@ -2,7 +2,9 @@
 //! compute it.
 
 use super::Output;
+use super::OutputMap as _;
 use super::matrix::same_size;
+use super::softmax::shifted;
 use crate::{Error, Result};
 
 /// Cross-entropy of the probabilities `z` with the target `y`, as derived.
@@ -84,7 +86,7 @@ pub fn cross_entropy_gradient(y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
 #[doc(alias = "log-sum-exp")]
 pub fn cross_entropy_of_logits(output: Output, y: &[f64], z: &[f64]) -> Result<f64> {
     check(output, y, z)?;
-    let z = output.shifted(z);
+    let z = shifted(output, z);
     let log_sum_exp = z.iter().map(|z| z.exp()).sum::<f64>().ln();
     Ok(y.iter().zip(&z).map(|(y, z)| y * (log_sum_exp - z)).sum())
 }
@@ -119,7 +121,7 @@ pub fn cross_entropy_of_logits_gradient(output: Output, y: &[f64], z: &[f64]) ->
 }
 
 fn check(output: Output, y: &[f64], z: &[f64]) -> Result<()> {
-    if !Output::SOFTMAXES.contains(&output) {
+    if !output.is_softmax() {
         return Err(Error::config("output", format!("{output:?}; cross-entropy of logits is that of a softmax")));
     }
     same_size("length of the target y", output.classes(z.len()), y.len())
@@ -128,6 +130,7 @@ fn check(output: Output, y: &[f64], z: &[f64]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::SOFTMAXES;
     use crate::math::{STEP, check_gradient, numbers};
 
     /// A hard target, a soft one, and one that does not sum to 1.
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn both_gradients_are_the_central_differences_of_their_losses() {
-        for output in Output::SOFTMAXES {
+        for output in SOFTMAXES {
             for (z, y) in (1..=25).flat_map(|n| targets(output.classes(n)).map(|y| (numbers(5, n), y))) {
                 let given = cross_entropy_of_logits_gradient(output, &y, &z).unwrap();
                 let fused = |z: &[f64]| cross_entropy_of_logits(output, &y, z).unwrap();
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_fused_loss_and_the_naive_one_agree() {
-        for output in Output::SOFTMAXES {
+        for output in SOFTMAXES {
             for (z, y) in (1..=25).flat_map(|n| targets(output.classes(n)).map(|y| (numbers(6, n), y))) {
                 let naive = cross_entropy(&y, &output.probabilities(&z)).unwrap();
                 let fused = cross_entropy_of_logits(output, &y, &z).unwrap();

@@ -1,10 +1,11 @@
 //! Every loss `l_y(g_{L+1}(z))` as a function of the logits z and, right below it, its gradient `q_{L+1}`.
 
 use super::matrix::same_size;
-use super::{Activation, Output};
+use super::softmax::shifted;
+use super::{Activation, ActivationFunction as _, Loss, Output, OutputMap as _};
 use crate::{Error, Result};
 
-/// How far a sample's outputs are from its target y.
+/// How far a sample's outputs are from its target y, in f64.
 ///
 /// Of a softmax, with p the probabilities and the sum over the classes:
 ///
@@ -48,122 +49,26 @@ use crate::{Error, Result};
 /// # Example
 ///
 /// ```
-/// # use layerloop::math::{Loss, Output};
+/// # use layerloop::math::{Loss, LossFunction as _, Output};
 /// assert_eq!(Loss::Mse.value(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, 4.5);
 /// assert_eq!(Loss::Mse.gradient(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, [0.0, 3.0]);
 /// assert!(Loss::Mse.value(Output::Softmax, &[0.0], &[0.0]).is_err());
 /// # Ok::<(), layerloop::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Loss {
-    /// Shannon's, with a distribution; under a softmax the same as [`cross_entropy_of_logits`](super::cross_entropy_of_logits).
-    CrossEntropy,
-    /// Cross-entropy in which what is already right counts less.
-    Focal {
-        /// How much less.
-        gamma: f64,
-    },
-    /// The divergence of Kullback and Leibler.
-    Kl,
-    /// Each output a class of its own, y its probability.
-    BinaryCrossEntropy,
-    /// The squared error.
-    Mse,
-    /// The absolute error.
-    Mae,
-    /// The squared error near 0, the absolute one beyond.
-    Huber {
-        /// Where the one becomes the other.
-        delta: f64,
-    },
-    /// As Huber's, without a joint.
-    LogCosh,
-    /// The squared error of logarithms.
-    Msle,
-    /// The likelihood of counts.
-    Poisson,
-    /// What is least at a quantile.
-    Quantile {
-        /// Which quantile.
-        tau: f64,
-    },
-    /// The margin of a support vector machine.
-    Hinge,
-    /// Its square.
-    SquaredHinge,
-}
-
-impl Loss {
-    /// Every loss, its numbers at their default values.
-    pub const ALL: [Self; 13] = [
-        Self::CrossEntropy,
-        Self::Focal { gamma: 2.0 },
-        Self::Kl,
-        Self::BinaryCrossEntropy,
-        Self::Mse,
-        Self::Mae,
-        Self::Huber { delta: 1.0 },
-        Self::LogCosh,
-        Self::Msle,
-        Self::Poisson,
-        Self::Quantile { tau: 0.5 },
-        Self::Hinge,
-        Self::SquaredHinge,
-    ];
-
-    /// The loss that an output map is made for.
-    pub fn default(output: Output) -> Self {
-        match output {
-            Output::Softmax | Output::ReferenceSoftmax => Self::CrossEntropy,
-            Output::Sigmoid => Self::BinaryCrossEntropy,
-            Output::Identity => Self::Mse,
-            Output::Exp => Self::Poisson,
-        }
-    }
-
-    /// The output maps that it goes with.
-    pub fn outputs(self) -> &'static [Output] {
-        match self {
-            Self::CrossEntropy | Self::Kl => &Output::SOFTMAXES,
-            Self::Focal { .. } => &[Output::Softmax, Output::ReferenceSoftmax, Output::Sigmoid],
-            Self::BinaryCrossEntropy => &[Output::Sigmoid],
-            Self::Poisson => &[Output::Exp],
-            Self::Mse | Self::Mae | Self::Huber { .. } | Self::LogCosh | Self::Msle => &[Output::Identity],
-            Self::Quantile { .. } | Self::Hinge | Self::SquaredHinge => &[Output::Identity],
-        }
-    }
-
+pub trait LossFunction: Copy {
     /// `l_y(g_{L+1}(z))`.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] if it does not go with `output`, [`Error::Shape`] if `y` has another length.
-    pub fn value(self, output: Output, y: &[f64], z: &[f64]) -> Result<f64> {
-        self.check(output, y, z)?;
-        if Output::SOFTMAXES.contains(&output) {
-            let log_p = log_softmax(output, z);
-            return Ok(y.iter().zip(&log_p).map(|(&y, &log_p)| self.class(y, log_p)).sum());
-        }
-        Ok(z.iter().zip(y).map(|(&z, &y)| self.term(y, z)).sum::<f64>() / z.len() as f64)
-    }
+    fn value(self, output: Output, y: &[f64], z: &[f64]) -> Result<f64>;
 
     /// `q_{L+1}`, the gradient of [`Self::value`] with respect to the logits.
     ///
     /// # Errors
     ///
     /// As [`Self::value`].
-    pub fn gradient(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
-        self.check(output, y, z)?;
-        if Output::SOFTMAXES.contains(&output) {
-            // d log p_k / dz_j = [j = k] - p_j
-            let log_p = log_softmax(output, z);
-            let v: Vec<f64> = y.iter().zip(&log_p).map(|(&y, &log_p)| -self.class_slope(y, log_p)).collect();
-            let sum: f64 = v.iter().sum();
-            return Ok(log_p.iter().zip(&v).map(|(log_p, v)| log_p.exp() * sum - v).take(z.len()).collect());
-        }
-        let n = z.len() as f64;
-        Ok(z.iter().zip(y).map(|(&z, &y)| self.term_slope(y, z) / n).collect())
-    }
+    fn gradient(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>>;
 
     /// `q_{L+2}`, the gradient with respect to the outputs: `q_{L+1} = C_K^T q_{L+2}`.
     ///
@@ -184,30 +89,13 @@ impl Loss {
     /// # Example
     ///
     /// ```
-    /// # use layerloop::math::{Loss, Output};
+    /// # use layerloop::math::{Loss, LossFunction as _, Output};
     /// assert_eq!(Loss::CrossEntropy.gradient_of_outputs(Output::Softmax, &[0.0, 1.0], &[3.0, 3.0])?, [0.0, -2.0]);
     /// assert_eq!(Loss::Mse.gradient_of_outputs(Output::Identity, &[1.0, 2.0], &[1.0, 5.0])?, [0.0, 3.0]);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     #[doc(alias = "q_{L+2}")]
-    pub fn gradient_of_outputs(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
-        self.check(output, y, z)?;
-        let of_class = |(&y, log_p): (&f64, f64)| if y == 0.0 { 0.0 } else { self.class_slope(y, log_p) / log_p.exp() };
-        let n = z.len() as f64;
-        Ok(match (output, z) {
-            (Output::Softmax | Output::ReferenceSoftmax, _) => {
-                y.iter().zip(log_softmax(output, z)).map(of_class).collect()
-            }
-            (Output::Sigmoid, &[z]) => {
-                let (y, log_p) = ([1.0 - y[0], y[0]], [log_sigmoid(-z), log_sigmoid(z)]);
-                y.iter().zip(log_p).map(of_class).collect()
-            }
-            _ => {
-                let c = output.jacobian(z);
-                z.iter().zip(y).enumerate().map(|(k, (&z, &y))| self.term_slope(y, z) / n / c[(k, k)]).collect()
-            }
-        })
-    }
+    fn gradient_of_outputs(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>>;
 
     /// `H u`, H the Hessian of [`Self::value`] with respect to the logits: how `q_{L+1}` changes as the logits move along u.
     ///
@@ -224,27 +112,73 @@ impl Loss {
     /// # Example
     ///
     /// ```
-    /// # use layerloop::math::{Loss, Output};
+    /// # use layerloop::math::{Loss, LossFunction as _, Output};
     /// let u = Loss::CrossEntropy.hessian_times(Output::Softmax, &[1.0, 0.0], &[3.0, 3.0], &[1.0, 0.0])?;
     /// assert_eq!(u, [0.25, -0.25]);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
-    pub fn hessian_times(self, output: Output, y: &[f64], z: &[f64], u: &[f64]) -> Result<Vec<f64>> {
-        self.check(output, y, z)?;
+    fn hessian_times(self, output: Output, y: &[f64], z: &[f64], u: &[f64]) -> Result<Vec<f64>>;
+}
+
+impl LossFunction for Loss {
+    fn value(self, output: Output, y: &[f64], z: &[f64]) -> Result<f64> {
+        check(self, output, y, z)?;
+        if output.is_softmax() {
+            let log_p = log_softmax(output, z);
+            return Ok(y.iter().zip(&log_p).map(|(&y, &log_p)| class(self, y, log_p)).sum());
+        }
+        Ok(z.iter().zip(y).map(|(&z, &y)| term(self, y, z)).sum::<f64>() / z.len() as f64)
+    }
+
+    fn gradient(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
+        check(self, output, y, z)?;
+        if output.is_softmax() {
+            // d log p_k / dz_j = [j = k] - p_j
+            let log_p = log_softmax(output, z);
+            let v: Vec<f64> = y.iter().zip(&log_p).map(|(&y, &log_p)| -class_slope(self, y, log_p)).collect();
+            let sum: f64 = v.iter().sum();
+            return Ok(log_p.iter().zip(&v).map(|(log_p, v)| log_p.exp() * sum - v).take(z.len()).collect());
+        }
+        let n = z.len() as f64;
+        Ok(z.iter().zip(y).map(|(&z, &y)| term_slope(self, y, z) / n).collect())
+    }
+
+    fn gradient_of_outputs(self, output: Output, y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
+        check(self, output, y, z)?;
+        let of_class =
+            |(&y, log_p): (&f64, f64)| if y == 0.0 { 0.0 } else { class_slope(self, y, log_p) / log_p.exp() };
+        let n = z.len() as f64;
+        Ok(match (output, z) {
+            (Output::Softmax | Output::ReferenceSoftmax, _) => {
+                y.iter().zip(log_softmax(output, z)).map(of_class).collect()
+            }
+            (Output::Sigmoid, &[z]) => {
+                let (y, log_p) = ([1.0 - y[0], y[0]], [log_sigmoid(-z), log_sigmoid(z)]);
+                y.iter().zip(log_p).map(of_class).collect()
+            }
+            _ => {
+                let c = output.jacobian(z);
+                z.iter().zip(y).enumerate().map(|(k, (&z, &y))| term_slope(self, y, z) / n / c[(k, k)]).collect()
+            }
+        })
+    }
+
+    fn hessian_times(self, output: Output, y: &[f64], z: &[f64], u: &[f64]) -> Result<Vec<f64>> {
+        check(self, output, y, z)?;
         same_size("length of the direction of the logits", z.len(), u.len())?;
-        if !Output::SOFTMAXES.contains(&output) {
+        if !output.is_softmax() {
             let n = z.len() as f64;
-            return Ok(z.iter().zip(y).zip(u).map(|((&z, &y), u)| self.term_bend(y, z) * u / n).collect());
+            return Ok(z.iter().zip(y).zip(u).map(|((&z, &y), u)| term_bend(self, y, z) * u / n).collect());
         }
         let log_p = log_softmax(output, z);
         let along = |k: usize| u.get(k).copied().unwrap_or(0.0); // the reference class's logit does not move
         let mean: f64 = log_p.iter().enumerate().map(|(k, log_p)| log_p.exp() * along(k)).sum();
-        let sum: f64 = y.iter().zip(&log_p).map(|(&y, &log_p)| -self.class_slope(y, log_p)).sum();
+        let sum: f64 = y.iter().zip(&log_p).map(|(&y, &log_p)| -class_slope(self, y, log_p)).sum();
         let moved: Vec<f64> = y
             .iter()
             .zip(&log_p)
             .enumerate()
-            .map(|(k, (&y, &lp))| -self.class_bend(y, lp) * (along(k) - mean))
+            .map(|(k, (&y, &lp))| -class_bend(self, y, lp) * (along(k) - mean))
             .collect();
         let moved_sum: f64 = moved.iter().sum();
         let of = |(k, log_p): (usize, &f64)| {
@@ -253,120 +187,132 @@ impl Loss {
         };
         Ok(log_p.iter().enumerate().map(of).take(z.len()).collect())
     }
+}
 
-    fn check(self, output: Output, y: &[f64], z: &[f64]) -> Result<()> {
-        if !self.outputs().contains(&output) {
-            let reason = format!("{self:?} of {output:?}; it goes with {:?}", self.outputs());
-            return Err(Error::config("loss", reason));
-        }
-        same_size("length of the target y", output.targets(z.len()), y.len())
+/// The loss that an output map is made for.
+pub(super) fn default_loss(output: Output) -> Loss {
+    match output {
+        Output::Softmax | Output::ReferenceSoftmax => Loss::CrossEntropy,
+        Output::Sigmoid => Loss::BinaryCrossEntropy,
+        Output::Identity => Loss::Mse,
+        Output::Exp => Loss::Poisson,
     }
+}
 
-    /// What class k adds under a softmax, as a function of log `p_k`.
-    fn class(self, y: f64, log_p: f64) -> f64 {
-        match self {
-            _ if y == 0.0 => 0.0, // 0 log 0
-            Self::Focal { gamma } => -y * (-log_p.exp_m1()).powf(gamma) * log_p,
-            Self::Kl => y * (y.ln() - log_p),
-            _ => -y * log_p,
-        }
+fn check(loss: Loss, output: Output, y: &[f64], z: &[f64]) -> Result<()> {
+    if !loss.outputs().contains(&output) {
+        let reason = format!("{loss:?} of {output:?}; it goes with {:?}", loss.outputs());
+        return Err(Error::config("loss", reason));
     }
+    same_size("length of the target y", output.targets(z.len()), y.len())
+}
 
-    /// The derivative of [`Self::class`] with respect to log `p_k`; dp / d log p = p.
-    fn class_slope(self, y: f64, log_p: f64) -> f64 {
-        match self {
-            Self::Focal { gamma } => {
-                let (p, c) = (log_p.exp(), -log_p.exp_m1());
-                let ratio = if c == 0.0 { -1.0 } else { log_p / c };
-                -y * c.powf(gamma) * (1.0 - gamma * p * ratio)
-            }
-            _ => -y,
-        }
+/// What class k adds under a softmax, as a function of log `p_k`.
+fn class(loss: Loss, y: f64, log_p: f64) -> f64 {
+    match loss {
+        _ if y == 0.0 => 0.0, // 0 log 0
+        Loss::Focal { gamma } => -y * (-log_p.exp_m1()).powf(gamma.into()) * log_p,
+        Loss::Kl => y * (y.ln() - log_p),
+        _ => -y * log_p,
     }
+}
 
-    /// The derivative of [`Self::class_slope`] with respect to log `p_k`.
-    fn class_bend(self, y: f64, log_p: f64) -> f64 {
-        let (Self::Focal { gamma }, p, c) = (self, log_p.exp(), -log_p.exp_m1()) else { return 0.0 };
-        if c == 0.0 || gamma == 0.0 {
-            return 0.0;
+/// The derivative of [`class`] with respect to log `p_k`; dp / d log p = p.
+fn class_slope(loss: Loss, y: f64, log_p: f64) -> f64 {
+    match loss {
+        Loss::Focal { gamma } => {
+            let (gamma, p, c) = (f64::from(gamma), log_p.exp(), -log_p.exp_m1());
+            let ratio = if c == 0.0 { -1.0 } else { log_p / c };
+            -y * c.powf(gamma) * (1.0 - gamma * p * ratio)
         }
-        y * gamma * p * c.powf(gamma - 1.0) * (2.0 + log_p - (gamma - 1.0) * p * log_p / c)
+        _ => -y,
     }
+}
 
-    /// What one output adds to the mean, elsewhere.
-    fn term(self, y: f64, z: f64) -> f64 {
-        let e = z - y;
-        match self {
-            Self::BinaryCrossEntropy => -y * log_sigmoid(z) - (1.0 - y) * log_sigmoid(-z),
-            Self::Focal { gamma } => {
-                let (p, c) = (sigmoid(z), sigmoid(-z));
-                -y * c.powf(gamma) * log_sigmoid(z) - (1.0 - y) * p.powf(gamma) * log_sigmoid(-z)
-            }
-            Self::Mse => e * e,
-            Self::Mae => e.abs(),
-            Self::Huber { delta } if e.abs() < delta => e * e / 2.0,
-            Self::Huber { delta } => delta * (e.abs() - delta / 2.0),
-            Self::LogCosh => Activation::LogCosh.value(e),
-            Self::Msle => (magnitude(z) - magnitude(y)).powi(2),
-            Self::Poisson => z.exp() - y * z,
-            Self::Quantile { tau } => (-tau * e).max((1.0 - tau) * e),
-            Self::Hinge => (1.0 - y * z).max(0.0),
-            Self::SquaredHinge => (1.0 - y * z).max(0.0).powi(2),
-            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
-        }
+/// The derivative of [`class_slope`] with respect to log `p_k`.
+fn class_bend(loss: Loss, y: f64, log_p: f64) -> f64 {
+    let Loss::Focal { gamma } = loss else { return 0.0 };
+    let (gamma, p, c) = (f64::from(gamma), log_p.exp(), -log_p.exp_m1());
+    if c == 0.0 || gamma == 0.0 {
+        return 0.0;
     }
+    y * gamma * p * c.powf(gamma - 1.0) * (2.0 + log_p - (gamma - 1.0) * p * log_p / c)
+}
 
-    /// The derivative of [`Self::term_slope`] with respect to z; 0 at a kink.
-    fn term_bend(self, y: f64, z: f64) -> f64 {
-        let (e, p, c) = (z - y, sigmoid(z), sigmoid(-z));
-        match self {
-            Self::BinaryCrossEntropy => p * c,
-            Self::Focal { gamma } => {
-                let half = |p: f64, c: f64, log_c: f64| {
-                    p.powf(gamma) * c * (gamma * (p - gamma * c * log_c) + p + gamma * p * (log_c + 1.0))
-                };
-                (1.0 - y) * half(p, c, log_sigmoid(-z)) + y * half(c, p, log_sigmoid(z))
-            }
-            Self::Mse => 2.0,
-            Self::Huber { delta } => f64::from(e.abs() < delta),
-            Self::LogCosh => Activation::LogCosh.second_derivative(e),
-            Self::Msle if z > -0.5 => 2.0 * (1.0 - magnitude(z) + magnitude(y)) / (1.0 + z).powi(2),
-            Self::Msle => 8.0,
-            Self::Poisson => z.exp(),
-            Self::SquaredHinge => 2.0 * y * y * f64::from(1.0 - y * z > 0.0),
-            Self::Mae | Self::Quantile { .. } | Self::Hinge => 0.0,
-            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
+/// What one output adds to the mean, elsewhere.
+fn term(loss: Loss, y: f64, z: f64) -> f64 {
+    let e = z - y;
+    match loss {
+        Loss::BinaryCrossEntropy => -y * log_sigmoid(z) - (1.0 - y) * log_sigmoid(-z),
+        Loss::Focal { gamma } => {
+            let (gamma, p, c) = (f64::from(gamma), sigmoid(z), sigmoid(-z));
+            -y * c.powf(gamma) * log_sigmoid(z) - (1.0 - y) * p.powf(gamma) * log_sigmoid(-z)
         }
+        Loss::Mse => e * e,
+        Loss::Mae => e.abs(),
+        Loss::Huber { delta } if e.abs() < delta.into() => e * e / 2.0,
+        Loss::Huber { delta } => f64::from(delta) * (e.abs() - f64::from(delta) / 2.0),
+        Loss::LogCosh => Activation::LogCosh.value(e),
+        Loss::Msle => (magnitude(z) - magnitude(y)).powi(2),
+        Loss::Poisson => z.exp() - y * z,
+        Loss::Quantile { tau } => (-f64::from(tau) * e).max((1.0 - f64::from(tau)) * e),
+        Loss::Hinge => (1.0 - y * z).max(0.0),
+        Loss::SquaredHinge => (1.0 - y * z).max(0.0).powi(2),
+        Loss::CrossEntropy | Loss::Kl => f64::NAN, // of classes alone
     }
+}
 
-    /// The derivative of [`Self::term`] with respect to z.
-    fn term_slope(self, y: f64, z: f64) -> f64 {
-        let e = z - y;
-        let sign = |e: f64| f64::from(e > 0.0) - f64::from(e < 0.0);
-        match self {
-            Self::BinaryCrossEntropy => sigmoid(z) - y,
-            Self::Focal { gamma } => {
-                let (p, c) = (sigmoid(z), sigmoid(-z));
-                (1.0 - y) * p.powf(gamma) * (p - gamma * c * log_sigmoid(-z))
-                    - y * c.powf(gamma) * (c - gamma * p * log_sigmoid(z))
-            }
-            Self::Mse => 2.0 * e,
-            Self::Mae => sign(e),
-            Self::Huber { delta } => e.clamp(-delta, delta),
-            Self::LogCosh => Activation::LogCosh.derivative(e),
-            Self::Msle => 2.0 * (magnitude(z) - magnitude(y)) / (1.0 + z.max(-0.5)),
-            Self::Poisson => z.exp() - y,
-            Self::Quantile { tau } => (1.0 - tau) * f64::from(e > 0.0) - tau * f64::from(e < 0.0),
-            Self::Hinge => -y * f64::from(1.0 - y * z > 0.0),
-            Self::SquaredHinge => -2.0 * y * (1.0 - y * z).max(0.0),
-            Self::CrossEntropy | Self::Kl => f64::NAN, // of classes alone
+/// The derivative of [`term_slope`] with respect to z; 0 at a kink.
+fn term_bend(loss: Loss, y: f64, z: f64) -> f64 {
+    let (e, p, c) = (z - y, sigmoid(z), sigmoid(-z));
+    match loss {
+        Loss::BinaryCrossEntropy => p * c,
+        Loss::Focal { gamma } => {
+            let gamma = f64::from(gamma);
+            let half = |p: f64, c: f64, log_c: f64| {
+                p.powf(gamma) * c * (gamma * (p - gamma * c * log_c) + p + gamma * p * (log_c + 1.0))
+            };
+            (1.0 - y) * half(p, c, log_sigmoid(-z)) + y * half(c, p, log_sigmoid(z))
         }
+        Loss::Mse => 2.0,
+        Loss::Huber { delta } => f64::from(e.abs() < delta.into()),
+        Loss::LogCosh => Activation::LogCosh.second_derivative(e),
+        Loss::Msle if z > -0.5 => 2.0 * (1.0 - magnitude(z) + magnitude(y)) / (1.0 + z).powi(2),
+        Loss::Msle => 8.0,
+        Loss::Poisson => z.exp(),
+        Loss::SquaredHinge => 2.0 * y * y * f64::from(1.0 - y * z > 0.0),
+        Loss::Mae | Loss::Quantile { .. } | Loss::Hinge => 0.0,
+        Loss::CrossEntropy | Loss::Kl => f64::NAN, // of classes alone
+    }
+}
+
+/// The derivative of [`term`] with respect to z.
+fn term_slope(loss: Loss, y: f64, z: f64) -> f64 {
+    let e = z - y;
+    let sign = |e: f64| f64::from(e > 0.0) - f64::from(e < 0.0);
+    match loss {
+        Loss::BinaryCrossEntropy => sigmoid(z) - y,
+        Loss::Focal { gamma } => {
+            let (gamma, p, c) = (f64::from(gamma), sigmoid(z), sigmoid(-z));
+            (1.0 - y) * p.powf(gamma) * (p - gamma * c * log_sigmoid(-z))
+                - y * c.powf(gamma) * (c - gamma * p * log_sigmoid(z))
+        }
+        Loss::Mse => 2.0 * e,
+        Loss::Mae => sign(e),
+        Loss::Huber { delta } => e.clamp(-f64::from(delta), delta.into()),
+        Loss::LogCosh => Activation::LogCosh.derivative(e),
+        Loss::Msle => 2.0 * (magnitude(z) - magnitude(y)) / (1.0 + z.max(-0.5)),
+        Loss::Poisson => z.exp() - y,
+        Loss::Quantile { tau } => f64::from(e > 0.0) - f64::from(tau) * f64::from(e != 0.0),
+        Loss::Hinge => -y * f64::from(1.0 - y * z > 0.0),
+        Loss::SquaredHinge => -2.0 * y * (1.0 - y * z).max(0.0),
+        Loss::CrossEntropy | Loss::Kl => f64::NAN, // of classes alone
     }
 }
 
 /// `log p_k = z_k - log(sum_j e^{z_j})`, the largest logit taken out first.
 fn log_softmax(output: Output, z: &[f64]) -> Vec<f64> {
-    let z = output.shifted(z);
+    let z = shifted(output, z);
     let log_sum_exp = z.iter().map(|z| z.exp()).sum::<f64>().ln();
     z.iter().map(|z| z - log_sum_exp).collect()
 }
@@ -387,12 +333,13 @@ fn magnitude(y: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::SOFTMAXES;
     use crate::math::{STEP, check_gradient, cross_entropy_of_logits, cross_entropy_of_logits_gradient, numbers};
 
     /// Every loss, some with other numbers too, under every output map that it goes with.
     fn table() -> impl Iterator<Item = (Loss, Output)> {
         let others = [Loss::Focal { gamma: 0.0 }, Loss::Focal { gamma: 0.5 }, Loss::Quantile { tau: 0.9 }];
-        let losses = Loss::ALL.into_iter().chain(others);
+        let losses = Loss::ALL.iter().copied().chain(others);
         losses.flat_map(|loss| loss.outputs().iter().map(move |&output| (loss, output)))
     }
 
@@ -450,7 +397,7 @@ mod tests {
     #[test]
     fn cross_entropy_is_the_one_of_the_derivation_and_its_kin_reduce_to_it() {
         let near = |a: f64, b: f64| (a - b).abs() < 1e-13 * (1.0 + b.abs());
-        for (output, n) in Output::SOFTMAXES.into_iter().flat_map(|output| (1..=25).map(move |n| (output, n))) {
+        for (output, n) in SOFTMAXES.into_iter().flat_map(|output| (1..=25).map(move |n| (output, n))) {
             let (y, z) = (targets(Loss::Kl, output.targets(n)), numbers(5, n));
             let want = cross_entropy_of_logits(output, &y, &z).unwrap();
             let entropy = -y.iter().map(|y| y * y.ln()).sum::<f64>();

@@ -1,5 +1,6 @@
 //! The layers beside the dense one: maps g from z to z', each with its Jacobians, and how maps are joined.
 
+use super::ActivationFunction as _;
 use super::matrix::same_size;
 use super::{Activation, Layer, Matrix, augment};
 use crate::Result;

@@ -48,8 +48,9 @@ pub use matrix::Matrix;
 // Layer i: sigma and sigma', z^{;1}, t_i, g_i.
 mod activation;
 mod layer;
-pub use activation::Activation;
+pub use activation::ActivationFunction;
 pub use layer::{Layer, augment};
+pub use layerloop_kernels::Activation;
 
 // Its Jacobians A_i and B_i, and what their transposes do to q_{i+1}: p_i and q_i.
 mod jacobian;
@@ -61,7 +62,8 @@ pub use map::Map;
 
 // Layer L+1, from logits to outputs, and its Jacobian C_K.
 mod softmax;
-pub use softmax::Output;
+pub use layerloop_kernels::softmax::Output;
+pub use softmax::OutputMap;
 
 // The loss l_y and its gradient q_{L+2}.
 mod loss;
@@ -69,7 +71,8 @@ pub use loss::{cross_entropy, cross_entropy_gradient, cross_entropy_of_logits, c
 
 // Every other loss that may stand in its place, with the output maps that it goes with.
 mod losses;
-pub use losses::Loss;
+pub use layerloop_kernels::Loss;
+pub use losses::LossFunction;
 
 // All of them together: h_x(w), f_{x,y}(w), and the order of w.
 mod network;
@@ -91,6 +94,10 @@ pub use check::{Deviation, STEP, check_gradient, check_jacobian, check_network};
 pub(crate) fn numbers(seed: usize, n: usize) -> Vec<f64> {
     (1..=n).map(|k| (2.399_963 * (1009 * seed + k) as f64).sin()).collect()
 }
+
+/// The output maps whose outputs are one distribution over K classes.
+#[cfg(test)]
+pub(crate) const SOFTMAXES: [Output; 2] = [Output::Softmax, Output::ReferenceSoftmax];
 
 /// A network of such numbers.
 #[cfg(test)]

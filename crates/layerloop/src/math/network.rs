@@ -1,7 +1,9 @@
 //! L layers and an output map: the classifier `h_x(w)`, its loss `f_{x,y}(w)`, and the order of the parameters w.
 
+use super::losses::default_loss;
 use super::matrix::same_size;
 use super::{Layer, Loss, Output};
+use super::{LossFunction as _, OutputMap as _};
 use crate::{Error, Result};
 
 /// A classifier: L layers, any number of them and of any widths, then the output map.
@@ -29,7 +31,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of these layers, the first one first; its loss is [`Loss::default`] for the output map.
+    /// The network of these layers, the first one first; its loss is the one that the output map is made for.
     ///
     /// # Errors
     ///
@@ -38,7 +40,7 @@ impl Network {
         for (i, pair) in layers.windows(2).enumerate() {
             same_size(&format!("inputs of layer {}", i + 2), pair[0].outputs(), pair[1].inputs())?;
         }
-        Ok(Self { layers, output, l_y: Loss::default(output) })
+        Ok(Self { layers, output, l_y: default_loss(output) })
     }
 
     /// The same network under another loss.

@@ -1,8 +1,10 @@
 //! Layer L+1, which has no parameters: from logits to outputs, with the Jacobian `C_K`.
 
-use super::{Activation, Matrix};
+use layerloop_kernels::softmax::Output;
 
-/// The output map `g_{L+1}`, from the logits `z_{L+1}` to `z_{L+2}`: the K probabilities of a classifier, or the K numbers
+use super::{Activation, ActivationFunction as _, Matrix};
+
+/// The output map `g_{L+1}` in f64, from the logits `z_{L+1}` to `z_{L+2}`: the K probabilities of a classifier, or the K numbers
 /// of a regression.
 ///
 /// ```text
@@ -26,62 +28,15 @@ use super::{Activation, Matrix};
 /// # Example
 ///
 /// ```
-/// # use layerloop::math::Output;
+/// # use layerloop::math::{Output, OutputMap as _};
 /// assert_eq!(Output::Softmax.probabilities(&[0.0, 1000.0]), [0.0, 1.0]);
 /// let p = Output::ReferenceSoftmax.probabilities(&[1.0, 0.0]);
 /// assert_eq!(format!("{p:.4?}"), "[0.5761, 0.2119, 0.2119]");
 /// assert_eq!(Output::Sigmoid.probabilities(&[0.0]), [0.5, 0.5]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Output {
-    /// One logit a class.
-    Softmax,
-    /// One logit a class but the last, the reference, whose logit is 0. Also called the modified softmax.
-    #[doc(alias = "modified softmax")]
-    ReferenceSoftmax,
-    /// One logit for two classes; else one a class, and the classes do not exclude each other.
-    Sigmoid,
-    /// The logits themselves: regression.
-    Identity,
-    /// The rates of counts.
-    Exp,
-}
-
-impl Output {
-    /// Every output map.
-    pub const ALL: [Self; 5] = [Self::Softmax, Self::ReferenceSoftmax, Self::Sigmoid, Self::Identity, Self::Exp];
-
-    /// Those whose outputs are one distribution over K classes.
-    pub const SOFTMAXES: [Self; 2] = [Self::Softmax, Self::ReferenceSoftmax];
-
-    /// K, the number of outputs, given the number of logits.
-    pub fn classes(self, logits: usize) -> usize {
-        match self {
-            Self::Sigmoid if logits == 1 => 2,
-            _ => self.targets(logits),
-        }
-    }
-
-    /// Length of the target y, given the number of logits: as many, and one for the reference class.
-    pub fn targets(self, logits: usize) -> usize {
-        logits + usize::from(self == Self::ReferenceSoftmax)
-    }
-
+pub trait OutputMap: Copy {
     /// The outputs `z_{L+2} = g_{L+1}(z_{L+1})`: probabilities, but for identity and exp.
-    pub fn probabilities(self, z: &[f64]) -> Vec<f64> {
-        let sigmoid = |z| Activation::Sigmoid.value(z);
-        match (self, z) {
-            (Self::Softmax | Self::ReferenceSoftmax, _) => {
-                let powers: Vec<f64> = self.shifted(z).iter().map(|z| z.exp()).collect();
-                let sum: f64 = powers.iter().sum();
-                powers.iter().map(|power| power / sum).collect()
-            }
-            (Self::Sigmoid, &[z]) => vec![sigmoid(-z), sigmoid(z)],
-            (Self::Sigmoid, _) => z.iter().map(|&z| sigmoid(z)).collect(),
-            (Self::Identity, _) => z.to_vec(),
-            (Self::Exp, _) => z.iter().map(|z| z.exp()).collect(),
-        }
-    }
+    fn probabilities(self, z: &[f64]) -> Vec<f64>;
 
     /// The Jacobian of [`Self::probabilities`] with respect to the logits.
     ///
@@ -97,7 +52,26 @@ impl Output {
     ///
     /// K x the number of logits: K x (K - 1) for [`Output::ReferenceSoftmax`].
     #[doc(alias = "C_K")]
-    pub fn jacobian(self, z: &[f64]) -> Matrix {
+    fn jacobian(self, z: &[f64]) -> Matrix;
+}
+
+impl OutputMap for Output {
+    fn probabilities(self, z: &[f64]) -> Vec<f64> {
+        let sigmoid = |z| Activation::Sigmoid.value(z);
+        match (self, z) {
+            (Self::Softmax | Self::ReferenceSoftmax, _) => {
+                let powers: Vec<f64> = shifted(self, z).iter().map(|z| z.exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.iter().map(|power| power / sum).collect()
+            }
+            (Self::Sigmoid, &[z]) => vec![sigmoid(-z), sigmoid(z)],
+            (Self::Sigmoid, _) => z.iter().map(|&z| sigmoid(z)).collect(),
+            (Self::Identity, _) => z.to_vec(),
+            (Self::Exp, _) => z.iter().map(|z| z.exp()).collect(),
+        }
+    }
+
+    fn jacobian(self, z: &[f64]) -> Matrix {
         let g = self.probabilities(z);
         let slope = |z| Activation::Sigmoid.derivative(z);
         let diagonal = |r, c, value| if r == c { value } else { 0.0 };
@@ -109,24 +83,25 @@ impl Output {
             (Self::Exp, _) => diagonal(r, c, g[c]),
         })
     }
+}
 
-    /// One logit a class, the reference's 0 included, less the largest of them.
-    pub(super) fn shifted(self, z: &[f64]) -> Vec<f64> {
-        let mut z = z.to_vec();
-        z.resize(self.targets(z.len()), 0.0);
-        let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        z.iter().map(|z| z - largest).collect()
-    }
+/// One logit a class, the reference's 0 included, less the largest of them.
+pub(super) fn shifted(output: Output, z: &[f64]) -> Vec<f64> {
+    let mut z = z.to_vec();
+    z.resize(output.targets(z.len()), 0.0);
+    let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    z.iter().map(|z| z - largest).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::SOFTMAXES;
     use crate::math::{STEP, check_jacobian, numbers};
 
     #[test]
     fn the_jacobian_is_the_central_differences_of_the_probabilities() {
-        for output in Output::ALL {
+        for &output in Output::ALL {
             for logits in 1..=26 {
                 let z: Vec<f64> = numbers(logits, logits).iter().map(|z| 3.0 * z).collect();
                 let found = check_jacobian(|z| output.probabilities(z), &z, &output.jacobian(&z), STEP).unwrap();
@@ -138,7 +113,7 @@ mod tests {
     #[test]
     fn probabilities_of_extreme_logits_are_finite_and_sum_to_one() {
         for z in [[1000.0, 0.0, -1000.0], [-1000.0; 3], [1000.0; 3]] {
-            for output in Output::SOFTMAXES {
+            for output in SOFTMAXES {
                 let p = output.probabilities(&z);
                 assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{p:?}");
                 assert!(output.jacobian(&z).entries().iter().all(|c| c.is_finite()));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
 
+use super::{name_and_rest, takes, text_of};
 use crate::{Error, Result};
 
 /// A registered part: its name, and what it does.
@@ -13,7 +14,7 @@ pub struct Custom<C: ?Sized + 'static> {
 }
 
 impl<C: ?Sized> Custom<C> {
-    /// The name it was registered by.
+    /// The name it was registered by, with those of its numbers that are not at their default values.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -49,15 +50,27 @@ impl<C: ?Sized> Deref for Custom<C> {
     }
 }
 
+/// Parts of one name that differ by their numbers.
+struct Family<C: ?Sized> {
+    name: &'static str,
+    /// The numbers by name, with their default values.
+    numbers: Vec<(&'static str, f32)>,
+    build: Box<Build<C>>,
+}
+
+/// The part with these numbers, or why there is none.
+type Build<C> = dyn Fn(&[f32]) -> Result<Box<C>> + Send + Sync;
+
 /// The registered parts of one kind.
 pub(crate) struct Registry<C: ?Sized + 'static> {
     what: &'static str,
     parts: RwLock<Vec<Custom<C>>>,
+    families: RwLock<Vec<Family<C>>>,
 }
 
 impl<C: ?Sized> Registry<C> {
     pub(crate) const fn new(what: &'static str) -> Self {
-        Self { what, parts: RwLock::new(Vec::new()) }
+        Self { what, parts: RwLock::new(Vec::new()), families: RwLock::new(Vec::new()) }
     }
 
     /// The part of this name.
@@ -82,5 +95,51 @@ impl<C: ?Sized> Registry<C> {
         let part = Custom { name: Box::leak(name.into()), part: Box::leak(part) };
         parts.push(part);
         Ok(part)
+    }
+
+    /// Takes parts that numbers make, and gives the one with the default values.
+    pub(crate) fn add_with<const N: usize>(
+        &self,
+        name: &str,
+        numbers: [(&'static str, f32); N],
+        is_built_in: bool,
+        build: impl Fn([f32; N]) -> Result<Box<C>> + Send + Sync + 'static,
+    ) -> Result<Custom<C>> {
+        let default = self.add(name, build(numbers.map(|(_, value)| value))?, is_built_in)?;
+        let build = move |values: &[f32]| build(std::array::from_fn(|i| values[i]));
+        let family = Family { name: default.name, numbers: numbers.into(), build: Box::new(build) };
+        self.families.write().unwrap_or_else(PoisonError::into_inner).push(family);
+        Ok(default)
+    }
+
+    /// The part that `text` names, `name`, `name=value` or `name(number=value, ...)`; built where these numbers are new.
+    pub(crate) fn read(&self, text: &str) -> Result<Custom<C>> {
+        let refuse = |reason: String| Error::config(self.what, reason);
+        let (name, _) = name_and_rest(text);
+        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        let family = families.iter().find(|family| family.name == name);
+        let written = |(name, value): &(&'static str, f32)| (*name, value.to_string());
+        let default: Vec<_> = family.map_or(Vec::new(), |family| family.numbers.iter().map(written).collect());
+        let mut numbers = default.clone();
+        for (number, value) in super::numbers(text, &default).map_err(refuse)? {
+            let wrong = |reason: String| refuse(format!("`{text}`: {reason}; `{name}` takes {}", takes(&default)));
+            let known = numbers.iter_mut().find(|(known, _)| *known == number);
+            let known = known.ok_or_else(|| wrong(format!("`{name}` has no `{number}`")))?;
+            let value = value.parse::<f32>().ok().filter(|value| value.is_finite());
+            known.1 = value.ok_or_else(|| wrong(format!("{number} is not a finite number")))?.to_string();
+        }
+        let canonical = text_of(name, &numbers, &default);
+        if let Some(part) = self.find(&canonical) {
+            return Ok(part);
+        }
+        let family = family.ok_or_else(|| refuse(format!("`{name}` is not registered")))?;
+        let values: Vec<f32> = numbers.iter().filter_map(|(_, value)| value.parse().ok()).collect();
+        let part = (family.build)(&values).map_err(|error| refuse(format!("`{canonical}`: {error}")))?;
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = parts.iter().find(|part| part.name == canonical) {
+            return Ok(*part); // another thread was faster
+        }
+        parts.push(Custom { name: Box::leak(canonical.into()), part: Box::leak(part) });
+        Ok(parts[parts.len() - 1])
     }
 }

@@ -144,52 +144,62 @@ fn default<T: NamedEnum>(text: &str) -> Option<T> {
 
 /// One choice, or what is wrong with its text.
 fn read<T: NamedEnum>(text: &str) -> std::result::Result<T, String> {
-    let (name, rest) = name_and_rest(text);
+    let (name, _) = name_and_rest(text);
     let default = default::<T>(text).ok_or_else(|| unknown::<T>(name))?;
-    let mut choice = default;
-    let numbers = if let Some(value) = rest.strip_prefix('=') {
-        let [(only, _)] = default.numbers()[..] else {
-            return Err(format!("`{text}`: `{name}` takes {}", takes(default)));
-        };
-        vec![(only, value)]
-    } else if let Some(inside) = rest.strip_prefix('(') {
-        let inside = inside.strip_suffix(')').ok_or_else(|| format!("`{text}` has no `)` at its end"))?;
-        let parts = inside.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let named = parts.map(|part| part.split_once('=').ok_or_else(|| format!("`{part}` is not NAME=VALUE")));
-        named.collect::<std::result::Result<Vec<_>, _>>()?
-    } else {
-        Vec::new()
-    };
-    for (number, value) in numbers {
-        let (number, value) = (number.trim(), value.trim());
-        let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(default));
-        let known = default.numbers().into_iter().map(|(known, _)| known).find(|known| is_same(known, number));
-        choice = choice.with(known.unwrap_or(number), value).map_err(refused)?;
+    let (mut choice, known) = (default, default.numbers());
+    for (number, value) in numbers(text, &known)? {
+        let refused = |reason| format!("`{text}`: {reason}; `{name}` takes {}", takes(&known));
+        choice = choice.with(number, value).map_err(refused)?;
     }
     Ok(choice)
+}
+
+/// The numbers of `text` by name, or what is wrong with it. Of a name that is not among those known, case, `-` and `_` matter.
+fn numbers<'a>(text: &'a str, known: &[(&'a str, String)]) -> std::result::Result<Vec<(&'a str, &'a str)>, String> {
+    let (name, rest) = name_and_rest(text);
+    if let Some(value) = rest.strip_prefix('=') {
+        let [(only, _)] = known else { return Err(format!("`{text}`: `{name}` takes {}", takes(known))) };
+        return Ok(vec![(only, value.trim())]);
+    }
+    let Some(inside) = rest.strip_prefix('(') else { return Ok(Vec::new()) };
+    let inside = inside.strip_suffix(')').ok_or_else(|| format!("`{text}` has no `)` at its end"))?;
+    let parts = inside.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let number = |part: &'a str| {
+        let (number, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is not NAME=VALUE"))?;
+        let number = number.trim();
+        let known = known.iter().map(|&(known, _)| known).find(|known| is_same(known, number));
+        Ok((known.unwrap_or(number), value.trim()))
+    };
+    parts.map(number).collect()
 }
 
 /// The text that [`parse`] takes back.
 #[must_use]
 pub fn text<T: NamedEnum>(choice: T) -> String {
-    let all = choice.numbers();
     let default = T::ALL.iter().find(|default| default.is(choice)).map(|default| default.numbers()).unwrap_or_default();
-    let unusual: Vec<_> =
-        all.iter().zip(&default).filter(|(a, b)| a != b).map(|((name, value), _)| (name, value)).collect();
-    match unusual[..] {
-        [] => choice.name().into(),
-        [(_, value)] if all.len() == 1 => format!("{}={value}", choice.name()),
-        _ => {
-            let numbers: Vec<String> = unusual.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            format!("{}({})", choice.name(), numbers.join(", "))
-        }
+    text_of(choice.name(), &choice.numbers(), &default)
+}
+
+/// A name, and those of its numbers that are not at their default values.
+fn text_of(name: &str, numbers: &[(&str, String)], default: &[(&str, String)]) -> String {
+    let others: Vec<_> =
+        numbers.iter().zip(default).filter(|(a, b)| a != b).map(|(number, _)| number.clone()).collect();
+    match &others[..] {
+        [] => name.into(),
+        [(_, value)] if numbers.len() == 1 => format!("{name}={value}"),
+        others => format!("{name}({})", listed(others)),
     }
 }
 
-/// `beta_1=0.9, beta_2=0.999`, or `no numbers`.
-fn takes<T: NamedEnum>(default: T) -> String {
-    let numbers: Vec<String> = default.numbers().iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if numbers.is_empty() { "no numbers".into() } else { numbers.join(", ") }
+/// `beta_1=0.9, beta_2=0.999`
+fn listed(numbers: &[(&str, String)]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    numbers.join(", ")
+}
+
+/// [`listed`], or `no numbers`.
+fn takes(numbers: &[(&str, String)]) -> String {
+    if numbers.is_empty() { "no numbers".into() } else { listed(numbers) }
 }
 
 /// Why `name` is refused.

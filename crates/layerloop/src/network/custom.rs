@@ -78,9 +78,14 @@ pub trait Layer: Send + Sync {
 
 static LAYERS: Registry<dyn Layer> = Registry::new("layer");
 
-/// The layer or activation of this name.
-pub(crate) fn find(name: &str) -> Option<Custom<dyn Layer>> {
-    LAYERS.find(name)
+/// Whether a layer or activation has this name.
+pub(crate) fn is_registered(name: &str) -> bool {
+    LAYERS.find(name).is_some()
+}
+
+/// The layer or activation of this name, with the numbers behind it.
+pub(crate) fn read(text: &str) -> Result<Custom<dyn Layer>> {
+    LAYERS.read(text)
 }
 
 /// Gives a layer a name in the text form of networks.
@@ -89,11 +94,72 @@ pub(crate) fn find(name: &str) -> Option<Custom<dyn Layer>> {
 /// [`Error::Config`] if the name is taken or is none, or if [`check_layer`] finds a derivative wrong.
 pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<dyn Layer>> {
     check_layer(&layer).map_err(|e| Error::config("layer", format!("`{name}`: {e}")))?;
+    LAYERS.add(name, Box::new(layer), is_built_in(name))
+}
+
+/// As [`register_layer`], for layers that differ by numbers: each with its name and its default value. In the text form they
+/// are written as those of a built-in one, `power=3` or `power(p=3)`.
+///
+/// # Errors
+/// As [`register_layer`], for the layer with the default values; whoever writes others gets the error of `build`, or of
+/// [`check_layer`].
+///
+/// # Example
+/// ```
+/// use layerloop::Error;
+/// use layerloop::custom::{Activation, register_activation_with};
+/// use layerloop::network::Spec;
+///
+/// /// t |t|^(p - 1)
+/// struct Power(f32);
+/// impl Activation for Power {
+///     fn value(&self, t: f32) -> f32 {
+///         t * t.abs().powf(self.0 - 1.0)
+///     }
+///     fn derivative(&self, t: f32) -> f32 {
+///         self.0 * t.abs().powf(self.0 - 1.0)
+///     }
+/// }
+/// register_activation_with("power", [("p", 2.0)], |[p]| match p {
+///     1.0.. => Ok(Power(p)),
+///     _ => Err(Error::config("p", format!("{p}; it is at least 1"))),
+/// })?;
+/// let spec: Spec = "4 -> 8 power=1.5 -> 8 power(p=2) -> 3".parse()?;
+/// assert_eq!(spec.to_string(), "4 -> 8 power=1.5 -> 8 power -> 3 -> softmax");
+/// let error = "4 -> 8 power=0.5 -> 3".parse::<Spec>().unwrap_err();
+/// assert!(error.to_string().ends_with("character 8: layer: `power=0.5`: p: 0.5; it is at least 1"));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn register_layer_with<L: Layer + 'static, const N: usize>(
+    name: &str,
+    numbers: [(&'static str, f32); N],
+    build: impl Fn([f32; N]) -> Result<L> + Send + Sync + 'static,
+) -> Result<Custom<dyn Layer>> {
+    LAYERS.add_with(name, numbers, is_built_in(name), move |values| {
+        let layer = build(values)?;
+        check_layer(&layer)?;
+        Ok(Box::new(layer))
+    })
+}
+
+/// Gives activations that differ by numbers a name, as [`register_layer_with`].
+///
+/// # Errors
+/// As [`register_layer_with`].
+pub fn register_activation_with<A: Activation + 'static, const N: usize>(
+    name: &str,
+    numbers: [(&'static str, f32); N],
+    build: impl Fn([f32; N]) -> Result<A> + Send + Sync + 'static,
+) -> Result<Custom<dyn Layer>> {
+    register_layer_with(name, numbers, move |values| build(values).map(Elementwise))
+}
+
+/// Whether the text form of networks has this word.
+fn is_built_in(name: &str) -> bool {
     let words = ["skip", "parallel", "init", "no-bias", "join", "softmax", "reference-softmax"];
-    let is_built_in = words.iter().any(|word| is_same(word, name))
+    words.iter().any(|word| is_same(word, name))
         || names::find::<Unit>(name).is_some()
-        || names::find::<BuiltIn>(name).is_some();
-    LAYERS.add(name, Box::new(layer), is_built_in)
+        || names::find::<BuiltIn>(name).is_some()
 }
 
 /// Gives an activation a name in the text form of networks.
@@ -165,7 +231,7 @@ pub fn check_layer(layer: &dyn Layer) -> Result<()> {
 mod tests {
     use super::*;
     use crate::data::{Dataset, Inputs};
-    use crate::network::Network;
+    use crate::network::{Network, Predictor, Spec};
     use crate::train::{FitOptions, fit, loss_and_gradient};
 
     struct Cube;
@@ -218,6 +284,58 @@ mod tests {
         }
     }
 
+    /// z' = factor z + shift
+    struct Times([f32; 2]);
+
+    impl Layer for Times {
+        fn outputs(&self, inputs: usize) -> Option<usize> {
+            Some(inputs)
+        }
+
+        fn forward(&self, _: &[f32], z: &[f32], out: &mut [f32]) {
+            out.iter_mut().zip(z).for_each(|(out, z)| *out = self.0[0] * z + self.0[1]);
+        }
+
+        fn input_gradient(&self, _: &[f32], _: &[f32], q: &[f32], out: &mut [f32]) {
+            out.iter_mut().zip(q).for_each(|(out, q)| *out = self.0[0] * q);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_and_written_as_those_of_built_in_layers() {
+        let numbers = [("factor", 2.0), ("shift", 0.0)];
+        register_layer_with("test-times", numbers, |[factor, shift]| {
+            if factor == 0.0 { Err(Error::config("factor", "0; it is not 0")) } else { Ok(Times([factor, shift])) }
+        })
+        .unwrap();
+        let written = |text: &str| text.parse::<Spec>().map(|spec| spec.to_string());
+        for (typed, text) in [
+            ("test-times", "2 -> test-times -> softmax"),
+            ("test-times(shift=0, factor=2)", "2 -> test-times -> softmax"),
+            ("test-times( Factor = 3 )", "2 -> test-times(factor=3) -> softmax"),
+            ("test-times(shift=-1, factor=0.5) 2", "2 -> test-times(factor=0.5, shift=-1) -> 2 -> softmax"),
+        ] {
+            assert_eq!(written(&format!("2 -> {typed}")).unwrap(), text);
+            assert_eq!(written(text).unwrap(), text);
+        }
+        for (typed, reason) in [
+            ("test-times=3", "`test-times` takes factor=2, shift=0"),
+            ("test-times(width=3)", "`test-times` has no `width`; `test-times` takes factor=2, shift=0"),
+            ("test-times(shift=a)", "shift is not a finite number"),
+            ("test-times(shift=inf)", "shift is not a finite number"),
+            ("test-times(factor=0)", "`test-times(factor=0)`: factor: 0; it is not 0"),
+        ] {
+            let said = written(&format!("2 -> {typed}")).unwrap_err().to_string();
+            assert!(said.contains("character 6") && said.contains(reason), "{said}");
+        }
+        let output = |text: &str| {
+            let network = Network::new(&text.parse().unwrap(), 0).unwrap();
+            Predictor::new(network, 1).unwrap().probabilities(&vec![1.0, 2.0].into()).unwrap()
+        };
+        assert_eq!(output("2 -> test-times(factor=0.5, shift=-1) -> identity"), [-0.5, 0.0]);
+        assert_eq!(output("2 -> test-times -> identity"), [2.0, 4.0]);
+    }
+
     struct Off(f32);
 
     impl Activation for Off {
@@ -234,7 +352,8 @@ mod tests {
     fn user_defined_layers_learn_with_the_same_bits_whatever_the_threads_and_come_back_from_a_file() {
         register_activation("test-cube", Cube).unwrap();
         register_layer("test-neighbours", Neighbours).unwrap();
-        let text = "5 -> 40 tanh test-neighbours -> skip(40 test-cube dropout=0.1) -> 3";
+        register_layer_with("test-scale", [("by", 1.0)], |[by]| Ok(Times([by, 0.0]))).unwrap();
+        let text = "5 -> 40 tanh test-neighbours test-scale=0.5 -> skip(40 test-cube dropout=0.1) -> 3";
         let values: Vec<f32> = (0..350).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
         let labels: Vec<u32> = (0..70).map(|i| i * 7 % 3).collect();
         let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();

@@ -273,6 +273,7 @@ fn through_output(output: Output, p: &[f32], v: &[f32], q: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::explain::in_map;
+    use crate::math::OutputMap as _;
 
     fn inputs(rows: usize, width: usize) -> Inputs {
         Inputs::Floats((0..rows * width).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect())
@@ -295,7 +296,7 @@ mod tests {
             let network = Network::new(&text.parse().unwrap_or_else(|e| panic!("{text}: {e}")), 3).unwrap();
             let inputs = inputs(70, 7);
             let jacobian = InputGradients::new(&network, 2).unwrap().jacobian(&inputs).unwrap();
-            let (map, output) = (in_map(&network).unwrap(), crate::math::Output::from(network.spec().output));
+            let (map, output) = (in_map(&network).unwrap(), network.spec().output);
             let Inputs::Floats(values) = &inputs else { unreachable!() };
             let (classes, mut worst) = (network.classes(), 0.0_f64);
             for (x, fast) in values.chunks_exact(7).zip(jacobian.chunks_exact(7 * classes)) {

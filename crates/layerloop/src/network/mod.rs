@@ -49,6 +49,14 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
+impl Tensor {
+    /// For [`Network::from_tensors`].
+    #[must_use]
+    pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, values: impl Into<Vec<f32>>) -> Self {
+        Self { name: name.into(), shape: shape.into(), values: values.into() }
+    }
+}
+
 /// The network as a table: layers, shapes, numbers of parameters.
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,17 +91,61 @@ impl Network {
     /// [`Error::Config`] if [`Spec::check`] refuses the specification, if there is no memory for its weights, or if a weight
     /// starts beyond the range of f32.
     pub fn new(spec: &Spec, seed: u64) -> Result<Self> {
-        spec.check()?;
-        let program = Program::of(spec)?;
-        memory::check("the weights of the network", program.bytes(), "fewer units")?;
-        let mut parameters = Parameters::zeros(&program);
-        init::initialise(&mut parameters, &program, spec.output, seed);
-        let network = Self { spec: spec.clone(), program, parameters };
+        let mut network = Self::zeros(spec)?;
+        init::initialise(&mut network.parameters, &network.program, spec.output, seed);
         network.check_finite()?;
         Ok(network)
     }
 
-    /// A network with given weights and biases, layer by layer.
+    /// A network with given parameters: each of [`Self::tensors`] once, in any order.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if [`Spec::check`] refuses the specification, if a tensor is missing, given twice or unknown, or if a
+    /// value is not finite; [`Error::Shape`] for another shape.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Network, Tensor};
+    /// let bias = Tensor::new("layers.0.bias", [1], [0.5]);
+    /// let network = Network::from_tensors(
+    ///     &"2 -> 1 -> identity".parse()?,
+    ///     [bias, Tensor::new("layers.0.weight", [1, 2], [3.0, -2.0])],
+    /// )?;
+    /// assert_eq!(network.to_vec(), [3.0, -2.0, 0.5]);
+    /// let incomplete = Network::from_tensors(&"2 -> 1 -> identity".parse()?, []).unwrap_err();
+    /// assert_eq!(incomplete.to_string(), "tensors: missing are layers.0.weight, layers.0.bias");
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn from_tensors(spec: &Spec, tensors: impl IntoIterator<Item = Tensor>) -> Result<Self> {
+        let mut network = Self::zeros(spec)?;
+        let mut missing: Vec<(String, Vec<usize>)> =
+            network.tensors().map(|tensor| (tensor.name, tensor.shape)).collect();
+        for Tensor { name, shape, values } in tensors {
+            network.set_tensor(&name, &values)?;
+            let Some(at) = missing.iter().position(|(missing, _)| *missing == name) else {
+                return Err(Error::config("tensors", format!("`{name}` is given twice")));
+            };
+            let (_, wanted) = missing.remove(at);
+            if wanted != shape {
+                return Err(Error::shape(format!("shape of `{name}`"), format!("{wanted:?}"), format!("{shape:?}")));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(network);
+        }
+        let names: Vec<String> = missing.into_iter().map(|(name, _)| name).collect();
+        Err(Error::config("tensors", format!("missing are {}", names.join(", "))))
+    }
+
+    /// A network whose parameters are 0.
+    fn zeros(spec: &Spec) -> Result<Self> {
+        spec.check()?;
+        let program = Program::of(spec)?;
+        memory::check("the weights of the network", program.bytes(), "fewer units")?;
+        Ok(Self { spec: spec.clone(), parameters: Parameters::zeros(&program), program })
+    }
+
+    /// A network of dense layers with given weights and biases, layer by layer; [`Self::from_tensors`] takes any.
     ///
     /// # Shapes
     /// For each layer a weight of n_out x n_in, row-major, and a bias of n_out.
@@ -109,13 +161,10 @@ impl Network {
 
     /// As [`Self::from_weights`], of whatever weights.
     pub(crate) fn with_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
-        spec.check()?;
-        let program = Program::of(spec)?;
+        let Self { spec, program, mut parameters } = Self::zeros(spec)?;
         if layers.len() != program.parameters.len() {
             return Err(Error::shape("layers of weights", program.parameters.len(), layers.len()));
         }
-        memory::check("the weights of the network", program.bytes(), "fewer units")?;
-        let mut parameters = Parameters::zeros(&program);
         for (i, (parameter, (weight, bias))) in program.parameters.iter().zip(layers).enumerate() {
             let (inputs, outputs) = (parameter.inputs, parameter.outputs);
             if weight.len() != inputs * outputs {
@@ -129,7 +178,7 @@ impl Network {
             parameters.set_weight(i, weight.iter().copied());
             parameters.set_bias(i, bias.iter().copied());
         }
-        Ok(Self { spec: spec.clone(), program, parameters })
+        Ok(Self { spec, program, parameters })
     }
 
     /// What the network is.

@@ -214,9 +214,9 @@ impl<'a> Reader<'a> {
                     open = None;
                 }
                 "no-bias" | "init" => self.of_dense(layers[first..].last_mut())?,
-                _ if custom::find(word).is_some() => {
-                    self.at += word.len();
-                    layers.extend(custom::find(word).map(Layer::Custom));
+                _ if custom::is_registered(word) => {
+                    let layer = custom::read(self.choice()?).map_err(|e| self.refuse(at, &e.to_string()))?;
+                    layers.push(Layer::Custom(layer));
                     open = None;
                 }
                 _ if is_unit(word) => {

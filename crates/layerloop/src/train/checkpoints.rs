@@ -124,6 +124,8 @@ pub fn duration(text: &str) -> Result<Duration> {
 pub struct Checkpoints {
     every: Every,
     last: Instant,
+    /// Whether one is due at the end of this epoch.
+    at_end_of_epoch: bool,
     sha256: Option<String>,
     store: Arc<Mutex<Store>>,
     writer: Background,
@@ -145,7 +147,14 @@ impl Checkpoints {
             return Err(Error::config("checkpoint_every", format!("{every}; at least one step, epoch or some time")));
         }
         let store = Arc::new(Mutex::new(Store::open(folder.as_ref(), keep)?));
-        Ok(Self { every, last: Instant::now(), sha256: None, store, writer: Background::new("checkpoints", failed)? })
+        Ok(Self {
+            every,
+            last: Instant::now(),
+            at_end_of_epoch: false,
+            sha256: None,
+            store,
+            writer: Background::new("checkpoints", failed)?,
+        })
     }
 
     /// With the hash of the data, which is compared when a run goes on.
@@ -207,11 +216,15 @@ impl Callback for Checkpoints {
             Every::Epochs(_) => false,
             Every::Time(time) => self.last.elapsed() >= time,
         };
-        self.put_if(due, run)
+        // After the last step of an epoch it waits for the epoch's end, whose logs need the gradient of that step.
+        self.at_end_of_epoch = due && run.epoch_is_over();
+        self.put_if(due && !self.at_end_of_epoch, run)
     }
 
     fn on_epoch(&mut self, end: &EpochEnd, run: &mut Run) -> ControlFlow<()> {
-        self.put_if(matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs)), run)
+        let due = matches!(self.every, Every::Epochs(epochs) if (end.epoch as u64).is_multiple_of(epochs));
+        let waited = std::mem::take(&mut self.at_end_of_epoch);
+        self.put_if(due || waited, run)
     }
 
     fn on_end(&mut self, _: &Report, run: &mut Run) {
@@ -226,7 +239,28 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Inputs};
     use crate::network::Network;
-    use crate::train::{FitOptions, Stopped, fit_with};
+    use crate::train::{FitOptions, Stopped, fit_with, on_step};
+
+    /// A run that was killed after the checkpoint of an epoch's last step had no gradient for the logs of that epoch.
+    #[test]
+    fn a_checkpoint_of_the_last_step_of_an_epoch_waits_for_the_end_of_the_epoch() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = Checkpoints::new(folder.path(), Every::Steps(1), 9, |error| panic!("{error}")).unwrap();
+        let data = Dataset::new("demo", Inputs::Floats(vec![0., 1.].into()), 1, vec![0, 1], ["a", "b"]).unwrap();
+        let options = FitOptions { epochs: 2, batch: 1, ..FitOptions::default() };
+        let mut network = Network::new(&"1 -> 2".parse().unwrap(), 0).unwrap();
+        let mut epochs = Vec::new();
+        let slowly = on_step(|_, _| {
+            std::thread::sleep(Duration::from_millis(50)); // so that most of them are written
+            ControlFlow::Continue(())
+        });
+        fit_with(&mut network, &data, &options, &mut (slowly, &mut checkpoints)).unwrap();
+        for path in store::files(folder.path()).unwrap() {
+            let checkpoint = Checkpoint::load(path).unwrap();
+            epochs.push((checkpoint.steps(), checkpoint.epochs()));
+        }
+        assert!(epochs.iter().all(|&(steps, epochs)| epochs == steps as usize / 2), "{epochs:?}");
+    }
 
     /// The run waited for ever for its last checkpoint.
     #[test]

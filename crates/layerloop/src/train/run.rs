@@ -431,6 +431,11 @@ impl Run<'_> {
         Error::Diverged { step, layer, sample, learning_rate: self.learning_rate(), last_good }
     }
 
+    /// Whether all steps of this epoch are taken, and its end is still to come.
+    pub(super) fn epoch_is_over(&self) -> bool {
+        self.state.taken == self.train.rows()
+    }
+
     /// Before the coming step.
     fn progress(&self) -> Progress {
         Progress { step: self.state.steps, ..self.start }

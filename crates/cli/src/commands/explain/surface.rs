@@ -144,19 +144,15 @@ impl Levels {
     }
 }
 
-/// What the loss measures, and in which unit.
+/// What the loss measures, in its unit where it has one.
 fn measured(loss: Loss) -> String {
     let unit = match loss {
-        Loss::CrossEntropy | Loss::BinaryCrossEntropy | Loss::Kl | Loss::Focal { .. } | Loss::Poisson => "in nats",
-        Loss::Mse => "squared error",
-        Loss::Mae => "absolute error",
-        Loss::Msle => "squared error of logarithms",
-        Loss::Quantile { .. } => "weighted absolute error",
-        Loss::Huber { .. } | Loss::LogCosh => "squared error near 0, absolute error beyond",
-        Loss::Hinge => "margin that is missing",
-        Loss::SquaredHinge => "square of the margin that is missing",
+        Loss::CrossEntropy | Loss::BinaryCrossEntropy | Loss::Kl | Loss::Focal { .. } | Loss::Poisson => ", in nats",
+        Loss::Mse => ", squared error",
+        Loss::Mae => ", absolute error",
+        _ => "",
     };
-    format!("{}, {unit}", text(loss))
+    text(loss) + unit
 }
 
 /// From a dark blue over green to a light yellow, by equal steps of lightness.

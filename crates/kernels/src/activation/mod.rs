@@ -3,11 +3,11 @@
 //! Definitions are those of PyTorch (torch.nn.functional) and Flux.jl (NNlib.jl, activations.jl). The derivative at a kink is
 //! that of the flat side, or of the side that is further left where neither is flat.
 
-pub(crate) mod both;
-pub(crate) mod derivative;
-pub(crate) mod value;
+pub(crate) mod of_output;
+pub(crate) mod stored;
 
 use crate::isa::{Isa, Kernel, LANES, Simd};
+use crate::lanes;
 use crate::matrix::{Rows, RowsMut};
 
 crate::named_enum! {
@@ -86,29 +86,100 @@ crate::named_enum! {
     }
 }
 
-/// From what the way back takes sigma'(t).
+/// Where the backward pass takes sigma'(t) from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slope {
     /// From z = sigma(t), of which it is a function.
     OfOutput,
-    /// From where the way forward has stored it, beside z.
+    /// From where the forward pass has stored it, beside z.
     Stored,
 }
 
+/// An activation function with N numbers. An implementation has `value` and `slope`, or `both` and `STORED`.
+pub(crate) trait Function<const N: usize> {
+    /// What [`Activation::bound`](super::Activation::bound) gives.
+    const BOUND: [f64; 2];
+    /// Whether the forward pass stores the slope: z alone does not determine it.
+    const STORED: bool = false;
+
+    /// z = sigma(t)
+    #[inline(always)]
+    fn value<S: Simd>(simd: S, numbers: [S::F32s; N], t: S::F32s) -> S::F32s {
+        Self::both(simd, numbers, t).0
+    }
+
+    /// dz/dt, from z, or from the slope where that is stored.
+    #[inline(always)]
+    fn slope<S: Simd>(_: S, _: [S::F32s; N], stored: S::F32s) -> S::F32s {
+        stored
+    }
+
+    /// z and dz/dt
+    #[inline(always)]
+    fn both<S: Simd>(simd: S, numbers: [S::F32s; N], t: S::F32s) -> (S::F32s, S::F32s) {
+        let z = Self::value(simd, numbers, t);
+        (z, Self::slope(simd, numbers, z))
+    }
+}
+
+/// What stands for an activation that no tile takes: t stays as it is, and the slope is stored.
+pub(crate) struct Unchanged;
+
+impl Function<0> for Unchanged {
+    const BOUND: [f64; 2] = [0.0; 2];
+    const STORED: bool = true;
+
+    #[inline(always)]
+    fn value<S: Simd>(_: S, []: [S::F32s; 0], t: S::F32s) -> S::F32s {
+        t
+    }
+}
+
+/// Runs `body` with the type `function` for the activation's [`Function`] and `numbers` for its numbers: one branch for all
+/// lanes. A closure in its place is not always inlined, and then runs without the instruction set.
+///
+/// `in_tiles`: those of [`Activation::in_tiles`]; of another one, `rest`.
+macro_rules! with_function {
+    ($activation:expr, |$function:ident, $numbers:ident| $body:expr) => {
+        with_function!($activation, $function, $numbers, $body, ();
+            of_output: Identity [], Sigmoid [], Tanh [], Relu [], HardSigmoid [], LogSigmoid [], HardTanh [], Relu6 [],
+                LeakyRelu [a], Elu [a], Celu [a], Selu [], Softplus [], Softsign [], SoftShrink [lambda],
+                HardShrink [lambda], Trelu [theta];
+            stored: Gelu [], GeluTanh [], Swish [], HardSwish [], Mish [], TanhShrink [], LogCosh [], Lisht [];)
+    };
+    ($activation:expr, in_tiles or $rest:ident, |$function:ident, $numbers:ident| $body:expr) => {
+        with_function!($activation, $function, $numbers, $body, ($rest);
+            of_output: Identity [], Sigmoid [], Tanh [], Relu [];)
+    };
+    ($activation:expr, $function:ident, $numbers:ident, $body:expr, ($($rest:ident)?);
+     $($module:ident: $($name:ident [$($number:ident)?]),*;)*) => {
+        match $activation {
+            $($($crate::activation::Activation::$name { $($number)? } => {
+                type $function = $crate::activation::$module::$name;
+                let $numbers = $crate::activation::numbers([$($number)?]);
+                $body
+            })*)*
+            $(_ => {
+                type $function = $crate::activation::$rest;
+                let $numbers = $crate::activation::numbers([]);
+                $body
+            })?
+        }
+    };
+}
+pub(crate) use with_function;
+
+/// An empty array has a type, too.
+#[inline(always)]
+pub(crate) fn numbers<const N: usize>(numbers: [f32; N]) -> [f32; N] {
+    numbers
+}
+
 impl Activation {
-    /// From what the way back takes sigma'(t).
+    /// Where the backward pass takes sigma'(t) from.
     #[must_use]
     pub fn slope(self) -> Slope {
-        match self {
-            Self::Gelu | Self::GeluTanh | Self::Swish | Self::HardSwish | Self::Mish => Slope::Stored,
-            Self::TanhShrink | Self::LogCosh | Self::Lisht => Slope::Stored,
-            Self::Identity | Self::Sigmoid | Self::HardSigmoid | Self::LogSigmoid | Self::Softplus => Slope::OfOutput,
-            Self::Tanh | Self::HardTanh | Self::Softsign | Self::SoftShrink { .. } | Self::HardShrink { .. } => {
-                Slope::OfOutput
-            }
-            Self::Relu | Self::Relu6 | Self::LeakyRelu { .. } | Self::Trelu { .. } => Slope::OfOutput,
-            Self::Elu { .. } | Self::Celu { .. } | Self::Selu => Slope::OfOutput,
-        }
+        with_function!(self, |F, _numbers| if F::STORED { Slope::Stored } else { Slope::OfOutput })
     }
 
     /// Whether a tile of a product takes it on its way to memory. The others pass over the rows once more: in every size of
@@ -121,77 +192,10 @@ impl Activation {
     /// where the value underflows, or is the far tail of a formula that is itself an approximation. Seen to hold for a
     /// sample of all f32 by `tests/agreement.rs`.
     #[must_use]
-    pub fn bound(self) -> (f64, f64) {
-        match self {
-            Self::Identity | Self::Relu | Self::Relu6 | Self::HardTanh | Self::Trelu { .. } => (0.0, 0.0),
-            Self::HardShrink { .. } => (0.0, 0.0),
-            Self::LeakyRelu { .. } | Self::SoftShrink { .. } => (0.5, 0.0),
-            Self::Tanh | Self::HardSigmoid | Self::Softsign => (2.0, 0.0),
-            Self::Sigmoid | Self::HardSwish | Self::LogSigmoid | Self::Softplus | Self::LogCosh => (2.5, 0.0),
-            Self::Elu { .. } | Self::Celu { .. } | Self::Selu => (2.5, 0.0),
-            Self::Lisht => (3.5, 0.0),
-            Self::TanhShrink => (6.0, 0.0),
-            Self::Swish | Self::Mish => (6.0, 1e-42),
-            Self::Gelu => (7.0, 1e-42),
-            Self::GeluTanh => (6.0, 1e-7),
-        }
+    pub fn bound(self) -> [f64; 2] {
+        with_function!(self, |F, _numbers| F::BOUND)
     }
 }
-
-/// Runs `body` with `function` bound to the activation's function in `of` and `numbers` to its numbers, splatted: one branch
-/// for all its lanes. A closure in its place is not always inlined, and then runs without the instruction set.
-///
-/// `value` and `derivative` are there for what tiles take; `any_value`, `any_derivative` and `both` for all.
-macro_rules! map {
-    ($simd:ident, $activation:expr, value, |$function:ident, $numbers:ident| $body:expr) => {
-        map!(arms $simd, $activation, value, $function, $numbers, $body, _ identity,
-            Identity identity [], Sigmoid sigmoid [], Tanh tanh [], Relu relu [])
-    };
-    ($simd:ident, $activation:expr, any_value, |$function:ident, $numbers:ident| $body:expr) => {
-        map!(arms $simd, $activation, value, $function, $numbers, $body,,
-            Identity identity [], Sigmoid sigmoid [], Tanh tanh [], Relu relu [], HardSigmoid hardsigmoid [],
-            LogSigmoid logsigmoid [], HardTanh hardtanh [], Relu6 relu6 [], LeakyRelu leakyrelu [a], Elu elu [a],
-            Celu celu [a], Selu selu [], Gelu gelu [], GeluTanh gelu_tanh [], Swish swish [], HardSwish hardswish [],
-            Mish mish [], Softplus softplus [], Softsign softsign [], SoftShrink softshrink [lambda],
-            HardShrink hardshrink [lambda], TanhShrink tanhshrink [], LogCosh logcosh [], Trelu trelu [theta], Lisht lisht [])
-    };
-    ($simd:ident, $activation:expr, derivative, |$function:ident, $numbers:ident| $body:expr) => {
-        map!(arms $simd, $activation, derivative, $function, $numbers, $body, _ stored,
-            Identity identity [], Sigmoid sigmoid [], Tanh tanh [], Relu relu [])
-    };
-    ($simd:ident, $activation:expr, any_derivative, |$function:ident, $numbers:ident| $body:expr) => {
-        map!(arms $simd, $activation, derivative, $function, $numbers, $body, _ stored,
-            Identity identity [], Sigmoid sigmoid [], Tanh tanh [], Relu relu [], HardSigmoid hardsigmoid [],
-            LogSigmoid logsigmoid [], HardTanh hardtanh [], Relu6 relu6 [], LeakyRelu leakyrelu [a], Elu elu [a],
-            Celu celu [a], Selu selu [], Softplus softplus [], Softsign softsign [], SoftShrink softshrink [lambda],
-            HardShrink hardshrink [lambda], Trelu trelu [theta])
-    };
-    ($simd:ident, $activation:expr, both, |$function:ident, $numbers:ident| $body:expr) => {
-        map!(arms $simd, $activation, both, $function, $numbers, $body, skip,
-            Gelu gelu [], GeluTanh gelu_tanh [], Swish swish [], HardSwish hardswish [], Mish mish [],
-            TanhShrink tanhshrink [], LogCosh logcosh [], Lisht lisht [])
-    };
-    (arms $simd:ident, $activation:expr, $of:ident, $function:ident, $numbers:ident, $body:expr, $(_ $rest:ident)? $($skip:ident)?,
-     $($variant:ident $name:ident $list:tt),*) => {
-        match $activation {
-            $(map!(pattern $variant $list) => {
-                use crate::pointwise::$of::$name as $function;
-                let $numbers = map!(splat $simd $list);
-                $body
-            })*
-            $(_ => {
-                use crate::pointwise::$of::$rest as $function;
-                let $numbers = [];
-                $body
-            })?
-            $(_ => map!($skip),)?
-        }
-    };
-    (skip) => { () };
-    (pattern $variant:ident [$($name:ident),*]) => { crate::pointwise::Activation::$variant { $($name),* } };
-    (splat $simd:ident [$($name:ident),*]) => { [$($simd.splat($name)),*] };
-}
-pub(crate) use map;
 
 /// z = sigma(t) in place, for every row of `rows`, and sigma'(t) in `slopes` where these are stored: for what no tile took.
 ///
@@ -222,10 +226,10 @@ pub fn activate(isa: Isa, activation: Activation, width: usize, rows: RowsMut, s
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub(crate) fn through(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
+pub(crate) fn backward(isa: Isa, activation: Activation, z: Rows, width: usize, q: RowsMut) {
     assert_eq!(z.count(), q.count(), "rows of outputs and gradients");
     check(width, z.stride.min(q.stride));
-    isa.run(Through { activation, z, width, q });
+    isa.run(Backward { activation, z, width, q });
 }
 
 /// Panics unless a row can be read in whole vectors.
@@ -243,10 +247,13 @@ impl Kernel for Value<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let rows = self.rows.values.chunks_exact_mut(self.rows.stride);
-        map!(simd, self.activation, any_value, |sigma, numbers| for row in rows {
-            for at in (0..self.width).step_by(LANES) {
-                let z = sigma(simd, numbers, get(simd, row, at));
-                put(simd, row, at, self.width, z);
+        with_function!(self.activation, |F, numbers| {
+            let numbers = numbers.map(|x| simd.splat(x));
+            for row in rows {
+                for at in (0..self.width).step_by(LANES) {
+                    let z = F::value(simd, numbers, lanes::load(simd, row, at));
+                    lanes::store_some(simd, &mut row[at..self.width], z);
+                }
             }
         });
     }
@@ -264,50 +271,41 @@ impl Kernel for Both<'_> {
     fn run<S: Simd>(self, simd: S) {
         let rows = self.rows.values.chunks_exact_mut(self.rows.stride);
         let rows = rows.zip(self.slopes.values.chunks_exact_mut(self.slopes.stride));
-        map!(simd, self.activation, both, |both, numbers| for (row, slopes) in rows {
-            for at in (0..self.width).step_by(LANES) {
-                let (z, slope) = both(simd, numbers, get(simd, row, at));
-                put(simd, row, at, self.width, z);
-                put(simd, slopes, at, self.width, slope);
+        with_function!(self.activation, |F, numbers| {
+            let numbers = numbers.map(|x| simd.splat(x));
+            for (row, slopes) in rows {
+                for at in (0..self.width).step_by(LANES) {
+                    let (z, slope) = F::both(simd, numbers, lanes::load(simd, row, at));
+                    lanes::store_some(simd, &mut row[at..self.width], z);
+                    lanes::store_some(simd, &mut slopes[at..self.width], slope);
+                }
             }
         });
     }
 }
 
-struct Through<'a> {
+struct Backward<'a> {
     activation: Activation,
     z: Rows<'a>,
     width: usize,
     q: RowsMut<'a>,
 }
 
-impl Kernel for Through<'_> {
+impl Kernel for Backward<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let rows = self.z.values.chunks_exact(self.z.stride).zip(self.q.values.chunks_exact_mut(self.q.stride));
-        map!(simd, self.activation, any_derivative, |derivative, numbers| for (z, q) in rows {
-            for at in (0..self.width).step_by(LANES) {
-                let delta = simd.mul(derivative(simd, numbers, get(simd, z, at)), get(simd, q, at));
-                put(simd, q, at, self.width, delta);
+        with_function!(self.activation, |F, numbers| {
+            let numbers = numbers.map(|x| simd.splat(x));
+            for (z, q) in rows {
+                for at in (0..self.width).step_by(LANES) {
+                    let slope = F::slope(simd, numbers, lanes::load(simd, z, at));
+                    let delta = simd.mul(slope, lanes::load(simd, q, at));
+                    lanes::store_some(simd, &mut q[at..self.width], delta);
+                }
             }
         });
     }
-}
-
-/// Sixteen values of a row from `at` on.
-#[inline(always)]
-fn get<S: Simd>(simd: S, row: &[f32], at: usize) -> S::F32s {
-    let lanes = &row[at..at + LANES];
-    // SAFETY: `lanes` has sixteen values.
-    unsafe { simd.load(lanes.as_ptr()) }
-}
-
-/// Replaces sixteen values of a row from `at` on, or those before `width`.
-#[inline(always)]
-fn put<S: Simd>(simd: S, row: &mut [f32], at: usize, width: usize, new: S::F32s) {
-    let lanes = &mut row[at..at + LANES];
-    // SAFETY: `lanes` has sixteen values.
-    unsafe { simd.store_partial(lanes.as_mut_ptr(), new, LANES.min(width - at)) }
 }
 
 #[cfg(test)]
