@@ -260,14 +260,9 @@ fn runs() -> impl Iterator<Item = (Case, FitOptions)> {
 }
 
 /// One step of a weight as the textbook has it; `m`, `v` and `u` are what the rule remembers.
-fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 4]) {
-    let mut adam = |[beta_1, beta_2]: [f64; 2]| {
-        *m = beta_1 * *m + (1.0 - beta_1) * g;
-        *v = beta_2 * *v + (1.0 - beta_2) * g * g;
-        (*m / (1.0 - beta_1.powi(t)), *v / (1.0 - beta_2.powi(t)))
-    };
+fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, state: &mut [f64; 4]) {
+    let [w, m, v, u] = state;
     match optimizer {
-        Optimizer::Muon { .. } | Optimizer::Lbfgs { .. } => unreachable!("they look at more than a weight"),
         Optimizer::Sgd => *w -= lr * g,
         Optimizer::Momentum { momentum } => {
             *m = f64::from(momentum) * *m + g;
@@ -276,14 +271,6 @@ fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 
         Optimizer::Nesterov { momentum } => {
             *m = f64::from(momentum) * *m + g;
             *w -= lr * (g + f64::from(momentum) * *m);
-        }
-        Optimizer::Adam { beta_1, beta_2, epsilon } => {
-            let (m_hat, v_hat) = adam([beta_1, beta_2]);
-            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
-        }
-        Optimizer::AdamW { beta_1, beta_2, epsilon } => {
-            let (m_hat, v_hat) = adam([beta_1, beta_2]);
-            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
         }
         Optimizer::RmsProp { alpha, epsilon } => {
             *v = alpha * *v + (1.0 - alpha) * g * g;
@@ -311,6 +298,31 @@ fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 
             let d = ((*u + epsilon) / (*v + epsilon)).sqrt() * g;
             *u = rho * *u + (1.0 - rho) * d * d;
             *w -= lr * d;
+        }
+        Optimizer::Lion { beta_1, beta_2 } => {
+            let direction = beta_1 * *m + (1.0 - beta_1) * g;
+            *w -= if direction == 0.0 { 0.0 } else { lr * direction.signum() };
+            *m = beta_2 * *m + (1.0 - beta_2) * g;
+        }
+        _ => adam_and_related(optimizer, t, lr, g, state),
+    }
+}
+
+/// As [`rule`], of those with two moments.
+fn adam_and_related(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 4]) {
+    let mut adam = |[beta_1, beta_2]: [f64; 2]| {
+        *m = beta_1 * *m + (1.0 - beta_1) * g;
+        *v = beta_2 * *v + (1.0 - beta_2) * g * g;
+        (*m / (1.0 - beta_1.powi(t)), *v / (1.0 - beta_2.powi(t)))
+    };
+    match optimizer {
+        Optimizer::Adam { beta_1, beta_2, epsilon } => {
+            let (m_hat, v_hat) = adam([beta_1, beta_2]);
+            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
+        }
+        Optimizer::AdamW { beta_1, beta_2, epsilon } => {
+            let (m_hat, v_hat) = adam([beta_1, beta_2]);
+            *w -= lr * m_hat / (v_hat.sqrt() + epsilon);
         }
         Optimizer::AdaMax { beta_1, beta_2, epsilon } => {
             *u = (beta_2 * *u).max(g.abs() + epsilon);
@@ -347,11 +359,7 @@ fn rule(optimizer: Optimizer, t: i32, lr: f64, g: f64, [w, m, v, u]: &mut [f64; 
             let d = lr * m_hat / (v_hat.sqrt() + epsilon);
             *w -= 2.0 * d - std::mem::replace(u, d);
         }
-        Optimizer::Lion { beta_1, beta_2 } => {
-            let direction = beta_1 * *m + (1.0 - beta_1) * g;
-            *w -= if direction == 0.0 { 0.0 } else { lr * direction.signum() };
-            *m = beta_2 * *m + (1.0 - beta_2) * g;
-        }
+        _ => unreachable!("{optimizer:?} looks at more than a weight"),
     }
 }
 

@@ -236,7 +236,7 @@ fn several_targets_are_learnt_and_evaluated() -> Result<()> {
 }
 
 #[test]
-fn what_makes_no_sense_together_is_refused_with_the_reason() {
+fn what_does_not_go_together_is_refused_with_the_reason() {
     let labels = Dataset::new("marks", Inputs::Floats(vec![0.0; 8].into()), 4, vec![0, 1], ["a", "b"]).unwrap();
     let numbers = |values: [f32; 2]| {
         Dataset::regression("sizes", Inputs::Floats(vec![0.0; 8].into()), 4, values, ["size"]).unwrap()
@@ -292,9 +292,14 @@ fn what_makes_no_sense_together_is_refused_with_the_reason() {
         let said = fit(&mut network, data, &options).unwrap_err().to_string();
         assert!(said.contains(piece), "{spec}: {said}");
     }
+}
+
+#[test]
+fn batches_of_one_row_under_batch_norm_and_weights_below_0_are_refused() {
+    let labels = Dataset::new("marks", Inputs::Floats(vec![0.0; 8].into()), 4, vec![0, 1], ["a", "b"]).unwrap();
     let mut norm = Network::new(&"4 -> 3 batch-norm -> 2".parse().unwrap(), 0).unwrap();
     let said = fit(&mut norm, &labels, &FitOptions { batch: 1, ..FitOptions::default() }).unwrap_err().to_string();
     assert!(said.contains("batch: 1; a batch norm has the mean and the variance of a batch"), "{said}");
-    let said = labels.clone().with_weights(vec![1.0, -1.0]).unwrap_err().to_string();
+    let said = labels.with_weights(vec![1.0, -1.0]).unwrap_err().to_string();
     assert!(said.contains("row 1: weight -1"), "{said}");
 }

@@ -119,71 +119,64 @@ fn a_broken_idx_file_is_named_with_the_value_and_the_place() {
     }
 }
 
+/// Options, and what is said of them.
+const INVALID: [(&str, &str); 41] = [
+    ("--hidden 0", "hidden: a layer of 0 units"),
+    ("--hidden 32,0", "hidden: a layer of 0 units"),
+    ("--hidden 32,", "--hidden: ``: expected whole numbers"),
+    ("--hidden x", "--hidden: `x`: expected whole numbers with commas between them"),
+    ("--hidden 1000000000000", "64 -> 1000000000000 sigmoid"),
+    ("--lr 0", "lr: 0; it must be a finite number above 0"),
+    ("--lr -1", "lr: -1; it must be"),
+    ("--lr nan", "lr: NaN; it must be"),
+    ("--lr inf", "lr: inf; it must be"),
+    ("--lr fast", "--lr: `fast`: expected a number above 0, such as 0.001"),
+    ("--epochs 0", "epochs: 0; at least 1"),
+    ("--batch 0", "batch: 0; a step needs at least 1 row"),
+    ("--threads 0", "threads: 0; between 1 and 1024"),
+    ("--threads 1025", "threads: 1025; between 1 and 1024"),
+    ("--limit 0", "--limit: 0 rows; at least 1"),
+    ("--seed x", "--seed: `x`: expected a whole number"),
+    ("--activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
+    ("--last-activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
+    ("--optimizer foo", "optimizer: unknown optimizer `foo`; choose one of adam, sgd, momentum, nesterov"),
+    ("--activation rellu", "unknown activation `rellu`; did you mean `relu`?"),
+    ("--optimizer momentum=2", "momentum: 2; it is at least 0 and below 1"),
+    ("--output foo", "output: unknown output `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp"),
+    ("--learning 1", "--learning: unknown option; did you mean"),
+    ("--loss mse", "loss: mse measures numbers, but digits has classes: choose cross-entropy"),
+    (
+        "--loss mse --output softmax",
+        "loss: mse does not go with the output map softmax: it measures what identity gives",
+    ),
+    ("--loss crossentropi", "--loss: unknown loss `crossentropi`; did you mean `cross-entropy`?"),
+    ("--label-smoothing 1", "--label-smoothing: 1; it is at least 0 and below 1"),
+    ("--class-weights 1,2", "class_weights: 2 weights for 10 classes"),
+    ("--class-weights 0,0,0,0,0,0,0,0,0,0", "class_weights: every weight is 0; no row would count"),
+    ("--class-weights balancd", "--class-weights: `balancd`: expected `balanced`, or a number for each class"),
+    ("--network 64->9->batch-norm->10 --batch 1", "batch: 1; a batch norm has the mean and the variance of a batch"),
+    ("--clip-norm 0 --ema 1", "--clip-norm: 0; it must be a finite number above 0"),
+    ("--swa-from-epoch 41", "--swa-from-epoch: 41; of 40 epochs, the first that is averaged is 1 to 40"),
+    ("--early-stopping val_loss --start-epoch 41", "--start-epoch: 41; of 40 epochs, the first that counts is 1 to 40"),
+    ("--metrics f1,f1", "--metrics: `f1` is named twice"),
+    ("--schedule cosin", "--schedule: unknown schedule `cosin`; did you mean `cosine`?"),
+    ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 10"),
+    ("--no-save", "--save: it cannot be used with --no-save"),
+    ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
+    (
+        "--data-dir . .",
+        "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
+    ),
+    (
+        "numbers",
+        "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files",
+    ),
+];
+
 #[test]
-fn a_value_that_makes_no_sense_is_refused_with_the_option_and_the_value() {
-    let cases = [
-        ("--hidden 0", "hidden: a layer of 0 units"),
-        ("--hidden 32,0", "hidden: a layer of 0 units"),
-        ("--hidden 32,", "--hidden: ``: expected whole numbers"),
-        ("--hidden x", "--hidden: `x`: expected whole numbers with commas between them"),
-        ("--hidden 1000000000000", "64 -> 1000000000000 sigmoid"),
-        ("--lr 0", "lr: 0; it must be a finite number above 0"),
-        ("--lr -1", "lr: -1; it must be"),
-        ("--lr nan", "lr: NaN; it must be"),
-        ("--lr inf", "lr: inf; it must be"),
-        ("--lr fast", "--lr: `fast`: expected a number above 0, such as 0.001"),
-        ("--epochs 0", "epochs: 0; at least 1"),
-        ("--batch 0", "batch: 0; a step needs at least 1 row"),
-        ("--threads 0", "threads: 0; between 1 and 1024"),
-        ("--threads 1025", "threads: 1025; between 1 and 1024"),
-        ("--limit 0", "--limit: 0 rows; at least 1"),
-        ("--seed x", "--seed: `x`: expected a whole number"),
-        ("--activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
-        ("--last-activation foo", "activation: unknown activation `foo`; choose one of identity, sigmoid, tanh, relu"),
-        ("--optimizer foo", "optimizer: unknown optimizer `foo`; choose one of adam, sgd, momentum, nesterov"),
-        ("--activation rellu", "unknown activation `rellu`; did you mean `relu`?"),
-        ("--optimizer momentum=2", "momentum: 2; it is at least 0 and below 1"),
-        (
-            "--output foo",
-            "output: unknown output `foo`; choose one of softmax, reference-softmax, sigmoid, identity, exp",
-        ),
-        ("--learning 1", "--learning: unknown option; did you mean"),
-        ("--loss mse", "loss: mse measures numbers, but digits has classes: choose cross-entropy"),
-        (
-            "--loss mse --output softmax",
-            "loss: mse does not go with the output map softmax: it measures what identity gives",
-        ),
-        ("--loss crossentropi", "--loss: unknown loss `crossentropi`; did you mean `cross-entropy`?"),
-        ("--label-smoothing 1", "--label-smoothing: 1; it is at least 0 and below 1"),
-        ("--class-weights 1,2", "class_weights: 2 weights for 10 classes"),
-        ("--class-weights 0,0,0,0,0,0,0,0,0,0", "class_weights: every weight is 0; no row would count"),
-        ("--class-weights balancd", "--class-weights: `balancd`: expected `balanced`, or a number for each class"),
-        (
-            "--network 64->9->batch-norm->10 --batch 1",
-            "batch: 1; a batch norm has the mean and the variance of a batch",
-        ),
-        ("--clip-norm 0 --ema 1", "--clip-norm: 0; it must be a finite number above 0"),
-        ("--swa-from-epoch 41", "--swa-from-epoch: 41; of 40 epochs, the first that is averaged is 1 to 40"),
-        (
-            "--early-stopping val_loss --start-epoch 41",
-            "--start-epoch: 41; of 40 epochs, the first that counts is 1 to 40",
-        ),
-        ("--metrics f1,f1", "--metrics: `f1` is named twice"),
-        ("--schedule cosin", "--schedule: unknown schedule `cosin`; did you mean `cosine`?"),
-        ("--optimizer lion --weight-decay 2000", "--weight-decay: 2000; times the learning rate it is 10"),
-        ("--no-save", "--save: it cannot be used with --no-save"),
-        ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
-        (
-            "--data-dir . .",
-            "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
-        ),
-        (
-            "numbers",
-            "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files",
-        ),
-    ];
+fn an_invalid_value_is_refused_with_the_option_and_the_value() {
     let (folder, good) = with_model();
-    for (options, piece) in cases {
+    for (options, piece) in INVALID {
         let args: Vec<&str> = "train --save m.safetensors".split(' ').chain(options.split(' ')).collect();
         let said = folder.run(&args);
         said.refusal(2);

@@ -345,8 +345,46 @@ mod tests {
         y.iter().zip(q).map(|(y, q)| [*y, r * (q - means[0] - y * means[1])]).collect()
     }
 
-    fn close(a: f32, b: f64) {
-        assert!((f64::from(a) - b).abs() < 3e-6, "{a} {b}");
+    /// Rows, or columns, have mean 0 and variance 1, and their gradients are the formula's.
+    fn check(of: impl Fn(&Matrix, usize) -> Vec<f64>, count: usize, [z, q, y, back]: [&Matrix; 4]) {
+        for i in 0..count {
+            let got = of(y, i).into_iter().zip(of(back, i));
+            for ([value, slope], (y, back)) in plain(&of(z, i), &of(q, i)).into_iter().zip(got) {
+                assert!((y - value).abs() < 3e-6 && (back - slope).abs() < 3e-6, "{y} {value}, {back} {slope}");
+            }
+        }
+    }
+
+    fn rows_of(isa: Isa, z: &Matrix, q: &Matrix, batch: usize, n: usize) -> [Matrix; 2] {
+        let [mut y, mut back, mut inverse] = [n, n, 1].map(|n| Matrix::zeros(batch, n));
+        rows(isa, 1e-5, z.head(batch), n, out(&mut y, batch), Some(out(&mut inverse, batch)));
+        let heads = [&y, &inverse, q].map(|matrix| matrix.head(batch));
+        rows_gradient(isa, heads[0], heads[1], heads[2], n, out(&mut back, batch));
+        [y, back]
+    }
+
+    /// In blocks of four rows.
+    fn columns_of(isa: Isa, z: &Matrix, q: &Matrix, batch: usize, n: usize) -> [Matrix; 2] {
+        let stride = z.stride();
+        let [mut y, mut back, mut a, mut b] = [(); 4].map(|()| Matrix::zeros(batch, n));
+        let mut statistics = Statistics::new(n);
+        let blocks = || (0..batch).step_by(4).map(|first| first * stride..batch.min(first + 4) * stride);
+        for at in blocks() {
+            let [m, s] =
+                [&mut a, &mut b].map(|matrix| RowsMut { values: &mut matrix.values_mut()[at.clone()], stride });
+            block(isa, Rows { values: &z.values()[at], stride }, n, m, s);
+        }
+        statistics.gather([&a, &b], batch, 4, 1e-5, |_, _, _| {});
+        statistics.standardise(isa, z.head(batch), out(&mut y, batch));
+        for at in blocks() {
+            let [y, q] = [&y, q].map(|matrix| Rows { values: &matrix.values()[at.clone()], stride });
+            let [m, s] =
+                [&mut a, &mut b].map(|matrix| RowsMut { values: &mut matrix.values_mut()[at.clone()], stride });
+            block_gradient(isa, y, q, n, m, s);
+        }
+        statistics.gather_gradient([&a, &b], batch, 4);
+        statistics.gradient(isa, y.head(batch), q.head(batch), out(&mut back, batch));
+        [y, back]
     }
 
     #[test]
@@ -356,59 +394,16 @@ mod tests {
             let mut bits = vec![];
             for (batch, n) in [(5, 1), (7, 16), (9, 33)] {
                 let (z, q) = (filled(batch, n, 5), filled(batch, n, 77));
-                let [mut y, mut back, mut inverse] = [n, n, 1].map(|n| Matrix::zeros(batch, n));
                 let stride = z.stride();
-                rows(isa, 1e-5, z.head(batch), n, out(&mut y, batch), Some(out(&mut inverse, batch)));
-                let heads = [&y, &inverse, &q].map(|matrix| matrix.head(batch));
-                rows_gradient(isa, heads[0], heads[1], heads[2], n, out(&mut back, batch));
-                for row in 0..batch {
-                    let of = |m: &Matrix| m.values()[row * stride..][..n].iter().map(|&x| x.into()).collect::<Vec<_>>();
-                    for (column, [value, slope]) in plain(&of(&z), &of(&q)).into_iter().enumerate() {
-                        close(y.values()[row * stride + column], value);
-                        close(back.values()[row * stride + column], slope);
-                    }
-                }
-                bits.extend(y.values().iter().chain(back.values()).map(|x| x.to_bits()));
-
-                // Columns, in blocks of four rows.
-                let mut statistics = Statistics::new(n);
-                let [mut a, mut b] = [(); 2].map(|()| Matrix::zeros(batch, n));
-                let blocks = || (0..batch).step_by(4).map(|first| (first, 4.min(batch - first)));
-                let part =
-                    |m: &Matrix, (first, rows): (usize, usize)| m.values()[first * stride..][..rows * stride].to_vec();
-                for at in blocks() {
-                    let values = part(&z, at);
-                    let [mut m, mut s] = [part(&a, at), part(&b, at)];
-                    let to = [&mut m, &mut s].map(|values| RowsMut { values, stride });
-                    let [m_rows, s_rows] = to;
-                    block(isa, Rows { values: &values, stride }, n, m_rows, s_rows);
-                    a.values_mut()[at.0 * stride..][..m.len()].copy_from_slice(&m);
-                    b.values_mut()[at.0 * stride..][..s.len()].copy_from_slice(&s);
-                }
-                statistics.gather([&a, &b], batch, 4, 1e-5, |_, _, _| {});
-                statistics.standardise(isa, z.head(batch), out(&mut y, batch));
-                for at in blocks() {
-                    let [values, gradient] = [part(&y, at), part(&q, at)];
-                    let [mut m, mut s] = [part(&a, at), part(&b, at)];
-                    let to = [&mut m, &mut s].map(|values| RowsMut { values, stride });
-                    let [m_rows, s_rows] = to;
-                    let [y, q] = [&values, &gradient].map(|values| Rows { values, stride });
-                    block_gradient(isa, y, q, n, m_rows, s_rows);
-                    a.values_mut()[at.0 * stride..][..m.len()].copy_from_slice(&m);
-                    b.values_mut()[at.0 * stride..][..s.len()].copy_from_slice(&s);
-                }
-                statistics.gather_gradient([&a, &b], batch, 4);
-                statistics.gradient(isa, y.head(batch), q.head(batch), out(&mut back, batch));
-                for column in 0..n {
-                    let of = |m: &Matrix| {
-                        (0..batch).map(|row| m.values()[row * stride + column].into()).collect::<Vec<f64>>()
-                    };
-                    for (row, [value, slope]) in plain(&of(&z), &of(&q)).into_iter().enumerate() {
-                        close(y.values()[row * stride + column], value);
-                        close(back.values()[row * stride + column], slope);
-                    }
-                }
-                bits.extend(y.values().iter().chain(back.values()).map(|x| x.to_bits()));
+                let row = |m: &Matrix, row: usize| m.values()[row * stride..][..n].iter().map(|&x| x.into()).collect();
+                let column = |m: &Matrix, column: usize| {
+                    (0..batch).map(|row| m.values()[row * stride + column].into()).collect()
+                };
+                let by_rows = rows_of(isa, &z, &q, batch, n);
+                check(row, batch, [&z, &q, &by_rows[0], &by_rows[1]]);
+                let by_columns = columns_of(isa, &z, &q, batch, n);
+                check(column, n, [&z, &q, &by_columns[0], &by_columns[1]]);
+                bits.extend(by_rows.iter().chain(&by_columns).flat_map(|m| m.values()).map(|x| x.to_bits()));
             }
             seen.push(bits);
         }

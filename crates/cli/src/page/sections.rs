@@ -115,53 +115,62 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     for (p, &label) in outputs.chunks_exact(classes.len()).zip(labels) {
         counts[label as usize][onecold(p)] += 1;
     }
-    let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-    let mut page = String::from("<h2>Confusion</h2>\n");
-    if classes.len() <= CLASSES {
-        let head: String = classes.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
-        let row = |(truth, row): (usize, &Vec<usize>)| {
-            let all = row.iter().sum();
-            let cell = |(said, &count): (usize, &usize)| match (count, said == truth) {
-                (0, _) => "<td class=\"none\">·</td>".to_owned(),
-                (_, right) => {
-                    let (class, of_row) = (if right { "right" } else { "wrong" }, share(count, all));
-                    // A mistake is rare: a tenth of a row is as dark as it gets.
-                    let dark = if right { of_row } else { (10.0 * of_row).min(1.0) };
-                    let shown = if right || test.image().is_none() {
-                        count.to_string()
-                    } else {
-                        format!("<a href=\"#taken-{truth}-{said}\">{count}</a>")
-                    };
-                    format!("<td class=\"{class}\" style=\"--share:{dark:.3}\">{shown}</td>")
-                }
-            };
-            let cells: String = row.iter().enumerate().map(cell).collect();
-            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(&classes[truth]))
-        };
-        let rows: String = counts.iter().enumerate().map(row).collect();
-        _ = write!(
-            page,
-            "<div class=\"wide\" tabindex=\"0\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
-             <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
-        );
-        page += &taken(model, test, labels, outputs, &counts)?;
+    let pairs = if classes.len() <= CLASSES {
+        let pictures = taken(model, test, labels, outputs, &counts)?;
+        confusion_matrix(classes, &counts, test.image().is_some()) + &pictures
     } else {
-        let pair = |(truth, row): (usize, &Vec<usize>)| {
-            row.iter()
-                .enumerate()
-                .filter(|(said, count)| *said != truth && **count > 0)
-                .map(|(said, &count)| (count, truth, said))
-                .collect::<Vec<_>>()
+        most_confused(classes, &counts)
+    };
+    Ok(format!("<h2>Confusion</h2>\n{pairs}{}", scores_by_class(classes, &counts)))
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// `counts` by true and by predicted class; a mistake leads to its pictures, where there are some.
+fn confusion_matrix(classes: &[String], counts: &[Vec<usize>], has_pictures: bool) -> String {
+    let head: String = classes.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+    let row = |(truth, row): (usize, &Vec<usize>)| {
+        let all = row.iter().sum();
+        let cell = |(said, &count): (usize, &usize)| match (count, said == truth) {
+            (0, _) => "<td class=\"none\">·</td>".to_owned(),
+            (_, right) => {
+                let (class, of_row) = (if right { "right" } else { "wrong" }, share(count, all));
+                // A mistake is rare: a tenth of a row is as dark as it gets.
+                let dark = if right { of_row } else { (10.0 * of_row).min(1.0) };
+                let shown = if right || !has_pictures {
+                    count.to_string()
+                } else {
+                    format!("<a href=\"#taken-{truth}-{said}\">{count}</a>")
+                };
+                format!("<td class=\"{class}\" style=\"--share:{dark:.3}\">{shown}</td>")
+            }
         };
-        let mut pairs: Vec<(usize, usize, usize)> = counts.iter().enumerate().flat_map(pair).collect();
-        pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
-        let rows: Vec<Vec<String>> = pairs
-            .iter()
-            .take(20)
-            .map(|&(count, truth, said)| vec![classes[truth].clone(), classes[said].clone(), count.to_string()])
-            .collect();
-        page += &table("list", &["it is", "the network says", "rows"], &rows);
-    }
+        let cells: String = row.iter().enumerate().map(cell).collect();
+        format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(&classes[truth]))
+    };
+    let rows: String = counts.iter().enumerate().map(row).collect();
+    format!(
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
+         <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+    )
+}
+
+/// The twenty most frequent mistakes, where there are too many classes for a matrix.
+fn most_confused(classes: &[String], counts: &[Vec<usize>]) -> String {
+    let pairs = (0..classes.len()).flat_map(|truth| (0..classes.len()).map(move |said| (truth, said)));
+    let mistakes = pairs.filter(|&(truth, said)| truth != said && counts[truth][said] > 0);
+    let mut mistakes: Vec<_> = mistakes.map(|(truth, said)| (counts[truth][said], truth, said)).collect();
+    mistakes.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    let row = |&(count, truth, said): &(usize, usize, usize)| {
+        vec![classes[truth].clone(), classes[said].clone(), count.to_string()]
+    };
+    let rows: Vec<Vec<String>> = mistakes.iter().take(20).map(row).collect();
+    table("list", &["it is", "the network says", "rows"], &rows)
+}
+
+fn scores_by_class(classes: &[String], counts: &[Vec<usize>]) -> String {
     let by_class = |class: usize| {
         let (right, support) = (counts[class][class], counts[class].iter().sum::<usize>());
         let taken = counts.iter().map(|row| row[class]).sum();
@@ -171,7 +180,7 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     };
     let rows: Vec<Vec<String>> = (0..classes.len()).map(by_class).collect();
     let scores = table("list", &["class", "precision", "recall", "F1", "rows"], &rows);
-    Ok(page + &format!("<details><summary>precision and recall of each class</summary>{scores}</details>\n"))
+    format!("<details><summary>precision and recall of each class</summary>{scores}</details>\n")
 }
 
 /// The pictures behind each wrong cell of a confusion matrix: those that were meant when the cell was followed.

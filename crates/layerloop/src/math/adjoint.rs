@@ -3,7 +3,7 @@
 use super::ActivationFunction as _;
 use super::map::{largest, mean_and_inverse, others};
 use super::matrix::same_size;
-use super::{Activation, Layer, Map};
+use super::{Activation, Layer, Map, Matrix};
 use crate::Result;
 
 impl Map {
@@ -70,18 +70,7 @@ impl Map {
                 largest(z, *pieces).into_iter().zip(q_next).for_each(|(from, q_next)| q[from] += q_next);
                 (vec![], q)
             }
-            // z'_k = z^T W_k z + b_k
-            Self::Bilinear { w, .. } => {
-                let mut p: Vec<f64> = Vec::with_capacity(w.len() * (z.len() * z.len() + 1));
-                let mut q = vec![0.0; z.len()];
-                for (w, q_next) in w.iter().zip(q_next) {
-                    p.extend(z.iter().flat_map(|zi| z.iter().map(move |zj| q_next * zi * zj)));
-                    let both = w.times(z)?.into_iter().zip(w.transpose_times(z)?);
-                    q.iter_mut().zip(both).for_each(|(q, (right, left))| *q += q_next * (left + right));
-                }
-                p.extend(q_next);
-                (p, q)
-            }
+            Self::Bilinear { w, .. } => bilinear(w, z, q_next)?,
             // z'_{k width + i} = T_{z_k i}
             Self::Table(rows) => {
                 let (count, width) = (rows.rows(), rows.cols());
@@ -89,20 +78,7 @@ impl Map {
                 q_next.iter().enumerate().for_each(|(r, q)| p[r % width * count + z[r / width] as usize] += q);
                 (p, vec![0.0; z.len()])
             }
-            Self::Chain(maps) => {
-                let mut values = vec![z.to_vec()];
-                for map in maps {
-                    values.push(map.g(&values[values.len() - 1])?);
-                }
-                let (mut parts, mut q) = (Vec::with_capacity(maps.len()), q_next.to_vec());
-                for (map, z) in maps.iter().zip(&values).rev() {
-                    let (p, below) = map.adjoint(z, &q)?;
-                    parts.push(p);
-                    q = below;
-                }
-                parts.reverse();
-                (parts.concat(), q)
-            }
+            Self::Chain(maps) => chain(maps, z, q_next)?,
             Self::Add(maps) => side_by_side(maps, z, |_| q_next.to_vec())?,
             Self::Concatenate(maps) => {
                 let widths = maps.iter().map(|map| Ok(map.g(z)?.len())).collect::<Result<Vec<_>>>()?;
@@ -129,6 +105,35 @@ fn dense(layer: &Layer, z: &[f64], q_next: &[f64]) -> Result<(Vec<f64>, Vec<f64>
     let mut q = layer.w().transpose_times(&delta)?;
     q.truncate(layer.inputs());
     Ok((p, delta, q))
+}
+
+/// p and q of z'_k = z^T W_k z + b_k.
+fn bilinear(w: &[Matrix], z: &[f64], q_next: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+    let mut p: Vec<f64> = Vec::with_capacity(w.len() * (z.len() * z.len() + 1));
+    let mut q = vec![0.0; z.len()];
+    for (w, q_next) in w.iter().zip(q_next) {
+        p.extend(z.iter().flat_map(|zi| z.iter().map(move |zj| q_next * zi * zj)));
+        let both = w.times(z)?.into_iter().zip(w.transpose_times(z)?);
+        q.iter_mut().zip(both).for_each(|(q, (right, left))| *q += q_next * (left + right));
+    }
+    p.extend(q_next);
+    Ok((p, q))
+}
+
+/// p and q of maps one after the other: the backward layer loop.
+fn chain(maps: &[Map], z: &[f64], q_next: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+    let mut values = vec![z.to_vec()];
+    for map in maps {
+        values.push(map.g(&values[values.len() - 1])?);
+    }
+    let (mut parts, mut q) = (Vec::with_capacity(maps.len()), q_next.to_vec());
+    for (map, z) in maps.iter().zip(&values).rev() {
+        let (p, below) = map.adjoint(z, &q)?;
+        parts.push(p);
+        q = below;
+    }
+    parts.reverse();
+    Ok((parts.concat(), q))
 }
 
 /// The gradients of maps that read the same z: their parameters' one after the other, and the sum of those by z.

@@ -241,16 +241,7 @@ impl Map {
             }
             Self::Scale { w, .. } => {
                 let n = w.len();
-                let entry = |r: usize, c: usize| {
-                    if c % n != r {
-                        0.0
-                    } else if c < n {
-                        z[r]
-                    } else {
-                        1.0
-                    }
-                };
-                Matrix::from_fn(n, 2 * n, entry)
+                beside(&diagonal(z.to_vec()), &diagonal(vec![1.0; n]))
             }
             Self::Prelu { .. } => diagonal(z.iter().map(|z| z.min(0.0)).collect()),
             Self::Bilinear { w, .. } => {
@@ -277,33 +268,39 @@ impl Map {
                 }
                 a
             }
-            Self::Add(maps) => {
-                let all = maps.iter().map(|map| map.a(z)).collect::<Result<Vec<_>>>()?;
-                all.iter().skip(1).fold(all[0].clone(), |left, right| beside(&left, right))
-            }
-            Self::Concatenate(maps) => {
-                let all = maps.iter().map(|map| map.a(z)).collect::<Result<Vec<_>>>()?;
-                let rows: usize = all.iter().map(Matrix::rows).sum();
-                let (mut joined, mut above) = (none(rows), 0);
-                for a in &all {
-                    let entry = |r: usize, c: usize| {
-                        if (above..above + a.rows()).contains(&r) { a[(r - above, c)] } else { 0.0 }
-                    };
-                    joined = beside(&joined, &Matrix::from_fn(rows, a.cols(), entry));
-                    above += a.rows();
-                }
-                joined
-            }
+            Self::Add(maps) => side_by_side(&jacobians_by_parameters(maps, z)?),
+            Self::Concatenate(maps) => block_diagonal(&jacobians_by_parameters(maps, z)?),
             Self::Multiply(maps) => {
-                let all = maps.iter().map(|map| map.a(z)).collect::<Result<Vec<_>>>()?;
-                let scaled = all.iter().zip(others(maps, z)?);
-                let scaled: Vec<Matrix> =
-                    scaled.map(|(a, o)| Matrix::from_fn(a.rows(), a.cols(), |r, c| o[r] * a[(r, c)])).collect();
-                scaled.iter().skip(1).fold(scaled[0].clone(), |left, right| beside(&left, right))
+                let scaled = jacobians_by_parameters(maps, z)?.into_iter().zip(others(maps, z)?);
+                let scaled = scaled.map(|(a, o)| Matrix::from_fn(a.rows(), a.cols(), |r, c| o[r] * a[(r, c)]));
+                side_by_side(&scaled.collect::<Vec<_>>())
             }
             _ => none(self.g(z)?.len()),
         })
     }
+}
+
+/// A of each of several maps that read the same z.
+fn jacobians_by_parameters(maps: &[Map], z: &[f64]) -> Result<Vec<Matrix>> {
+    maps.iter().map(|map| map.a(z)).collect()
+}
+
+/// (M_1 M_2 ...)
+fn side_by_side(all: &[Matrix]) -> Matrix {
+    all.iter().skip(1).fold(all[0].clone(), |left, right| beside(&left, right))
+}
+
+/// The matrices along the diagonal, zeros elsewhere.
+fn block_diagonal(all: &[Matrix]) -> Matrix {
+    let rows: usize = all.iter().map(Matrix::rows).sum();
+    let (mut joined, mut above) = (Matrix::from_fn(rows, 0, |_, _| 0.0), 0);
+    for a in all {
+        let inside = above..above + a.rows();
+        let entry = |r: usize, c: usize| if inside.contains(&r) { a[(r - inside.start, c)] } else { 0.0 };
+        joined = beside(&joined, &Matrix::from_fn(rows, a.cols(), entry));
+        above = inside.end;
+    }
+    joined
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
