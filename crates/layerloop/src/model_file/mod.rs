@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Fit, Standardisation};
+use crate::data::{Dataset, Fit, Standardisation, little_endian};
 use crate::files::{Kind, regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
@@ -130,13 +130,12 @@ impl Model {
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
         let read: Card = serde_json::from_str(&card).map_err(|e| unsaved(&e))?;
         read.check().map_err(|reason| unsaved(&reason))?;
-        let le = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
         let parameters = self.network.program.parameters.iter().enumerate();
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = parameters
             .flat_map(|(i, parameter)| {
                 let [weight, bias] = parameter.tensors();
-                let weight = (weight, parameter.weight_shape(), le(self.network.weight(i)));
-                let bias = || (bias, vec![parameter.outputs], le(self.network.bias(i)));
+                let weight = (weight, parameter.weight_shape(), little_endian(&self.network.weight(i)));
+                let bias = || (bias, vec![parameter.outputs], little_endian(&self.network.bias(i)));
                 std::iter::once(weight).chain(parameter.bias.then(bias))
             })
             .collect();

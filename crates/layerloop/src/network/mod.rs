@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 
 use self::parameters::Parameters;
 use self::program::Program;
-use crate::data::{Inputs, Targets, all_finite, hexadecimal};
+use crate::data::{Inputs, Targets, all_finite, hexadecimal, little_endian};
 use crate::{Error, Result, memory};
 
 /// Some parameters of a network.
@@ -266,8 +266,7 @@ impl Network {
     /// SHA-256 of the parameters in canonical order, little endian, in hexadecimal: equal for equal bits.
     #[must_use]
     pub fn sha256(&self) -> String {
-        let bytes: Vec<u8> = self.to_vec().into_iter().flat_map(f32::to_le_bytes).collect();
-        hexadecimal(&Sha256::digest(bytes))
+        hexadecimal(&Sha256::digest(little_endian(&self.to_vec())))
     }
 
     /// Whether every parameter is a finite number.

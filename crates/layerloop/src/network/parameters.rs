@@ -102,6 +102,8 @@ impl Parameters {
 
     /// All parameters in canonical order.
     pub(crate) fn in_canonical_order(&self) -> Vec<f32> {
-        (0..self.layers.len()).flat_map(|i| [self.weight(i), self.bias(i)].concat()).collect()
+        let mut all = Vec::with_capacity(self.values.values().len());
+        (0..self.layers.len()).for_each(|i| all.extend(self.weight(i).into_iter().chain(self.bias(i))));
+        all
     }
 }

@@ -7,7 +7,7 @@ use layerloop_kernels::Matrix;
 
 use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd};
-use super::checkpoint::{Checkpoint, Identity};
+use super::checkpoints::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
 use super::full_gradient::FullGradient;
 use super::history::History;

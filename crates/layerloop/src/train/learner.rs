@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::callback::{Callback, EpochEnd};
-use super::checkpoint::Checkpoint;
+use super::checkpoints::Checkpoint;
 use super::fit::{FitContext, Report, fit_with};
 use super::options::FitOptions;
 use super::run::Run;

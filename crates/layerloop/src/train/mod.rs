@@ -5,7 +5,6 @@
 mod adaptive_threads;
 mod callback;
 mod check;
-mod checkpoint;
 mod checkpoints;
 mod described;
 mod early_stopping;
@@ -20,11 +19,9 @@ mod run;
 mod samples;
 mod state;
 mod step;
-mod store;
 
 pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
-pub use checkpoint::{Checkpoint, Identity};
-pub use checkpoints::{Checkpoints, Every, duration};
+pub use checkpoints::{Checkpoint, Checkpoints, Every, Identity, duration};
 pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
 pub use fit::{FitContext, Report, check, check_memory, default_threads, fit, fit_with};

@@ -7,7 +7,7 @@ use layerloop_kernels::{Matrix, Update};
 
 use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd, StepEnd};
-use super::checkpoint::{Checkpoint, Identity};
+use super::checkpoints::{Checkpoint, Identity};
 use super::early_stopping::Stopper;
 use super::full_gradient::sum_of_squares;
 use super::history::History;

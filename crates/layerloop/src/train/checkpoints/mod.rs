@@ -1,5 +1,10 @@
 //! Checkpoints of a run in a folder, written by a thread of their own while the run goes on.
 
+mod checkpoint;
+mod store;
+
+pub use checkpoint::{Checkpoint, Identity};
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,11 +12,10 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::store::Store;
 use super::callback::{Callback, EpochEnd, StepEnd};
-use super::checkpoint::Checkpoint;
 use super::fit::Report;
 use super::run::Run;
-use super::store::{self, Store};
 use crate::files::Background;
 use crate::{Error, Result};
 

@@ -14,11 +14,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::state::State;
-use crate::data::Dataset;
+use crate::data::{Dataset, little_endian};
 use crate::files::{regular_or_missing, write_beside_and_rename};
 use crate::network::{Network, Spec};
 use crate::optim::lbfgs;
+use crate::train::state::State;
 use crate::{Error, Result};
 
 /// The metadata entry that holds the card.
@@ -35,10 +35,10 @@ pub struct Checkpoint {
     pub options: Value,
     /// The data that it is trained on.
     pub data: Identity,
-    pub(super) state: State,
-    pub(super) lbfgs: Option<lbfgs::Numbers>,
+    pub(in crate::train) state: State,
+    pub(in crate::train) lbfgs: Option<lbfgs::Numbers>,
     /// In the order of the flat vector.
-    pub(super) vectors: Vec<(String, Matrix)>,
+    pub(in crate::train) vectors: Vec<(String, Matrix)>,
 }
 
 /// Which data that is.
@@ -141,13 +141,14 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Data`] if a value is not finite.
-    pub(super) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+    pub(in crate::train) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let finite = |(_, vector): &(String, Matrix)| vector.values().iter().all(|v| v.is_finite());
         if let Some((name, _)) = self.vectors.iter().find(|vector| !finite(vector)) {
             return Err(Error::data(path, format!("not saved: `{name}` has values that are not finite numbers")));
         }
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
-        let vectors: Vec<(&str, Vec<u8>)> = self.vectors.iter().map(|(name, v)| (name.as_str(), bytes(v))).collect();
+        let vectors: Vec<(&str, Vec<u8>)> =
+            self.vectors.iter().map(|(name, v)| (name.as_str(), little_endian(v.values()))).collect();
         let form = Form { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), panel: PANEL };
         let card = Card {
             specification: Cow::Borrowed(&self.specification),
@@ -219,13 +220,6 @@ impl Checkpoint {
         let (state, lbfgs) = (card.state.into_owned(), card.lbfgs.into_owned());
         Ok(Self { specification, options, data, state, lbfgs, vectors })
     }
-}
-
-fn bytes(vector: &Matrix) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * vector.values().len()];
-    let (places, _) = bytes.as_chunks_mut::<4>();
-    places.iter_mut().zip(vector.values()).for_each(|(place, value)| *place = value.to_le_bytes());
-    bytes
 }
 
 /// CRC-32C of the card, and of each vector with its name, in the order of the names.
