@@ -56,7 +56,7 @@ const LOSS: f64 = 5e-7;
 /// 1.6e-6 is the worst seen, with 101 classes.
 const PROBABILITIES: f64 = 2e-6;
 
-/// The same sum, then terms of both signs on the way back; or a tanh at z = 0.99, of whose derivative (1 - z)(1 + z)
+/// The same sum, then terms of both signs in the backward pass; or a tanh at z = 0.99, of whose derivative (1 - z)(1 + z)
 /// the rounding of z leaves 3e-6 uncertain. 4e-6 is the worst seen; a factor wrong by 1e-5 is found.
 const GRADIENT: f64 = 5e-6;
 
@@ -414,8 +414,8 @@ fn value_and_slope(isa: Isa, activation: Activation, t: &[f32]) -> [Vec<f32>; 2]
     [z, ones].map(|row| row.values()[..t.len()].to_vec())
 }
 
-/// Numbers that are not the usual ones.
-const UNUSUAL: [Activation; 5] = [
+/// Numbers that are not the default ones.
+const OTHER_NUMBERS: [Activation; 5] = [
     Activation::LeakyRelu { a: 0.3 },
     Activation::Elu { a: 2.5 },
     Activation::Celu { a: 0.3 },
@@ -428,7 +428,7 @@ const UNUSUAL: [Activation; 5] = [
 fn activations_are_within_their_bounds_of_math() {
     let t = (0..=u32::MAX).step_by(9973).map(f32::from_bits).filter(|t| t.is_finite());
     let t: Vec<f32> = t.chain([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]).collect();
-    for &activation in Activation::ALL.iter().chain(&UNUSUAL) {
+    for &activation in Activation::ALL.iter().chain(&OTHER_NUMBERS) {
         let [bound, always] = activation.bound();
         let [z, slope] = value_and_slope(Isa::best(), activation, &t);
         let mut worst = [(0.0, 0.0); 2];

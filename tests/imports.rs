@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, lowest first; each with what it is.
-const LIBRARY: [(&str, &str); 19] = [
+const LIBRARY: [(&str, &str); 21] = [
     ("error", "the one error type"),
     ("rng", "named random streams"),
+    ("clock", "the time, where there is one"),
     ("memory", "whether there is memory for what is about to be built"),
     ("threads", "teams of threads"),
     ("files", "files that are never half-written"),
@@ -16,6 +17,7 @@ const LIBRARY: [(&str, &str); 19] = [
     ("data", "data sets, batches, splits"),
     ("objective", "losses, class weights: what is minimised"),
     ("network", "specification, parameters, initialisers, forward, backward"),
+    ("arrays", "conversions from and to ndarray"),
     ("metrics", "predictions give a number"),
     ("evaluate", "the metrics of a network"),
     ("optim", "optimisers, schedules, averages of the weights"),

@@ -64,7 +64,7 @@ fn data(text: &str, rows: usize) -> Dataset {
     Dataset::new("random", Inputs::Floats(x.into()), INPUTS, labels, ["a", "b", "c"]).unwrap()
 }
 
-/// With parameters off their usual places, so that no 0 or 1 hides an error.
+/// With parameters other than the initial ones, so that no 0 or 1 hides an error.
 fn network(text: &str) -> Network {
     let mut network = Network::new(&text.parse().unwrap(), 3).unwrap();
     let mut stream = Stream::new(1, "moved", 0);

@@ -182,8 +182,8 @@ fn a_damaged_truncated_foreign_or_newer_file_is_refused() {
     let mut flipped = bytes.clone();
     *flipped.last_mut().unwrap() ^= 1;
     assert!(said(&flipped).starts_with("damaged: its checksum is "));
-    assert!(said(&bytes[..bytes.len() - 1]).starts_with("not a whole safetensors file"));
-    assert!(said(b"").starts_with("not a whole safetensors file"));
+    assert!(said(&bytes[..bytes.len() - 1]).starts_with("not a complete safetensors file"));
+    assert!(said(b"").starts_with("not a complete safetensors file"));
     let model = layerloop::model_file::Model::new(network(), &data(3, 1), serde_json::json!({}));
     model.save(&path).unwrap();
     assert!(

@@ -52,13 +52,13 @@ impl Random {
             Layer::Unit(Unit::Bilinear { width: n }),
             Layer::Unit(Unit::Embedding { count: n, width: 1 }),
             Layer::Activation(Activation::Elu { a: x }),
-            dense(Activation::Celu { a: x }, Init::Usual),
-            dense(Activation::Trelu { theta: x }, Init::Usual),
+            dense(Activation::Celu { a: x }, Init::Default),
+            dense(Activation::Trelu { theta: x }, Init::Default),
             dense(Activation::Tanh, Init::Constant { value: x }),
             dense(Activation::Tanh, Init::Sparse { sparsity: x.into(), std: 0.1 }),
             Layer::Skip(vec![], Join::Add),
             Layer::Parallel(vec![], Join::Add),
-            Layer::Parallel(vec![vec![dense(Activation::Tanh, Init::Usual)], vec![]], Join::Add),
+            Layer::Parallel(vec![vec![dense(Activation::Tanh, Init::Default)], vec![]], Join::Add),
         ];
         kinds[self.below(kinds.len())].clone()
     }
@@ -149,7 +149,7 @@ fn numbers_outside_their_range_and_chains_without_layers_are_refused_with_their_
         ),
         (
             Layer::Dense(Dense { init: Init::Constant { value: f32::INFINITY }, ..Dense::new(6, Activation::Tanh) }),
-            "layer 2: initialisation: `constant`: value: inf; it is a finite number",
+            "layer 2: initialiser: `constant`: value: inf; it is a finite number",
         ),
         (Layer::Unit(Unit::Maxout { pieces: 0 }), "layer 2: layer: `maxout`: pieces: 0; it is at least 1"),
         (Layer::Skip(vec![], Join::Add), "layer 2: the chain of a skip has no layers"),

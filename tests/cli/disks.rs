@@ -62,7 +62,7 @@ fn a_folder_without_write_permission_is_refused() {
     set("folder", 0o555);
     let mut command = folder.command(&large("folder/m.safetensors"));
     if fs::write(folder.path("folder/probe"), "").is_ok() {
-        // Root may write everywhere: somebody else tries, with a copy of the binary that he can reach.
+        // Root may write everywhere: another user tries, with a copy of the binary.
         fs::remove_file(folder.path("folder/probe")).unwrap();
         fs::copy(command.get_program(), folder.path("layerloop")).unwrap();
         set(".", 0o755);

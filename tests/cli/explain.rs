@@ -11,7 +11,7 @@ fn the_golden_example_has_the_numbers_of_the_derivation() {
     let folder = Folder::new();
     let said = folder.run(&["explain", "--example", "golden"]).well().out;
     for line in [
-        "sample 0, class second: the network says second with probability 0.8119, loss 0.208432",
+        "sample 0, class second: predicted second with probability 0.8119, loss 0.208432",
         "A_1  2 x 8  0.481599       diag(sigma'(t_1)) [e_k (z_1^(;1))^T]_k",
         "q_1      3  0.199204       B_1^T q_2",
     ] {

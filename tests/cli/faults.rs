@@ -256,7 +256,7 @@ fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
         let all = SafeTensors::deserialize(&good).unwrap().tensors();
         serialize(all.into_iter().skip(1), header.metadata().clone()).unwrap()
     };
-    let cut = |length: usize| (good[..length].to_vec(), "not a whole safetensors file");
+    let cut = |length: usize| (good[..length].to_vec(), "not a complete safetensors file");
     let cases = [
         cut(0),
         cut(7),
@@ -264,8 +264,8 @@ fn a_damaged_model_is_refused_by_every_command_that_reads_one() {
         cut(300),
         cut(good.len() / 2),
         cut(good.len() - 1),
-        ([&[0xff; 8][..], &good[8..]].concat(), "not a whole safetensors file"),
-        ([&good[..], &[0]].concat(), "not a whole safetensors file"),
+        ([&[0xff; 8][..], &good[8..]].concat(), "not a complete safetensors file"),
+        ([&good[..], &[0]].concat(), "not a complete safetensors file"),
         (vec![b'x'; 5000], "this is a text file, not a model"),
         (b"\x89PNG\r\n\x1a\n".to_vec(), "this is a PNG picture, not a model"),
         (ending(f32::NAN), "weights that are not finite numbers"),

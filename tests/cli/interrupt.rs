@@ -28,8 +28,8 @@ fn ends_in_order(signal: &str, expected: i32) {
     let code = run.wait().expect("an end").code();
     assert!(asked.elapsed() < Duration::from_secs(120), "{:?}", asked.elapsed());
     assert_eq!(code, Some(expected), "{said}");
-    assert!(said.contains("stopped as asked after step "), "{said}");
-    assert!(said.contains("what was learnt is saved as m.safetensors"), "{said}");
+    assert!(said.contains("stopped on request after step "), "{said}");
+    assert!(said.contains("the weights are saved as m.safetensors"), "{said}");
 
     let done: serde_json::Value = serde_json::from_str(&last).expect("an object");
     assert_eq!((&done["event"], &done["interrupted"]), (&"done".into(), &true.into()));

@@ -30,7 +30,7 @@ fn an_entry_has_its_equation_its_numbers_and_its_source() {
     assert_eq!(cosine["source"], "Loshchilov and Hutter 2017, without restarts.");
     let least = &cosine["numbers"][0];
     assert_eq!(
-        (&least["name"], &least["usual"], &least["range"]),
+        (&least["name"], &least["default"], &least["range"]),
         (&"least".into(), &0.into(), &"at least 0 and at most 1".into())
     );
     let text = folder.run(&["list", "schedules"]).well().out;

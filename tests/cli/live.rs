@@ -46,7 +46,7 @@ fn a_run_is_watched_paused_slowed_and_stopped_by_keys() {
 
     terminal.press(&["q"]);
     let after = terminal.wait_for("ended with 0");
-    assert!(after.contains("stopped as asked after step"), "{after}");
+    assert!(after.contains("stopped on request after step"), "{after}");
     assert!(after.contains("saved as m.safetensors") && !after.contains("loss over steps"), "{after}");
     // What was done by hand is in the receipt.
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.ends_with("the same to the bit\n"));
@@ -72,7 +72,7 @@ fn the_legend_has_lines_of_its_own_beneath_the_curves() {
         }
         assert!(screen.contains(is_curve), "{screen}");
         terminal.press(&["q"]);
-        terminal.wait_for("stopped as asked after step");
+        terminal.wait_for("stopped on request after step");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Outputs: none replaces an input, another output, or a file of somebody else's, however its path is spelt; and a command that is
+//! Outputs: none replaces an input, another output, or a file of another program, however its path is spelt; and a command that is
 //! refused changes no file.
 #![cfg(unix)]
 
@@ -108,7 +108,7 @@ fn two_outputs_to_one_place_are_refused_however_they_are_spelt() {
 
 /// The labels of the data, a text, a picture: whatever was named was replaced.
 #[test]
-fn a_file_of_somebody_else_is_not_replaced_and_one_of_ours_is() {
+fn a_file_of_another_program_is_not_replaced_and_one_of_layerloop_is() {
     let folder = with_data();
     folder.run(&words("explain m.safetensors --html page.html")).well();
     folder.run(&words("explain m.safetensors --curvature --surface surface.svg")).well();
@@ -258,7 +258,7 @@ fn the_folder_of_a_new_run_is_empty_or_refused_with_what_is_in_it() {
 
 /// Lines that were not of the run were taken out of the files of its names.
 #[test]
-fn the_logs_of_somebody_else_are_refused_and_stay() {
+fn logs_of_another_program_are_refused_and_stay() {
     for (name, text) in [("events.jsonl", "{\"user\":\"data\"}\n"), ("history.csv", "a,b\n"), ("events.jsonl", "mine")]
     {
         let folder = with_data();

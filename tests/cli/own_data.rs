@@ -151,7 +151,7 @@ fn a_receipt_says_that_it_could_not_keep_a_path() {
     let mut train = folder.command(&["train", "--epochs", "1", "--save", "m.safetensors"]);
     Said::new(train.arg(name).output().expect("it starts")).well();
     let said = folder.run(&["eval", "m.safetensors"]);
-    assert!(said.refusal(2).contains("its name was no UTF-8, which a receipt cannot keep"), "{said:?}");
+    assert!(said.refusal(2).contains("its path was not UTF-8, which a receipt cannot have"), "{said:?}");
     let mut eval = folder.command(&["eval", "m.safetensors"]);
     Said::new(eval.arg(name).output().expect("it starts")).well();
 }
@@ -165,7 +165,7 @@ fn a_picture_file_is_explained() {
     let picture = picture.path().display().to_string();
     let predicted = folder.run(&["predict", "m.safetensors", &picture, "--json"]).well().last();
     let said = folder.run(&["explain", "m.safetensors", &picture, "--json"]).well();
-    assert!(said.err.contains("note: what is right is not known"), "{said:?}");
+    assert!(said.err.contains("note: the true class is unknown"), "{said:?}");
     assert_eq!((&said.last()["predicted"], &said.last()["label"]), (&predicted["predicted"], &predicted["predicted"]));
     let right = folder.run(&["explain", "m.safetensors", &picture, "--label", "3", "--html", "walk.html"]).well();
     assert!(right.out.contains("class 3") && right.err.is_empty() && folder.path("walk.html").exists(), "{right:?}");

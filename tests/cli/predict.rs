@@ -318,7 +318,7 @@ fn a_blank_picture_is_warned_of() {
     write_png(&folder, "blank.png", 16, ColorType::Grayscale, &[250; 256]);
     for fit in ["centre", "whole", "plain"] {
         let said = folder.run(&["predict", "m.safetensors", "blank.png", "--fit", fit]).well();
-        assert!(said.err.contains("warning: blank.png is blank, so that its answer says nothing"), "{said:?}");
+        assert!(said.err.contains("warning: blank.png is blank, so its prediction means nothing"), "{said:?}");
     }
     let said = folder.run(&["predict", "m.safetensors", "blank.png", "--fit", "middle"]);
     assert!(said.refusal(2).contains("--fit"), "{said:?}");

@@ -141,14 +141,14 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_is_used() {
     let go_on = ["train", "--resume", "r", "--epochs", "6", "--anyway", "--json"];
     let said = folder.run(&go_on).well();
     let newer = "made by layerloop 0.1.0 in format 9; this one reads formats up to 1: update it";
-    for sentence in ["damaged: its checksum is", "not a whole safetensors file", "", newer] {
+    for sentence in ["damaged: its checksum is", "not a complete safetensors file", "", newer] {
         let paths = checkpoints(&folder);
         assert!(paths.len() >= 2, "{paths:?}");
         let newest = paths.last().expect("a checkpoint");
         let mut bytes = fs::read(newest).expect("a checkpoint");
         match sentence {
             "damaged: its checksum is" => *bytes.last_mut().expect("bytes") ^= 1,
-            "not a whole safetensors file" => bytes.truncate(bytes.len() / 2),
+            "not a complete safetensors file" => bytes.truncate(bytes.len() / 2),
             "" => bytes.clear(),
             _ => bytes = of_format_9(&bytes),
         }
@@ -193,7 +193,7 @@ fn another_network_other_data_or_other_options_are_refused_with_the_difference_n
         let said = folder.run(&[&["train", "--resume", "r"], more].concat());
         let line = said.refusal(2);
         assert!(sentences.iter().all(|sentence| line.contains(sentence)), "{line}");
-        assert!(line.ends_with("; with --anyway it goes on all the same"), "{line}");
+        assert!(line.ends_with("; --anyway resumes it all the same"), "{line}");
     };
     refused(&["--batch", "64", "--lr", "0.1"], &["batch: 32 in the checkpoint, 64 now", "learning_rate: 0.005 in the"]);
     refused(&["--hidden", "20"], &["network: 64 -> 32 sigmoid -> 10 -> softmax in the checkpoint, 64 -> 20 sigmoid"]);
@@ -213,8 +213,8 @@ fn folders_that_cannot_be_used_are_refused() {
         let said = folder.run(&[&["train"], args].concat());
         assert!(said.refusal(code).contains(sentence), "{said:?}");
     };
-    refused(&["--run", "r"], 2, "r holds a run already; go on with it by --resume r, or name another folder");
-    refused(&["--resume", "missing"], 2, "missing holds no run: there is no run.json in it; --run begins one");
+    refused(&["--run", "r"], 2, "r already has a run; go on with it by --resume r, or name another folder");
+    refused(&["--resume", "missing"], 2, "missing has no run: there is no run.json in it; --run starts one");
     fs::write(folder.path("file"), "").expect("a file");
     refused(&["--run", "file"], 1, "file: ");
     refused(&["--log-dir", "file"], 1, "file: ");
@@ -253,7 +253,7 @@ fn one_process_at_a_time_has_a_folder_and_a_stale_lock_is_recognised() {
     first.wait().expect("an end");
     let said = folder.run(&["train", "--resume", "r", "--epochs", "30", "--anyway", "--quiet"]);
     assert!(
-        said.err.contains(&format!("note: process {id} ended without tidying up r; its lock is taken over")),
+        said.err.contains(&format!("note: process {id} ended without removing r; its lock is replaced")),
         "{said:?}"
     );
     assert_eq!(fs::read_to_string(folder.path("r/lock")).expect("a lock"), "", "an orderly end");
@@ -325,7 +325,7 @@ fn a_run_that_diverges_says_where_and_how_large_the_gradients_were_and_keeps_its
     for piece in [" had a norm of ", " in layer 1, ", " in layer 2; a learning rate of 1e-4, clipping to a norm of "] {
         assert!(line.contains(piece), "`{piece}` in {line}");
     }
-    assert!(first.err.contains("note: the checkpoints before that are kept; to go on from the last one"), "{first:?}");
+    assert!(first.err.contains("note: the checkpoints before that are kept; to resume from the last one"), "{first:?}");
     assert!(first.err.contains(" train --resume r --anyway\n"), "{first:?}");
     // The newest is whole, and leads to the same end.
     assert!(!checkpoints(&folder).is_empty());

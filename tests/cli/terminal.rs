@@ -1,4 +1,4 @@
-//! What is written on the terminal: no control characters of somebody else's, and no panic where it cannot be written.
+//! What is written on the terminal: no control characters from data, and no panic where it cannot be written.
 
 use std::fs;
 use std::path::Path;

@@ -28,7 +28,7 @@ impl Random {
         all[self.below(all.len())].clone()
     }
 
-    /// One of a closed set; in one of four cases with other numbers than the usual ones.
+    /// One of a closed set; in one of four cases with other numbers than the default ones.
     pub(crate) fn choice<T: NamedEnum>(&mut self) -> T {
         let mut choice = self.one_of(T::ALL);
         for (number, _) in choice.numbers() {

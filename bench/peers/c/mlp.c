@@ -1,5 +1,7 @@
-/* A network as a careful C programmer writes it on a BLAS: products by cblas_sgemm, all else plain loops that the
-   compiler turns into vectors. Arguments: SIZES ACTIVATION BATCH EPOCHS DATA, without epochs it only predicts; the
+/* A network as a careful C programmer writes it on a BLAS: products by sgemm, OpenBLAS's or with -DONEDNN that of oneDNN,
+   all else plain loops that the compiler turns into vectors. The loss follows from the targets: numbers (train_y.f32) have
+   the mean squared error; of classes (train_y.u8) one output has binary cross-entropy of its logit, several have softmax
+   cross-entropy. Arguments: SIZES ACTIVATION BATCH EPOCHS DATA, without epochs it only predicts; the
    number of threads is OPENBLAS_NUM_THREADS. */
 #define _GNU_SOURCE
 #include <math.h>
@@ -8,10 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112, MOST_LAYERS = 8 };
+#ifdef ONEDNN
+int dnnl_sgemm(char trans_a, char trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+               const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+static void sgemm(int trans_a, int trans_b, int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                  float beta, float *c, int ldc) {
+    dnnl_sgemm(trans_a == PLAIN ? 'N' : 'T', trans_b == PLAIN ? 'N' : 'T', m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+}
+#else
 void scipy_cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda,
                        const float *b, int ldb, float beta, float *c, int ldc);
+static void sgemm(int trans_a, int trans_b, int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                  float beta, float *c, int ldc) {
+    scipy_cblas_sgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+}
+#endif
 
 typedef struct {
     int in, out;
@@ -20,6 +36,7 @@ typedef struct {
 } Layer;
 
 static int layers, sizes[MOST_LAYERS + 1], sigmoid, batch, epochs;
+static int numbers, targets; /* whether targets are numbers; how many values of them a row has */
 static Layer layer[MOST_LAYERS];
 static float *parameters, *gradient, *first, *second;
 static size_t count;
@@ -46,6 +63,12 @@ static void *file(const char *folder, const char *name, size_t *bytes) {
     return memory;
 }
 
+static float *as_floats(const uint8_t *labels, size_t rows) {
+    float *values = array(rows);
+    for (size_t i = 0; i < rows; i++) values[i] = labels[i];
+    return values;
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -60,19 +83,24 @@ static uint64_t random_bits(void) {
     return x ^ x >> 31;
 }
 
-/* Logits, then probabilities, of `rows` rows of z[0]. */
+/* Logits, then probabilities (numbers stay as they are), of `rows` rows of z[0]. */
 static void forward(int rows) {
     for (int l = 0; l < layers; l++) {
         const Layer *at = &layer[l];
         float *out = z[l + 1];
         for (int r = 0; r < rows; r++) memcpy(out + (size_t)r * at->out, at->b, at->out * sizeof(float));
-        scipy_cblas_sgemm(ROW_MAJOR, PLAIN, PLAIN, rows, at->out, at->in, 1, z[l], at->in, at->w, at->out, 1, out, at->out);
+        sgemm(PLAIN, PLAIN, rows, at->out, at->in, z[l], at->in, at->w, at->out, 1, out, at->out);
         size_t values = (size_t)rows * at->out;
         if (l + 1 == layers) break;
         if (sigmoid) for (size_t i = 0; i < values; i++) out[i] = 1 / (1 + expf(-out[i]));
         else for (size_t i = 0; i < values; i++) out[i] = fmaxf(out[i], 0);
     }
     int classes = sizes[layers];
+    if (numbers) return;
+    if (classes == 1) {
+        for (int r = 0; r < rows; r++) z[layers][r] = 1 / (1 + expf(-z[layers][r]));
+        return;
+    }
     for (int r = 0; r < rows; r++) {
         float *p = z[layers] + (size_t)r * classes, top = p[0], sum = 0;
         for (int k = 1; k < classes; k++) top = fmaxf(top, p[k]);
@@ -81,20 +109,25 @@ static void forward(int rows) {
     }
 }
 
-static void backward(int rows, const uint8_t *labels) {
+static void backward(int rows, const float *target) {
     int classes = sizes[layers];
-    for (int r = 0; r < rows; r++)
-        for (int k = 0; k < classes; k++)
-            delta[layers][r * classes + k] = (z[layers][r * classes + k] - (labels[r] == k)) / rows;
+    if (numbers || classes == 1) {
+        float scale = (numbers ? 2.0f : 1.0f) / (rows * classes);
+        for (int i = 0; i < rows * classes; i++) delta[layers][i] = scale * (z[layers][i] - target[i]);
+    } else {
+        for (int r = 0; r < rows; r++)
+            for (int k = 0; k < classes; k++)
+                delta[layers][r * classes + k] = (z[layers][r * classes + k] - (target[r] == k)) / rows;
+    }
     for (int l = layers - 1; l >= 0; l--) {
         const Layer *at = &layer[l];
         const float *d = delta[l + 1];
-        scipy_cblas_sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, at->in, at->out, rows, 1, z[l], at->in, d, at->out, 0, at->dw, at->out);
+        sgemm(TRANSPOSED, PLAIN, at->in, at->out, rows, z[l], at->in, d, at->out, 0, at->dw, at->out);
         memset(at->db, 0, at->out * sizeof(float));
         for (int r = 0; r < rows; r++)
             for (int k = 0; k < at->out; k++) at->db[k] += d[(size_t)r * at->out + k];
         if (l == 0) break;
-        scipy_cblas_sgemm(ROW_MAJOR, PLAIN, TRANSPOSED, rows, at->in, at->out, 1, d, at->out, at->w, at->out, 0, delta[l], at->in);
+        sgemm(PLAIN, TRANSPOSED, rows, at->in, at->out, d, at->out, at->w, at->out, 0, delta[l], at->in);
         size_t values = (size_t)rows * at->in;
         float *restrict below = delta[l];
         const float *restrict out = z[l];
@@ -126,9 +159,9 @@ static void start(void) {
 }
 
 /* Seconds of the training loop. */
-static double train(const float *x, const uint8_t *y, int rows, int passes, int most_steps) {
+static double train(const float *x, const float *y, int rows, int passes, int most_steps) {
     int *order = malloc(rows * sizeof *order), width = sizes[0];
-    uint8_t *labels = malloc(batch);
+    float *target = malloc((size_t)batch * targets * sizeof(float));
     for (int i = 0; i < rows; i++) order[i] = i;
     start();
     double begin = now();
@@ -143,16 +176,16 @@ static double train(const float *x, const uint8_t *y, int rows, int passes, int 
             int n = rows - at < batch ? rows - at : batch;
             for (int i = 0; i < n; i++) {
                 memcpy(z[0] + (size_t)i * width, x + (size_t)order[at + i] * width, width * sizeof(float));
-                labels[i] = y[order[at + i]];
+                memcpy(target + (size_t)i * targets, y + (size_t)order[at + i] * targets, targets * sizeof(float));
             }
             forward(n);
-            backward(n, labels);
+            backward(n, target);
             adam(++t);
         }
     }
     double seconds = now() - begin;
     free(order);
-    free(labels);
+    free(target);
     return seconds;
 }
 
@@ -205,9 +238,16 @@ int main(int argc, char **argv) {
     sigmoid = !strcmp(argv[2], "sigmoid");
     batch = atoi(argv[3]);
     epochs = atoi(argv[4]);
-    size_t bytes, rows, test_rows;
-    float *x = file(argv[5], "train_x.f32", &bytes), *test_x = file(argv[5], "test_x.f32", &bytes);
-    uint8_t *y = file(argv[5], "train_y.u8", &rows), *test_y = file(argv[5], "test_y.u8", &test_rows);
+    size_t rows, test_rows, bytes;
+    float *x = file(argv[5], "train_x.f32", &rows), *test_x = file(argv[5], "test_x.f32", &test_rows);
+    rows /= sizes[0] * sizeof(float);
+    test_rows /= sizes[0] * sizeof(float);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/train_y.f32", argv[5]);
+    numbers = access(path, R_OK) == 0;
+    targets = numbers ? sizes[layers] : 1;
+    float *y = numbers ? file(argv[5], "train_y.f32", &bytes) : as_floats(file(argv[5], "train_y.u8", &bytes), rows);
+    uint8_t *test_y = numbers ? NULL : file(argv[5], "test_y.u8", &bytes);
     lay_out(test_rows > (size_t)batch ? (int)test_rows : batch);
 
     train(x, y, rows, 1, 40);
@@ -218,6 +258,7 @@ int main(int argc, char **argv) {
     }
     double seconds = train(x, y, rows, epochs, rows);
 
+    if (numbers) return printf("{\"train_s\":%.6f}\n", seconds), 0;
     z[0] = test_x;
     forward(test_rows);
     int right = 0, classes = sizes[layers];
@@ -225,6 +266,7 @@ int main(int argc, char **argv) {
         const float *p = z[layers] + r * classes;
         int best = 0;
         for (int k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
+        if (classes == 1) best = p[0] > 0.5f;
         right += best == test_y[r];
     }
     printf("{\"train_s\":%.6f,\"accuracy\":%.4f}\n", seconds, (double)right / test_rows);

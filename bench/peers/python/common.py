@@ -1,6 +1,8 @@
 """What the Python peers share: the job from the command line, its data, the result as one JSON line.
 
 Arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA, the sizes as `784-32-10`. Without epochs it only predicts.
+The loss follows from the targets: numbers (`train_y.f32`) have the mean squared error; of classes (`train_y.u8`) a single output
+has binary cross-entropy of its logit, several outputs have softmax cross-entropy.
 The number of threads is OMP_NUM_THREADS.
 """
 
@@ -28,6 +30,13 @@ class Job:
     test_y: np.ndarray
 
     @property
+    def loss(self) -> str:
+        """`mse`, `binary` or `softmax`."""
+        if self.y.dtype == np.float32:
+            return "mse"
+        return "binary" if self.sizes[-1] == 1 else "softmax"
+
+    @property
     def pairs(self) -> list[tuple[int, int]]:
         """Inputs and outputs of every layer."""
         return list(zip(self.sizes, self.sizes[1:]))
@@ -39,6 +48,9 @@ def job() -> Job:
 
     def part(name: str) -> tuple[np.ndarray, np.ndarray]:
         x = np.fromfile(Path(data) / f"{name}_x.f32", np.float32).reshape(-1, sizes[0])
+        numbers = Path(data) / f"{name}_y.f32"
+        if numbers.exists():
+            return x, np.fromfile(numbers, np.float32).reshape(-1, sizes[-1])
         return x, np.fromfile(Path(data) / f"{name}_y.u8", np.uint8).astype(np.int64)
 
     threads = int(os.environ["OMP_NUM_THREADS"])
@@ -72,6 +84,10 @@ def report_predictions(
     print(json.dumps({"one_row_us": 1e6 * one, "all_rows_ms": 1e3 * whole}))
 
 
-def report_training(job: Job, train_s: float, answers: np.ndarray, compile_s: float = 0.0) -> None:
-    accuracy = float((answers == job.test_y).mean())
-    print(json.dumps({"train_s": train_s, "accuracy": accuracy, "compile_s": compile_s}))
+def report_training(job: Job, train_s: float, outputs: np.ndarray, compile_s: float = 0.0) -> None:
+    """`outputs`: the network's for the test rows, logits or numbers."""
+    result = {"train_s": train_s, "compile_s": compile_s}
+    if job.loss != "mse":
+        answers = outputs.argmax(1) if job.loss == "softmax" else outputs.reshape(-1) > 0
+        result["accuracy"] = float((answers == job.test_y).mean())
+    print(json.dumps(result))

@@ -13,7 +13,7 @@ from common import job, report_predictions, report_training, timed
 
 JOB = job()
 ROWS, WHOLE = len(JOB.x), len(JOB.x) // JOB.batch
-X, Y = jnp.asarray(JOB.x), jnp.asarray(JOB.y.astype(np.int32))
+X, Y = jnp.asarray(JOB.x), jnp.asarray(JOB.y if JOB.loss == "mse" else JOB.y.astype(np.int32))
 ACTIVATION = {"sigmoid": jax.nn.sigmoid, "relu": jax.nn.relu}[JOB.activation]
 
 
@@ -34,7 +34,12 @@ def logits(layers, x):
 
 
 def loss(layers, x, y):
-    return -jnp.take_along_axis(jax.nn.log_softmax(logits(layers, x)), y[:, None], 1).mean()
+    z = logits(layers, x)
+    if JOB.loss == "mse":
+        return ((z - y) ** 2).mean()
+    if JOB.loss == "binary":
+        return (jax.nn.softplus(z[:, 0]) - y * z[:, 0]).mean()
+    return -jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1).mean()
 
 
 def step(state, x, y):
@@ -72,4 +77,4 @@ else:
     program = jax.jit(epoch, donate_argnums=0).lower(STATE, keys[0], X, Y)
     compile_s, run = timed(program.compile)
     train_s, (layers, *_) = timed(lambda: train(run, STATE, keys))
-    report_training(JOB, train_s, np.asarray(logits(layers, JOB.test_x)).argmax(1), compile_s)
+    report_training(JOB, train_s, np.asarray(logits(layers, JOB.test_x)), compile_s)

@@ -1,14 +1,14 @@
-"""scikit-learn's MLPClassifier."""
+"""scikit-learn's MLPClassifier, and its MLPRegressor for numbers."""
 
 import warnings
 
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from common import job, report_predictions, report_training, timed
 
 warnings.filterwarnings("ignore")  # it would rather go on
 JOB = job()
-network = MLPClassifier(
+network = (MLPRegressor if JOB.loss == "mse" else MLPClassifier)(
     JOB.sizes[1:-1],
     activation={"sigmoid": "logistic", "relu": "relu"}[JOB.activation],
     alpha=0.0,
@@ -24,4 +24,5 @@ if JOB.epochs == 0:
     report_predictions(JOB, network.predict_proba)
 else:
     assert network.n_iter_ == JOB.epochs
-    report_training(JOB, train_s, network.predict(JOB.test_x))
+    outputs = network.predict(JOB.test_x) if JOB.loss == "mse" else network.predict_proba(JOB.test_x) - 0.5
+    report_training(JOB, train_s, outputs[:, 1] if JOB.loss == "binary" else outputs)

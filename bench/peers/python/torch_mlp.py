@@ -9,6 +9,9 @@ JOB = job()
 torch.set_num_threads(JOB.threads)
 torch.manual_seed(0)
 X, Y = torch.from_numpy(JOB.x), torch.from_numpy(JOB.y)
+if JOB.loss == "binary":
+    Y = Y.float().reshape(-1, 1)
+LOSS = {"mse": nn.MSELoss, "binary": nn.BCEWithLogitsLoss, "softmax": nn.CrossEntropyLoss}[JOB.loss]()
 ACTIVATION = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[JOB.activation]
 
 
@@ -16,11 +19,10 @@ def train(epochs: int, steps: int | None = None) -> nn.Module:
     layers = [layer for pair in JOB.pairs for layer in (nn.Linear(*pair), ACTIVATION())]
     network = nn.Sequential(*layers[:-1])
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-    loss = nn.CrossEntropyLoss()
     for _ in range(epochs):
         for rows in torch.randperm(len(X)).split(JOB.batch)[:steps]:
             adam.zero_grad(set_to_none=True)
-            loss(network(X[rows]), Y[rows]).backward()
+            LOSS(network(X[rows]), Y[rows]).backward()
             adam.step()
     return network
 
@@ -34,4 +36,4 @@ if JOB.epochs == 0:
 else:
     train_s, network = timed(lambda: train(JOB.epochs))
     with torch.inference_mode():
-        report_training(JOB, train_s, network(torch.from_numpy(JOB.test_x)).argmax(1).numpy())
+        report_training(JOB, train_s, network(torch.from_numpy(JOB.test_x)).numpy())

@@ -49,7 +49,7 @@ impl Fullscreen {
             Ok(event) => event.map(Some).map_err(Error::io("the terminal")),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => {
-                thread::sleep(within); // its error has been told
+                thread::sleep(within); // its error has been reported
                 Ok(None)
             }
         }

@@ -1,8 +1,8 @@
 //! Standard output and standard error.
 //!
-//! Writing never panics, and what is shown cannot control the terminal. Whoever reads standard output may stop reading: that is
-//! no error. A full disk behind it is one. What cannot be written on standard error is not said: the command goes on, and its exit
-//! code tells how it ended.
+//! Writing never panics, and what is shown cannot control the terminal. The reader of standard output may stop reading: that is
+//! no error. A full disk is one. What cannot be written to standard error is dropped: the command goes on, and its exit
+//! code is the result.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use layerloop::{Error, Result};
 /// Prints a line, or several, on standard output.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written, unless nobody reads it.
+/// [`Error::Io`] if it cannot be written, unless the reader has stopped reading.
 pub(crate) fn line(text: impl Display) -> Result<()> {
     raw(lines(&text.to_string()).as_bytes())
 }

@@ -1,11 +1,11 @@
-//! Where a command reads and writes: no output is an input or another output, and none replaces a file of somebody else's.
+//! Where a command reads and writes: no output is an input or another output, and none replaces a file of another program.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use layerloop::files::{Kind as FileKind, target, write_beside_and_rename};
+use layerloop::files::{Kind as FileKind, target, write_atomically};
 use layerloop::model_file::{check_writable, is_model};
 use layerloop::{Error, Result};
 use layerloop_data::registry;
@@ -78,7 +78,7 @@ impl Places {
         self
     }
 
-    /// Whether the command may begin: asked before anything is done.
+    /// Whether the command may begin: checked before anything is done.
     ///
     /// # Errors
     /// [`Error::Config`] for an output that is an input, is another output or is in one, or would replace a file that layerloop did
@@ -169,7 +169,7 @@ pub(crate) fn same(one: &Path, other: &Path) -> bool {
     Identity::of(one) == Identity::of(other)
 }
 
-/// How the pages end that layerloop writes: by that it knows them again.
+/// The end of every page that layerloop writes, by which it recognises them.
 const MARK: &str = concat!("<!-- layerloop ", env!("CARGO_PKG_VERSION"), " -->\n");
 
 /// Whether the file ends as [`write_page`] has it, of whatever version.
@@ -191,5 +191,5 @@ pub(crate) fn write_page(path: &Path, mut page: String) -> Result<()> {
     if !page.ends_with('\n') {
         page.push('\n');
     }
-    write_beside_and_rename(path, (page + MARK).as_bytes())
+    write_atomically(path, (page + MARK).as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Files from a list of mirrors: checked, written beside, renamed.
+//! Files from a list of mirrors: checked, written to a temporary file, renamed.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -107,7 +107,7 @@ fn agent(patience: Patience) -> Agent {
         .into()
 }
 
-/// How a mirror did; what goes wrong on this side is an `Err` beside it.
+/// How a mirror did; what goes wrong on this side is an `Err` outside of it.
 enum Outcome {
     Saved,
     Failed(String),
@@ -128,21 +128,21 @@ fn attempt(
     };
     let total = body.content_length();
     let mut arrived = |bytes| progress(Progress::Arrived { file: file.name, url, bytes, total });
-    let mut beside = create_beside(folder, file)?;
-    if let Err(failure) = receive(&mut body.as_reader(), &mut beside, file, &mut arrived)? {
+    let mut temporary = create_temporary(folder, file)?;
+    if let Err(failure) = receive(&mut body.as_reader(), &mut temporary, file, &mut arrived)? {
         return Ok(Outcome::Failed(failure));
     }
-    if let Err(failure) = check(beside.path(), file)? {
+    if let Err(failure) = check(temporary.path(), file)? {
         return Ok(Outcome::Failed(failure));
     }
     let path = folder.join(file.packed_name());
-    beside.as_file().sync_all().map_err(Error::io(&path))?;
-    beside.persist(&path).map_err(|error| Error::io(&path)(error.error))?;
+    temporary.as_file().sync_all().map_err(Error::io(&path))?;
+    temporary.persist(&path).map_err(|error| Error::io(&path)(error.error))?;
     Ok(Outcome::Saved)
 }
 
 /// A file in `folder` that goes away again unless it is renamed.
-fn create_beside(folder: &Path, file: &File) -> Result<NamedTempFile> {
+fn create_temporary(folder: &Path, file: &File) -> Result<NamedTempFile> {
     let prefix = format!("{}.", file.name);
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".part");
@@ -158,7 +158,7 @@ type Received = std::result::Result<(), String>;
 
 fn receive(
     body: &mut dyn Read,
-    beside: &mut NamedTempFile,
+    temporary: &mut NamedTempFile,
     file: &File,
     arrived: &mut dyn FnMut(u64),
 ) -> Result<Received> {
@@ -170,7 +170,7 @@ fn receive(
             Ok(0) => return Ok(Ok(())),
             Ok(count) => {
                 bytes += count as u64;
-                beside.write_all(&chunk[..count]).map_err(Error::io(beside.path()))?;
+                temporary.write_all(&chunk[..count]).map_err(Error::io(temporary.path()))?;
                 arrived(bytes);
             }
             Err(error) => return Ok(Err(format!("broke off after {bytes} bytes: {error}"))),

@@ -193,7 +193,7 @@ fn no_folder(data: &Path, names: &str) -> Result<String> {
         return Ok(format!("{shown} is {}{advice}; a folder of pictures or of IDX files is needed", kind.name));
     }
     let lossy = if shown.to_string().contains('\u{fffd}') && data.to_str().is_some() {
-        "; its name was no UTF-8, which a receipt cannot keep: name the data"
+        "; its path was not UTF-8, which a receipt cannot have: name the data"
     } else {
         ""
     };

@@ -184,9 +184,9 @@ fn note(skipped: &[PathBuf]) -> Option<String> {
     let first = skipped.first()?.display();
     let count = skipped.len();
     Some(if count == 1 {
-        format!("{first} is not a PNG or JPEG file and is left out")
+        format!("{first} is not a PNG or JPEG file and is skipped")
     } else {
-        format!("{count} files that are not PNG or JPEG files are left out; the first is {first}")
+        format!("{count} files that are not PNG or JPEG files are skipped; the first is {first}")
     })
 }
 

@@ -150,7 +150,7 @@ pub static ENTRIES: [Entry; 4] = [
     },
     Entry {
         name: "diabetes",
-        about: "442 patients, 10 measures each, and how far their diabetes had gone a year later, built in (data of Efron, Hastie, \
+        about: "442 patients, 10 measures each, and the progression of their diabetes one year later, built in (data of Efron, Hastie, \
                 Johnstone, Tibshirani, Annals of Statistics 2004; by way of scikit-learn, BSD-3-Clause)",
         source: Source::BuiltIn(crate::diabetes::parts),
         classes: &[],

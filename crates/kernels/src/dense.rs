@@ -1,6 +1,6 @@
 //! The three products of a dense layer and what becomes of their tiles.
 //!
-//! Weights are z^{;1} x outputs in [`Panels`]: row n_in is the bias, which meets the 1 that every row of activations
+//! Weights are z^{;1} x outputs in [`Panels`]: row n_in is the bias, multiplied by the 1 that every row of activations
 //! carries behind its last value. The transposed copy that the input gradient reads is refreshed by [`transpose`].
 
 use std::ops::Range;
@@ -38,9 +38,9 @@ pub enum Input<'a> {
     Dense {
         /// The values.
         rows: Rows<'a>,
-        /// The rows of the weights that its columns meet, where columns that are always 0 are left out.
+        /// The rows of the weights for its columns, where columns that are always 0 are left out.
         listed: Option<&'a Listed>,
-        /// Where it stands which of its values are not 0, if the others are to be left out of the products.
+        /// Marks of its values that are not 0, if products leave the others out.
         marks: Option<Marks>,
     },
     /// The entries that are not 0: by rows for [`forward`], by columns for the gradient of the weights.
@@ -140,7 +140,7 @@ pub struct WeightBlock<'a> {
     pub row: usize,
     /// Number of rows.
     pub rows: usize,
-    /// The rows that take part, where not all do.
+    /// The rows that are used, where not all are.
     pub listed: Option<&'a Listed>,
     /// Whether its last row is the bias.
     pub bias: bool,

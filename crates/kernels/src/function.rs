@@ -59,7 +59,7 @@ impl Function {
         }
     }
 
-    /// Whether the bound speaks of `x`. A NaN gives a NaN.
+    /// Whether the bound holds for `x`. A NaN gives a NaN.
     #[must_use]
     pub fn takes(self, x: f32) -> bool {
         match self {

@@ -6,7 +6,7 @@ use crate::marks::Marks;
 use crate::matrix::RowsMut;
 use crate::sparse::Csr;
 
-/// How many rows ahead the memory is asked for.
+/// How many rows ahead are prefetched.
 const AHEAD: usize = 4;
 
 /// Rows that are gathered and then marked.
@@ -20,9 +20,9 @@ const LINE: usize = 64;
 pub struct Columns {
     width: usize,
     count: usize,
-    /// Sixteen neighbours each. What one writes past the end of its run, the next ones overwrite.
+    /// Sixteen adjacent columns each. The next ones overwrite what one writes past the end of its run.
     vectors: Vec<Move>,
-    /// Fewer than sixteen neighbours each, after the vectors.
+    /// Fewer than sixteen adjacent columns each, after the vectors.
     short: Vec<(Move, usize)>,
 }
 
@@ -125,8 +125,8 @@ impl Value for f32 {
     }
 }
 
-/// Row r of `out` becomes the columns of row `rows[0][r]` of `source`, with its marks if wanted; `rows[1]` will be wanted
-/// after these. Of entries, all columns are taken.
+/// Row r of `out` becomes the columns of row `rows[0][r]` of `source`, with its marks if given; `rows[1]` are the rows of
+/// the next batch. Of entries, all columns are taken.
 ///
 /// # Panics
 /// If a row is not there, or `out` has fewer rows or columns.
@@ -153,7 +153,7 @@ struct Gather<'a, T> {
     values: &'a [T],
     columns: &'a Columns,
     scale: f32,
-    /// The rows, and those that will be wanted after them.
+    /// The rows, and those of the next batch, which are prefetched.
     rows: [&'a [u32]; 2],
     out: RowsMut<'a>,
 }

@@ -1,4 +1,4 @@
-//! The kernels of layerloop: slices in, slices out. They know no networks, and they are the only home of unsafe code.
+//! The kernels of layerloop: slices in, slices out. They do not depend on networks, and all unsafe code is here.
 //!
 //! - [`Isa`]: what the processor can do; every kernel is written once, on sixteen lanes, and compiled for each set.
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
@@ -20,8 +20,6 @@ pub mod dense;
 pub mod function;
 pub mod gather;
 mod gemm;
-#[cfg(test)]
-mod hostile;
 mod isa;
 mod lanes;
 pub mod loss;
@@ -32,6 +30,8 @@ pub mod norm;
 mod pages;
 mod panels;
 pub mod peak;
+#[cfg(test)]
+mod random_arguments;
 pub mod reference;
 pub mod rows;
 pub mod softmax;

@@ -7,7 +7,7 @@ use crate::matrix::{Rows, RowsMut};
 /// Bits in a vector.
 const BITS: usize = 32 * LANES;
 
-/// Where the bits of a row stand. Bit c, counted from the lowest of the first byte, is set where value c is not 0.
+/// The marks of a row. Bit c, counted from the lowest of the first byte, is set where value c is not 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     width: usize,

@@ -38,7 +38,7 @@ impl Matrix {
         let sizes = stride.and_then(|stride| Some((stride, rows.checked_mul(stride)? / LANES)));
         let (stride, len) = sizes.expect("a matrix that is not larger than any memory");
         let mut lines = Vec::with_capacity(len);
-        prefer_large_pages(lines.spare_capacity_mut()); // a product goes down rows that lie a page apart
+        prefer_large_pages(lines.spare_capacity_mut()); // a product reads rows that are a page apart
         lines.resize(len, Line([0.0; LANES]));
         Self { lines, stride }
     }

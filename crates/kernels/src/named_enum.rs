@@ -27,7 +27,7 @@ pub trait NamedEnum: Copy + PartialEq + 'static {
     /// If it has no such number, or it cannot have this value: the reason.
     fn with(self, number: &str, value: &str) -> Result<Self, String>;
 
-    /// Who says so: what stands in its documentation after `Source:`.
+    /// Its source: what follows `Source:` in its documentation.
     fn source(self) -> Option<&'static str> {
         self.notes().split_once("Source:").map(|(_, source)| source.trim_ascii())
     }

@@ -10,7 +10,7 @@ use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::lanes;
 use crate::matrix::{Matrix, Rows, RowsMut};
 
-/// z' = (z - m) r with the row's mean m and r = 1 / sqrt(variance + epsilon), which is kept in `inverse` where it is wanted.
+/// z' = (z - m) r with the row's mean m and r = 1 / sqrt(variance + epsilon), which is stored in `inverse` where that is given.
 ///
 /// # Shapes
 /// `z` and `out`: B x `width`, rows padded to whole vectors; `inverse`: B x 1.
@@ -94,10 +94,10 @@ pub fn rows_gradient(isa: Isa, z: Rows, inverse: Rows, q: Rows, width: usize, ou
     isa.run(Gradient([z, inverse, q], width, out));
 }
 
-/// What a batch norm knows of the columns of a batch.
+/// What a batch norm computes of the columns of a batch.
 #[derive(Debug, Clone)]
 pub struct Statistics {
-    /// Four rows: mean, 1 / sqrt(variance + epsilon); the means of q' and of q' z' once the way back has come by.
+    /// Four rows: mean, 1 / sqrt(variance + epsilon); the means of q' and of q' z' after the backward pass.
     values: Matrix,
     width: usize,
 }

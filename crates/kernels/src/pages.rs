@@ -11,12 +11,12 @@ pub fn zeroed_bytes(len: usize) -> Arc<[u8]> {
         prefer_large_pages(values); // before the first write decides the size of its page
         values.fill(MaybeUninit::new(0));
     }
-    // SAFETY: nobody else has this Arc yet, so the branch above was taken and filled every byte.
+    // SAFETY: there is no other reference to this Arc yet, so the branch above was taken and filled every byte.
     unsafe { bytes.assume_init() }
 }
 
 /// Wishes for large pages under the whole of `values`, from the next first write on.
-#[cfg(all(target_os = "linux", not(miri)))] // Miri knows no madvise
+#[cfg(all(target_os = "linux", not(miri)))] // Miri does not support madvise
 pub(crate) fn prefer_large_pages<T>(values: &mut [T]) {
     /// Size of a large page, in bytes.
     const PAGE: usize = 2 << 20;

@@ -23,7 +23,7 @@ const CHAIN: usize = 20_000;
 /// Gflop/s.
 #[must_use]
 pub fn fma_rate(team: &mut Team) -> f64 {
-    // More tasks than members, so that one who is late holds nobody up.
+    // More tasks than members, so that a late member delays no other.
     let tasks = 16 * team.threads();
     let mut flops = vec![Matrix::zeros(tasks, 1)];
     best_rate(|| {
@@ -49,7 +49,7 @@ pub fn read_rate(team: &mut Team, bytes: usize) -> f64 {
     let (isa, rows) = (team.isa(), (bytes / (ROW * size_of::<f32>())).max(1));
     let mut array = vec![Matrix::zeros(rows, ROW)];
     array[0].values_mut().fill(1.0); // untouched pages would all be the same one
-    // So many tasks that a late member holds nobody up, and so few that they are not what is measured.
+    // So many tasks that a late member delays no other, and so few that their cost does not matter.
     let step = rows.div_ceil(64 * team.threads());
     best_rate(|| {
         team.for_each_block(&mut array, rows, step, |block| isa.run(Sum { values: block.read(0).values }));

@@ -68,7 +68,7 @@ pub struct Mask {
     pub scale: f32,
     /// What is then added to it.
     pub shift: f32,
-    /// What stands in place of a dropped one.
+    /// The value of a dropped one.
     pub dropped: f32,
     /// Names the stream of this layer and step.
     pub keys: [u32; 2],
@@ -93,14 +93,14 @@ impl Mask {
         Self { rate, scale: a as f32, shift: b as f32, dropped: (b - a * LAMBDA_ALPHA) as f32, keys }
     }
 
-    /// What the way back does: the same values are kept and scaled.
+    /// The mask of the backward pass: the same values are kept and scaled.
     #[must_use]
     pub fn backward(self) -> Self {
         Self { shift: 0.0, dropped: 0.0, ..self }
     }
 }
 
-/// out = scale z + shift where the mask keeps z, else what stands for a dropped value; `first` is the place in the batch
+/// out = scale z + shift where the mask keeps z, else the value of a dropped one; `first` is the place in the batch
 /// of the first of these rows, so that no cutting of a batch changes what is dropped.
 ///
 /// # Panics

@@ -42,7 +42,7 @@ impl Output {
     }
 
     /// Number of classes for `logits` logits, which is the number of columns of [`probabilities`]. The sigmoid has 2 for
-    /// one logit and K for K >= 2: those of K = 2 are two answers of yes or no, for which [`Self::logits`] is not asked.
+    /// one logit and K for K >= 2: those of K = 2 are two independent labels, for which [`Self::logits`] does not hold.
     #[must_use]
     pub fn classes(self, logits: usize) -> usize {
         match self {

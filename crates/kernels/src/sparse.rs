@@ -43,7 +43,7 @@ impl Csr {
         if starts.first() != Some(&0) || starts.last() != Some(&entries) {
             let (first, last) = (starts.first(), starts.last());
             return Err(InvalidCsr(format!(
-                "the starts lead from {first:?} to {last:?}, not from 0 to the {entries} entries"
+                "the row starts go from {first:?} to {last:?}, not from 0 to the {entries} entries"
             )));
         }
         for (row, bounds) in starts.windows(2).enumerate() {
@@ -162,7 +162,7 @@ impl ByColumn {
         }
         columns.resize(end, 0);
         values.resize(end, 1.0);
-        // Each start walks to the end of its row, where the next row starts; then all move up by one.
+        // Each start moves to the end of its row, where the next row starts; then all are shifted by one.
         for (at, &row) in rows.iter().enumerate() {
             let (from, entries) = source.row(row as usize);
             for (&column, &value) in from.iter().zip(entries) {
@@ -197,7 +197,7 @@ impl<'a> Entries<'a> {
         Self { matrix, chosen: Some(chosen), ones: false }
     }
 
-    /// As [`Self::of`], each with a 1 behind its last column, which meets the bias.
+    /// As [`Self::of`], each with a 1 after its last column, for the bias.
     #[must_use]
     pub fn with_ones(matrix: &'a Csr, chosen: &'a [u32]) -> Self {
         Self { ones: true, ..Self::of(matrix, chosen) }

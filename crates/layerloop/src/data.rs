@@ -26,6 +26,17 @@ use crate::{Error, Result};
 ///
 /// # Shapes
 /// `rows()` x `width()` inputs; `rows()` labels below `classes().len()`, or `rows()` x outputs numbers; `rows()` weights.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// let flowers = Dataset::new("flowers", vec![5.1, 3.5, 6.2, 2.9, 4.9, 3.0].into(), 2, vec![0, 1, 0], ["setosa", "versicolor"])?;
+/// assert_eq!((flowers.rows(), flowers.width(), flowers.classes().len()), (3, 2, 2));
+/// assert_eq!(flowers.row(1), [6.2, 2.9]);
+/// let [train, held_out] = flowers.split([2, 1], 0)?;
+/// assert_eq!((train.rows(), held_out.rows()), (2, 1));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     name: String,
@@ -115,7 +126,7 @@ impl Dataset {
         })
     }
 
-    /// The same rows, each of which counts as much as its weight says: in the training and in all that is measured.
+    /// The same rows, each with its weight, in the training and in all metrics.
     ///
     /// # Errors
     /// [`Error::Shape`] unless there is one for each row, [`Error::Data`] if one is negative or not finite, or all are 0.
@@ -273,7 +284,7 @@ impl Dataset {
         self.width
     }
 
-    /// The input values as they lie in memory.
+    /// The input values as stored.
     #[must_use]
     pub fn inputs(&self) -> &Inputs {
         &self.inputs

@@ -53,7 +53,7 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said; a part of the message, and so not its [`source`](std::error::Error::source).
+        /// The message of the system; a part of this one, and so not its [`source`](std::error::Error::source).
         cause: std::io::Error,
     },
     /// The loss stopped being a finite number.
@@ -65,7 +65,7 @@ pub enum Error {
     Diverged {
         /// Optimiser step, counted from 1.
         step: u64,
-        /// Where the first bad value stands, for instance `layer 2 (32 -> 10)`.
+        /// Where the first bad value is, for instance `layer 2 (32 -> 10)`.
         layer: String,
         /// Row of the data set, counted from 0, if the bad value belongs to one.
         sample: Option<usize>,
@@ -100,9 +100,7 @@ fn advice(layer: &str, rate: f64, last_good: Option<&GradientNorms>) -> String {
     }
     let slower = format!("a learning rate of {:.0e}", (rate / 10.0).min(0.1));
     let Some(good) = last_good else {
-        return format!(
-            "there was no good step before it; {slower}, inputs scaled to about 1, or another seed may help"
-        );
+        return format!("no step before it was finite; {slower}, inputs scaled to about 1, or another seed may help");
     };
     let norms: Vec<String> = good.layers.iter().map(|(layer, norm)| format!("{norm:.2e} in layer {layer}")).collect();
     format!(

@@ -14,7 +14,7 @@ use crate::{Error, Result, threads};
 
 /// Evaluates `network` on `data` with `threads` threads.
 ///
-/// A row counts as much as its weight in the data says, in the loss as in every other mean: sum_b w_b l_b / sum_b w_b. So
+/// Rows count by their weights in the data, in the loss as in every other mean: sum_b w_b l_b / sum_b w_b. So
 /// do all metrics, and all that is measured after an epoch of a run. Class weights and label smoothing belong to the
 /// training and play no part.
 ///
@@ -52,7 +52,7 @@ pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, thr
     Ok(Evaluation::new(&predictions, loss, network.classes()))
 }
 
-/// How a network does where its targets are numbers. Every mean counts a row as much as its weight says.
+/// The scores of a network whose targets are numbers. Every mean weights the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct RegressionScores {
@@ -70,6 +70,19 @@ pub struct RegressionScores {
 ///
 /// # Errors
 /// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::evaluate::evaluate_regression;
+/// use layerloop::network::{Network, Tensor};
+/// let line = [Tensor::new("layers.0.weight", [1, 1], [2.0]), Tensor::new("layers.0.bias", [1], [1.0])];
+/// let network = Network::from_tensors(&"1 -> 1 -> identity".parse()?, line)?;
+/// let data = Dataset::regression("line", vec![0.0, 1.0, 2.0].into(), 1, vec![1.0, 3.0, 6.0], ["y"])?;
+/// let scores = evaluate_regression(&network, &data, 1)?;
+/// assert_eq!(format!("{:.4} {:.4} {:.4}", scores.mse, scores.mae, scores.r2), "0.3333 0.3333 0.9211");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub fn evaluate_regression(network: &Network, data: &Dataset, threads: usize) -> Result<RegressionScores> {
     evaluate_regression_by(&Objective::default(), network, data, threads)
 }

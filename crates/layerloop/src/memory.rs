@@ -1,18 +1,18 @@
-//! Whether there is memory for what is about to be built: asked first, since a reservation that fails later ends the process.
+//! Whether there is memory for an allocation: checked first, since one that fails later ends the process.
 
 use std::fs;
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Bytes that are taken without a question.
+/// Bytes that are allocated without a check.
 const LITTLE: usize = 64 << 20;
 /// What the allocator and the stacks of threads take of the address space beside.
 const BESIDE: usize = 256 << 20;
 
 /// Refuses `what` if it takes more bytes than this process can have; `less` says what takes less.
 ///
-/// It is tried: the bytes are reserved and given back. That meets the limit of the address space (`ulimit -v`) and the system's own
+/// The bytes are reserved and freed again. That respects the limit of the address space (`ulimit -v`) and the system's own
 /// rule. What the system would promise beyond the memory that is there, or that its control group may have, is refused too.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {
-    /// The stream called `name` under `seed`; `index` tells apart its parts (layers, epochs).
+    /// The stream called `name` under `seed`; `index` numbers its parts (layers, epochs).
     ///
     /// # Panics
     /// If `name` is longer than 24 bytes; names are constants of the code.

@@ -28,7 +28,7 @@ pub(crate) struct Explain {
     /// Row of the sample, counted from 0
     #[arg(long, value_parser = number::<usize>("a whole number, at least 0"), help_heading = SAMPLE, value_name = "ROW", default_value_t = 0)]
     pub(crate) sample: usize,
-    /// What a picture of your own really shows, by the name of the class [default: not known; the network's answer stands for it]
+    /// True class of your own picture, by name [default: unknown; the prediction is used]
     #[arg(long, help_heading = SAMPLE, value_name = "CLASS")]
     pub(crate) label: Option<String>,
     /// Use an example instead of a model: golden, the derivation's

@@ -8,7 +8,7 @@ use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use layerloop::names::{self, NamedEnum};
 
-/// A parser for a number; `expected` says which are allowed: `a whole number, at least 1`. What can be read, but makes no sense, is
+/// A parser for a number; `expected` describes the allowed ones: `a whole number, at least 1`. An invalid value that can be read is
 /// refused where all options are checked together.
 pub(super) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {

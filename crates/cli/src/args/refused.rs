@@ -1,4 +1,4 @@
-//! What clap refuses, said in one line: the option, the value, what is expected, and what was probably meant.
+//! Clap's errors in one line: the option, the value, what is expected, and what was probably meant.
 
 use std::error::Error as _;
 use std::num::{ParseFloatError, ParseIntError};
@@ -30,8 +30,8 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["beta1", "beta2", "betas", "eps", "epsilon"], "write `--optimizer 'adam(beta_1=0.9)'`"),
     (&["dropout", "batch-norm", "layer-norm"], "write `--network '784 -> 256 relu dropout=0.1 -> 10'`"),
     (&["layers", "units", "hidden-layer-sizes", "width", "depth"], "did you mean `--hidden`?"),
-    (&["data", "dataset", "input"], "the data stands without an option: `layerloop train mnist`"),
-    (&["model"], "the model stands without an option: `layerloop eval model.safetensors`"),
+    (&["data", "dataset", "input"], "the data set needs no option: `layerloop train mnist`"),
+    (&["model"], "the model needs no option: `layerloop eval model.safetensors`"),
     (&["out", "output-file", "model-file"], "did you mean `--save`?"),
     (&["checkpoint", "checkpoints", "output-dir"], "did you mean `--run`?"),
     (&["tensorboard", "logdir", "log"], "did you mean `--log-dir`?"),
@@ -115,7 +115,7 @@ fn unknown(flag: &str, command: &Command, help: &str) -> String {
     let options: Vec<&str> =
         command.get_arguments().filter_map(clap::Arg::get_long_and_visible_aliases).flatten().collect();
     let near = nearest(name, &options).or_else(|| begins(name, &options));
-    // What it says of options of `train` is of no use elsewhere.
+    // Its hints about options of `train` are of no use elsewhere.
     let is_train = command.get_name() == "train";
     match (near, known) {
         (_, Some((_, meant))) if is_train => format!("unknown option; {meant}"),
@@ -138,7 +138,7 @@ fn begins<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     names.iter().copied().find(|known| is_begin(name, known) || is_begin(known, name))
 }
 
-/// The first line of what clap says in several.
+/// The first line of clap's message.
 fn as_clap_says(refused: &clap::Error) -> String {
     let text = refused.to_string();
     let ends = |line: &&str| !line.starts_with("Usage") && !line.starts_with("For more");
@@ -146,7 +146,7 @@ fn as_clap_says(refused: &clap::Error) -> String {
     parts.collect::<Vec<_>>().join("; ").replacen("error: ", "", 1).replace("tip: ", "")
 }
 
-/// What clap says of this kind; of several, with `and` between them.
+/// Clap's values of this kind; several with `and` between them.
 pub(crate) fn said(refused: &clap::Error, kind: ContextKind) -> Option<String> {
     match refused.get(kind)? {
         ContextValue::String(text) => Some(text.clone()),

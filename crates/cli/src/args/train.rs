@@ -27,14 +27,14 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    the run ended as planned: its last epoch, --early-stopping, --time-limit, or q on the live screen
   1    it failed: data that cannot be read, a model that cannot be saved, a loss that is not finite
-  2    it was not begun: an invalid option or folder
-  130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. What was learnt is saved; a second signal ends it at once";
+  2    it was not started: an invalid option or folder
+  130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. The weights are saved; a second signal ends it at once";
 
 /// What `-h` shows; `--help` shows everything.
 pub(crate) const OFTEN: &str = "data help data_dir validation network hidden activation epochs batch time_limit early_stopping loss \
     class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
 
-/// Each was measured: `bench/recipes` says how.
+/// Each was measured by `bench/recipes`.
 const RECIPES: &str = "\
 Recipes (accuracy on the test part, training time on two cores):
 
@@ -90,8 +90,8 @@ pub(crate) struct Train {
     /// Output map: from the last layer to probabilities or numbers [default: softmax for classes, identity for numbers, or what --loss needs]
     #[arg(long, help_heading = NETWORK, value_parser = named::<Output>())]
     pub(crate) output: Option<Output>,
-    /// Initialiser of the weights; see `layerloop list initializers`
-    #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = named::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "usual")]
+    /// Initialiser of the weights; see `layerloop list initializers` [default: chosen by the activation]
+    #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = named::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "default", hide_default_value = true)]
     pub(crate) init: Init,
     /// Start from the network and the weights of this model
     #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init"])]

@@ -7,7 +7,7 @@ use layerloop_data::registry::{self, Defaults};
 use super::Train;
 
 impl Train {
-    /// How to train; `default` says what was not typed.
+    /// How to train; `default` has the options that were not typed.
     pub(crate) fn options(&self, default: &FitOptions) -> FitOptions {
         FitOptions {
             epochs: self.epochs.unwrap_or(default.epochs),
@@ -54,7 +54,7 @@ impl Train {
         self.layer_rate.iter().cloned().chain(frozen).collect()
     }
 
-    /// What the data set says of options that were not typed, before it is read.
+    /// The data set's values of options that were not typed, before it is read.
     fn defaults(&self) -> Defaults {
         self.data.to_str().and_then(registry::find).map_or(Defaults::IMAGES, |entry| entry.defaults)
     }
@@ -90,7 +90,7 @@ impl Train {
     }
 }
 
-/// What the library says of its options, under the names that they have on the command line.
+/// The library's errors, with the names that options have on the command line.
 fn as_flags(said: Error) -> Vec<Error> {
     match said {
         Error::Several(all) => all.into_iter().flat_map(as_flags).collect(),

@@ -145,6 +145,6 @@ impl Number {
     fn as_json(&self) -> Value {
         // Some are words, such as `macro`.
         let default: Value = serde_json::from_str(&self.default).unwrap_or_else(|_| json!(self.default));
-        json!({"name": self.name, "usual": default, "range": self.range, "about": self.about})
+        json!({"name": self.name, "default": default, "range": self.range, "about": self.about})
     }
 }

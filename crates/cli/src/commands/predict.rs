@@ -112,7 +112,7 @@ pub(super) fn to_network(
             let (height, width) = size?;
             if grey.is_blank() {
                 let path = path.display().to_string();
-                message(format_args!("warning: {} is blank, so that its answer says nothing", shown(&path)));
+                message(format_args!("warning: {} is blank, so its prediction means nothing", shown(&path)));
             }
             let default = model.input.fit.unwrap_or(Fit::FullGradient);
             let fit = fit.map(|fit| fit.numbers_of(default));

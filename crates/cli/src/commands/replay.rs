@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let receipt = &model.receipt;
     let typed = ExplicitArgs::from_json(&receipt["arguments"]).ok_or_else(|| {
-        let reason = "its receipt does not say what was typed; only what `layerloop train` made can be replayed";
+        let reason = "its receipt has no options; only models of `layerloop train` can be replayed";
         Error::data(&args.model, reason)
     })?;
     let mut train = trained_on::again(&typed, receipt)?;
@@ -66,7 +66,7 @@ fn same_data(one: &Value, other: &Value) -> bool {
     ["rows", "sha256"].iter().all(|what| one["data"][what] == other["data"][what])
 }
 
-/// Does again what somebody did while the run went on: changes the learning rate, ends it.
+/// Repeats what the user did during the run: changes the learning rate, ends it.
 struct Again {
     steps: u64,
     epochs: u64,

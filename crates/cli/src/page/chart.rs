@@ -30,7 +30,7 @@ pub(super) enum Log {
 }
 
 impl Scale {
-    /// That takes all of these; by logarithm as `log` says, unless one of them is not above 0.
+    /// The axis for all of these; logarithmic if `log` is set, unless one of them is not above 0.
     pub(super) fn of(values: impl Iterator<Item = f64>, log: Log) -> Option<Self> {
         let ends =
             values.filter(|v| v.is_finite()).fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
@@ -132,7 +132,7 @@ pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)
         };
         ends.push((i, end));
     }
-    // Names that would lie on each other are moved up.
+    // Names that would overlap are moved up.
     ends.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut room = HEIGHT - BOTTOM - 4.0;
     for (i, end) in ends {

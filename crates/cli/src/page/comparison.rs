@@ -32,7 +32,7 @@ pub(crate) fn html(compared: &Comparison) -> String {
     document(&title, "", &body)
 }
 
-/// The best of each row stands out.
+/// The best of each row is highlighted.
 fn results(compared: &Comparison, head: &[&str]) -> String {
     let head: String = head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
     let mut rows = String::new();
@@ -81,7 +81,7 @@ fn curves(compared: &Comparison) -> String {
     charts
 }
 
-/// As much of a name as there is room for: its end tells it apart.
+/// As much of a name as there is room for: its end distinguishes it.
 fn short_name(name: &str) -> String {
     let length = name.chars().count();
     if length <= NAME {

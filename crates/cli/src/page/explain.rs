@@ -1,4 +1,4 @@
-//! A walk through the layer loops: one HTML file that needs nothing else, with the network and the sample in it.
+//! The walk through the layer loops: one self-contained HTML file, with the network and the sample in it.
 //!
 //! The page computes what it shows by itself, in f64 (`explain/engine.js`), so that a reader can change a number and see what
 //! follows; the tests of the page compare it with the trace.
@@ -16,7 +16,7 @@ use super::picture::base64;
 
 const PAGE: &str = include_str!("explain/page.html");
 
-/// What stands in the page's places, beside what depends on the sample.
+/// The contents of the page's placeholders, besides what depends on the sample.
 const PARTS: [(&str, &str); 11] = [
     ("{{katex.css}}", include_str!("explain/katex/katex.css")),
     ("{{style.css}}", include_str!("style.css")),

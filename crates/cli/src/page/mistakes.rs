@@ -1,4 +1,4 @@
-//! The worst mistakes of a model, each with its picture and what stands behind it: one HTML file that needs nothing else.
+//! The worst mistakes of a model, each with its picture and the training rows behind it: one self-contained HTML file.
 
 use std::fmt::Write as _;
 

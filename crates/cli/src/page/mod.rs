@@ -1,4 +1,4 @@
-//! Pages, each one HTML file that needs nothing else: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
+//! Pages, each one self-contained HTML file: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
 
 mod chart;
 pub(crate) mod comparison;
@@ -18,7 +18,7 @@ use layerloop::train::{History, Objective};
 
 use crate::table::short;
 
-/// What a report tells of.
+/// The contents of a report.
 pub(crate) struct Contents<'a> {
     pub(crate) model: &'a Model,
     pub(crate) train: &'a Dataset,

@@ -152,7 +152,7 @@ fn confusion_matrix(classes: &[String], counts: &[Vec<usize>], has_pictures: boo
     };
     let rows: String = counts.iter().enumerate().map(row).collect();
     format!(
-        "<div class=\"wide\" tabindex=\"0\"><table class=\"confusion\"><caption>rows: what it is, columns: what the network says</caption>\n\
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"confusion\"><caption>rows: true class, columns: predicted class</caption>\n\
          <thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
@@ -167,7 +167,7 @@ fn most_confused(classes: &[String], counts: &[Vec<usize>]) -> String {
         vec![classes[truth].clone(), classes[said].clone(), count.to_string()]
     };
     let rows: Vec<Vec<String>> = mistakes.iter().take(20).map(row).collect();
-    table("list", &["it is", "the network says", "rows"], &rows)
+    table("list", &["true class", "predicted class", "rows"], &rows)
 }
 
 fn scores_by_class(classes: &[String], counts: &[Vec<usize>]) -> String {
@@ -218,7 +218,7 @@ pub(super) fn classes(contents: &Contents) -> Result<Option<String>> {
         return Ok(None);
     }
     let Ok(views) = class_views(&model.network, &test.head(GRADIENT_ROWS), threads_for(model.network.spec())) else {
-        return Ok(None); // of names in a table there is no gradient
+        return Ok(None); // row numbers of a table have no gradient
     };
     let mut figures = String::new();
     for (view, class) in views.iter().zip(&model.classes) {

@@ -83,7 +83,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Options by their names, with those that a receipt leaves out since they are the usual ones.
+    /// Options by their names, with those that a receipt leaves out because they have default values.
     fn set_options(&mut self, receipt: Value) {
         let Value::Object(mut receipt) = receipt else { return };
         for elsewhere in ["arguments", "result", "network"] {

@@ -149,10 +149,10 @@ fn files_that_are_no_pictures_are_left_out_and_said_and_damaged_ones_refused() {
     assert_eq!(loaded(folder.path(), None).unwrap().notes.len(), 1);
     write(folder.path(), "cat/notes.txt", b"x");
     let notes = loaded(folder.path(), None).unwrap().notes;
-    assert!(notes[0].ends_with("cat/notes.txt is not a PNG or JPEG file and is left out"), "{notes:?}");
+    assert!(notes[0].ends_with("cat/notes.txt is not a PNG or JPEG file and is skipped"), "{notes:?}");
     write(folder.path(), "dog/animation.gif", b"GIF89a\0");
     let notes = loaded(folder.path(), None).unwrap().notes;
-    assert!(notes[0].starts_with("2 files that are not PNG or JPEG files are left out; the first is"), "{notes:?}");
+    assert!(notes[0].starts_with("2 files that are not PNG or JPEG files are skipped; the first is"), "{notes:?}");
     write(folder.path(), "dog/renamed.png", b"GIF89a\0");
     let said = refused(folder.path());
     assert_eq!(

@@ -122,7 +122,7 @@ pub(crate) trait Function<const N: usize> {
     }
 }
 
-/// What stands for an activation that no tile takes: t stays as it is, and the slope is stored.
+/// The function of a tile whose activation is applied later: t is unchanged, and the slope is stored.
 pub(crate) struct Unchanged;
 
 impl Function<0> for Unchanged {
@@ -182,8 +182,8 @@ impl Activation {
         with_function!(self, |F, _numbers| if F::STORED { Slope::Stored } else { Slope::OfOutput })
     }
 
-    /// Whether a tile of a product takes it on its way to memory. The others pass over the rows once more: in every size of
-    /// tile they would fill the instruction cache.
+    /// Whether the tiles of a product apply it before they are stored. The others are applied in a second pass over the rows: in
+    /// every size of tile they would fill the instruction cache.
     pub(crate) fn in_tiles(self) -> bool {
         matches!(self, Self::Identity | Self::Sigmoid | Self::Tanh | Self::Relu)
     }

@@ -6,7 +6,7 @@ use crate::reference;
 use crate::sparse::{ByColumn, Csr};
 use crate::update::Before;
 
-/// Nothing, one, and what lies around the lanes; Miri, which is slow, leaves the larger ones out.
+/// 0, 1, and lengths around the number of lanes; Miri, which is slow, leaves the larger ones out.
 const SHAPES: &[usize] = if cfg!(miri) { &[0, 1, 15, 16, 17] } else { &[0, 1, 3, 15, 16, 17, 33, 100] };
 const BATCHES: &[usize] = if cfg!(miri) { &[0, 1, 9] } else { &[0, 1, 7, 8, 15, 16, 17, 29] };
 

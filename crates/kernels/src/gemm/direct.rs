@@ -15,7 +15,7 @@ pub(crate) struct Direct {
     pub(super) continues: bool,
 }
 
-/// What becomes of a sum on its way to its place.
+/// What is applied to a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Map {
     Identity,

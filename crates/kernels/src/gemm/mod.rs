@@ -106,7 +106,7 @@ pub(crate) fn product(
 /// The longest inner dimension whose zeros are looked for.
 const LONGEST: usize = 4096;
 
-/// Steps ahead of the one at work for which B is asked for where steps are left out, since no prefetcher can guess them.
+/// How many steps ahead B is prefetched where steps are left out: the hardware cannot predict them.
 const AHEAD: usize = 8;
 
 struct Product<'a, A, O, E> {
@@ -120,7 +120,7 @@ struct Operands<'a, A, O> {
     inner: usize,
     a: A,
     b: Columns<'a, O>,
-    /// Where it stands which values of A are not 0: steps in which a tile's part of A is all zeros are then left out. No
+    /// Marks of the values of A that are not 0: steps in which a tile's part of A is all zeros are then left out. No
     /// bit depends on it.
     marks: Option<Marks>,
     /// Where the tiles go, if they need no more than a place.

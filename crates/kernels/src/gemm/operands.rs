@@ -6,7 +6,7 @@ use crate::matrix::Rows;
 
 /// The left operand, read one element at a time.
 pub(crate) trait Left: Copy {
-    /// Whether the elements of a column lie side by side, so that one address serves a tall tile.
+    /// Whether the elements of a column are contiguous, so that one address serves a tall tile.
     const TALL: bool;
     /// Index of element (`row`, `k`); none above the largest number. It grows with both.
     fn checked_index(self, row: usize, k: usize) -> Option<usize>;
@@ -14,7 +14,7 @@ pub(crate) trait Left: Copy {
     fn index(self, row: usize, k: usize) -> usize;
     /// All its values.
     fn values(&self) -> &[f32];
-    /// Panics unless `marks` stand behind the rows that hold the elements of the rows below `rows` and `inner` steps.
+    /// Panics unless `marks` follow the values of the rows that hold the elements of the rows below `rows` and `inner` steps.
     fn check(self, marks: Marks, rows: usize, inner: usize);
     /// Writes the steps k below `inner` in which some element of the rows `row..row + H` is not 0, ascending, and gives
     /// their number.
@@ -31,7 +31,7 @@ pub(crate) trait Left: Copy {
     ) -> usize;
 }
 
-/// A matrix as it lies: element (r, k) is `values[r * stride + k]`.
+/// A matrix as stored: element (r, k) is `values[r * stride + k]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AsIs<'a>(pub(crate) Rows<'a>);
 

@@ -71,7 +71,7 @@ impl<const V: usize> Kernel for SparseChains<'_, V> {
         let mut sums = [simd.splat(0.0); V];
         let (columns, values) = a.row(row);
         let entries = columns.iter().zip(values).map(|(&k, &a)| (k as usize, a));
-        // One loop for all: a body that stands twice is a function of its own, which knows nothing of the instruction set.
+        // One loop for all: code that occurs twice is not inlined, and then lacks the instruction set.
         for (k, a) in entries.chain(a.one().map(|k| (k, 1.0))) {
             // SAFETY: `sparse_product` checked that B has a row for every column of A, of which k is one by what `Csr`
             // promises; column + 16 V is at most the columns rounded up to whole vectors.

@@ -244,7 +244,7 @@ mod tests {
         254.0,
     ];
 
-    /// What every operation gives for the corners, rotated in turn so that every pair of them meets.
+    /// The results of every operation for the corner cases, rotated so that all pairs occur.
     struct Operations<'a>(&'a mut Vec<(&'static str, Lanes)>);
 
     impl Kernel for Operations<'_> {
@@ -317,7 +317,7 @@ mod tests {
             isa.run(Operations(&mut results));
             results
         };
-        // Which NaN comes out of an operation is not promised.
+        // Which NaN an operation gives is not specified.
         let bits = |lanes: Lanes| lanes.map(|x| if x.is_nan() { f32::NAN } else { x }.to_bits());
         let scalar = results(Isa::available()[0]);
         for isa in Isa::available() {

@@ -185,7 +185,7 @@ struct Logistic<V> {
 }
 
 /// All four keep their digits: with d = e^{-|z|}, p and q are 1 / (1 + d) and d / (1 + d), and their logarithms
-/// -ln(1 + d) and -|z| - ln(1 + d), each pair in the order that the sign of z tells.
+/// -ln(1 + d) and -|z| - ln(1 + d), each pair ordered by the sign of z.
 #[inline(always)]
 fn logistic<S: Simd>(simd: S, z: S::F32s) -> Logistic<S::F32s> {
     let (zero, one) = (simd.splat(0.0), simd.splat(1.0));

@@ -60,7 +60,7 @@ crate::named_enum! {
         /// l = mean((log(1 + z) - log(1 + t))^2)
         ///
         /// For targets and outputs above -1. Below -1/2 the tangent of the logarithm at -1/2 takes its place, so that
-        /// an output below -1 has a finite loss and a way back.
+        /// an output below -1 has a finite loss and a gradient.
         Msle = "msle" | "mean-squared-logarithmic-error",
         /// l = mean(e^z - t z)
         ///
@@ -83,7 +83,7 @@ crate::named_enum! {
 }
 
 impl Loss {
-    /// The output maps that it is fused with, the usual one first.
+    /// The output maps that it is fused with, the default one first.
     #[must_use]
     pub fn outputs(self) -> &'static [Output] {
         match self {
@@ -102,7 +102,7 @@ impl Loss {
         self.outputs().contains(&output)
     }
 
-    /// The output map that it usually goes with.
+    /// The default output map.
     #[must_use]
     pub fn default_output(self) -> Output {
         self.outputs()[0]

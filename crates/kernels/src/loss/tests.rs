@@ -6,7 +6,7 @@ use crate::matrix::Matrix;
 const WIDTHS: &[usize] = if cfg!(miri) { &[17] } else { &[1, 2, 3, 10, 16, 17, 33] };
 const ROWS: usize = 5;
 const SCALE: f32 = 0.25;
-/// A value that nobody may read, past the width of a row.
+/// A value past the width of a row, which no kernel may read.
 const PAST: f32 = f32::NAN;
 
 /// Every loss, some with other numbers too, under every output map that it goes with.

@@ -49,7 +49,7 @@ impl Team {
         self.ranges(Order::ByMember, matrices, rows, step, outs, |_, range, block, outs| f(range, block, outs));
     }
 
-    /// Ranges in an order; `f` is told their numbers too.
+    /// Ranges in an order; `f` is given their numbers too.
     fn ranges<const N: usize>(
         &mut self,
         order: Order,
@@ -81,31 +81,31 @@ impl Team {
     }
 
     /// As [`Self::for_each_range`], in ascending order: after `f`, each range takes its turn at every part of `shared`, which `add`
-    /// is called with. A part goes from range to range in their order, whoever works on them.
+    /// is called with. Each part is passed from range to range in their order, whichever threads work on them.
     ///
     /// # Panics
-    /// As [`Self::for_each_range`], and if the cuts reach past the end of `shared`.
+    /// As [`Self::for_each_range`], and if the partition reaches past the end of `shared`.
     pub fn for_each_range_in_turns<const N: usize>(
         &mut self,
         matrices: &mut [Matrix],
         [rows, step]: [usize; 2],
         outs: [(&mut [f32], usize); N],
-        (shared, cuts): (&mut [f32], &Partition),
+        (shared, partition): (&mut [f32], &Partition),
         f: impl Fn(Range<usize>, &mut Block<'_>, [&mut [f32]; N]) + Sync,
         add: impl Fn(&Block<'_>, usize, &mut [f32]) + Sync,
     ) {
-        assert!(cuts.end <= shared.len(), "parts of {} values", shared.len());
+        assert!(partition.end <= shared.len(), "parts of {} values", shared.len());
         let mut turns = std::mem::replace(&mut self.turns, Turns::new());
-        turns.begin(cuts.ranges.len());
+        turns.begin(partition.ranges.len());
         let shared = SharedPointer(shared.as_mut_ptr());
         let (shared, turns_of) = (&shared, &turns);
         self.ranges(Order::Ascending, matrices, rows, step, outs, |task, range, block, outs| {
             turns_of.or_abandon(|| f(range, block, outs));
-            for (part, cut) in cuts.ranges.iter().enumerate() {
+            for (part, range) in partition.ranges.iter().enumerate() {
                 turns_of.take(part, task, || {
                     // SAFETY: parts do not overlap and lie inside the array, as was checked; one task at a time has its turn
                     // at a part, and sees what those before it wrote; the array stays borrowed until the region ends.
-                    let values = unsafe { std::slice::from_raw_parts_mut(shared.0.add(cut.start), cut.len()) };
+                    let values = unsafe { std::slice::from_raw_parts_mut(shared.0.add(range.start), range.len()) };
                     add(block, part, values);
                 });
             }
@@ -121,23 +121,27 @@ impl Team {
         views
     }
 
-    /// Runs `f(task, parts)` for every task, `parts` being the task's ranges of `arrays` by their cuts.
+    /// Runs `f(task, parts)` for every task, `parts` being the task's ranges of `arrays` by their partition.
     ///
     /// # Panics
-    /// If the cuts do not have one range for each of `tasks` tasks, reach past their array, or a task panics.
+    /// If a partition does not have one range for each of `tasks` tasks or reaches past its array, or if a task panics.
     pub fn for_each_part<const N: usize>(
         &mut self,
         tasks: usize,
         arrays: [(&mut [f32], &Partition); N],
         f: impl Fn(usize, [&mut [f32]; N]) + Sync,
     ) {
-        for (values, cuts) in &arrays {
-            assert!(cuts.ranges.len() == tasks && cuts.end <= values.len(), "{tasks} ranges of {}", values.len());
+        for (values, partition) in &arrays {
+            assert!(
+                partition.ranges.len() == tasks && partition.end <= values.len(),
+                "{tasks} ranges of {}",
+                values.len()
+            );
         }
-        let arrays = arrays.map(|(values, cuts)| (SharedPointer(values.as_mut_ptr()), cuts));
+        let arrays = arrays.map(|(values, partition)| (SharedPointer(values.as_mut_ptr()), partition));
         self.run(tasks, &|_, task| {
-            let part = |(values, cuts): &(SharedPointer<f32>, &Partition)| {
-                let range = &cuts.ranges[task];
+            let part = |(values, partition): &(SharedPointer<f32>, &Partition)| {
+                let range = &partition.ranges[task];
                 // SAFETY: `Partition::new` made sure that ranges do not overlap, the check above that they lie inside
                 // the array, `run` that each task runs once; the arrays stay borrowed until `run` returns.
                 unsafe { std::slice::from_raw_parts_mut(values.0.add(range.start), range.len()) }
@@ -239,7 +243,7 @@ impl Block<'_> {
     }
 }
 
-/// Stretches of an array, one for each task, that do not overlap.
+/// Ranges of an array, one for each task, that do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
     ranges: Vec<Range<usize>>,
@@ -320,9 +324,9 @@ mod tests {
         let mut team = Team::new(3, Isa::best());
         for bad in [0, 5] {
             let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let cuts = Partition::new(vec![0..1, 1..2]);
+                let partition = Partition::new(vec![0..1, 1..2]);
                 let check = |range: Range<usize>, _: &mut Block<'_>, []: [&mut [f32]; 0]| assert!(range.start != bad);
-                team.for_each_range_in_turns(&mut [], [9, 1], [], (&mut [0.0; 2], &cuts), check, |_, _, _| ());
+                team.for_each_range_in_turns(&mut [], [9, 1], [], (&mut [0.0; 2], &partition), check, |_, _, _| ());
             }));
             assert!(run.is_err());
         }
@@ -350,8 +354,8 @@ mod tests {
             assert_eq!(doubled, want);
 
             let mut values = [0.0; 10];
-            let (cuts, none) = (Partition::new(vec![6..10, 0..2, 2..6]), Partition::none(3));
-            team.for_each_part(3, [(&mut values, &cuts), (&mut [], &none)], |task, [part, empty]| {
+            let (partition, none) = (Partition::new(vec![6..10, 0..2, 2..6]), Partition::none(3));
+            team.for_each_part(3, [(&mut values, &partition), (&mut [], &none)], |task, [part, empty]| {
                 assert!(empty.is_empty());
                 part.fill(task as f32);
             });

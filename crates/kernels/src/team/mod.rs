@@ -1,7 +1,7 @@
 //! A team of threads that its caller owns, and safe ways to share matrices among them.
 //!
 //! A region hands out tasks 0..n, cut by the shape of the work alone: each member starts with its own range of them
-//! and then helps the others, so a member that the system has put to sleep holds up no more than the task it is in.
+//! and then takes tasks of the others, so a member that the system has suspended delays no more than its current task.
 //! Which member runs a task can change no bit of the result. Between regions members spin for some microseconds,
 //! then sleep.
 
@@ -77,7 +77,7 @@ impl Team {
         self.workers.len() + 1
     }
 
-    /// Whether the caller does everything from now on, while the others sleep.
+    /// Whether only the caller works from now on, while the others sleep.
     pub fn work_alone(&mut self, alone: bool) {
         self.alone = alone;
     }
@@ -114,7 +114,7 @@ impl Drop for Team {
     fn drop(&mut self) {
         self.shared.quit(&self.workers);
         for worker in self.workers.drain(..) {
-            let _ = worker.join(); // a worker's panic was handed on by `run`
+            let _ = worker.join(); // `run` has resumed a worker's panic
         }
     }
 }

@@ -1,8 +1,8 @@
-//! One region after another: how workers are let in, take tasks, leave, and sleep in between.
+//! Parallel regions: how workers enter one, take tasks, leave, and sleep in between.
 //!
-//! All members meet in `Gate::state`. Its changes are read-modify-writes, so each continues the release sequences before it:
-//! who enters has seen what `open` wrote, and who finds the region empty has seen what every worker wrote. Whoever sleeps and
-//! whoever wakes it each write one flag and then read the other's; a fence between the two on both sides makes one of them
+//! All members synchronise on `Gate::state`. Its changes are read-modify-writes, so each continues the release sequences before it:
+//! a member that enters has seen what `open` wrote, and one that finds the region empty has seen what every worker wrote. The
+//! member that sleeps and the one that wakes it each write one flag and then read the other's; a fence between the two on both sides makes one of them
 //! see the other. No order is stronger than needed: with a weaker one the model check (`model.rs`) fails.
 
 use std::any::Any;
@@ -23,7 +23,7 @@ impl<F: Fn(usize, usize) + Sync> Task for F {}
 pub(super) enum Order {
     /// Each member starts with a range of its own.
     ByMember,
-    /// One after the other: whoever is free takes the next one.
+    /// In ascending order: an idle member takes the next one.
     Ascending,
 }
 
@@ -53,7 +53,7 @@ struct Gate {
 }
 
 // SAFETY: the job is written by the caller alone, between `close`, which waits until no worker is inside, and the change
-// of the state that lets them in; it is read by workers inside alone. Both sides meet in the state.
+// of the state that admits them; only workers inside read it. Both sides synchronise on the state.
 unsafe impl Sync for Gate {}
 
 /// Set in the state while workers may enter the region.
@@ -65,7 +65,7 @@ const INSIDE: u64 = QUIT - 1;
 /// One more region.
 const NEXT: u64 = 1 << 32;
 
-/// Tasks that one member starts with; whoever takes the next one advances `next`. A cache line of its own.
+/// Tasks that one member starts with; the member that takes the next one advances `next`. On a cache line of its own.
 #[repr(align(128))]
 struct TaskRange {
     next: AtomicUsize,
@@ -86,7 +86,7 @@ impl Shared {
         }
     }
 
-    /// Publishes a region and wakes who sleeps.
+    /// Publishes a region and wakes sleeping members.
     pub(super) fn open(&self, tasks: usize, order: Order, task: &dyn Task, workers: &[JoinHandle<()>]) {
         let members = self.ranges.len();
         for (member, range) in self.ranges.iter().enumerate() {
@@ -113,7 +113,7 @@ impl Shared {
         self.wake(workers);
     }
 
-    /// Wakes who sleeps, after a change of the state.
+    /// Wakes sleeping members, after a change of the state.
     fn wake(&self, workers: &[JoinHandle<()>]) {
         fence(SeqCst); // as in `sleep`
         for (worker, range) in workers.iter().zip(&self.ranges[1..]) {
@@ -181,7 +181,7 @@ impl Shared {
     }
 
     fn work_inside(&self, member: usize) {
-        // SAFETY: this worker is inside, so nobody writes the job.
+        // SAFETY: this worker is inside, so no thread writes the job.
         let job = self.gate.job.with(|place| unsafe { *place });
         // SAFETY: `open` stored the job of this region, and `close` keeps it alive until every worker has left.
         let task = job.map(|job| unsafe { &*job.0 });
@@ -228,7 +228,7 @@ fn spin(done: impl Fn() -> bool) -> bool {
     })
 }
 
-/// Sleeps until `done`. Whoever makes it true fences, looks at `sleeps` and unparks: either it sees that this member sleeps, or
+/// Sleeps until `done`. The thread that makes it true fences, reads `sleeps` and unparks: either it sees that this member sleeps, or
 /// this member sees that it is done.
 fn sleep(done: impl Fn() -> bool, sleeps: &AtomicBool) {
     sleeps.store(true, Relaxed);

@@ -1,4 +1,4 @@
-//! Parts of an array that go from task to task, in their order, whoever runs them.
+//! Parts of an array that are passed from task to task in their order, whichever threads run them.
 
 use super::sync::Ordering::{Acquire, Relaxed, Release};
 use super::sync::{AtomicBool, AtomicUsize, SPINS, thread};
@@ -6,7 +6,7 @@ use super::sync::{AtomicBool, AtomicUsize, SPINS, thread};
 /// Whose turn it is at each part.
 pub(super) struct Turns {
     parts: Vec<Turn>,
-    /// Whether a task has panicked, so that nobody waits for it.
+    /// Whether a task has panicked, so that no task waits for it.
     abandoned: AtomicBool,
 }
 
@@ -29,7 +29,7 @@ impl Turns {
     /// Waits until `task` has its turn at `part`, uses it, and passes it on.
     ///
     /// Tasks begin in ascending order and take their turns, once each, in one order of the parts: the first task that is not
-    /// done waits for nobody.
+    /// done does not wait.
     pub(super) fn take(&self, part: usize, task: usize, f: impl FnOnce()) {
         let turn = &self.parts[part].0;
         let mut looks = 0;
@@ -44,7 +44,7 @@ impl Turns {
         turn.store(task + 1, Release);
     }
 
-    /// Runs `f`; if it panics, nobody waits any more.
+    /// Runs `f`; if it panics, no task waits any more.
     pub(super) fn or_abandon(&self, f: impl FnOnce()) {
         struct Guard<'a>(&'a AtomicBool);
         impl Drop for Guard<'_> {

@@ -111,7 +111,7 @@ pub enum Rule {
         shrink: f32,
         /// Factor where the sign stays.
         grow: f32,
-        /// The smallest step, above 0: an s of 0 stands for `start`.
+        /// The smallest step, above 0: an s of 0 means `start`.
         least: f32,
         /// The largest step.
         most: f32,
@@ -234,7 +234,7 @@ impl Rule {
 }
 
 impl Update {
-    /// Whether a tile of a product takes the step on its way to memory. In every size of tile the other rules would fill the
+    /// Whether the tiles of a product take the step before they are stored. In every size of tile the other rules would fill the
     /// instruction cache.
     pub(crate) fn in_tiles(self) -> bool {
         let common =

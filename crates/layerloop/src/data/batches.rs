@@ -36,7 +36,7 @@ impl Batches {
         self.order.len().div_ceil(self.batch)
     }
 
-    /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are asked for.
+    /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are requested.
     pub fn epoch(&mut self, epoch: u64) -> impl ExactSizeIterator<Item = &[u32]> {
         for (row, place) in self.order.iter_mut().enumerate() {
             *place = row as u32;

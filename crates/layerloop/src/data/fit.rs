@@ -23,7 +23,7 @@ named_enum! {
 }
 
 impl Fit {
-    /// With the numbers of `other`, where that is the same choice and this one's are the usual ones: `centre` alone, as it is
+    /// With the numbers of `other`, where that is the same choice and this one has its default numbers: `centre` alone, as it is
     /// typed, is the `centre` of the model.
     ///
     /// # Example

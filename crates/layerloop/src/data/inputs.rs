@@ -9,6 +9,17 @@ use super::Standardisation;
 use crate::{Error, Result};
 
 /// Input values of all rows, row-major. A clone is another handle on the same values.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// let pixels = Inputs::Bytes { values: vec![0, 64, 128, 32].into(), scale: 1.0 / 256.0 };
+/// let images = Dataset::new("images", pixels, 2, vec![0, 1], ["dark", "bright"])?;
+/// assert_eq!(images.row(0), [0.0, 0.25]);
+/// let numbers: Inputs = vec![0.5, -1.0, 2.0, 0.25].into();
+/// assert_eq!(Dataset::new("numbers", numbers, 2, vec![0, 1], ["a", "b"])?.row(1), [2.0, 0.25]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Inputs {

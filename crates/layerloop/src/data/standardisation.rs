@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Mean and standard deviation of each input, taken from a training part and kept for all that comes after it.
+/// Mean and standard deviation of each input, computed on a training part and kept with the model.
 ///
 /// x'_j = (x_j - m_j) / s_j with m_j = mean of x_j, s_j = sqrt(mean (x_j - m_j)^2); s_j = 1 where a column is constant.
 ///

@@ -7,7 +7,7 @@ use crate::network::{InputGradients, Network, Of, Predictor, Scratch};
 use crate::{Error, Result, names};
 
 named_enum! {
-    /// What is asked of the output f at the input x; x' is the baseline, mostly 0.
+    /// How the output f at the input x is attributed; x' is the baseline, mostly 0.
     pub enum Attribution: "attribution" {
         /// a_i = |df/dx_i|
         ///
@@ -83,7 +83,7 @@ impl Attributor {
     /// For rows that are images of some height and width, or not.
     ///
     /// # Errors
-    /// [`Error::Config`] for a network whose inputs are names in a table; [`Error::Shape`] if the image has another size.
+    /// [`Error::Config`] for a network whose inputs are row numbers of a table; [`Error::Shape`] if the image has another size.
     pub fn new(network: &Network, image: Option<(usize, usize)>, threads: usize) -> Result<Self> {
         let inputs = network.spec().inputs;
         if let Some((height, width)) = image

@@ -50,7 +50,7 @@ pub struct GradientCheck {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LayerCheck {
-    /// Where the layer stands in the specification, counted from 1: `2`, or `2.1` for the first layer of the chain in the second.
+    /// The path of the layer in the specification, counted from 1: `2`, or `2.1` for the first layer of the chain in the second.
     pub layer: String,
     /// What it is: `784 -> 32 sigmoid`.
     pub shape: String,
@@ -205,7 +205,7 @@ impl Batch {
         backward(&self.stages, &tapes, q.collect::<Result<_>>()?, noise).map(|(p, _)| p)
     }
 
-    /// How far gradients with drawn errors lie from the exact one, parameter by parameter.
+    /// How far gradients with random rounding errors are from the exact one, parameter by parameter.
     fn rounding_errors(&self, exact: &[f64]) -> Result<Vec<f64>> {
         let mut most = vec![0.0_f64; exact.len()];
         for i in 0..DRAWN {
@@ -285,7 +285,7 @@ impl Batch {
         Ok((sides_above == sides_below).then(|| (f_above - f_below) / (above - below)))
     }
 
-    /// The mean loss with parameter `k` at `w`, and where each value stands among its kinks.
+    /// The mean loss with parameter `k` at `w`, and the position of each value among its kinks.
     fn at(&mut self, k: usize, w: f64) -> Result<(f64, Vec<usize>)> {
         *self.parameter(k)? = w;
         let (loss, tapes) = self.loss_and_tapes(&mut Rounding::none())?;

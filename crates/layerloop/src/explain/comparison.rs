@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// What the fast path computes for the sample of a trace, in f32.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Beside {
+pub struct Comparison {
     /// z_1, ..., z_{L+1}
     pub z: Vec<Vec<f32>>,
     /// z_{L+2}
@@ -56,7 +56,7 @@ pub fn ulps(fast: f32, exact: f64) -> f64 {
     (f64::from(fast) - exact).abs() / (f64::from(size.next_up()) - f64::from(size))
 }
 
-impl Beside {
+impl Comparison {
     /// Of row `trace.sample` of `data`, through `network`.
     ///
     /// # Errors
@@ -131,20 +131,20 @@ mod tests {
             let network = Network::new(&text.parse().unwrap(), 7).unwrap();
             for sample in [0, 5] {
                 let trace = Trace::of(&network, &data, sample, &Objective::default()).unwrap();
-                let beside = Beside::of(&trace, &network, &data).unwrap();
+                let comparison = Comparison::of(&trace, &network, &data).unwrap();
                 let near = |name: &str, fast: &[f32], exact: &[f64]| {
                     assert_eq!(fast.len(), exact.len(), "{text}, {name}");
                     let largest = exact.iter().fold(0.0, |size: f64, v| size.max(v.abs()));
                     let off = fast.iter().zip(exact).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max);
                     assert!(off <= BOUND * largest, "{text}, {name}: {off:e} of {largest}");
                 };
-                assert_eq!(beside.z.len(), trace.layers.len() + 1);
+                assert_eq!(comparison.z.len(), trace.layers.len() + 1);
                 let exact_z = trace.layers.iter().map(|layer| &layer.z).chain([&trace.output.logits]);
-                beside.z.iter().zip(exact_z).for_each(|(fast, exact)| near("z", fast, exact));
-                near("probabilities", &beside.probabilities, &trace.output.probabilities);
-                near("loss", &[beside.loss], &[trace.loss]);
-                near("gradient", &beside.gradient, &trace.gradient);
-                assert!(beside.ulp.z[0].iter().all(|ulp| *ulp == 0.0), "x is an f32");
+                comparison.z.iter().zip(exact_z).for_each(|(fast, exact)| near("z", fast, exact));
+                near("probabilities", &comparison.probabilities, &trace.output.probabilities);
+                near("loss", &[comparison.loss], &[trace.loss]);
+                near("gradient", &comparison.gradient, &trace.gradient);
+                assert!(comparison.ulp.z[0].iter().all(|ulp| *ulp == 0.0), "x is an f32");
                 let slopes = differences(&trace, &network).unwrap();
                 let off = slopes.iter().zip(&trace.gradient).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(off < 1e-7, "{text}: {off:e}");

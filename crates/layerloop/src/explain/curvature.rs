@@ -15,7 +15,7 @@ use crate::{Error, Result, threads};
 /// The Hessian H of the mean loss of some rows, at the weights of a network: never written out, only multiplied by.
 ///
 /// # Numerics
-/// The products are f32, by the fast path; the tests hold them to [`math::Forward::hessian_times`] within 2^-18 of the largest
+/// The products are f32, by the fast path; the tests hold them to [`crate::math::Forward::hessian_times`] within 2^-18 of the largest
 /// number. The bits depend on no number of threads.
 ///
 /// # Example
@@ -40,7 +40,7 @@ pub struct Eigen {
     pub value: f64,
     /// `|H v - value v|`, v the vector of length 1: an eigenvalue of H is within it.
     pub residual: f64,
-    /// v, in the order of [`math::Network::parameters`].
+    /// v, in the order of [`crate::math::Network::parameters`].
     #[serde(skip)]
     pub vector: Vec<f64>,
     /// The second vector, for a plane to look at: at right angles to the first.
@@ -148,7 +148,7 @@ impl<'a> Hessian<'a> {
     /// The trace, by `probes` vectors of -1 and 1: the mean of `v^T H v`.
     ///
     /// # Errors
-    /// [`Error::Config`] for fewer than 2 probes, of which no error could be told.
+    /// [`Error::Config`] for fewer than 2 probes, whose error cannot be estimated.
     ///
     /// # Source
     /// Hutchinson 1990.
@@ -175,7 +175,7 @@ impl<'a> Hessian<'a> {
 /// The mean loss at `w + a u + b v` for all a and b of `at`, by the fast path.
 ///
 /// # Shapes
-/// `u`, `v`: the order of [`math::Network::parameters`]; the result: a row for each b, from the last to the first, a column for
+/// `u`, `v`: the order of [`crate::math::Network::parameters`]; the result: a row for each b, from the last to the first, a column for
 /// each a.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub struct DifferenceCheck {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DifferenceLayer {
-    /// Where the layer stands: `2`, or `2.1` for the first layer of the chain in the second.
+    /// The path of the layer: `2`, or `2.1` for the first layer of the chain in the second.
     pub layer: String,
     /// Number of its parameters.
     pub parameters: usize,
@@ -56,7 +56,7 @@ impl DifferenceCheck {
 }
 
 /// Checks the gradient of the mean loss of all rows of `data` by central differences of the same loss in f32, for any network:
-/// with batch norms, of somebody's own layers, with whatever output map. What is dropped is the same for every difference.
+/// with batch norms, user-defined layers and any output map. What is dropped is the same for every difference.
 ///
 /// # Errors
 /// As [`train::loss_and_gradient`].

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// What is dropped in training is kept in use; a random slope is its mean.
 ///
 /// # Errors
-/// [`Error::Config`] for a batch norm, which is not a map of one row, and for layers of somebody's own.
+/// [`Error::Config`] for a batch norm, which is not a map of one row, and for user-defined layers.
 ///
 /// # Example
 /// ```
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     fn unit(&mut self, unit: Unit) -> Result<Map> {
         Ok(match unit {
             Unit::Dropout { .. } | Unit::AlphaDropout { .. } => Map::Chain(vec![]),
-            Unit::BatchNorm { .. } => return Err(refused("a batch norm, which looks at all rows of a batch,")),
+            Unit::BatchNorm { .. } => return Err(refused("a batch norm, which needs all rows of a batch,")),
             Unit::LayerNorm { epsilon } => Map::Chain(vec![Map::Standardise { epsilon: epsilon.into() }, self.scale()]),
             Unit::Scale => self.scale(),
             Unit::Prelu { .. } => Map::Prelu { a: self.parameters().0 },

@@ -1,4 +1,4 @@
-//! The worst mistakes of a network, and what stands behind each.
+//! The worst mistakes of a network, and the training rows behind each.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct Mistake {
     pub row: usize,
     /// Its class, by index.
     pub label: usize,
-    /// What the network says.
+    /// The prediction of the network.
     pub predicted: usize,
     /// Its loss.
     pub loss: f32,
@@ -55,7 +55,7 @@ pub struct Near {
 pub struct Turned {
     /// The changed input.
     pub x: Vec<f32>,
-    /// What the network says of it.
+    /// The prediction of the network.
     pub predicted: usize,
     /// Euclidean length of the change.
     pub distance: f32,
@@ -237,7 +237,7 @@ mod tests {
         assert!(worst.iter().all(|m| m.predicted != m.label && (m.loss + m.probabilities[m.label].ln()).abs() < 1e-5));
     }
 
-    /// What a step on the aligned row does to the loss of the mistake is what the projection says.
+    /// A step on the aligned row changes the loss of the mistake by what the projection predicts.
     #[test]
     fn a_gradient_points_along_another_as_their_matrices_do() {
         let (network, data, worst) = all();

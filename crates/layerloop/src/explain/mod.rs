@@ -1,7 +1,7 @@
 //! Where the fast path and the derivation are compared: a network as the derivation writes it, its loss and gradient in f64, and the check that
 //! the fast path, the derivation and central differences agree.
 //!
-//! Read in this order: `meeting`, `map`, `check`, `differences`, `trace`, `beside`; then
+//! Read in this order: `conversion`, `map`, `check`, `differences`, `trace`, `comparison`; then
 //! `attribution`, which asks why an output is what it is.
 
 mod attribution;
@@ -20,7 +20,7 @@ mod units;
 
 pub use attribution::{Attributed, Attribution, Attributor};
 pub use check::{GradientCheck, LayerCheck, check_gradients, has_derivation, specimen};
-pub use comparison::{Beside, Ulps, differences, ulps};
+pub use comparison::{Comparison, Ulps, differences, ulps};
 pub use conversion::{in_math, loss_and_gradient, matrices};
 pub use curvature::{Eigen, Estimate, Hessian, surface};
 pub use differences::{DifferenceCheck, DifferenceLayer, check_differences};

@@ -29,13 +29,13 @@ pub(super) struct FastHessian<'a> {
     pub(super) threads: usize,
 }
 
-/// Where the matrices of a pass lie, beside z and R delta in the first workspace, R z and delta in the second.
+/// Where the matrices of a pass are, besides z and R delta in the first workspace, R z and delta in the second.
 #[derive(Debug, Clone, Copy)]
-struct Beside {
+struct Extra {
     first: usize,
 }
 
-impl Beside {
+impl Extra {
     /// For each layer: t, R t, q and R q from above, and room for a sum.
     const EACH: usize = 5;
 
@@ -61,7 +61,7 @@ impl FastHessian<'_> {
         with_rz.matrices.iter_mut().for_each(|matrix| matrix.values_mut().fill(0.0));
         let widths = network.spec().shapes().into_iter().map(|(_, outputs)| outputs);
         let mut beside: Vec<Matrix> =
-            widths.flat_map(|width| (0..Beside::EACH).map(move |_| Matrix::zeros(batch, width))).collect();
+            widths.flat_map(|width| (0..Extra::EACH).map(move |_| Matrix::zeros(batch, width))).collect();
         let len = network.parameters.values.values().len();
         let (mut part, mut total) = (Matrix::vector(len), vec![0.0_f64; len]);
         let order: Vec<u32> = (0..self.data.rows() as u32).collect();
@@ -127,14 +127,14 @@ impl Pass<'_> {
         }
     }
 
-    /// Where z_i lies, and R z_i.
+    /// Where z_i is, and R z_i.
     fn z(&self, i: usize) -> [usize; 2] {
         let z = self.places.z(self.value(i));
         [z, self.each + z]
     }
 
-    fn beside(&self, layer: usize) -> [usize; Beside::EACH] {
-        Beside { first: 2 * self.each }.of(layer)
+    fn extra(&self, layer: usize) -> [usize; Extra::EACH] {
+        Extra { first: 2 * self.each }.of(layer)
     }
 
     fn block(&self, input_plan: &InputPlan, block: &mut Block) {
@@ -150,7 +150,7 @@ impl Pass<'_> {
     fn forward(&self, rows: usize, block: &mut Block) {
         let Self { networks: [network, direction], isa, .. } = *self;
         for i in 0..self.layers() {
-            let ([t, r_t, _, _, room], [z, r_z], [next, r_next]) = (self.beside(i), self.z(i), self.z(i + 1));
+            let ([t, r_t, _, _, room], [z, r_z], [next, r_next]) = (self.extra(i), self.z(i), self.z(i + 1));
             let mut product = |from: usize, of: &Network, to: usize| {
                 let weights = Weights { values: of.parameters.layer(i), layout: of.parameters.layers[i].layout };
                 let ([out], [z]) = block.write([to], [from]);
@@ -178,7 +178,7 @@ impl Pass<'_> {
     /// q_{L+1} and R q_{L+1}.
     fn loss(&self, rows: &[u32], block: &mut Block) {
         let (of, layers) = (self.of, self.layers());
-        let [_, _, q, r_q, _] = self.beside(layers - 1);
+        let [_, _, q, r_q, _] = self.extra(layers - 1);
         let width = self.value(layers).width;
         let output = self.networks[0].spec().output;
         let ([mut q, mut r_q], [logits, r_logits]) = block.write([q, r_q], self.z(layers));
@@ -198,7 +198,7 @@ impl Pass<'_> {
     fn backward(&self, rows: usize, block: &mut Block) {
         let Self { plans, isa, .. } = *self;
         for i in (0..self.layers()).rev() {
-            let ([t, r_t, q, r_q, _], sigma, width) = (self.beside(i), self.activation(i), self.value(i + 1).width);
+            let ([t, r_t, q, r_q, _], sigma, width) = (self.extra(i), self.activation(i), self.value(i + 1).width);
             // R delta_i goes with z_i, delta_i with R z_i.
             let r_delta = self.places.delta(self.value(i + 1));
             let delta = self.each + r_delta;
@@ -214,9 +214,9 @@ impl Pass<'_> {
                 }
             }
             if i == 0 {
-                break; // nobody asks what the input is told
+                break; // the gradient by the input is not needed
             }
-            let [t, _, q, r_q, room] = self.beside(i - 1);
+            let [t, _, q, r_q, room] = self.extra(i - 1);
             let mut product = |from: usize, plan: &WeightPlan, to: usize| {
                 let ([out], [delta, any]) = block.write([to], [from, t]);
                 dense::input_gradient(isa, Activation::Identity, delta, plan.transposed(i), any, out);

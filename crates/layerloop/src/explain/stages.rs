@@ -33,7 +33,7 @@ pub(super) enum Tape {
 /// The stages of `network` for a gradient by itself: nothing is dropped, a random slope is its mean.
 ///
 /// # Errors
-/// [`Error::Config`] for layers of somebody's own, of which the derivation knows nothing.
+/// [`Error::Config`] for user-defined layers, which the derivation does not have.
 pub(super) fn stages(network: &Network) -> Result<Vec<Stage>> {
     chain(&mut Reader::of(network), &network.spec().layers, network.spec().inputs).map(|(stages, _)| stages)
 }
@@ -236,7 +236,7 @@ trait FindIn<'a>: Iterator<Item = &'a mut Stage> + Sized {
 
 impl<'a, I: Iterator<Item = &'a mut Stage>> FindIn<'a> for I {}
 
-/// On which side of each of its kinks every value of a pass stood: a step that changes it tells nothing of a derivative.
+/// On which side of each of its kinks every value of a pass was: a difference across a kink is no derivative.
 pub(super) fn sides(stages: &[Stage], tapes: &[Tape]) -> Result<Vec<usize>> {
     let mut all = Vec::new();
     for (stage, tape) in stages.iter().zip(tapes) {

@@ -18,7 +18,7 @@ pub const LARGEST_A: usize = 65_536;
 /// One sample through the forward and the backward layer loop, in f64.
 ///
 /// Its JSON form has every matrix as an array of rows and every vector as an array. A number that is not finite is `null`: of
-/// q_{L+2} where a wanted probability has underflowed to 0.
+/// q_{L+2} where the probability of the true class has underflowed to 0.
 ///
 /// # Example
 /// ```
@@ -54,7 +54,7 @@ pub struct Trace {
     pub q_loss: Vec<f64>,
     /// (p_1; ...; p_L), each row by row.
     pub gradient: Vec<f64>,
-    /// What the fast path is asked for.
+    /// The objective of the fast path.
     #[serde(skip)]
     pub(super) objective: Objective,
     #[serde(skip)]
@@ -67,7 +67,7 @@ pub struct Trace {
 pub struct TracedLayer {
     /// Which, counted from 1.
     pub i: usize,
-    /// sigma, with its numbers where they are not the usual ones.
+    /// sigma, with those of its numbers that are not at their default values.
     pub activation: String,
     /// W_i, n_{i+1} x (n_i + 1), the bias in its last column.
     #[serde(serialize_with = "rows")]
@@ -285,7 +285,7 @@ mod tests {
         assert!(off <= 1e-7, "{name}: {off:e}");
     }
 
-    /// A network and everything that is asked of it, against central differences.
+    /// Every object of a network against central differences.
     fn check(network: &math::Network, x: &[f64], y: &[f64]) {
         let trace = Trace::through(network, x, y).unwrap();
         for (layer, traced) in network.layers().iter().zip(&trace.layers) {

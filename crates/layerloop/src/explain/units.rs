@@ -24,7 +24,7 @@ pub struct LayerUnits {
     pub dead: usize,
     /// Those, beside the dead ones, whose slope is below 5 % of the steepest of the layer in at least 95 % of the rows.
     pub saturated: usize,
-    /// The mean of |sigma'(t)| over units and rows: what a gradient is multiplied by on its way down.
+    /// The mean of |sigma'(t)| over units and rows: the factor on a gradient in the backward pass.
     pub mean_slope: f64,
     /// The mean over the rows of |q_{i+1}|, the gradient of the loss by what the layer gives.
     pub mean_gradient: f64,

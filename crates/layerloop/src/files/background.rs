@@ -10,12 +10,12 @@ use crate::{Error, Result};
 
 type Job = Box<dyn FnOnce() -> Result<()> + Send>;
 
-/// A thread that writes files for somebody who does not wait for the disk.
+/// A thread that writes files, so that the caller does not wait for the disk.
 ///
 /// It has room for one job beside the one that it is at: a newer job takes the place of the one that waits. A disk that is
-/// slower than the work is so given less to write, and nobody is held up.
+/// slower than the work thus has less to write, and the caller is never delayed.
 ///
-/// A job that panics is a failure of the whole: [`Self::panicked`] says so, and later jobs are not done.
+/// A job that panics fails the writer: [`Self::panicked`] returns it, and later jobs are not done.
 pub struct Background {
     name: String,
     desk: Arc<Desk>,
@@ -40,7 +40,7 @@ struct State {
     waiting: Option<Job>,
     busy: bool,
     over: bool,
-    /// What the panic of a job said.
+    /// The message of a job's panic.
     panic: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl Desk {
 }
 
 impl Background {
-    /// A thread of that name; what fails is told to `failed`.
+    /// A thread of that name; `failed` is called with each failure.
     ///
     /// # Errors
     /// [`Error::Io`] if the system has no thread to give.
@@ -69,7 +69,7 @@ impl Background {
     /// The error that a job has panicked, if one has.
     ///
     /// # Errors
-    /// [`Error::Io`] with what the panic said.
+    /// [`Error::Io`] with the message of the panic.
     pub fn panicked(&self) -> Result<()> {
         let said = self.desk.lock().panic.clone();
         said.map_or(Ok(()), |said| {
@@ -100,7 +100,7 @@ impl Drop for Background {
         self.desk.lock().over = true;
         self.desk.changed.notify_all();
         if let Some(writer) = self.writer.take() {
-            _ = writer.join(); // it has told what went wrong
+            _ = writer.join(); // it has reported its failures
         }
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(*failures.lock().unwrap(), ["first: done", "third: done"]);
     }
 
-    /// The thread was gone then without a word, and whoever waited for it waited for ever.
+    /// The thread had ended silently, and the caller waited for ever.
     #[test]
     fn a_job_that_panics_holds_nobody_up_and_is_told() {
         for fails in [false, true] {

@@ -5,7 +5,7 @@
 pub struct Kind {
     /// With its article: `a NumPy array`.
     pub name: &'static str,
-    /// What to do with it, where data is wanted; empty where there is nothing to say.
+    /// What to do with it where data is expected; may be empty.
     pub advice: &'static str,
 }
 

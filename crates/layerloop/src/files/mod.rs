@@ -1,4 +1,4 @@
-//! Files that are never half-written: each is written beside its place, flushed to the disk and renamed, and its folder is flushed.
+//! Files that are never half-written: each is written to a temporary file, flushed to the disk and renamed, and its folder is flushed.
 
 mod background;
 mod kind;
@@ -68,8 +68,8 @@ pub(crate) fn regular_or_missing(path: &Path) -> Result<()> {
     }
 }
 
-/// An empty file beside `path`, with the permissions of the file that it replaces, or else those of any new file.
-pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+/// An empty temporary file in the folder of `path`, with the permissions of the file that it replaces, or else those of any new file.
+pub(crate) fn temporary_file_for(path: &Path) -> Result<NamedTempFile> {
     let folder = folder_of(path);
     if !folder.exists() {
         let reason = format!("No such file or directory: there is no folder {}", folder.display());
@@ -89,19 +89,19 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Writes the file beside `path`, flushes it to the disk, renames it, and flushes the folder: whatever goes wrong, `path` is either
+/// Writes a temporary file, flushes it to the disk, renames it to `path`, and flushes the folder: after any failure, `path` is either
 /// what it was or all of `bytes`. Links are followed.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder is missing or cannot be written, if the disk is full, or if `path` is there and is not a regular
 /// file.
-pub fn write_beside_and_rename(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let path = target(path)?;
-    written_beside(&path, bytes)?.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
+    written_to_temporary(&path, bytes)?.persist(&path).map_err(|e| Error::io(&path)(e.error))?;
     flush_folder_of(&path)
 }
 
-/// As [`write_beside_and_rename`], to the first of these paths in one folder that nothing is at; gives that path.
+/// As [`write_atomically`], to the first of these paths in one folder that nothing is at; gives that path.
 ///
 /// # Errors
 /// [`Error::Io`] as there, and if something is at each of them.
@@ -109,7 +109,7 @@ pub fn write_to_free(paths: impl IntoIterator<Item = PathBuf>, bytes: &[u8]) -> 
     let mut written = None;
     let mut taken = PathBuf::new();
     for path in paths {
-        let file = written.take().map_or_else(|| written_beside(&path, bytes), Ok)?;
+        let file = written.take().map_or_else(|| written_to_temporary(&path, bytes), Ok)?;
         match file.persist_noclobber(&path) {
             Ok(_) => return flush_folder_of(&path).map(|()| path),
             Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => written = Some(refused.file),
@@ -120,8 +120,8 @@ pub fn write_to_free(paths: impl IntoIterator<Item = PathBuf>, bytes: &[u8]) -> 
     Err(Error::io(&taken)(ErrorKind::AlreadyExists.into()))
 }
 
-fn written_beside(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
-    let mut file = temporary_beside(path)?;
+fn written_to_temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let mut file = temporary_file_for(path)?;
     file.write_all(bytes).map_err(Error::io(path))?;
     file.as_file().sync_all().map_err(Error::io(path))?;
     Ok(file)
@@ -175,11 +175,11 @@ mod tests {
             symlink(to, at(link)).unwrap();
         }
         for (link, file) in [("a", "other/new"), ("b", "other/old"), ("c", "other/third"), ("d", "other/third")] {
-            write_beside_and_rename(&at(link), link.as_bytes()).unwrap();
+            write_atomically(&at(link), link.as_bytes()).unwrap();
             assert!(at(link).is_symlink(), "{link}");
             assert_eq!(fs::read(at(file)).unwrap(), link.as_bytes());
         }
-        let refused = write_beside_and_rename(&at("loop"), b"").unwrap_err().to_string();
+        let refused = write_atomically(&at("loop"), b"").unwrap_err().to_string();
         assert!(refused.ends_with("loop: more than 40 links, one to the next"), "{refused}");
         assert!(at("loop").is_symlink());
     }
@@ -192,7 +192,7 @@ mod tests {
         for mode in [0o600, 0o640, 0o664] {
             fs::write(&path, "").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            write_beside_and_rename(&path, b"new").unwrap();
+            write_atomically(&path, b"new").unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
     }

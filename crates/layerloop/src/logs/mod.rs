@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 pub use self::tensorboard::EventFile;
-use crate::files::{make_folder, write_beside_and_rename};
+use crate::files::{make_folder, write_atomically};
 use crate::network::Tensor;
 use crate::train::{Callback, EpochEnd, History, Run, StepEnd};
 use crate::{Error, Result};
@@ -23,7 +23,7 @@ const EVENTS: &str = "events.jsonl";
 pub type Curve = (String, Vec<(f64, f64)>);
 
 /// The size of the gradient of each layer over the epochs of a run, from the log folder that it left: small ones below and large
-/// ones above say that the gradient vanishes on its way down. Empty where there is no such log.
+/// ones above mean that the gradient vanishes. Empty where there is no such log.
 #[must_use]
 pub fn gradient_norms(folder: impl AsRef<Path>) -> Vec<Curve> {
     let text = std::fs::read_to_string(folder.as_ref().join(EVENTS)).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Logs {
         let json = kept(&objects, "{\"event\":", object)?;
         let (csv, json) = (Appended::open(table, csv)?, Appended::open(objects, json)?);
         // A checkpoint may be of the last step of an epoch whose end was logged after it, at that very step: all that TensorBoard
-        // has of the step is forgotten then, and what stays true of it is said again.
+        // has of the step is discarded then, and what remains valid is written again.
         let text = std::fs::read_to_string(folder.join(EVENTS)).map_err(Error::io(folder))?;
         let kept = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let at_step: Vec<Value> = kept.filter(|event| from.is_some() && event["step"] == steps).collect();
@@ -165,7 +165,7 @@ impl Logs {
     }
 }
 
-/// What TensorBoard is told of a step; a number that is not finite has no place in the other log.
+/// What TensorBoard gets of a step; the other log has no place for a number that is not finite.
 fn step_scalars(events: &mut EventFile, step: u64, loss: Option<f64>, learning_rate: Option<f64>) {
     for (tag, value) in [("loss/step", loss), ("learning rate/step", learning_rate)] {
         if let Some(value) = value {
@@ -213,10 +213,10 @@ struct Appended {
     empty: bool,
 }
 
-/// The whole lines of a file that are `wanted`, and whether there is more; nothing of a file that is not there.
+/// The complete lines of a file that are `wanted`, and whether there is more; nothing if there is no file.
 ///
 /// # Errors
-/// [`Error::Config`] if the file does not begin with `start`, and so is somebody else's; [`Error::Io`] if it cannot be read.
+/// [`Error::Config`] if the file does not begin with `start`, and so is not of layerloop; [`Error::Io`] if it cannot be read.
 fn kept(path: &Path, start: &str, wanted: impl Fn(&str) -> bool) -> Result<(String, bool)> {
     let there = match fs::read(path) {
         Ok(there) => String::from_utf8_lossy(&there).into_owned(),
@@ -236,7 +236,7 @@ impl Appended {
     /// With only the lines that are kept.
     fn open(path: PathBuf, (kept, fewer): (String, bool)) -> Result<Self> {
         if fewer {
-            write_beside_and_rename(&path, kept.as_bytes())?;
+            write_atomically(&path, kept.as_bytes())?;
         }
         let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
         Ok(Self { path, file, empty: kept.is_empty() })
@@ -300,9 +300,9 @@ mod tests {
         assert_eq!((read("history.csv"), read(EVENTS)), (String::new(), String::new()));
     }
 
-    /// The lines of somebody else were taken out as not of this run.
+    /// The lines of another program were removed.
     #[test]
-    fn files_of_somebody_else_are_refused_and_stay() {
+    fn files_of_another_program_are_refused_and_stay() {
         for (name, text) in [(EVENTS, "{\"user\":\"data\"}\n"), (TABLE, "a,b\n1,2\n"), (EVENTS, "note")] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(name);

@@ -22,7 +22,7 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// A new file in `folder`. Of earlier files there, TensorBoard forgets what is later than `step`: it reads them in the order of
+    /// A new file in `folder`. TensorBoard discards what earlier files have after `step`: it reads them in the order of
     /// their names, which are numbered.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ pub trait ActivationFunction: Copy {
     fn joints(self) -> Vec<f64>;
 }
 
-/// What makes mean 0 and variance 1 a fixed point of selu: Klambauer et al. 2017, equation 14.
+/// The numbers that make mean 0 and variance 1 a fixed point of selu: Klambauer et al. 2017, equation 14.
 const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.673_263_242_354_377_2];
 
 impl ActivationFunction for Activation {

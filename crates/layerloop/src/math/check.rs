@@ -1,4 +1,4 @@
-//! The gradient check: a derivative that somebody computed, against the one that central differences measure.
+//! The gradient check: a computed derivative against central differences.
 
 use super::matrix::{Matrix, same_size};
 use super::network::Network;
@@ -79,7 +79,7 @@ pub fn check_jacobian(
     Ok(worst(jacobian.entries(), measured.entries()))
 }
 
-/// Checks a gradient of a network's loss, wherever it was computed, and tells the worst place of each layer.
+/// Checks a gradient of a network's loss, however computed, and gives the worst place of each layer.
 ///
 /// # Shapes
 ///

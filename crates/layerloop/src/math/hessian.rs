@@ -28,7 +28,7 @@ impl Forward<'_> {
     ///
     /// # Numerics
     ///
-    /// Exact, where no t_i stands at a kink; a kink adds nothing.
+    /// Exact where no t_i is at a kink; a kink adds nothing.
     ///
     /// # Source
     ///
@@ -83,7 +83,7 @@ impl Forward<'_> {
             }
             r_q = sum(&layer.w().transpose_times(&r_delta)?, &v[i].transpose_times(&delta)?);
             q = layer.w().transpose_times(&delta)?;
-            r_q.pop(); // what the bias is told, nobody asks
+            r_q.pop(); // the gradient by the constant 1 is not needed
             q.pop();
         }
         Ok(r_p.concat())

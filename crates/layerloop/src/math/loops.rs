@@ -7,7 +7,7 @@ use super::{LossFunction as _, OutputMap as _};
 use super::{Matrix, Network};
 use crate::Result;
 
-/// What the forward layer loop computed, kept for the way back.
+/// What the forward layer loop computed, kept for the backward pass.
 #[derive(Clone, Debug)]
 pub struct Forward<'n> {
     network: &'n Network,
@@ -117,7 +117,7 @@ impl Forward<'_> {
     ///
     /// # Numerics
     ///
-    /// Not a number where a wanted probability has underflowed to 0: `q_{L+2}` is then infinite, and 0 times it is
+    /// Not a number where the probability of the true class has underflowed to 0: `q_{L+2}` is then infinite, and 0 times it is
     /// lost. [`Self::backward_closed_form`] has no such hole.
     pub fn backward_by_jacobians(&self) -> Result<Backward> {
         let Jacobians { a, b, c } = self.jacobians()?;
@@ -145,7 +145,7 @@ impl Forward<'_> {
     ///
     /// # Numerics
     ///
-    /// Finite for finite parameters and inputs, `q_{L+2}` excepted, which is told but not used.
+    /// Finite for finite parameters and inputs, except `q_{L+2}`, which is reported but not used.
     pub fn backward_closed_form(&self) -> Result<Backward> {
         let (l, mut backward) = self.start()?;
         let Backward { p, q } = &mut backward;

@@ -23,7 +23,7 @@ use crate::{Error, Result};
 ///
 /// # Numerics
 ///
-/// Infinite where a wanted probability has underflowed to 0; [`cross_entropy_of_logits`] is not.
+/// Infinite where the probability of the true class has underflowed to 0; [`cross_entropy_of_logits`] is not.
 ///
 /// # Example
 ///
@@ -50,7 +50,7 @@ pub fn cross_entropy(y: &[f64], z: &[f64]) -> Result<f64> {
 ///
 /// # Numerics
 ///
-/// Infinite where a wanted probability has underflowed to 0; [`cross_entropy_of_logits_gradient`] is not.
+/// Infinite where the probability of the true class has underflowed to 0; [`cross_entropy_of_logits_gradient`] is not.
 #[doc(alias = "q_{L+2}")]
 pub fn cross_entropy_gradient(y: &[f64], z: &[f64]) -> Result<Vec<f64>> {
     same_size("length of the target y", z.len(), y.len())?;

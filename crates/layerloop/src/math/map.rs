@@ -84,7 +84,7 @@ pub enum Map {
         scale: f64,
         /// What is added to what is kept.
         shift: f64,
-        /// What stands for the others.
+        /// The value of the others.
         dropped: f64,
     },
     /// The largest of several pieces: maxout.
@@ -315,7 +315,7 @@ pub(super) fn mean_and_inverse(z: &[f64], epsilon: f64) -> (f64, f64) {
     (mean, 1.0 / (variance + epsilon).sqrt())
 }
 
-/// Where the largest of the pieces z_j, z_{n+j}, z_{2n+j}, ... stands, the first of equals, for each j.
+/// The index of the largest of the pieces z_j, z_{n+j}, z_{2n+j}, ..., the first of equals, for each j.
 pub(super) fn largest(z: &[f64], pieces: usize) -> Vec<usize> {
     let n = z.len() / pieces;
     (0..n).map(|j| (1..pieces).map(|i| i * n + j).fold(j, |best, at| if z[at] > z[best] { at } else { best })).collect()

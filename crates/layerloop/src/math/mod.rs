@@ -16,7 +16,7 @@
 //! p_i = A_i^T q_{i+1},   q_i = B_i^T q_{i+1}                           i = L, ..., 1
 //! ```
 //!
-//! The files below follow that order, and `docs/math/` tells the same story at length.
+//! The files below follow that order; `docs/math/` explains it at length.
 //!
 //! # Example
 //!
@@ -69,7 +69,7 @@ pub use softmax::OutputMap;
 mod loss;
 pub use loss::{cross_entropy, cross_entropy_gradient, cross_entropy_of_logits, cross_entropy_of_logits_gradient};
 
-// Every other loss that may stand in its place, with the output maps that it goes with.
+// Every other loss, with the output maps that it goes with.
 mod losses;
 pub use layerloop_kernels::Loss;
 pub use losses::LossFunction;

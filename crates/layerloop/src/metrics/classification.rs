@@ -7,7 +7,21 @@ use crate::data::onecold;
 
 /// How a network does on labelled samples.
 ///
-/// Every mean counts a row as much as its [weight](crate::data::Dataset::weights) says; `confusion` and [`ClassScores::support`] count rows.
+/// Every mean weights a row by its [weight](crate::data::Dataset::weights); `confusion` and [`ClassScores::support`] count rows.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::evaluate::evaluate;
+/// use layerloop::network::{Network, Tensor};
+/// let line = [Tensor::new("layers.0.weight", [2, 1], [-1.0, 1.0]), Tensor::new("layers.0.bias", [2], [0.0, 0.0])];
+/// let network = Network::from_tensors(&"1 -> 2".parse()?, line)?;
+/// let data = Dataset::new("sign", vec![-2.0, -0.5, 1.0, -1.0].into(), 1, vec![0, 0, 1, 1], ["below 0", "above 0"])?;
+/// let scores = evaluate(&network, &data, 1)?;
+/// assert_eq!((scores.accuracy, scores.confusion), (0.75, vec![vec![2, 0], vec![1, 1]]));
+/// assert_eq!(format!("{:.4}", scores.loss), "0.6463");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
@@ -23,7 +37,7 @@ pub struct Evaluation {
     weighted: Confusion,
 }
 
-/// What the confusion matrix says of one class.
+/// The scores of one class, from the confusion matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct ClassScores {

@@ -30,7 +30,7 @@ impl Kind for dyn Metric {
 /// Gives a metric a name.
 ///
 /// # Errors
-/// [`Error::Config`] if the name is taken or is none, or if the metric is not finite on four rows of classes or of numbers,
+/// [`Error::Config`] if the name is taken or not a name, or if the metric is not finite on four rows of classes or of numbers,
 /// or measures neither.
 ///
 /// # Example
@@ -49,7 +49,7 @@ pub fn register_metric(name: &str, metric: impl Metric + 'static) -> Result<Cust
     let numbers = metric.of(&Predictions::numbers(&[1.0, 2.5, 0.5, 4.0], &[1.5, 2.0, 1.0, 3.0], 1));
     let refuse = |reason: String| Err(Error::config("metric", format!("`{name}`: {reason}")));
     if let (Err(classes), Err(numbers)) = (&classes, &numbers) {
-        return refuse(format!("of classes it says: {classes}; of numbers: {numbers}"));
+        return refuse(format!("for classes: {classes}; for numbers: {numbers}"));
     }
     for (what, value) in [("classes", classes), ("numbers", numbers)] {
         if let Some(value) = value.ok().filter(|value| !value.is_finite()) {
@@ -69,7 +69,7 @@ mod tests {
             |name, metric: fn(&Predictions) -> Result<f64>| register_metric(name, metric).unwrap_err().to_string();
         assert!(refused("accuracy", |_| Ok(1.0)).contains("built-in"));
         assert!(refused("test-none", |_| Ok(f64::NAN)).contains("it is NaN on four rows of classes"));
-        assert!(refused("test-never", |_| Err(Error::config("it", "never"))).contains("of numbers: it: never"));
+        assert!(refused("test-never", |_| Err(Error::config("it", "never"))).contains("for numbers: it: never"));
     }
 
     #[test]

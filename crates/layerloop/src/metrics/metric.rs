@@ -19,6 +19,16 @@ named_enum! {
     /// Of classifiers p are the probabilities and y the class; of numbers p are the predictions and y the truths, and the
     /// mean over several outputs is taken. Averages over classes, zeros in divisors and averages over outputs are
     /// scikit-learn's.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::metrics::{Metric, Predictions};
+    /// let predictions = Predictions::classes(&[0.9, 0.1, 0.4, 0.6, 0.8, 0.2], &[0, 1, 1], 2);
+    /// for (metric, value) in [(Metric::Accuracy, "0.6667"), (Metric::LogLoss, "0.7419"), (Metric::RocAuc, "1.0000")] {
+    ///     assert_eq!(format!("{:.4}", metric.of(&predictions)?), value);
+    /// }
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     pub enum Metric: "metric" {
         /// share of rows with argmax p = y
         Accuracy = "accuracy" | "acc",
@@ -113,7 +123,7 @@ impl AnyMetric {
     /// Its value for some predictions.
     ///
     /// # Errors
-    /// Those of [`Metric::of`], and what a registered metric says; [`Error::Config`] if that is not a finite number.
+    /// Those of [`Metric::of`], and those of a registered metric; [`Error::Config`] if that is not a finite number.
     pub fn of(self, predictions: &Predictions) -> Result<f64> {
         let custom = match self {
             Self::BuiltIn(metric) => return metric.of(predictions),

@@ -4,6 +4,14 @@ use crate::data::{Dataset, Targets};
 use crate::{Error, Result};
 
 /// Predictions and truths of some rows.
+///
+/// # Example
+/// ```
+/// use layerloop::metrics::{Metric, Predictions};
+/// let numbers = Predictions::numbers(&[1.0, 2.5, 4.0], &[1.0, 2.0, 5.0], 1);
+/// assert_eq!(format!("{:.4}", Metric::Mae.of(&numbers)?), "0.5000");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Predictions<'a> {
     /// Probabilities, rows x classes, or numbers, rows x outputs; row-major.

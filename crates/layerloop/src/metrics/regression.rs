@@ -1,4 +1,4 @@
-//! How far predicted numbers p lie from the true ones y. Each measure is taken of every output and averaged over the
+//! How far predicted numbers p are from the true ones y. Each is computed for every output and averaged over the
 //! outputs; w is the weight of a row.
 
 use super::predictions::{Predictions, Truth};

@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Fit, Standardisation, little_endian};
-use crate::files::{Kind, regular_or_missing, target, temporary_beside, write_beside_and_rename, write_to_free};
+use crate::files::{Kind, regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
 use crate::{Error, Result};
@@ -23,6 +23,22 @@ const ENTRY: &str = "layerloop";
 const LONGEST_HEADER: u64 = 100_000_000;
 
 /// A trained network and what it needs to be used.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::model_file::Model;
+/// use layerloop::network::Network;
+/// let data = Dataset::new("demo", vec![0.0, 1.0].into(), 1, vec![0, 1], ["no", "yes"])?;
+/// let model = Model::new(Network::new(&"1 -> 2".parse()?, 7)?, &data, serde_json::json!({"seed": 7}));
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("demo.safetensors");
+/// model.save(&path)?;
+/// let loaded = Model::load(&path)?;
+/// assert_eq!((loaded.classes[1].as_str(), &loaded.receipt["seed"]), ("yes", &7.into()));
+/// assert_eq!(loaded, model);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The network.
@@ -102,7 +118,7 @@ impl Model {
     /// [`Error::Format`] for what [`Model::load`] would refuse.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        write_beside_and_rename(path, &self.to_bytes(path)?)
+        write_atomically(path, &self.to_bytes(path)?)
     }
 
     /// As [`Self::save`], to the first of these paths in one folder that nothing is at; gives that path.
@@ -166,7 +182,7 @@ impl Model {
         })?;
         let card: Card = serde_json::from_str(card).map_err(|e| {
             let own = if ["unknown activation `", "unknown layer `"].iter().any(|of| e.to_string().contains(of)) {
-                "; a name of somebody's own is registered (layerloop::custom) before the model is read"
+                "; user-defined parts (layerloop::custom) have to be registered before the model is loaded"
             } else {
                 ""
             };
@@ -237,11 +253,11 @@ fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) 
     Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
 }
 
-/// What is said of a file that is not a safetensors file, or a damaged one.
+/// The message for a file that is not a safetensors file, or a damaged one.
 fn not_a_model(bytes: &[u8], error: &impl std::fmt::Display) -> String {
     let kind = Kind::of_bytes(bytes.get(..Kind::ENOUGH as usize).unwrap_or(bytes)).name;
     if bytes.is_empty() || kind == "a safetensors file" || kind == "a file of another program" {
-        return format!("not a whole safetensors file: {error}");
+        return format!("not a complete safetensors file: {error}");
     }
     format!("this is {kind}, not a model; `layerloop train` saves models as safetensors files")
 }
@@ -263,13 +279,13 @@ pub fn is_model(path: impl AsRef<Path>) -> Result<bool> {
     Ok(header["__metadata__"][ENTRY].is_string())
 }
 
-/// Whether a model can be written to `path`: worth knowing before the training, not after it.
+/// Whether a model can be written to `path`: checked before the training.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder is missing or cannot be written, or if `path` is something other than a regular file, such
 /// as a folder or a device.
 pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
-    temporary_beside(&target(path.as_ref())?).map(drop)
+    temporary_file_for(&target(path.as_ref())?).map(drop)
 }
 
 #[cfg(test)]
@@ -320,7 +336,7 @@ mod tests {
         for len in 0..bytes.len() {
             fs::write(&path, &bytes[..len]).unwrap();
             let error = Model::load(&path).unwrap_err().to_string();
-            assert!(error.contains("not a whole safetensors file"), "{len} bytes: {error}");
+            assert!(error.contains("not a complete safetensors file"), "{len} bytes: {error}");
         }
     }
 

@@ -29,7 +29,7 @@ impl<C: ?Sized> Clone for Custom<C> {
 
 impl<C: ?Sized> Copy for Custom<C> {}
 
-/// A name stands for one part as long as the program runs.
+/// A name means one part as long as the program runs.
 impl<C: ?Sized> PartialEq for Custom<C> {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -90,7 +90,7 @@ impl<C: ?Sized> Registry<C> {
         }
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
         if parts.iter().any(|part| part.name == name) {
-            return refuse("this name is registered already, and stands for one thing as long as the program runs");
+            return refuse("this name is registered already; a name cannot be registered twice");
         }
         let part = Custom { name: Box::leak(name.into()), part: Box::leak(part) };
         parts.push(part);

@@ -34,14 +34,14 @@ use crate::{Error, Result};
 pub fn parse<T: NamedEnum>(text: &str) -> Result<T> {
     parse_all(text).and_then(|choices| match choices[..] {
         [choice] => Ok(choice),
-        _ => Err(Error::config(T::WHAT, format!("`{text}` names {}, and one is wanted", choices.len()))),
+        _ => Err(Error::config(T::WHAT, format!("`{text}` names {}; expected one", choices.len()))),
     })
 }
 
 /// The choices that `text` names, with commas between them.
 ///
 /// # Errors
-/// [`Error::Config`] with all that is wrong at once, each as [`parse`] says it.
+/// [`Error::Config`] with everything that is wrong, each as [`parse`] reports it.
 ///
 /// # Example
 /// ```
@@ -89,7 +89,7 @@ pub fn check<T: NamedEnum>(choice: T) -> Result<()> {
     Ok(())
 }
 
-/// At the commas that stand in no parentheses.
+/// At the commas outside parentheses.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_i32;
     text.split(move |c| {
@@ -98,7 +98,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name, and what stands behind it.
+/// The name, and the text after it.
 fn name_and_rest(text: &str) -> (&str, &str) {
     let (name, rest) = text.split_at(text.find(['(', '=']).unwrap_or(text.len()));
     (name.trim(), rest.trim())
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(refused("sgd=1"), "optimizer: `sgd=1`: `sgd` takes no numbers");
         assert!(refused("adam(beta=1)").contains("`adam` has no `beta`; `adam` takes beta_1=0.9, beta_2=0.999"));
         assert!(refused("adam(beta_1=0.9").ends_with("has no `)` at its end"));
-        assert!(refused("sgd,adam").ends_with("`sgd,adam` names 2, and one is wanted"));
+        assert!(refused("sgd,adam").ends_with("`sgd,adam` names 2; expected one"));
         assert!(refused("adam(0.9)").ends_with("`0.9` is not NAME=VALUE"));
     }
 }

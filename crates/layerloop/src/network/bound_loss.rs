@@ -171,10 +171,10 @@ impl<'a> BoundLoss<'a> {
     /// The loss, and what it measures the outputs for `row` against.
     ///
     /// # Errors
-    /// [`Error::Config`] for a loss of somebody's own, of which there is a value and a gradient but no equation.
+    /// [`Error::Config`] for a user-defined loss, which has a value and a gradient but no equation.
     pub(crate) fn of_row(&self, network: &Network, row: u32) -> Result<(Loss, Vec<f32>)> {
         let OrCustom::BuiltIn(loss) = self.loss else {
-            let reason = format!("{:?} has no twin in the derivation; name one of `layerloop list losses`", self.loss);
+            let reason = format!("{:?} is not in the derivation; choose one of `layerloop list losses`", self.loss);
             return Err(Error::config("loss", reason));
         };
         let (spec, logits) = (network.spec(), network.program.logits().width);
@@ -224,7 +224,7 @@ fn evaluate_own(own: &dyn objective::custom::Loss, logits: Logits, truth: Truth,
     }
 }
 
-/// The loss that an output map is made for. Labels of which no probabilities are wanted have a margin.
+/// The default loss of an output map. Labels without probabilities have a margin.
 fn default_loss(output: Output, targets: &Targets) -> Loss {
     match (output, targets) {
         (Output::Softmax | Output::ReferenceSoftmax, _) => Loss::CrossEntropy,

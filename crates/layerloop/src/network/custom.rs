@@ -48,7 +48,7 @@ pub trait Activation: Send + Sync {
     fn derivative(&self, t: f32) -> f32;
 }
 
-/// A layer z' = f(w, z) whose rows each stand by themselves.
+/// A layer z' = f(w, z) that treats each row by itself.
 pub trait Layer: Send + Sync {
     /// Number of values of z' for `inputs` values of z; `None` if it cannot read so many.
     fn outputs(&self, inputs: usize) -> Option<usize>;
@@ -59,7 +59,7 @@ pub trait Layer: Send + Sync {
         0
     }
 
-    /// How the parameters start; `uniform` draws from [0, 1).
+    /// The initial parameters; `uniform` draws from [0, 1).
     fn start(&self, inputs: usize, uniform: &mut dyn FnMut() -> f32) -> Vec<f32> {
         (0..self.parameters(inputs)).map(|_| uniform() - 0.5).collect()
     }
@@ -91,7 +91,7 @@ pub(crate) fn read(text: &str) -> Result<Custom<dyn Layer>> {
 /// Gives a layer a name in the text form of networks.
 ///
 /// # Errors
-/// [`Error::Config`] if the name is taken or is none, or if [`check_layer`] finds a derivative wrong.
+/// [`Error::Config`] if the name is taken or not a name, or if [`check_layer`] finds a derivative wrong.
 pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<dyn Layer>> {
     check_layer(&layer).map_err(|e| Error::config("layer", format!("`{name}`: {e}")))?;
     LAYERS.add(name, Box::new(layer), is_built_in(name))
@@ -101,7 +101,7 @@ pub fn register_layer(name: &str, layer: impl Layer + 'static) -> Result<Custom<
 /// are written as those of a built-in one, `power=3` or `power(p=3)`.
 ///
 /// # Errors
-/// As [`register_layer`], for the layer with the default values; whoever writes others gets the error of `build`, or of
+/// As [`register_layer`], for the layer with the default values. A text with other values gets the error of `build`, or of
 /// [`check_layer`].
 ///
 /// # Example
@@ -195,7 +195,7 @@ const ROWS: u64 = 20;
 /// ```text
 /// dg/dx ~ (g(x + h) - g(x - h)) / 2h,   h = 0.01
 /// ```
-/// Where the two halves of the difference disagree there may be a kink: the derivative is then to lie between them.
+/// Where the two halves of the difference disagree there may be a kink: the derivative then has to be between them.
 ///
 /// # Errors
 /// [`Error::Config`] with the place, the derivative and the difference; or if the layer reads no width from 1 to 16.

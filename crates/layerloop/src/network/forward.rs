@@ -20,7 +20,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) source: Source<'a>,
     /// Row of the source for each row of the batch.
     pub(crate) rows: &'a [u32],
-    /// Rows of the source that will be wanted next.
+    /// Rows of the next batch, which are prefetched.
     pub(crate) next: &'a [u32],
     /// What the outputs are measured by, where they are.
     pub(crate) bound_loss: Option<&'a BoundLoss<'a>>,

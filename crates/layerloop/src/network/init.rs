@@ -9,15 +9,25 @@ use super::program::{Initial, Parameter, Program};
 use crate::rng::Stream;
 
 named_enum! {
-    /// How the weights of a layer are initialised; biases are zero, where nothing else is said.
+    /// How the weights of a layer are initialised; biases are 0 unless stated.
     ///
     /// n_in and n_out are the numbers of inputs and outputs of the layer.
-    pub enum Init: "initialisation" {
-        /// what suits the activation, and what the layer reads
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::Network;
+    /// let network = Network::new(&"300 -> 100 relu init=constant=0.5 -> 300 init=glorot-uniform -> 2".parse()?, 0)?;
+    /// let largest = |name: &str| network.tensor(name).expect("a weight").values.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+    /// assert_eq!(largest("layers.0.weight"), 0.5);
+    /// assert_eq!(format!("{:.4}", largest("layers.1.weight")), "0.1225"); // sqrt(6 / (100 + 300))
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub enum Init: "initialiser" {
+        /// chosen by the activation of the layer and of the one before it
         ///
-        /// `kaiming-uniform` for relu and those of its shape, `glorot-sigmoid` for a sigmoid that reads a sigmoid, `glorot-uniform`
+        /// `kaiming-uniform` for relu and similar ones, `glorot-sigmoid` for a sigmoid after a sigmoid, `glorot-uniform`
         /// for all others.
-        Usual = "usual" | "default",
+        Default = "default" | "usual",
         /// uniform on (-r, r), r = sqrt(6 / (n_in + n_out))
         ///
         /// Source: Glorot and Bengio 2010.
@@ -71,7 +81,7 @@ named_enum! {
         },
         /// w_ij = gain where i = j, else 0
         Identity = "identity" | "eye" {
-            /// What stands on the diagonal.
+            /// The value on the diagonal.
             gain: f32 = 1.0, "a finite number" if gain.is_finite(),
         },
         /// w_ij = value
@@ -87,7 +97,7 @@ named_enum! {
 serde_as_text!(Init);
 
 impl Init {
-    /// What [`Init::Usual`] stands for in a layer of this activation that reads what another activation gave.
+    /// The initialiser that [`Init::Default`] means for a layer of this activation after another activation.
     #[must_use]
     pub fn default(activation: Activation, reads: Activation) -> Self {
         match activation {
@@ -143,7 +153,7 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
 fn draw(init: Init, inputs: usize, outputs: usize, stream: &mut Stream) -> Vec<f32> {
     let [n_in, both] = [inputs, inputs + outputs].map(|n| n as f64);
     match init {
-        Init::Usual | Init::GlorotUniform => uniform((6.0 / both).sqrt(), inputs * outputs, stream),
+        Init::Default | Init::GlorotUniform => uniform((6.0 / both).sqrt(), inputs * outputs, stream),
         Init::GlorotSigmoid => uniform(4.0 * (6.0 / both).sqrt(), inputs * outputs, stream),
         Init::KaimingUniform { a } => uniform((6.0 / ((1.0 + a * a) * n_in)).sqrt(), inputs * outputs, stream),
         Init::LecunUniform => uniform((3.0 / n_in).sqrt(), inputs * outputs, stream),

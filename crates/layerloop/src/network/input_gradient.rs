@@ -1,4 +1,4 @@
-//! How fast the outputs change with the inputs, by the fast path: one way back for each output.
+//! How fast the outputs change with the inputs, by the fast path: one backward pass for each output.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,12 +68,12 @@ pub struct InputGradients {
     by: Value,
 }
 
-/// What stands above the logits, on the way back.
+/// Where a backward pass starts.
 #[derive(Debug, Clone, Copy)]
 enum Above<'a> {
     Of(Of<'a>),
     Loss(&'a BoundLoss<'a>),
-    /// One way back for each output.
+    /// One backward pass for each output.
     EveryOutput,
 }
 
@@ -81,12 +81,11 @@ impl InputGradients {
     /// For `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Config`] for a network whose inputs are names in a table, and for 0 or more than 1024 threads.
+    /// [`Error::Config`] for a network whose inputs are row numbers of a table, and for 0 or more than 1024 threads.
     pub fn new(network: impl Into<Arc<Network>>, threads: usize) -> Result<Self> {
         let network = network.into();
         if network.program.table.is_some() {
-            let reason =
-                format!("{}: its inputs are names in a table, and no numbers to change a little", network.spec());
+            let reason = format!("{}: its inputs are row numbers of a table, so they have no gradient", network.spec());
             return Err(Error::config("network", reason));
         }
         let network = Network { program: Program::of_inputs(network.spec())?, ..Arc::unwrap_or_clone(network) };
@@ -105,7 +104,7 @@ impl InputGradients {
     /// one by the inputs takes outputs x inputs numbers a row.
     ///
     /// # Shapes
-    /// Of all results, n_2 stands where inputs stand elsewhere.
+    /// In all results, n_2 replaces the number of inputs.
     ///
     /// # Errors
     /// [`Error::Config`] for a network that does not begin with a dense layer, and for 0 or more than 1024 threads.
@@ -229,7 +228,7 @@ impl InputGradients {
     }
 }
 
-/// Puts q_{L+1} where the way back begins.
+/// Sets q_{L+1}, where the backward pass starts.
 fn seed(pass: Pass, of: Of, block: &mut Block) {
     let (last, output) = (pass.network.program.logits(), pass.network.spec().output);
     let ([mut delta], [z]) = block.write([pass.places.delta(last)], [pass.places.z(last)]);
@@ -407,7 +406,7 @@ mod tests {
     fn what_has_no_gradient_is_refused() {
         let network = Network::new(&"4 -> embedding(count=9, width=2) -> 3".parse().unwrap(), 1).unwrap();
         let said = InputGradients::new(&network, 1).unwrap_err().to_string();
-        assert!(said.contains("names in a table"), "{said}");
+        assert!(said.contains("row numbers of a table"), "{said}");
         let gradients = InputGradients::new(Network::new(&"4 -> 3".parse().unwrap(), 1).unwrap(), 1).unwrap();
         assert!(gradients.jacobian(&inputs(1, 7)).is_err());
         assert!(gradients.of(&inputs(1, 4), Of::Outputs(&[1.0])).is_err());

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_road_follows_the_share_of_zeros() {
+    fn the_strategy_follows_the_share_of_zeros() {
         let rows = |every: usize| Vec::from_iter((0..64 * 100).map(|i| f32::from(u8::from(i * 31 % every == 0))));
         let strategy = |every| InputStrategy::of(Source::Floats(&rows(every)), 100);
         assert_eq!(

@@ -130,10 +130,10 @@ impl Unit {
 }
 
 impl Dense {
-    /// A dense layer with a bias, its weights started as is usual.
+    /// A dense layer with a bias and the default initialiser.
     #[must_use]
     pub fn new(width: usize, activation: Activation) -> Self {
-        Self { width, activation, bias: true, init: Init::Usual }
+        Self { width, activation, bias: true, init: Init::Default }
     }
 }
 

@@ -153,6 +153,15 @@ impl Network {
     /// # Errors
     /// [`Error::Config`] if [`Spec::check`] refuses the specification or a weight is not finite, [`Error::Shape`] if a layer's
     /// slices do not fit it.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Activation, Network, Output, Spec};
+    /// let spec = Spec::new(2).layer(1, Activation::Identity).output(Output::Identity);
+    /// let network = Network::from_weights(&spec, &[(vec![3.0, -2.0], vec![0.5])])?;
+    /// assert_eq!(network.to_vec(), [3.0, -2.0, 0.5]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     pub fn from_weights(spec: &Spec, layers: &[(Vec<f32>, Vec<f32>)]) -> Result<Self> {
         let network = Self::with_weights(spec, layers)?;
         network.check_finite()?;

@@ -154,6 +154,16 @@ impl Predictor {
     ///
     /// # Errors
     /// [`Error::Shape`] if the values do not fill whole rows of the network's input.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Network, Predictor, Tensor};
+    /// let line = [Tensor::new("layers.0.weight", [2, 1], [-1.0, 1.0]), Tensor::new("layers.0.bias", [2], [0.0, 0.0])];
+    /// let predictor = Predictor::new(Network::from_tensors(&"1 -> 2".parse()?, line)?, 1)?;
+    /// let p = predictor.probabilities(&vec![0.0, 1.0].into())?;
+    /// assert_eq!(format!("{p:.4?}"), "[0.5000, 0.5000, 0.1192, 0.8808]");
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     pub fn probabilities(&self, inputs: &Inputs) -> Result<Vec<f32>> {
         let network = &*self.network;
         let rows = network.check_rows(inputs)?;

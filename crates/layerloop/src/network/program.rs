@@ -46,11 +46,11 @@ pub(crate) struct Value {
     pub(crate) delta: usize,
     /// Whether a parameter stands before it, so that its gradient is needed.
     pub(crate) depends: bool,
-    /// The activation that the operation which reads it takes the gradient through on the way back.
+    /// The activation that the operation which reads it takes the gradient through in the backward pass.
     pub(crate) through: Activation,
     /// The kept matrix that holds sigma'(t), where that is stored.
     pub(crate) slopes: Option<usize>,
-    /// The first kept matrix of what else its operation will want on the way back.
+    /// The first of the matrices that its operation keeps for the backward pass.
     pub(crate) kept: Option<usize>,
 }
 
@@ -333,7 +333,7 @@ impl Program {
 
     fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
         let shape = [self.values[from].width, dense.width];
-        let init = if dense.init == Init::Usual {
+        let init = if dense.init == Init::Default {
             Init::default(dense.activation, self.activation_of(from))
         } else {
             dense.init
@@ -396,7 +396,9 @@ impl Program {
                 self.dense(Dense::new(outputs, Activation::Identity), products, path)
             }
             Unit::Embedding { .. } if self.values[from].z != 0 || self.table.is_some() => {
-                return refuse("embedding reads whole numbers: it is the first layer, and there is one".into());
+                return refuse(
+                    "embedding reads whole numbers: it has to be the first layer, and the only embedding".into(),
+                );
             }
             Unit::Embedding { count, width: numbers } => {
                 self.parameter(path, [count, numbers], false, Role::Table, Initial::Drawn(Init::GlorotUniform));

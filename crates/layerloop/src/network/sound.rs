@@ -1,11 +1,11 @@
-//! What a layer must be wherever it stands, so that a network can be written, saved and read again: numbers in their ranges,
+//! What holds for every layer, so that a network can be written, saved and read again: numbers in their ranges,
 //! chains with layers, and chains in chains to a certain depth.
 
 use super::layer::{Dense, Layer};
 use crate::names::{NamedEnum, check};
 use crate::{Error, Result};
 
-/// How deep chains may be nested: every walk through them is a recursion.
+/// How deep chains may be nested: every traversal is a recursion.
 pub(super) const DEEPEST: usize = 64;
 
 /// Refuses layers whose chains are nested too deep; without a recursion of its own.

@@ -59,7 +59,7 @@ impl Spec {
         Self { inputs, layers: Vec::new(), output: Output::Softmax }
     }
 
-    /// One more dense layer, its weights started as is usual for `activation`.
+    /// One more dense layer, with the default initialiser of `activation`.
     #[must_use]
     pub fn layer(self, width: usize, activation: Activation) -> Self {
         self.then(Layer::Dense(Dense::new(width, activation)))
@@ -80,6 +80,14 @@ impl Spec {
     }
 
     /// Hidden layers of one activation, a linear last layer, and as many logits as `output` needs for `classes`.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Activation, Output, Spec};
+    /// let spec = Spec::classifier(64, &[32], Activation::Relu, 10, Output::Softmax);
+    /// assert_eq!((spec.to_string(), spec.parameters()), ("64 -> 32 relu -> 10 -> softmax".into(), 2410));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     #[must_use]
     pub fn classifier(inputs: usize, hidden: &[usize], activation: Activation, classes: usize, output: Output) -> Self {
         let hidden = hidden.iter().fold(Self::new(inputs), |spec, &width| spec.layer(width, activation));
@@ -159,7 +167,7 @@ impl Spec {
                 e / (e + k - 1.0)
             ),
             Output::Sigmoid | Output::Identity | Output::Exp => {
-                "a sigmoid last layer keeps every logit in (0, 1); `identity` is the usual choice".into()
+                "a sigmoid last layer keeps every logit in (0, 1); `identity` is the default".into()
             }
             Output::ReferenceSoftmax => format!(
                 "a sigmoid last layer keeps every logit in (0, 1), above the reference class's 0: the last of the {k} \

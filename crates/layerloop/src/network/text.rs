@@ -24,7 +24,7 @@ impl fmt::Display for Chain<'_> {
         }
         for (i, layer) in layers.iter().enumerate() {
             if i > 0 {
-                // What has no width of its own stands beside the layer before it.
+                // An element without a width is written after the layer before it.
                 let beside = match layer {
                     Layer::Activation(_) => true,
                     Layer::Unit(unit) => !unit.has_width(),
@@ -63,14 +63,14 @@ impl Chain<'_> {
         if !bias {
             f.write_str(" no-bias")?;
         }
-        if init != Init::Usual {
+        if init != Init::Default {
             write!(f, " init={}", text(init))?;
         }
         Ok(())
     }
 }
 
-/// `, join=concatenate`, or nothing for the usual sum.
+/// `, join=concatenate`, or nothing for a sum, the default.
 struct Joined(Join);
 
 impl fmt::Display for Joined {

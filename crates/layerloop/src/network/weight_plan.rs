@@ -30,7 +30,7 @@ pub(crate) struct WeightPlan {
     transposed_views: Vec<TransposedView>,
 }
 
-/// The gradient of the chunks of a batch so far: for each task the rows that take part, side by side.
+/// The gradient of the chunks of a batch so far: for each task the rows that are used, contiguous.
 #[derive(Debug)]
 pub(crate) struct GradientSums {
     pub(crate) values: Matrix,
@@ -46,7 +46,7 @@ pub(crate) struct Task {
     pub(crate) from: Value,
     pub(crate) to: Value,
     pub(crate) panel: Panel,
-    /// First row, and number of rows; where the layer reads the input, of those that take part.
+    /// First row, and number of rows; where the layer reads the input, of those that are used.
     row: usize,
     rows: usize,
     /// Whether the layer has a bias, and whether it is the last row of the block.
@@ -83,7 +83,7 @@ impl WeightPlan {
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let mut panels: Vec<Panel> = view.layout.iter().collect();
             if let Role::Custom(_) = role {
-                // All of them at once: only their layer knows which of its parameters go together.
+                // All of them at once: only the layer knows which parameters belong together.
                 let (columns, width) = (view.outputs(), view.layout.len());
                 panels = vec![Panel { column: 0, columns, width, start: 0 }];
             }

@@ -6,7 +6,7 @@ use super::input_plan::{InputPlan, InputStrategy};
 use super::program::{Kind, Program, Value};
 
 /// Row-matrices of one batch: the values in the order in which the passes fill them, the losses and what they are measured
-/// by, the gradients from the last value's to the first's, and what is kept for the way back.
+/// by, the gradients from the last value's to the first's, and what is kept for the backward pass.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) matrices: Vec<Matrix>,
@@ -50,12 +50,12 @@ impl Places {
         self.values + 3 + value.delta
     }
 
-    /// sigma'(t) of what an activation gave, B x n, where it is stored and a way back will want it.
+    /// sigma'(t) of what an activation gave, B x n, where it is stored for a backward pass.
     pub(crate) fn slopes(self, value: Value) -> Option<usize> {
         self.place_of_kept(value.slopes)
     }
 
-    /// What else an operation keeps beside its value, if a way back will want it; the first of several.
+    /// What else an operation keeps for a backward pass; the first of several.
     pub(crate) fn kept(self, value: Value) -> Option<usize> {
         self.place_of_kept(value.kept)
     }
@@ -64,7 +64,7 @@ impl Places {
         kept.filter(|_| self.reach == Reach::Gradient).map(|kept| self.values + 3 + self.deltas + kept)
     }
 
-    /// From what the way back takes sigma'(t): its slopes, or the value.
+    /// What the backward pass takes sigma'(t) from: the slopes, or the value.
     pub(crate) fn slopes_or_z(self, value: Value) -> usize {
         self.slopes(value).unwrap_or(self.z(value))
     }

@@ -28,7 +28,7 @@ impl Kind for dyn Loss {
 /// Gives a loss a name in the options of a run.
 ///
 /// # Errors
-/// [`Error::Config`] if the name is taken or is none, or if [`check_loss`] finds a derivative wrong.
+/// [`Error::Config`] if the name is taken or not a name, or if [`check_loss`] finds a derivative wrong.
 ///
 /// # Example
 /// ```

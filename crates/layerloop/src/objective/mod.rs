@@ -29,7 +29,7 @@ use crate::{Error, Result, names};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Objective {
-    /// The loss; if nothing is said, that which the output map is made for: cross-entropy of the softmaxes, binary
+    /// The loss; by default that of the output map: cross-entropy of the softmaxes, binary
     /// cross-entropy of sigmoid, mse of identity (hinge, where the targets are labels), poisson of exp.
     pub loss: Option<OrCustom<Loss, dyn custom::Loss>>,
     /// Share of a label's 1 that is spread over all classes alike, eps: (1 - eps) onehot(y) + eps / K. At least 0, below 1.
@@ -45,6 +45,24 @@ pub struct Objective {
 /// Weights other than equal ones distort the probabilities: a network trained with `Balanced` answers as if all classes were equally
 /// frequent, so rare classes get probabilities above their frequency. Ranking and recall of rare classes may gain by it;
 /// calibration (log loss, Brier score) does not.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::network::Network;
+/// use layerloop::train::{ClassWeights, Objective, loss_and_gradient_of};
+/// // Three rows of one class and one of the other; the untrained network gives both the probability 1/2.
+/// let data = Dataset::new("rare", vec![0.0; 4].into(), 1, vec![0, 0, 0, 1], ["common", "rare"])?;
+/// let network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let bias = |class_weights| -> layerloop::Result<f32> {
+///     let objective = Objective { class_weights, ..Objective::default() };
+///     Ok(loss_and_gradient_of(&objective, &network, &data, 1)?.1[2]) // of the common class
+/// };
+/// assert_eq!(bias(ClassWeights::Equal)?, -0.25);
+/// assert_eq!(bias(ClassWeights::Balanced)?, 0.0);
+/// assert_eq!(bias(ClassWeights::Given(vec![1.0, 2.0]))?, -0.125);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassWeights {
@@ -59,6 +77,20 @@ pub enum ClassWeights {
 
 named_enum! {
     /// How the losses of a batch are combined.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Dataset;
+    /// use layerloop::network::Network;
+    /// use layerloop::train::{Objective, Reduction, loss_and_gradient_of};
+    /// let data = Dataset::new("four", vec![0.0; 4].into(), 1, vec![0, 0, 1, 1], ["a", "b"])?;
+    /// let network = Network::new(&"1 -> 2".parse()?, 0)?;
+    /// let loss = |reduction| -> layerloop::Result<f64> {
+    ///     Ok(loss_and_gradient_of(&Objective { reduction, ..Objective::default() }, &network, &data, 1)?.0)
+    /// };
+    /// assert_eq!(format!("{:.4} {:.4}", loss(Reduction::Mean)?, loss(Reduction::Sum)?), "0.6931 2.7726");
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     pub enum Reduction: "reduction" {
         /// f = (1 / B) sum_b l_b
         Mean = "mean" | "average",

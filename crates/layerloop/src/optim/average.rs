@@ -24,7 +24,7 @@ enum Of {
 }
 
 impl Average {
-    /// Memory for an average, if one is wanted.
+    /// Memory for an average, if the options have one.
     pub(crate) fn wanted(ema: Option<f64>, swa_from_epoch: Option<usize>, network: &Network) -> Option<Self> {
         let of = match (ema, swa_from_epoch) {
             (Some(kept), _) => Of::Steps { kept },

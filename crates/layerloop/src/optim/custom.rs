@@ -31,7 +31,7 @@ const RUNS: [[u64; 2]; 5] = [[1, 1], [50, 50], [200, 7], [9_380, 469], [3, 1_000
 /// Gives a schedule a name in the options of a run.
 ///
 /// # Errors
-/// [`Error::Config`] if the name is taken or is none, or if a factor of some short runs is negative or not finite.
+/// [`Error::Config`] if the name is taken or not a name, or if a factor of some short runs is negative or not finite.
 ///
 /// # Example
 /// ```

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::network::Network;
 use crate::network::program::{Parameter, Role};
 
-/// A step is long enough to lower the loss by this share of what its slope promises,
+/// A step lowers the loss by at least this share of what its slope predicts,
 const ARMIJO: f64 = 1e-4;
 /// and so long that the slope has lost this share.
 const CURVATURE: f64 = 0.9;
@@ -59,7 +59,7 @@ pub(crate) struct Lbfgs {
 pub(crate) type Evaluate<'a> = dyn FnMut(Vec<f32>) -> Point + 'a;
 
 impl Lbfgs {
-    /// Memory, if it is wanted.
+    /// Memory, if the optimiser needs it.
     pub(crate) fn wanted(optimizer: Optimizer) -> Option<Self> {
         let Optimizer::Lbfgs { history } = optimizer else { return None };
         Some(Self { history, pairs: VecDeque::new(), here: None })
@@ -101,12 +101,12 @@ impl Lbfgs {
         let mut d = self.direction(&here.g);
         let mut slope = dot(&here.g, &d);
         if slope >= 0.0 {
-            // Rounding has spoilt what was remembered.
+            // Rounding errors have made the stored pairs useless.
             self.pairs.clear();
             d = here.g.iter().map(|g| -g).collect();
             slope = dot(&here.g, &d);
         }
-        // The first step of all knows no length: that of a unit in the sum of sizes.
+        // The first step has no curvature yet: its length is 1 in the sum of absolute values.
         let size: f64 = here.g.iter().map(|g| f64::from(g.abs())).sum();
         let first = if self.pairs.is_empty() { (1.0 / size).min(1.0) } else { 1.0 };
         let next = (slope < 0.0 && here.f.is_finite()).then(|| search(&here, &d, slope, first, evaluate))??;
@@ -204,7 +204,7 @@ fn add(to: &mut [f32], factor: f64, x: &[f32]) {
 /// l2 w^2 / 2 of the weights that decay.
 pub(crate) struct Penalty {
     l2: f64,
-    /// Where they lie in the flat vector.
+    /// Their place in the flat vector.
     places: Vec<usize>,
 }
 
@@ -302,10 +302,8 @@ mod tests {
             let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();
             fit(&mut network, &data, &options).unwrap_err().to_string()
         };
-        assert!(
-            refused("5 -> 4 dropout -> 3", lbfgs()).contains("dropout makes each loss another one, so lbfgs cannot")
-        );
-        assert!(refused("5 -> 4 batch-norm -> 3", lbfgs()).contains("a batch norm moves its statistics"));
+        assert!(refused("5 -> 4 dropout -> 3", lbfgs()).contains("dropout makes each loss differ, so lbfgs cannot"));
+        assert!(refused("5 -> 4 batch-norm -> 3", lbfgs()).contains("a batch norm changes its statistics"));
         let cosine = FitOptions { schedule: Schedule::Cosine { least: 0.0 }.into(), ..lbfgs() };
         assert!(refused(spec, cosine).starts_with("schedule: a line search finds the length of each step"));
     }

@@ -30,7 +30,7 @@ pub(crate) struct Muon {
 }
 
 impl Muon {
-    /// Memory, if it is wanted.
+    /// Memory, if the optimiser needs it.
     pub(crate) fn wanted(optimizer: Optimizer, network: &Network) -> Option<Self> {
         let Optimizer::Muon { momentum, others } = optimizer else { return None };
         let vector = || Matrix::vector(network.parameters.values.values().len());

@@ -9,6 +9,22 @@ named_enum! {
     /// The equations are those of PyTorch (torch.optim), where frameworks differ; of what PyTorch lacks, those of the paper.
     /// m, v, u and s start at 0. With decay, the weights too are part of a step: see
     /// [`weight_decay`](super::FitOptions::weight_decay).
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Dataset;
+    /// use layerloop::network::Network;
+    /// use layerloop::train::{FitOptions, Optimizer, fit};
+    /// // One step on (w x - y)^2 with x = 2, y = 6 from w = 0, without a bias: the gradient is -24.
+    /// let data = Dataset::regression("line", vec![2.0].into(), 1, vec![6.0], ["y"])?;
+    /// for (optimizer, w) in [(Optimizer::Sgd, 2.4), (Optimizer::ADAM, 0.1)] {
+    ///     let mut network = Network::new(&"1 -> 1 no-bias init=zero -> identity".parse()?, 0)?;
+    ///     let options = FitOptions { epochs: 1, batch: 1, learning_rate: 0.1, optimizer, ..FitOptions::default() };
+    ///     fit(&mut network, &data, &options)?;
+    ///     assert!((network.to_vec()[0] - w).abs() < 1e-6, "{:?}", network.to_vec());
+    /// }
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
     pub enum Optimizer: "optimizer" {
         /// m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2; w -= lr m / c_1 / (sqrt(v / c_2) + epsilon)
         ///
@@ -60,14 +76,14 @@ named_enum! {
         },
         /// v = v + g^2; w -= lr g / (sqrt(v) + epsilon)
         ///
-        /// A usual rate is 0.01. Source: Duchi, Hazan and Singer 2011.
+        /// A common rate is 0.01. Source: Duchi, Hazan and Singer 2011.
         AdaGrad = "adagrad" {
             /// Keeps the divisor from 0.
             epsilon: f64 = 1e-10, "a number, at least 1e-30" if epsilon >= 1e-30 && epsilon.is_finite(),
         },
         /// v = rho v + (1 - rho) g^2; d = sqrt((u + epsilon) / (v + epsilon)) g; u = rho u + (1 - rho) d^2; w -= lr d
         ///
-        /// The usual rate is 1. Source: Zeiler 2012.
+        /// The default rate of the paper is 1. Source: Zeiler 2012.
         AdaDelta = "adadelta" {
             /// Share of the mean squares that is kept.
             rho: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&rho),
@@ -88,7 +104,7 @@ named_enum! {
         },
         /// m of Adam; u = max(beta_2 u, |g| + epsilon); w -= lr m / c_1 / u
         ///
-        /// A usual rate is 0.002. Epsilon is added to |g|, as in PyTorch. Source: Kingma and Ba 2015, section 7.1.
+        /// A common rate is 0.002. Epsilon is added to |g|, as in PyTorch. Source: Kingma and Ba 2015, section 7.1.
         AdaMax = "adamax" {
             /// Share of the first moment that is kept.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
@@ -100,7 +116,7 @@ named_enum! {
         /// m, v of Adam; w -= lr (a m + b g) / (sqrt(v / c_2) + epsilon)
         ///
         /// with a = mu_{t+1} / (1 - mu_1...mu_{t+1}), b = (1 - mu_t) / (1 - mu_1...mu_t) and
-        /// mu_t = beta_1 (1 - 0.96^{t psi} / 2), as in PyTorch. A usual rate is 0.002. Source: Dozat 2016.
+        /// mu_t = beta_1 (1 - 0.96^{t psi} / 2), as in PyTorch. A common rate is 0.002. Source: Dozat 2016.
         NAdam = "nadam" {
             /// Share of the first moment that is kept.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
@@ -137,7 +153,7 @@ named_enum! {
         },
         /// m of Adam; v = beta_2 v + (1 - beta_2) (g - m)^2 + epsilon; w -= lr m / c_1 / (sqrt(v / c_2) + epsilon)
         ///
-        /// m is the new one, and epsilon stands twice, as in the paper. Source: Zhuang et al. 2020.
+        /// m is the new one, and epsilon occurs twice, as in the paper. Source: Zhuang et al. 2020.
         AdaBelief = "adabelief" {
             /// Share of the first moment that is kept.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
@@ -159,7 +175,7 @@ named_enum! {
         },
         /// w -= lr sign(beta_1 m + (1 - beta_1) g); m = beta_2 m + (1 - beta_2) g
         ///
-        /// A usual rate is 1e-4. [`weight_decay`](super::FitOptions::weight_decay) is decoupled. Source: Chen et al. 2023.
+        /// A common rate is 1e-4. [`weight_decay`](super::FitOptions::weight_decay) is decoupled. Source: Chen et al. 2023.
         Lion = "lion" {
             /// Share of the mean in the direction of the step.
             beta_1: f64 = 0.9, "at least 0 and below 1" if (0.0..1.0).contains(&beta_1),
@@ -169,7 +185,7 @@ named_enum! {
         /// m = momentum m + (1 - momentum) g; w -= lr sqrt(max(1, n_out / n_in)) O(momentum m + (1 - momentum) g)
         ///
         /// O makes all singular values about 1: five Newton-Schulz steps. For the weights of hidden dense layers; all others are
-        /// moved by Adam at the learning rate times `others`. A usual rate is 0.02; the decay of weights is decoupled, 0.1 if
+        /// moved by Adam at the learning rate times `others`. A common rate is 0.02; the decay of weights is decoupled, 0.1 if
         /// nothing is said. A step costs matrix products of its own, several times a plain one's for small batches.
         ///
         /// Source: Jordan et al. 2024
@@ -195,7 +211,7 @@ named_enum! {
 serde_as_text!(Optimizer);
 
 impl Optimizer {
-    /// Adam with its usual constants.
+    /// Adam with its default constants.
     pub const ADAM: Self = Self::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
 
     /// Whether the decay of weights is not a part of the gradient.
@@ -218,7 +234,7 @@ impl Optimizer {
     pub(crate) fn at(self, t: u64, lr: f64) -> Rule {
         let rate = lr as f32;
         match self {
-            // What is left to do when the direction stands in place of the gradient.
+            // The last update, with the direction in place of the gradient.
             Self::Sgd | Self::Muon { .. } | Self::Lbfgs { .. } => Rule::Sgd { rate },
             Self::Momentum { momentum } => Rule::Momentum { rate, momentum },
             Self::Nesterov { momentum } => Rule::Nesterov { rate, momentum },

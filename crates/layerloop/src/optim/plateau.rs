@@ -1,4 +1,4 @@
-//! The one schedule that listens: it waits for a loss that falls no more.
+//! Reduce on plateau: the only schedule that depends on the loss.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Plateau {
     threshold: f64,
     patience: u32,
     cooldown: u32,
-    /// The product of the falls so far.
+    /// The product of the reductions so far.
     factor: f64,
     best: Option<f64>,
     /// Epochs without a better loss.
@@ -47,7 +47,7 @@ impl Plateau {
         self.factor
     }
 
-    /// Takes note of an epoch's loss, or of any number that should fall, and gives the factor of the coming steps.
+    /// Takes an epoch's loss, or any number that should decrease, and gives the factor of the next steps.
     ///
     /// A loss is better if it is below best - threshold |best|, whatever its sign; one that is not finite never is.
     pub fn observe(&mut self, loss: f64) -> f64 {

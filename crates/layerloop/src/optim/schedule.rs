@@ -11,7 +11,16 @@ use super::custom;
 use crate::names::OrCustom;
 use crate::{Error, Result};
 
-/// Where a run stands.
+/// The progress of a run.
+///
+/// # Example
+/// ```
+/// use layerloop::train::{Progress, Schedule};
+/// let cosine = Schedule::Cosine { least: 0.0 };
+/// let factor = |step| cosine.factor(Progress { step, steps: 100, per_epoch: 10 });
+/// assert_eq!(format!("{:.3} {:.3} {:.3}", factor(0), factor(50), factor(100)), "1.000 0.500 0.000");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Steps taken so far: 0 before the first.
@@ -46,16 +55,16 @@ named_enum! {
         Constant = "constant" | "none",
         /// f = factor^floor(e / every)
         Step = "step" | "step-lr" {
-            /// Epochs between two falls.
+            /// Epochs between two reductions.
             every: f64 = 10.0, "a number above 0" if every > 0.0 && every.is_finite(),
-            /// What a fall leaves.
+            /// The factor of one reduction.
             factor: f64 = 0.1, "a number above 0" if factor > 0.0 && factor.is_finite(),
         },
         /// f = factor^k, k of the milestones being reached
         MultiStep = "multi-step" {
-            /// The epochs after which it falls.
+            /// The epochs after which it is reduced.
             at: Milestones = Milestones::two(10.0, 15.0), "one to eight ascending epochs, such as 10/15" if true,
-            /// What a fall leaves.
+            /// The factor of one reduction.
             factor: f64 = 0.1, "a number above 0" if factor > 0.0 && factor.is_finite(),
         },
         /// f = factor^e
@@ -74,7 +83,7 @@ named_enum! {
         ///
         /// As scikit-learn's `invscaling`, whose perceptron counts samples where we count steps.
         InvScaling = "invscaling" | "inverse-scaling" {
-            /// How fast it falls.
+            /// How fast it decreases.
             power: f64 = 0.5, "a number above 0" if power > 0.0 && power.is_finite(),
         },
         /// f = least + (1 - least) (1 + cos(pi t)) / 2
@@ -95,7 +104,7 @@ named_enum! {
             /// Where a cycle ends.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
         },
-        /// f rises from start to 1 over the share `rise` of the run, then falls to end: half a cosine each
+        /// f rises from start to 1 over the share `rise` of the run, then decreases to end: half a cosine each
         ///
         /// The momentum is left as it is; the peak is the step rise * steps - 1, the end the last step. Source: Smith and
         /// Topin 2018, in the form of PyTorch's `OneCycleLR`.
@@ -111,7 +120,7 @@ named_enum! {
         ///
         /// RealMLP (Holzmüller et al. 2024) has it with flat = 0.5. Source: fastai's `fit_flat_cos`, which ends at 1e-5.
         FlatCosine = "flat-cosine" {
-            /// The share of the run before it falls.
+            /// The share of the run before it decreases.
             flat: f64 = 0.75, "at least 0 and below 1" if (0.0..1.0).contains(&flat),
             /// Where it ends.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
@@ -124,15 +133,15 @@ named_enum! {
         ///
         /// No function of the time: a [`Plateau`](super::Plateau) follows the losses, and [`Schedule::factor`] is 1.
         ReduceOnPlateau = "reduce-on-plateau" | "plateau" | "reduce-lr-on-plateau" {
-            /// What a fall leaves.
+            /// The factor of one reduction.
             factor: f64 = 0.1, "at least 0 and below 1" if (0.0..1.0).contains(&factor),
-            /// Epochs without a better loss that are borne.
+            /// Epochs without improvement before a reduction.
             patience: u32 = 10, "a whole number" if true,
             /// A loss is better if it is below best - threshold |best|.
             threshold: f64 = 1e-4, "at least 0 and below 1" if (0.0..1.0).contains(&threshold),
-            /// Epochs after a fall that do not count.
+            /// Epochs after a reduction that do not count.
             cooldown: u32 = 0, "a whole number" if true,
-            /// What f never falls below.
+            /// The least f.
             least: f64 = 0.0, "at least 0 and at most 1" if (0.0..=1.0).contains(&least),
         },
     }

@@ -1,13 +1,13 @@
-//! Whether a team is worth its while. Only a clock knows who else is using the processors and whether they share a cache, so
-//! steps are taken together for as long as that is no slower than alone. No bit depends on who takes them.
+//! Whether a team is faster than one thread. That depends on other processes and on shared caches, so it is measured: steps are
+//! taken together for as long as that is no slower than alone. The bits do not depend on it.
 
 /// Steps, at least, of a period alone, and of one together.
 const STEPS: u32 = 4;
 
 /// Seconds of steps taken together whose mean is compared: longer than another process keeps a processor at a time.
-const JUDGED: f64 = 8e-3;
+const COMPARED: f64 = 8e-3;
 
-/// Seconds alone before together is tried again, the first time and the last: each time in vain doubles them.
+/// Seconds alone before together is tried again, the first time and the last: each unsuccessful attempt doubles them.
 const PATIENCE: [f64; 2] = [0.03, 0.25];
 
 /// Seconds together after which it is looked again how long a step takes alone.
@@ -17,14 +17,14 @@ const FORGOTTEN: f64 = 2.0;
 #[derive(Debug)]
 pub(super) struct AdaptiveThreads {
     together: bool,
-    /// Steps of this period, alone or together, and the seconds of all but the first, which may have to wake somebody.
+    /// Steps of this period, alone or together, and the seconds of all but the first, which may have to wake threads.
     steps: u32,
     seconds: f64,
     /// The shortest of them.
     shortest: f64,
     /// Seconds of a step alone.
     alone: f64,
-    /// Seconds to be alone for.
+    /// Seconds to stay alone.
     patience: f64,
     /// Seconds together since it was looked how long a step takes alone.
     since: f64,
@@ -40,7 +40,7 @@ impl AdaptiveThreads {
         self.together
     }
 
-    /// Takes note of the seconds of a step.
+    /// Takes the seconds of a step.
     pub(super) fn took(&mut self, seconds: f64) {
         self.steps += 1;
         if self.steps > 1 {
@@ -56,10 +56,10 @@ impl AdaptiveThreads {
                 (self.alone, self.since) = (mean, 0.0);
                 self.begin(true);
             }
-        } else if self.shortest > self.alone || self.seconds >= JUDGED && mean > self.alone {
+        } else if self.shortest > self.alone || self.seconds >= COMPARED && mean > self.alone {
             self.patience = (2.0 * self.patience).clamp(PATIENCE[0], PATIENCE[1]);
             self.begin(false);
-        } else if self.seconds >= JUDGED {
+        } else if self.seconds >= COMPARED {
             self.patience = 0.0;
             self.since += self.seconds;
             self.begin(self.since < FORGOTTEN);
@@ -77,12 +77,12 @@ mod tests {
 
     /// Of so many steps, the share that was taken together.
     fn taken_together(steps: u32, seconds: impl Fn(u32, bool) -> f64) -> f64 {
-        let mut pace = AdaptiveThreads::new();
+        let mut threads = AdaptiveThreads::new();
         let mut count = 0;
         for step in 0..steps {
-            let together = pace.together();
+            let together = threads.together();
             count += u32::from(together);
-            pace.took(seconds(step, together));
+            threads.took(seconds(step, together));
         }
         f64::from(count) / f64::from(steps)
     }
@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn the_first_step_of_a_period_does_not_count() {
         let mut last = false;
-        let mut pace = AdaptiveThreads::new();
+        let mut threads = AdaptiveThreads::new();
         for _ in 0..10_000 {
-            let woken = pace.together() != last;
-            last = pace.together();
-            pace.took(if woken {
+            let woken = threads.together() != last;
+            last = threads.together();
+            threads.took(if woken {
                 5e-2
             } else if last {
                 1e-4

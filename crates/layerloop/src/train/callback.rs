@@ -1,11 +1,12 @@
 //! What user-defined code may see of a run, and how it stops one.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fit::Report;
 use super::run::Run;
 use crate::Result;
+use crate::clock::Instant;
 
 /// After a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,7 +147,7 @@ impl<C: Callback> Callback for Vec<C> {
     }
 }
 
-/// Nobody or somebody.
+/// One callback or none.
 impl<C: Callback> Callback for Option<C> {
     fn on_start(&mut self, run: &mut Run) -> Result<()> {
         self.iter_mut().try_for_each(|callback| callback.on_start(run))
@@ -170,6 +171,21 @@ fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {
 }
 
 /// A callback of a function that is called after every step.
+///
+/// # Example
+/// ```
+/// use std::ops::ControlFlow;
+/// use layerloop::data::Dataset;
+/// use layerloop::network::Network;
+/// use layerloop::train::{FitOptions, Stopped, fit_with, on_step};
+/// let data = Dataset::new("sign", vec![-1.0, 1.0].into(), 1, vec![0, 1], ["below 0", "above 0"])?;
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let mut third = on_step(|end, _| if end.step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+/// let options = FitOptions { epochs: 10, batch: 1, ..FitOptions::default() };
+/// let report = fit_with(&mut network, &data, &options, &mut third)?;
+/// assert_eq!((report.steps, report.stopped), (3, Some(Stopped::Callback)));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub fn on_step<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>>(f: F) -> OnStep<F> {
     OnStep(f)
 }
@@ -185,6 +201,21 @@ impl<F: FnMut(&StepEnd, &mut Run) -> ControlFlow<()>> Callback for OnStep<F> {
 }
 
 /// A callback of a function that is called after every epoch.
+///
+/// # Example
+/// ```
+/// use std::ops::ControlFlow;
+/// use layerloop::data::Dataset;
+/// use layerloop::network::Network;
+/// use layerloop::train::{FitOptions, Stopped, fit_with, on_epoch};
+/// let data = Dataset::new("sign", vec![-1.0, 1.0].into(), 1, vec![0, 1], ["below 0", "above 0"])?;
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let mut third = on_epoch(|end, _| if end.epoch == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+/// let options = FitOptions { epochs: 10, batch: 1, ..FitOptions::default() };
+/// let report = fit_with(&mut network, &data, &options, &mut third)?;
+/// assert_eq!((report.epochs.len(), report.stopped), (3, Some(Stopped::Callback)));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub fn on_epoch<F: FnMut(&EpochEnd, &mut Run) -> ControlFlow<()>>(f: F) -> OnEpoch<F> {
     OnEpoch(f)
 }

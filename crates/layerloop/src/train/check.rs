@@ -145,13 +145,13 @@ impl FitOptions {
         for op in &program.ops {
             match op.kind {
                 Kind::Drop { rate, .. } if rate > 0.0 => {
-                    return refuse("optimizer", "dropout makes each loss another one");
+                    return refuse("optimizer", "dropout makes each loss differ");
                 }
                 Kind::Leak { lower, upper } if lower < upper => {
-                    return refuse("optimizer", "rrelu makes each loss another one");
+                    return refuse("optimizer", "rrelu makes each loss differ");
                 }
                 Kind::BatchStandardise { .. } => {
-                    return refuse("optimizer", "a batch norm moves its statistics at each look");
+                    return refuse("optimizer", "a batch norm changes its statistics in each pass");
                 }
                 _ => {}
             }

@@ -54,7 +54,7 @@ impl FitOptions {
         })
     }
 
-    /// As [`Self::described`], of the options that are not the usual ones, and of the first few always.
+    /// As [`Self::described`], of the options that are not at their default values, and of the first few always.
     #[must_use]
     pub fn described_shortly(&self) -> Value {
         let (Value::Object(all), default) = (self.described(), Self::default().described()) else { return Value::Null };

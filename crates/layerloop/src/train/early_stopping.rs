@@ -44,7 +44,7 @@ serde_as_text!(Better);
 pub struct EarlyStopping {
     /// The column: `train_loss`, `val_loss`, `val_accuracy`, `val_f1`.
     pub metric: String,
-    /// Which value is the better one; if nothing is said, what is known of the metric.
+    /// Which value is the better one; by default that of the metric.
     pub better: Option<Better>,
     /// Epochs in a row without a better value after which the run ends, at least 1.
     pub patience: usize,
@@ -80,7 +80,7 @@ impl EarlyStopping {
     /// The name of its column in the history: `val_roc_auc` where the metric is `val_roc-auc` or `val_auc`.
     ///
     /// # Errors
-    /// [`Error::Config`] for a metric that nobody knows.
+    /// [`Error::Config`] for an unknown metric.
     pub fn column(&self) -> Result<String> {
         column(&self.metric).map_err(said_of_stopping)
     }
@@ -88,7 +88,7 @@ impl EarlyStopping {
     /// Which value is the better one.
     ///
     /// # Errors
-    /// [`Error::Config`] for a metric that nobody knows, or of which nobody has said it.
+    /// [`Error::Config`] for an unknown metric, or one without a known direction.
     pub fn direction(&self) -> Result<Better> {
         if let Some(better) = self.better {
             return Ok(better);
@@ -99,12 +99,12 @@ impl EarlyStopping {
                 OrCustom::BuiltIn(metric) if metric.higher_is_better() => Ok(Better::Higher),
                 OrCustom::BuiltIn(_) => Ok(Better::Lower),
                 OrCustom::Custom(custom) => {
-                    let reason = format!("`{}` is a metric of your own: say whether lower or higher", custom.name());
+                    let reason = format!("`{}` is a user-defined metric: state whether lower or higher", custom.name());
                     Err(Error::config("better", reason))
                 }
             },
             None => {
-                let reason = format!("`{}`; a column of the history is wanted, such as val_loss", self.metric);
+                let reason = format!("`{}`; expected a column of the history, such as val_loss", self.metric);
                 Err(Error::config("early_stopping", reason))
             }
         }
@@ -119,7 +119,7 @@ fn said_of_stopping(error: Error) -> Error {
     }
 }
 
-/// How it stands.
+/// The state of early stopping.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     /// The epoch of the best value, and the value.
@@ -136,7 +136,7 @@ pub(crate) struct Stopper<'a> {
     column: String,
     better: Better,
     pub(crate) standing: Standing,
-    /// The parameters of the best epoch; none before there is one, and where they are not wanted.
+    /// The parameters of the best epoch; none before there is one, and where they are not kept.
     pub(crate) weights: Option<Matrix>,
 }
 

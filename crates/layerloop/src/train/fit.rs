@@ -31,6 +31,20 @@ use crate::optim::lbfgs::Lbfgs;
 use crate::{Error, Result, memory, threads};
 
 /// What a run did.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::network::Network;
+/// use layerloop::train::{FitOptions, fit};
+/// let data = Dataset::new("sign", vec![-2.0, -1.0, 1.0, 2.0].into(), 1, vec![0, 0, 1, 1], ["below 0", "above 0"])?;
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let options = FitOptions { epochs: 50, batch: 2, learning_rate: 0.1, ..FitOptions::default() };
+/// let report = fit(&mut network, &data, &options)?;
+/// assert_eq!((report.steps, report.epochs.len(), report.stopped), (100, 50, None));
+/// assert_eq!(format!("{:.3}", report.epochs[49].train_loss), "0.014");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Report {
@@ -54,7 +68,7 @@ pub struct Report {
 
 /// The number of threads that a step of `batch` rows keeps busy, at most the processor's.
 ///
-/// A thread may be worth its while from a million floating-point operations on; [`fit`] looks now and then whether it is.
+/// One thread for every million floating-point operations; [`fit`] measures whether they are faster than one.
 #[must_use]
 pub fn default_threads(spec: &Spec, batch: usize) -> usize {
     let useful = operations(spec, batch) / 1_000_000;
@@ -68,7 +82,7 @@ fn processors() -> usize {
 /// What takes less memory.
 const LESS: &str = "fewer units or a smaller batch";
 
-/// Floating-point operations of a step, from which on a team is worth its while whatever else the processors do.
+/// Floating-point operations of a step, from which on a team is faster whatever else the processors do.
 const LARGE: usize = 256_000_000;
 
 /// Floating-point operations of a step: 6 a parameter and row.
@@ -98,7 +112,7 @@ pub fn fit(network: &mut Network, train: &Dataset, options: &FitOptions) -> Resu
     fit_with(network, train, options, &mut ())
 }
 
-/// Whether there is memory to train a network of this kind on so many rows, the network itself included: to be asked before the
+/// Whether there is memory to train a network of this kind on so many rows, the network itself included: to be checked before the
 /// network is built.
 ///
 /// # Errors
@@ -191,6 +205,23 @@ impl<'a, C: Callback> From<&'a mut C> for FitContext<'a> {
 /// # Errors
 /// As [`fit`]; [`Error::Config`] if what is to be measured cannot be, or if the checkpoint is of another network, of other
 /// options or of other data.
+///
+/// # Example
+/// ```
+/// use layerloop::data::Dataset;
+/// use layerloop::network::Network;
+/// use layerloop::train::{FitContext, FitOptions, fit_with};
+/// let points: Vec<f32> = (0..40).map(|i| (i * 7 % 40) as f32 / 20.0 - 1.0).collect();
+/// let labels: Vec<u32> = points.iter().map(|&x| u32::from(x > 0.0)).collect();
+/// let [train, validation] = Dataset::new("sign", points.into(), 1, labels, ["below 0", "above 0"])?.split([30, 10], 0)?;
+/// let mut network = Network::new(&"1 -> 2".parse()?, 0)?;
+/// let options = FitOptions { epochs: 20, batch: 5, learning_rate: 0.1, ..FitOptions::default() };
+/// let context = FitContext { watch: vec![("val", &validation)], ..FitContext::default() };
+/// let report = fit_with(&mut network, &train, &options, context)?;
+/// assert_eq!(report.history.rows().len(), 20);
+/// assert_eq!(report.history.last("val_accuracy"), Some(1.0));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
 pub fn fit_with<'a>(
     network: &mut Network,
     train: &Dataset,
@@ -252,9 +283,9 @@ fn begin<'a>(
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
     let factors = options.factors(&network.program)?;
     let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
-    // Where there are more threads than processors, the clock knows nothing of a team that has one for each.
+    // With more threads than processors, timings say nothing about a team with a processor for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
-    let pace = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
+    let adaptive_threads = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = train.rows().div_ceil(rows) as u64;
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
@@ -272,7 +303,7 @@ fn begin<'a>(
         options,
         watched,
         stepper,
-        pace,
+        adaptive_threads,
         start,
         stopper,
         lbfgs,

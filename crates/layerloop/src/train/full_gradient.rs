@@ -86,7 +86,7 @@ impl FullGradient {
         }
     }
 
-    /// Forgets the batches of a step that was taken.
+    /// Drops the batches of a step after it.
     pub(crate) fn clear(&mut self) {
         self.sum.values_mut().fill(0.0);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::files::write_beside_and_rename;
+use crate::files::write_atomically;
 use crate::{Error, Result};
 
 /// A table of numbers with named columns, one row for each epoch.
@@ -46,7 +46,7 @@ impl History {
         &self.names
     }
 
-    /// The rows; NaN stands for what was not measured.
+    /// The rows; NaN where nothing was measured.
     #[must_use]
     pub fn rows(&self) -> &[Vec<f64>] {
         &self.rows
@@ -126,7 +126,7 @@ impl History {
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
     pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_beside_and_rename(path.as_ref(), self.to_csv().as_bytes())
+        write_atomically(path.as_ref(), self.to_csv().as_bytes())
     }
 }
 

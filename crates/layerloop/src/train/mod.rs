@@ -29,6 +29,7 @@ pub use history::History;
 pub use learner::Learner;
 pub use options::{FitOptions, LayerRate};
 pub use run::Run;
+#[cfg(feature = "explain")]
 pub(crate) use samples::{FastSample, LastLayer, fast_sample, last_layer};
 pub use samples::{Sample, samples};
 pub use state::Stopped;

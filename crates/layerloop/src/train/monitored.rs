@@ -17,7 +17,7 @@ pub(crate) const ALWAYS: [&str; 5] = ["epoch", "steps", "seconds", "learning_rat
 /// The column of a history that `text` names, whatever its spelling: `val_roc_auc` for `val_ROC-AUC` and `val_auc`.
 ///
 /// # Errors
-/// [`Error::Config`] for a metric that nobody knows.
+/// [`Error::Config`] for an unknown metric.
 pub(crate) fn column(text: &str) -> Result<String> {
     let Some((set, metric)) = text.split_once('_') else { return Ok(text.into()) };
     let metric = if is_same(metric, "loss") { "loss".into() } else { metric.parse::<AnyMetric>()?.key() };

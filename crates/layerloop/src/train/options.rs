@@ -1,4 +1,4 @@
-//! How to train: every option with its default value; `check` says what is wrong with them.
+//! How to train: every option with its default value; `check` finds invalid ones.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerRate {
-    /// Where the layer stands: `3`, or `2.1` for the first layer of the chain in the second; `2` is all that stands in it.
+    /// The path of the layer: `3`, or `2.1` for the first layer of the chain in the second; `2` is all layers in it.
     pub layer: String,
     /// The factor; at 0 the layer is frozen, and so are the running statistics of a batch norm.
     pub factor: f64,
@@ -62,7 +62,7 @@ pub struct FitOptions {
     pub schedule: OrCustom<Schedule, dyn optim::custom::Schedule>,
     /// Epochs, not necessarily whole, in which the learning rate rises to what it is by the schedule.
     pub warmup: f64,
-    /// Decay of weights; if nothing is said, 0.01 for `adamw`, 0.1 for `muon` and 0 for all others. For `adamw`, `lion` and `muon` it is decoupled,
+    /// Weight decay; by default 0.01 for `adamw`, 0.1 for `muon` and 0 for all others. For `adamw`, `lion` and `muon` it is decoupled,
     /// w -= lr decay w before the rule; for all others it is added to `l2`: as in PyTorch.
     pub weight_decay: Option<f64>,
     /// How the decay of weights changes over the run.
@@ -100,8 +100,8 @@ pub struct FitOptions {
     pub time_limit: Option<Duration>,
     /// Seed of the shuffles.
     pub seed: u64,
-    /// Threads, at most; if nothing is said, as many as [`default_threads`](super::default_threads) finds useful. Where the
-    /// clock says that one alone is faster, it works alone.
+    /// Threads, at most; by default [`default_threads`](super::default_threads). Where one thread is measured to be faster, it
+    /// works alone.
     pub threads: Option<usize>,
 }
 
@@ -175,7 +175,7 @@ impl FitOptions {
         if learns {
             Ok(factors)
         } else {
-            Err(Error::config("layer_rates", "every layer is frozen; nothing would be learnt"))
+            Err(Error::config("layer_rates", "every layer is frozen; nothing would be trained"))
         }
     }
 

@@ -1,7 +1,7 @@
-//! A run on its way: what every callback sees.
+//! A run in progress: what every callback sees.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use layerloop_kernels::{Matrix, Update};
 
@@ -15,6 +15,7 @@ use super::monitored::Monitored;
 use super::options::FitOptions;
 use super::state::{State, Stopped};
 use super::step::Stepper;
+use crate::clock::Instant;
 use crate::data::{Batches, Dataset};
 use crate::error::GradientNorms;
 use crate::network::Network;
@@ -32,7 +33,7 @@ const LOOK_EVERY: u64 = 64;
 const NORMS_EVERY: u64 = 256;
 const NORMS_AT: [u64; 2] = [1, 16];
 
-/// A run on its way.
+/// A run in progress.
 #[derive(Debug)]
 pub struct Run<'a> {
     pub(super) network: &'a mut Network,
@@ -41,8 +42,8 @@ pub struct Run<'a> {
     pub(super) options: &'a FitOptions,
     pub(super) watched: Monitored<'a>,
     pub(super) stepper: Stepper,
-    /// Where it is not certain that a team is worth its while.
-    pub(super) pace: Option<AdaptiveThreads>,
+    /// Where it is not certain that a team is faster than one thread.
+    pub(super) adaptive_threads: Option<AdaptiveThreads>,
     /// Before the first step.
     pub(super) start: Progress,
     pub(super) average: Option<Average>,
@@ -199,11 +200,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Epoch after epoch, from where it stands.
+    /// Epoch after epoch, from the current state.
     pub(super) fn go(&mut self, callback: &mut dyn Callback) -> Result<()> {
         let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed);
         if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
-            self.state.stopped = None; // whoever goes on wants it to go on
+            self.state.stopped = None; // continued on purpose
         }
         while self.state.epoch <= self.options.epochs && self.state.stopped.is_none() {
             let more = match self.lbfgs.take() {
@@ -224,7 +225,7 @@ impl Run<'_> {
             let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
             taken += rows.len();
             let ends = BatchEnds { step: taken == of, epoch: taken == left };
-            sum += self.paced_batch(rows, of, ends)?;
+            sum += self.timed_batch(rows, of, ends)?;
             if taken < of {
                 continue;
             }
@@ -263,7 +264,7 @@ impl Run<'_> {
         Ok(self.state.stopped.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(())))
     }
 
-    /// Measures, tells the callback, and decides whether there is another epoch.
+    /// Measures, calls the callback, and decides whether there is another epoch.
     fn after_epoch(&mut self, train_loss: f64, callback: &mut dyn Callback) -> Result<()> {
         let (epoch, steps, seconds) = (self.state.epoch, self.state.steps, self.clock.seconds());
         let since = self.clock.pause();
@@ -352,13 +353,13 @@ impl Run<'_> {
     }
 
     /// One batch, alone or together.
-    fn paced_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
-        let Some(pace) = &self.pace else { return self.one_batch(rows, of, ends) };
-        self.stepper.team.work_alone(!pace.together());
+    fn timed_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
+        let Some(adaptive_threads) = &self.adaptive_threads else { return self.one_batch(rows, of, ends) };
+        self.stepper.team.work_alone(!adaptive_threads.together());
         let start = Instant::now();
         let loss = self.one_batch(rows, of, ends);
-        if let Some(pace) = &mut self.pace {
-            pace.took(start.elapsed().as_secs_f64());
+        if let Some(adaptive_threads) = &mut self.adaptive_threads {
+            adaptive_threads.took(start.elapsed().as_secs_f64());
         }
         loss
     }
@@ -431,7 +432,7 @@ impl Run<'_> {
         Error::Diverged { step, layer, sample, learning_rate: self.learning_rate(), last_good }
     }
 
-    /// Whether all steps of this epoch are taken, and its end is still to come.
+    /// Whether the last step of this epoch is done, but `on_epoch` was not called yet.
     pub(super) fn epoch_is_over(&self) -> bool {
         self.state.taken == self.train.rows()
     }

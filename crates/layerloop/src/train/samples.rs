@@ -1,4 +1,4 @@
-//! What each row of a data set says by itself: its loss, and how hard it pulls at the weights.
+//! Each row of a data set by itself: its loss, and the size of its gradient.
 
 use super::full_gradient::sum_of_squares;
 use super::step::Stepper;
@@ -69,7 +69,7 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
     Ok(samples)
 }
 
-/// What the last dense layer read and was told, for every row of a data set: its p_L is delta_L (z_L; 1)^T.
+/// Input and gradient of the last dense layer, for every row of a data set: its p_L is delta_L (z_L; 1)^T.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LastLayer {
     /// z_L, row after row.

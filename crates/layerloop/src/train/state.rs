@@ -1,4 +1,4 @@
-//! Where a run stands: the numbers, beside its vectors, on which the coming steps depend.
+//! The state of a run: the numbers, besides its vectors, that the next steps depend on.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -13,7 +13,7 @@ use crate::optim::Plateau;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stopped {
-    /// A callback asked for it.
+    /// A callback stopped it.
     Callback,
     /// The metric of early stopping stopped improving.
     EarlyStopping,
@@ -28,7 +28,7 @@ pub(crate) fn no_norms(program: &Program) -> GradientNorms {
     GradientNorms { step: 0, layers }
 }
 
-/// Where a run stands.
+/// The progress of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     /// The epoch under way, counted from 1.

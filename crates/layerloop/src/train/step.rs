@@ -220,7 +220,7 @@ impl Stepper {
         loss
     }
 
-    /// Where the first value that is not finite stands, or else the first loss: the layer, by name, and the row of the batch.
+    /// Where the first value that is not finite is, or else the first loss: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network) -> Option<(String, usize)> {
         let loss = || Some(("the loss".into(), self.losses().position(|loss| !loss.is_finite())?));
         let (layer, row) = self.first_value_not_finite(network).or_else(loss)?;

@@ -3,11 +3,11 @@
 use std::hint::black_box;
 
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::loss::{BinaryCrossEntropyLossConfig, CrossEntropyLossConfig, MseLoss, Reduction};
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
-use peer_common::{Job, Plan, report_predictions, report_training, timed};
+use peer_common::{Job, Loss, Plan, report_predictions, report_training, timed};
 
 #[derive(Module, Debug)]
 struct Network {
@@ -35,14 +35,30 @@ impl Network {
 fn train(job: &Job, plan: Plan, device: &Device) -> Network {
     let mut network = Some(Network::new(job, device));
     let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
-    let loss = CrossEntropyLossConfig::new().init(device);
-    job.for_each_batch(plan, |x, labels| {
-        let rows = labels.len();
-        let labels: Vec<i64> = labels.iter().map(|&label| label.into()).collect();
+    let cross_entropy = CrossEntropyLossConfig::new().init(device);
+    let binary = BinaryCrossEntropyLossConfig::new().with_logits(true).init(device);
+    job.for_each_batch(plan, |x, targets| {
+        let rows = x.len() / job.train.width;
         let x = Tensor::<2>::from_data(TensorData::new(x, [rows, job.train.width]), device);
-        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows]), device);
         let current = network.take().expect("the last step's");
-        let gradients = loss.forward(current.logits(x), labels).backward();
+        let logits = current.logits(x);
+        let classes = || targets.iter().map(|&class| class as i64).collect::<Vec<i64>>();
+        let loss = match job.loss {
+            Loss::CrossEntropy => {
+                let labels = Tensor::<1, Int>::from_data(TensorData::new(classes(), [rows]), device);
+                cross_entropy.forward(logits, labels)
+            }
+            Loss::BinaryCrossEntropy => {
+                let labels = Tensor::<2, Int>::from_data(TensorData::new(classes(), [rows, 1]), device);
+                binary.forward(logits, labels)
+            }
+            Loss::SquaredError => {
+                let each = targets.len() / rows;
+                let targets = Tensor::<2>::from_data(TensorData::new(targets, [rows, each]), device);
+                MseLoss::new().forward(logits, targets, Reduction::Mean)
+            }
+        };
+        let gradients = loss.backward();
         let gradients = GradientsParams::from_grads(gradients, &current);
         network = Some(adam.step(1e-3, current, gradients)); // by value: it may write in place
     });
@@ -59,7 +75,7 @@ fn main() {
     let (seconds, network) = timed(|| train(&job, job.whole(), &device));
 
     let network = network.valid();
-    let rows = job.test.labels.len();
+    let rows = job.test.rows;
     let tensor =
         |values: &[f32], rows| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, job.test.width]), &plain);
     let all = tensor(&job.test.inputs, rows);
@@ -67,6 +83,6 @@ fn main() {
         let one = |row| drop(black_box(network.probabilities(tensor(job.test.row(row), 1))));
         return report_predictions(rows, one, || drop(black_box(network.probabilities(all.clone()))));
     }
-    let answers: Vec<i64> = network.logits(all.clone()).argmax(1).into_data().iter::<i64>().collect();
-    report_training(seconds, job.test.accuracy(answers.into_iter().map(|answer| answer as usize)));
+    let outputs: Vec<f32> = network.logits(all.clone()).into_data().iter::<f32>().collect();
+    report_training(&job, seconds, &outputs);
 }

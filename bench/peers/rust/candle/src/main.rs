@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{AdamW, Linear, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap, linear, loss, ops};
-use peer_common::{Job, Plan, report_predictions, report_training, timed};
+use peer_common::{Job, Loss, Plan, report_predictions, report_training, timed};
 
 const CPU: Device = Device::Cpu;
 
@@ -36,13 +36,23 @@ fn train(job: &Job, plan: Plan) -> Result<Network> {
     // AdamW that decays nothing is Adam.
     let adam = ParamsAdamW { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
     let mut adam = AdamW::new(parameters.all_vars(), adam)?;
-    let mut step = |x: Vec<f32>, labels: &[u8]| {
-        let labels: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
-        let x = Tensor::from_vec(x, (labels.len(), job.train.width), &CPU)?;
-        let labels = Tensor::new(labels, &CPU)?;
-        adam.backward_step(&loss::cross_entropy(&network.logits(&x)?, &labels)?)
+    let mut step = |x: Vec<f32>, targets: Vec<f32>| {
+        let rows = x.len() / job.train.width;
+        let logits = network.logits(&Tensor::from_vec(x, (rows, job.train.width), &CPU)?)?;
+        let each = targets.len() / rows;
+        let loss = match job.loss {
+            Loss::CrossEntropy => {
+                let labels: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
+                loss::cross_entropy(&logits, &Tensor::new(labels, &CPU)?)?
+            }
+            Loss::BinaryCrossEntropy => {
+                loss::binary_cross_entropy_with_logit(&logits, &Tensor::from_vec(targets, (rows, each), &CPU)?)?
+            }
+            Loss::SquaredError => loss::mse(&logits, &Tensor::from_vec(targets, (rows, each), &CPU)?)?,
+        };
+        adam.backward_step(&loss)
     };
-    job.for_each_batch(plan, |x, labels| step(x, labels).expect("a step"));
+    job.for_each_batch(plan, |x, targets| step(x, targets).expect("a step"));
     Ok(network)
 }
 
@@ -52,7 +62,7 @@ fn main() -> Result<()> {
     let (seconds, network) = timed(|| train(&job, job.whole()));
     let network = network?;
 
-    let rows = job.test.labels.len();
+    let rows = job.test.rows;
     let all = Tensor::from_slice(&job.test.inputs, (rows, job.test.width), &CPU)?;
     if job.epochs == 0 {
         let one = |row| {
@@ -62,7 +72,6 @@ fn main() -> Result<()> {
         report_predictions(rows, one, || drop(black_box(network.probabilities(&all))));
         return Ok(());
     }
-    let answers = network.logits(&all)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
-    report_training(seconds, job.test.accuracy(answers.into_iter().map(|answer| answer as usize)));
+    report_training(&job, seconds, &network.logits(&all)?.flatten_all()?.to_vec1::<f32>()?);
     Ok(())
 }

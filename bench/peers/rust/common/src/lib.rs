@@ -14,13 +14,24 @@ pub struct Job {
     pub epochs: usize,
     pub train: Part,
     pub test: Part,
+    pub loss: Loss,
 }
 
-/// Rows of f32 and their labels.
+/// Rows of f32 and their targets: the number of a class, or numbers.
 pub struct Part {
     pub width: usize,
     pub inputs: Vec<f32>,
-    pub labels: Vec<u8>,
+    pub targets: Vec<f32>,
+    pub rows: usize,
+}
+
+/// What is minimised: it follows from the targets, which are numbers (`train_y.f32`) or classes (`train_y.u8`), and from the
+/// number of outputs.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Loss {
+    SquaredError,
+    BinaryCrossEntropy,
+    CrossEntropy,
 }
 
 impl Job {
@@ -33,7 +44,12 @@ impl Job {
         let sizes: Vec<usize> = sizes.split('-').map(number).collect();
         let part = |name| Part::read(Path::new(data), name, sizes[0]);
         let (train, test) = (part("train"), part("test"));
-        Self { sigmoid: activation == "sigmoid", batch: number(batch), epochs: number(epochs), train, test, sizes }
+        let loss = match sizes[sizes.len() - 1] {
+            _ if Path::new(data).join("train_y.f32").exists() => Loss::SquaredError,
+            1 => Loss::BinaryCrossEntropy,
+            _ => Loss::CrossEntropy,
+        };
+        Self { loss, sigmoid: activation == "sigmoid", batch: number(batch), epochs: number(epochs), train, test, sizes }
     }
 
     /// Fewer steps of the same kind, to warm up.
@@ -45,17 +61,21 @@ impl Job {
         Plan { epochs: self.epochs, steps: usize::MAX }
     }
 
-    /// Calls `step` with the inputs and labels of each batch, in a new order every epoch.
-    pub fn for_each_batch(&self, plan: Plan, mut step: impl FnMut(Vec<f32>, &[u8])) {
-        let Part { width, inputs, labels } = &self.train;
-        let mut order: Vec<usize> = (0..labels.len()).collect();
+    /// Calls `step` with the inputs and targets of each batch, in a new order every epoch.
+    pub fn for_each_batch(&self, plan: Plan, mut step: impl FnMut(Vec<f32>, Vec<f32>)) {
+        let Part { width, inputs, targets, rows } = &self.train;
+        let each = targets.len() / rows;
+        let mut order: Vec<usize> = (0..*rows).collect();
         let mut state = 1;
         for _ in 0..plan.epochs {
             shuffle(&mut order, &mut state);
             for rows in order.chunks(self.batch).take(plan.steps) {
-                let mut gathered = Vec::with_capacity(rows.len() * width);
-                rows.iter().for_each(|row| gathered.extend_from_slice(&inputs[row * width..][..*width]));
-                step(gathered, &rows.iter().map(|&row| labels[row]).collect::<Vec<u8>>());
+                let gather = |values: &[f32], width: usize| {
+                    let mut gathered = Vec::with_capacity(rows.len() * width);
+                    rows.iter().for_each(|row| gathered.extend_from_slice(&values[row * width..][..width]));
+                    gathered
+                };
+                step(gather(inputs, *width), gather(targets, each));
             }
         }
     }
@@ -72,19 +92,29 @@ impl Part {
     fn read(data: &Path, name: &str, width: usize) -> Self {
         let file = |name: String| File::open(data.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         let inputs = floats(file(format!("{name}_x.f32")));
-        let mut labels = Vec::new();
-        file(format!("{name}_y.u8")).read_to_end(&mut labels).expect("labels");
-        Self { width, inputs, labels }
+        let numbers = data.join(format!("{name}_y.f32")).exists();
+        let targets = if numbers {
+            floats(file(format!("{name}_y.f32")))
+        } else {
+            let mut labels = Vec::new();
+            file(format!("{name}_y.u8")).read_to_end(&mut labels).expect("labels");
+            labels.into_iter().map(f32::from).collect()
+        };
+        Self { width, rows: inputs.len() / width, inputs, targets }
     }
 
     pub fn row(&self, row: usize) -> &[f32] {
         &self.inputs[row * self.width..][..self.width]
     }
 
-    /// The share of the labels that `answers` has.
-    pub fn accuracy(&self, answers: impl Iterator<Item = usize>) -> f64 {
-        let right = answers.zip(&self.labels).filter(|(answer, label)| *answer == usize::from(**label)).count();
-        right as f64 / self.labels.len() as f64
+    /// The share of the classes that the largest of `outputs` outputs (or the sign of one) is right about.
+    pub fn accuracy(&self, outputs: &[f32]) -> f64 {
+        let each = outputs.len() / self.rows;
+        let answer = |row: &[f32]| {
+            if each == 1 { usize::from(row[0] > 0.0) } else { (0..each).fold(0, |best, k| if row[k] > row[best] { k } else { best }) }
+        };
+        let right = outputs.chunks_exact(each).zip(&self.targets).filter(|(row, class)| answer(row) as f32 == **class);
+        right.count() as f64 / self.rows as f64
     }
 }
 
@@ -133,6 +163,11 @@ pub fn report_predictions(rows: usize, mut one: impl FnMut(usize), mut all: impl
     println!("{{\"one_row_us\":{one_row_us},\"all_rows_ms\":{all_rows_ms}}}");
 }
 
-pub fn report_training(train_s: f64, accuracy: f64) {
-    println!("{{\"train_s\":{train_s},\"accuracy\":{accuracy}}}");
+/// `outputs`: the network's for the test rows, logits or numbers.
+pub fn report_training(job: &Job, train_s: f64, outputs: &[f32]) {
+    let accuracy = match job.loss {
+        Loss::SquaredError => String::new(),
+        _ => format!(",\"accuracy\":{}", job.test.accuracy(outputs)),
+    };
+    println!("{{\"train_s\":{train_s}{accuracy}}}");
 }

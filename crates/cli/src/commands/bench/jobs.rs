@@ -20,6 +20,7 @@ pub(super) struct Job {
     data: Data,
     hidden: &'static [usize],
     activation: Activation,
+    output: Output,
     optimizer: Optimizer,
     batch: usize,
     epochs: usize,
@@ -50,7 +51,7 @@ const HIGGS: Data = Data::Table { rows: 100_000, width: 28, classes: 2 };
 const SIMPLECHAINS: Data = Data::Numbers { rows: 10_000, width: 4, outputs: 4 };
 
 const fn adam(name: &'static str, data: Data, hidden: &'static [usize], activation: Activation) -> Job {
-    Job { name, data, hidden, activation, optimizer: Optimizer::ADAM, batch: 128, epochs: 20 }
+    Job { name, data, hidden, activation, output: Output::Softmax, optimizer: Optimizer::ADAM, batch: 128, epochs: 20 }
 }
 
 const fn odd(name: &'static str, activation: Activation, optimizer: Optimizer) -> Job {
@@ -62,8 +63,14 @@ pub(super) const JOBS: [Job; 10] = [
     Job { epochs: 5, ..adam("wide", Data::Mnist, &[256, 128], Activation::Relu) },
     Job { batch: 512, epochs: 2, ..adam("large", Data::Mnist, &[1024, 1024], Activation::Relu) },
     Job { batch: 64, ..adam("tiny", TINY, &[64, 64], Activation::Relu) },
-    Job { batch: 10_000, epochs: 2_000, ..adam("simplechains", SIMPLECHAINS, &[32, 16], Activation::Relu) },
-    Job { batch: 1_000, epochs: 2, ..adam("higgs", HIGGS, &[300; 5], Activation::Relu) },
+    Job {
+        batch: 10_000,
+        epochs: 2_000,
+        output: Output::Identity,
+        ..adam("simplechains", SIMPLECHAINS, &[32, 16], Activation::Relu)
+    },
+    // One logit for both classes.
+    Job { batch: 1_000, epochs: 2, output: Output::Sigmoid, ..adam("higgs", HIGGS, &[300; 5], Activation::Relu) },
     odd("odd-relu-adam", Activation::Relu, Optimizer::ADAM),
     odd("odd-relu-sgd", Activation::Relu, Optimizer::Sgd),
     odd("odd-tanh-adam", Activation::Tanh, Optimizer::ADAM),
@@ -72,11 +79,11 @@ pub(super) const JOBS: [Job; 10] = [
 
 impl Job {
     fn spec(&self, train: &Dataset) -> Spec {
-        let (outputs, output) = match self.data {
-            Data::Numbers { outputs, .. } => (outputs, Output::Identity),
-            Data::Mnist | Data::Table { .. } => (train.classes().len(), Output::Softmax),
+        let outputs = match self.data {
+            Data::Numbers { outputs, .. } => outputs,
+            Data::Mnist | Data::Table { .. } => train.classes().len(),
         };
-        Spec::classifier(train.width(), self.hidden, self.activation, outputs, output)
+        Spec::classifier(train.width(), self.hidden, self.activation, outputs, self.output)
     }
 
     /// Trains it a few times.

@@ -62,7 +62,7 @@ fn told(mistake: &Mistake, train: &Dataset, data: &Dataset) -> String {
             format!("a change of length {:.4} flips the prediction to {}", turned.distance, classes[turned.predicted])
         });
     format!(
-        "row {}: {}, but the model says {} with {:.4}; loss {:.4}\n  \
+        "row {}: {}, but predicted as {} with {:.4}; loss {:.4}\n  \
          nearest training rows in the last hidden layer: {}\n  \
          training rows whose gradient is aligned with it: {}\n  {turned}",
         mistake.row,

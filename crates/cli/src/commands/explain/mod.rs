@@ -9,7 +9,7 @@ mod surface;
 use std::path::Path;
 
 use layerloop::data::Dataset;
-use layerloop::explain::{Beside, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
+use layerloop::explain::{Comparison, LARGEST_A, LayerUnits, Trace, TracedLayer, differences, golden, units};
 use layerloop::math::Matrix;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     if let Some(path) = &args.html {
         write_page(path, page::explain::html(&trace, &data)?)?;
     }
-    let beside = Beside::of(&trace, &network, &data)?;
+    let comparison = Comparison::of(&trace, &network, &data)?;
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;
     if args.json {
         let mut object = json!(trace);
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
             object["label"] = json!(trace.classes[label]);
             object["predicted"] = json!(trace.classes[answer(&trace)]);
         }
-        object["fast"] = json!(beside);
+        object["fast"] = json!(comparison);
         if let Some(slopes) = slopes {
             object["differences"] = json!({ "gradient": slopes });
         }
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     } else if let Some(path) = &args.html {
         line(format_args!("{}open {} in a browser", headline(&trace), path.display()))?;
     } else {
-        line(passes(&trace, &beside))?;
+        line(passes(&trace, &comparison))?;
         if let Some(slopes) = slopes {
             let off = slopes.iter().zip(&trace.gradient).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             line(format_args!(
@@ -130,7 +130,7 @@ fn show_units(args: &Explain, network: &Network, data: &Dataset) -> Result<()> {
 }
 
 /// How far the fast path is off where it has the same object: the largest difference in ULP.
-fn fast_path(name: &str, trace: &Trace, beside: &Beside) -> String {
+fn fast_path(name: &str, trace: &Trace, comparison: &Comparison) -> String {
     let largest = |ulps: &[f64]| format!("{:.1}", ulps.iter().copied().fold(0.0, f64::max));
     let l = trace.layers.len();
     let Some((letter, i)) = name.split_once('_').and_then(|(letter, i)| Some((letter, i.parse::<usize>().ok()?)))
@@ -138,13 +138,13 @@ fn fast_path(name: &str, trace: &Trace, beside: &Beside) -> String {
         return String::new();
     };
     match letter {
-        "z" if i <= l + 1 => largest(&beside.ulp.z[i - 1]),
-        "z" if i == l + 2 => largest(&beside.ulp.probabilities),
-        "z" => largest(&[beside.ulp.loss]),
+        "z" if i <= l + 1 => largest(&comparison.ulp.z[i - 1]),
+        "z" if i == l + 2 => largest(&comparison.ulp.probabilities),
+        "z" => largest(&[comparison.ulp.loss]),
         "p" => {
             let len = |layer: &TracedLayer| layer.p.entries().len();
             let start = trace.layers[..i - 1].iter().map(len).sum::<usize>();
-            largest(&beside.ulp.gradient[start..start + len(&trace.layers[i - 1])])
+            largest(&comparison.ulp.gradient[start..start + len(&trace.layers[i - 1])])
         }
         _ => String::new(),
     }
@@ -257,7 +257,7 @@ fn objects(trace: &Trace) -> Vec<(&'static str, Object<'_>)> {
 }
 
 /// Every object with its shape, its norm and its formula.
-fn passes(trace: &Trace, beside: &Beside) -> String {
+fn passes(trace: &Trace, comparison: &Comparison) -> String {
     let all = objects(trace);
     // Of one width, so that they stand flush left.
     let widest = all.iter().map(|(_, object)| object.formula.chars().count()).max().unwrap_or(0);
@@ -276,7 +276,7 @@ fn passes(trace: &Trace, beside: &Beside) -> String {
             flush(part, &mut rows);
             part = of;
         }
-        let fast = fast_path(&name, trace, beside);
+        let fast = fast_path(&name, trace, comparison);
         rows.push(vec![name, numbers.shape(), format!("{:.6}", numbers.norm()), fast, format!("{formula:widest$}")]);
     }
     flush(part, &mut rows);
@@ -293,12 +293,12 @@ fn headline(trace: &Trace) -> String {
     let Some(target) = trace.target else {
         let each = classes.iter().zip(p).zip(&trace.y).map(|((name, p), y)| format!("{name} {p:.4}, not {y:.4}"));
         let said = each.collect::<Vec<_>>().join("; ");
-        return format!("sample {}: the network says {said}; loss {:.6}\n", trace.sample, trace.loss);
+        return format!("sample {}: predicted {said}; loss {:.6}\n", trace.sample, trace.loss);
     };
     let said = answer(trace);
     let what = if matches!(trace.output.kind.as_str(), "identity" | "exp") { "output" } else { "probability" };
     format!(
-        "sample {}, class {}: the network says {} with {what} {:.4}, loss {:.6}\n",
+        "sample {}, class {}: predicted {} with {what} {:.4}, loss {:.6}\n",
         trace.sample, classes[target], classes[said], p[said], trace.loss
     )
 }

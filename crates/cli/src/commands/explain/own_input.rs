@@ -28,7 +28,7 @@ pub(super) fn dataset(args: &Explain, model: &Model, path: &Path) -> Result<Data
     });
     if label.is_none() {
         message(
-            "note: what is right is not known, so the loss is that of the network's own answer; --label says what is right",
+            "note: the true class is unknown, so the loss is that of the predicted one; --label sets the true class",
         );
     }
     let name = path.display().to_string();

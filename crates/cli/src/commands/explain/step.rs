@@ -178,7 +178,7 @@ mod tests {
         let pages = pages();
         for object in 0..pages.bodies.len() {
             let lines = drawn(&pages, Place { object, scrolled: 0 }, 80, 24);
-            assert!(lines[0].starts_with("sample 0, class second: the network says second"), "{lines:?}");
+            assert!(lines[0].starts_with("sample 0, class second: predicted second"), "{lines:?}");
             assert!(lines[1].ends_with(&format!(", step {} of {}", object + 1, pages.bodies.len())), "{lines:?}");
             assert_eq!(lines[3], pages.bodies[object].1.lines().next().unwrap());
             assert_eq!(lines[23], "enter next   ← previous   ↑ ↓ scroll   q or esc leave");

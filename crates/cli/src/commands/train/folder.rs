@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use layerloop::files::{is_half_written, make_folder, remove_half_written, write_beside_and_rename};
+use layerloop::files::{is_half_written, make_folder, remove_half_written, write_atomically};
 use layerloop::{Error, Result};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ impl Folder {
             let (quoted, name) = (shell::path(path), found.file_name().unwrap_or_default().display());
             let path = path.display();
             let reason = if found.ends_with(RECEIPT) {
-                format!("{path} holds a run already; go on with it by --resume {quoted}, or name another folder")
+                format!("{path} already has a run; go on with it by --resume {quoted}, or name another folder")
             } else {
                 format!("{path} is not empty: there is `{name}` in it; name a new folder")
             };
@@ -68,7 +68,7 @@ impl Folder {
     pub(super) fn go_on(path: &Path) -> Result<Self> {
         let receipt = path.join(RECEIPT);
         if !receipt.exists() {
-            let reason = format!("{} holds no run: there is no {RECEIPT} in it; --run begins one", path.display());
+            let reason = format!("{} has no run: there is no {RECEIPT} in it; --run starts one", path.display());
             return Err(Error::config("--resume", reason));
         }
         let (lock, owner) = lock(path)?;
@@ -84,7 +84,7 @@ impl Folder {
         let (name, id) = (self.path.join(LOCK), std::process::id().to_string());
         if !owner.is_empty() {
             let path = self.path.display();
-            message(format_args!("note: process {owner} ended without tidying up {path}; its lock is taken over"));
+            message(format_args!("note: process {owner} ended without removing {path}; its lock is replaced"));
         }
         let lock = &mut self.lock;
         let written = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(id.as_bytes()));
@@ -106,7 +106,7 @@ impl Folder {
 
     /// Says what the run is.
     pub(super) fn write_receipt(&self, receipt: &Value) -> Result<()> {
-        write_beside_and_rename(&self.receipt(), format!("{receipt:#}\n").as_bytes())
+        write_atomically(&self.receipt(), format!("{receipt:#}\n").as_bytes())
     }
 
     /// From here on there is something to go on with.
@@ -175,7 +175,7 @@ fn foreign(path: &Path) -> Result<Option<PathBuf>> {
 /// The system's lock on the file `lock`, which goes with its process, however that ends; and what the file says whose it was.
 ///
 /// # Errors
-/// [`Error::Config`] if another process has it, or if the file is somebody else's; [`Error::Io`] if it cannot be written.
+/// [`Error::Config`] if another process has it, or if the file is not of layerloop; [`Error::Io`] if it cannot be written.
 fn lock(path: &Path) -> Result<(File, String)> {
     let name = path.join(LOCK);
     let options = File::options().read(true).write(true).create(true).truncate(false).open(&name);

@@ -76,7 +76,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
         let go_on = format!("{} {} --anyway", shell::command(["train", "--resume"]), shell::path(folder.path()));
         message(format_args!(
-            "note: the checkpoints before that are kept; to go on from the last one, type what is to change behind this:\n  {go_on}"
+            "note: the checkpoints before that are kept; to resume from the last one, add the options to change to this command:\n  {go_on}"
         ));
     }
     let (fitted, signal, failure) = callbacks.finish(fitted)?;
@@ -120,7 +120,7 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
         let differences = checkpoint.differences(&job.network, &job.options.described(), &data);
         if !differences.is_empty() && !args.anyway {
             let reason = format!("it would not be the same run: {}", differences.join("; "));
-            return Err(Error::config("--resume", reason + "; with --anyway it goes on all the same"));
+            return Err(Error::config("--resume", reason + "; --anyway resumes it all the same"));
         }
     }
     if folder.earlier().is_none() {

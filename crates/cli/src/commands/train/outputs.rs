@@ -46,7 +46,7 @@ impl Outputs {
         }
     }
 
-    /// Whether all of it can be written, and nothing of it is read or is somebody else's.
+    /// Whether all of it can be written, and none of it is an input or of another program.
     ///
     /// # Errors
     /// Those of [`Places::check`].

@@ -49,7 +49,7 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
          --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}"
     ))?;
     if let Some(from) = from {
-        line(format_args!("going on after step {}, {} whole epochs", from.steps(), from.epochs()))?;
+        line(format_args!("resuming after step {}, {} complete epochs", from.steps(), from.epochs()))?;
     }
     if args.tui {
         return Ok(());
@@ -114,14 +114,14 @@ pub(super) struct Run<'a> {
 pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
     let Run { model, fitted, scores, measured, path } = run;
     let (step, epochs) = (fitted.steps, fitted.epochs.len());
-    let kept = path.map_or(String::new(), |path| format!("; what was learnt is saved as {}", path.display()));
+    let kept = path.map_or(String::new(), |path| format!("; the weights are saved as {}", path.display()));
     let metric = args.early_stopping.as_deref().unwrap_or_default();
     match (fitted.stopped, fitted.best) {
         (Some(Stopped::Callback), _) => {
-            message(format_args!("stopped as asked after step {step}, {epochs} whole epochs{kept}"))
+            message(format_args!("stopped on request after step {step}, {epochs} whole epochs{kept}"))
         }
         (Some(Stopped::TimeLimit), _) => {
-            message(format_args!("the time was over after step {step}, {epochs} whole epochs{kept}"))
+            message(format_args!("time limit reached after step {step}, {epochs} whole epochs{kept}"))
         }
         (Some(Stopped::EarlyStopping), Some((best, value))) if !args.quiet => {
             message(format_args!(
@@ -132,7 +132,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         _ => {}
     }
     if args.early_stopping.is_some() && fitted.best.is_none() && epochs >= args.start_epoch {
-        message(format_args!("warning: {metric} was never a finite number; --early-stopping had nothing to go by"));
+        message(format_args!("warning: {metric} was never a finite number; --early-stopping could not decide"));
     }
     if args.json {
         let (name, score) = scores.headline();

@@ -74,7 +74,7 @@ pub(crate) fn gather(
     });
 }
 
-/// As [`gather`], on the way back.
+/// As [`gather`], in the backward pass.
 pub(crate) fn gather_gradient(
     network: &Network,
     index: usize,

@@ -8,7 +8,7 @@ use crate::network::custom::Layer;
 use crate::network::forward::Pass;
 use crate::network::program::{Op, Value};
 
-/// Its parameters: they lie side by side.
+/// Its parameters, which are contiguous.
 fn parameters<'a>(network: &'a Network, op: &Op) -> &'a [f32] {
     op.parameter.map_or(&[], |i| &network.parameters.layer(i)[..network.program.parameters[i].outputs])
 }

@@ -120,7 +120,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let refused = |text: &str| Network::new(&text.parse().unwrap(), 0).unwrap_err().to_string();
         assert!(refused("4 -> 7 maxout=2 -> 3").contains("layer 2: maxout of 2 pieces reads 7 values"));
-        assert!(refused("4 -> 7 embedding -> 3").contains("it is the first layer"));
+        assert!(refused("4 -> 7 embedding -> 3").contains("it has to be the first layer"));
         assert!(refused("4 -> 7 rrelu(lower=0.5) -> 3").contains("lower is at most upper"));
         let network = Network::new(&"5 -> embedding(count=10) -> 3".parse().unwrap(), 0).unwrap();
         let said = fit(&mut network.clone(), &names(), &FitOptions::default()).unwrap_err().to_string();

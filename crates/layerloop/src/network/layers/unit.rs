@@ -1,4 +1,4 @@
-//! Layers whose rows each stand by themselves, and the standardisation of a batch norm.
+//! Layers that treat each row by itself, and the standardisation of a batch norm.
 
 use layerloop_kernels::{Block, columns, norm, rows, table};
 

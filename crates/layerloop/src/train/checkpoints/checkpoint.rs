@@ -1,7 +1,7 @@
-//! A run in one file: whoever reads it goes on to the bit where the run was.
+//! A run in one file, from which it continues to the same bits.
 //!
 //! It is a safetensors file. Its vectors are all parameters, and all that an optimiser keeps for each of them, in f32 and as they
-//! lie in memory, in panels, so that writing one is copying it: `weights`, `moments.1`, `average`, `best`, ... The metadata has
+//! are in memory, in panels, so that writing one is copying it: `weights`, `moments.1`, `average`, `best`, ... The metadata has
 //! one entry, `layerloop-checkpoint`: a CRC-32C of all that follows and of the vectors, then the JSON form of `Card`.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::{Dataset, little_endian};
-use crate::files::{regular_or_missing, write_beside_and_rename};
+use crate::files::{regular_or_missing, write_atomically};
 use crate::network::{Network, Spec};
 use crate::optim::lbfgs;
 use crate::train::state::State;
@@ -31,7 +31,7 @@ const FORMAT: u64 = 1;
 pub struct Checkpoint {
     /// The network.
     pub specification: Spec,
-    /// The options of the run, as [`FitOptions::described`](super::FitOptions::described) has them.
+    /// The options of the run, as [`FitOptions::described`](crate::train::FitOptions::described) has them.
     pub options: Value,
     /// The data that it is trained on.
     pub data: Identity,
@@ -48,7 +48,7 @@ pub struct Identity {
     pub rows: usize,
     /// Inputs of a row.
     pub width: usize,
-    /// [`Dataset::sha256`], where somebody has asked for it: of large data it takes its time.
+    /// [`Dataset::sha256`], if it was computed: of large data it takes time.
     pub sha256: Option<String>,
 }
 
@@ -104,7 +104,7 @@ impl Checkpoint {
         Ok(network)
     }
 
-    /// What speaks against a run with these options on this data going on from here: one line for each difference.
+    /// The differences between this run and a run with these options on this data: one line each.
     #[must_use]
     pub fn differences(&self, network: &Network, options: &Value, data: &Identity) -> Vec<String> {
         let mut differences = Vec::new();
@@ -131,10 +131,10 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be written or the disk is full; [`Error::Data`] if a weight is not finite: such a run
-    /// has nothing that is worth going on with.
+    /// has nothing to continue from.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        write_beside_and_rename(path, &self.to_bytes(path)?)
+        write_atomically(path, &self.to_bytes(path)?)
     }
 
     /// The whole file, to be written to `path`.
@@ -182,7 +182,7 @@ impl Checkpoint {
         let wrong = |reason: String| Error::format(path, reason);
         regular_or_missing(path)?;
         let bytes = fs::read(path).map_err(Error::io(path))?;
-        let damaged = |e| wrong(format!("not a whole safetensors file: {e}"));
+        let damaged = |e| wrong(format!("not a complete safetensors file: {e}"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
         let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));

@@ -10,12 +10,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::store::Store;
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::fit::Report;
 use super::run::Run;
+use crate::clock::Instant;
 use crate::files::Background;
 use crate::{Error, Result};
 
@@ -186,7 +187,7 @@ impl Checkpoints {
     /// Whether the writer is well; if it has panicked, that has ended the run.
     ///
     /// # Errors
-    /// [`Error::Io`] with what the panic said.
+    /// [`Error::Io`] with the message of the panic.
     pub fn check(&self) -> Result<()> {
         self.writer.panicked()
     }

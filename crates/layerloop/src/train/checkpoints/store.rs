@@ -1,6 +1,6 @@
-//! Where checkpoints lie: the newest few in a folder, each written to a temporary file, then renamed.
+//! The folder of the checkpoints: the newest few, each written to a temporary file, then renamed.
 //!
-//! A step may take 30 microseconds, and a checkpoint is wanted after a hundred of them. So an old file is not removed but
+//! A step may take 30 microseconds, and a checkpoint may be due every hundred steps. So an old file is not removed but
 //! written anew, which saves the file system its work; and the disk is waited for at most once a second: for the file before it gets
 //! its name, then for the folder, which has that name. What the disk has not confirmed is lost only with the power, not with the
 //! process; the newest that it has confirmed is never the one that is written anew, and a torn one is known by its checksum.
@@ -8,9 +8,10 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::checkpoint::Checkpoint;
+use crate::clock::Instant;
 use crate::files::{TEMPORARY, flush_folder_of, make_folder, remove_half_written};
 use crate::{Error, Result};
 

@@ -327,19 +327,19 @@ const CALLS: &[Call] = &[
         let mut team = Team::new(1 + d.next() % 2, isa);
         let (rows, width) = (d.size(), d.size());
         let step = d.size().max(rows / 64).max(1);
-        let cuts = Partition::new((0..3).map(|_| d.size()..d.size()).collect());
+        let partition = Partition::new((0..3).map(|_| d.size()..d.size()).collect());
         let [out, shared, ..] = m.written.each_mut().map(Guarded::middle);
         let fill = |_: std::ops::Range<usize>, block: &mut crate::Block<'_>, [out]: [&mut [f32]; 1]| {
             block.part(0..1).write([0], [1]).0[0].values.fill(1.0);
             out.fill(1.0);
         };
         let add = |_: &crate::Block<'_>, _, part: &mut [f32]| part.fill(1.0);
-        team.for_each_range_in_turns(&mut matrices, [rows, step], [(out, width)], (shared, &cuts), fill, add);
+        team.for_each_range_in_turns(&mut matrices, [rows, step], [(out, width)], (shared, &partition), fill, add);
     }),
     ("Team::for_each_part", |isa, d, m| {
         let ranges: Vec<_> = (0..3).map(|_| d.size()..d.size()).collect();
-        let (cuts, mut team) = (Partition::new(ranges), Team::new(1 + d.next() % 2, isa));
-        team.for_each_part(3, [(m.written[0].middle(), &cuts)], |_, [part]| part.fill(1.0));
+        let (partition, mut team) = (Partition::new(ranges), Team::new(1 + d.next() % 2, isa));
+        team.for_each_part(3, [(m.written[0].middle(), &partition)], |_, [part]| part.fill(1.0));
     }),
     ("Matrix", |_, d, _| {
         let [rows, columns] = [d.size(), d.size()];
@@ -370,7 +370,7 @@ const CALLS: &[Call] = &[
 
 #[test]
 fn no_size_makes_a_function_touch_what_it_was_not_given() {
-    // The lists of a batch are whole, whatever is asked of them.
+    // The lists of a batch are complete, whatever the query.
     let csr = Csr::new(40, vec![0, 2, 3], vec![1, 39, 7], vec![1.0; 3]).expect("rows that ascend");
     let mut turned = ByColumn::with_capacity(40, 9);
     turned.set(&csr, &[1, 0, 0]);
