@@ -250,7 +250,7 @@ mod tests {
             Csr::new(3, starts.into(), columns.into(), values.into()).unwrap_err().to_string()
         };
         assert_eq!(refused(&[0, 1], &[0], &[]), "1 columns, but 0 values: one of each for every entry");
-        assert_eq!(refused(&[], &[], &[]), "the starts lead from None to None, not from 0 to the 0 entries");
+        assert_eq!(refused(&[], &[], &[]), "the row starts go from None to None, not from 0 to the 0 entries");
         assert_eq!(refused(&[0, 2, 1, 2], &[0, 1], &[1.0; 2]), "row 1: from entry 2 to 1 of 2");
         assert_eq!(refused(&[0, 5, 2], &[0, 1], &[1.0; 2]), "row 0: from entry 0 to 5 of 2");
         assert_eq!(refused(&[0, 2], &[1, 1], &[1.0; 2]), "row 0: its columns do not ascend");
