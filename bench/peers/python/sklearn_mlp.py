@@ -9,7 +9,7 @@ from common import job, report_predictions, report_training, timed
 warnings.filterwarnings("ignore")  # it would rather go on
 JOB = job()
 network = (MLPRegressor if JOB.loss == "mse" else MLPClassifier)(
-    JOB.sizes[1:-1],
+    hidden_layer_sizes=JOB.sizes[1:-1],
     activation={"sigmoid": "logistic", "relu": "relu"}[JOB.activation],
     alpha=0.0,
     batch_size=JOB.batch,

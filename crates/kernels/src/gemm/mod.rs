@@ -109,6 +109,13 @@ const LONGEST: usize = 4096;
 /// How many steps ahead B is prefetched where steps are left out: the hardware cannot predict them.
 const AHEAD: usize = 8;
 
+/// Values between the rows of B, those of a batch, from which on both operands are prefetched: further apart than the hardware
+/// looks.
+const FAR_APART: usize = 256;
+
+/// How many steps ahead.
+const FAR_AHEAD: usize = 16;
+
 struct Product<'a, A, O, E> {
     rows: Range<usize>,
     operands: Operands<'a, A, O>,
@@ -222,8 +229,23 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Operands { inner, a, .. } = *self.operands;
+        let Columns { values, row, order, .. } = self.operands.b;
+        let (first, a_from, from) = (self.row, a.values().as_ptr(), values.as_ptr().wrapping_add(self.column));
         let Some(marks) = self.operands.marks else {
-            return self.over(simd, 0..inner);
+            if !A::TALL || row < FAR_APART {
+                return self.over(simd, 0..inner);
+            }
+            let steps = (0..inner).map(|k| {
+                let ahead = (k + FAR_AHEAD).min(inner - 1);
+                // SAFETY: `ahead` is below `inner`.
+                let b = from.wrapping_add(unsafe { order.row(ahead) } * row);
+                for v in 0..V {
+                    simd.prefetch(b.wrapping_add(v * LANES).cast());
+                }
+                simd.prefetch(a_from.wrapping_add(a.index(first, ahead)).cast());
+                k
+            });
+            return self.over(simd, steps);
         };
         let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
         // SAFETY: `product` checked the marks and `inner`; `nonzero` has written as many steps as it counted, and there is
@@ -233,8 +255,6 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
             steps[count..count + AHEAD].fill(MaybeUninit::new(0));
             std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count + AHEAD)
         };
-        let Columns { values, row, order, .. } = self.operands.b;
-        let (first, a_from, from) = (self.row, a.values().as_ptr(), values.as_ptr().wrapping_add(self.column));
         let steps = steps.windows(AHEAD + 1).map(|steps| {
             // SAFETY: every step is below `inner`, and 0 if there is any.
             let ahead = from.wrapping_add(unsafe { order.row(steps[AHEAD] as usize) } * row);
