@@ -235,7 +235,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
             if !A::TALL || row < FAR_APART {
                 return self.over(simd, 0..inner);
             }
-            let steps = (0..inner).map(|k| {
+            let steps = (0..inner).inspect(|&k| {
                 let ahead = (k + FAR_AHEAD).min(inner - 1);
                 // SAFETY: `ahead` is below `inner`.
                 let b = from.wrapping_add(unsafe { order.row(ahead) } * row);
@@ -243,7 +243,6 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
                     simd.prefetch(b.wrapping_add(v * LANES).cast());
                 }
                 simd.prefetch(a_from.wrapping_add(a.index(first, ahead)).cast());
-                k
             });
             return self.over(simd, steps);
         };
