@@ -230,11 +230,7 @@ mod tests {
     use crate::panels::Panels;
 
     fn filled(rows: usize, columns: usize, salt: usize) -> Matrix {
-        let mut matrix = Matrix::zeros(rows, columns);
-        for (i, x) in matrix.values_mut().iter_mut().enumerate() {
-            *x = ((i * 7919 + salt) % 1009) as f32 / 1009.0 - 0.5;
-        }
-        matrix
+        Matrix::filled(rows, columns, salt, |x| x / 1009.0 - 0.5)
     }
 
     /// Values, gradients and the parameters' gradients of both layers, by the plain formulas.

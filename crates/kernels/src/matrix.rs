@@ -146,3 +146,14 @@ impl RowsMut<'_> {
         self.values.len() / self.stride
     }
 }
+
+#[cfg(test)]
+impl Matrix {
+    /// Values of whole numbers below 1,009 in no order; another `salt`, other numbers.
+    pub(crate) fn filled(rows: usize, columns: usize, salt: usize, value: impl Fn(f32) -> f32) -> Self {
+        let mut matrix = Self::zeros(rows, columns);
+        let values = matrix.values_mut().iter_mut().enumerate();
+        values.for_each(|(i, x)| *x = value(((i * 7919 + salt) % 1009) as f32));
+        matrix
+    }
+}

@@ -319,11 +319,7 @@ mod tests {
     use super::*;
 
     fn filled(rows: usize, columns: usize, salt: usize) -> Matrix {
-        let mut matrix = Matrix::zeros(rows, columns);
-        for (i, x) in matrix.values_mut().iter_mut().enumerate() {
-            *x = ((i * 7919 + salt) % 1009) as f32 / 100.0 - 3.0;
-        }
-        matrix
+        Matrix::filled(rows, columns, salt, |x| x / 100.0 - 3.0)
     }
 
     fn out(matrix: &mut Matrix, rows: usize) -> RowsMut<'_> {

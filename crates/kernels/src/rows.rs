@@ -291,11 +291,7 @@ mod tests {
     use crate::matrix::Matrix;
 
     fn filled(rows: usize, columns: usize, salt: usize) -> Matrix {
-        let mut matrix = Matrix::zeros(rows, columns);
-        for (i, x) in matrix.values_mut().iter_mut().enumerate() {
-            *x = ((i * 7919 + salt) % 1009) as f32 / 500.0 - 1.0;
-        }
-        matrix
+        Matrix::filled(rows, columns, salt, |x| x / 500.0 - 1.0)
     }
 
     fn through(columns: usize, run: impl FnOnce(RowsMut)) -> Vec<Vec<f32>> {

@@ -1,7 +1,10 @@
 //! Samples and labels in memory: data sets, seeded batches, stratified splits, one-hot. No input or output.
 
 mod batches;
+mod bytes;
 mod fit;
+#[cfg(test)]
+pub(crate) mod for_tests;
 mod inputs;
 mod rows;
 mod standardisation;
@@ -13,6 +16,7 @@ pub use layerloop_kernels::{Csr, InvalidCsr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
 pub use self::batches::{Batches, onecold, onehot};
+pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
@@ -437,19 +441,6 @@ impl Dataset {
         placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         placed.into_iter().map(|(_, _, row)| row).collect()
     }
-}
-
-/// The bytes of the values, little endian.
-pub(crate) fn little_endian(values: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * values.len()];
-    let (places, _) = bytes.as_chunks_mut::<4>();
-    places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
-    bytes
-}
-
-/// Two digits a byte.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_fast_road_is_within_its_bound_and_differences_agree() {
-        let values: Vec<f32> = (0..40).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(40);
         let data =
             Dataset::new("demo", Inputs::Floats(values.into()), 5, vec![0, 1, 2, 1, 0, 2, 1, 0], ["a", "b", "c"])
                 .unwrap();

@@ -354,7 +354,7 @@ mod tests {
         register_layer("test-neighbours", Neighbours).unwrap();
         register_layer_with("test-scale", [("by", 1.0)], |[by]| Ok(Times([by, 0.0]))).unwrap();
         let text = "5 -> 40 tanh test-neighbours test-scale=0.5 -> skip(40 test-cube dropout=0.1) -> 3";
-        let values: Vec<f32> = (0..350).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(350);
         let labels: Vec<u32> = (0..70).map(|i| i * 7 % 3).collect();
         let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();
         let train = |threads| {

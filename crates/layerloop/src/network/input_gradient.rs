@@ -275,7 +275,7 @@ mod tests {
     use crate::math::OutputMap as _;
 
     fn inputs(rows: usize, width: usize) -> Inputs {
-        Inputs::Floats((0..rows * width).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect())
+        crate::data::for_tests::values(rows * width).into()
     }
 
     /// C_K B of the derivation, row by row, for every kind of layer and output map.

@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn watched(options: &FitOptions) -> (Vec<f32>, Watch) {
-        let values: Vec<f32> = (0..70 * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(70 * 5);
         let labels = (0..70).map(|i| i * 7 % 3).collect::<Vec<u32>>();
         let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();
         let mut network = Network::new(&"5 -> 18 batch-norm tanh -> 3".parse().unwrap(), 3).unwrap();

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn small_data_is_learnt_further_than_by_adam() {
-        let values: Vec<f32> = (0..70 * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(70 * 5);
         let class = |row: &[f32]| u32::from(row[0] * row[1] > 0.0) + u32::from(row[2] > 0.1);
         let labels: Vec<u32> = values.chunks_exact(5).map(class).collect();
         let data = Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap();

@@ -171,7 +171,7 @@ mod tests {
     use crate::train::fit;
 
     fn data(rows: usize) -> Dataset {
-        let values: Vec<f32> = (0..rows * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(rows * 5);
         let labels: Vec<u32> = values.chunks(5).map(|x| u32::from(x[0] > x[1]) + u32::from(x[2] > 0.1)).collect();
         Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap()
     }

@@ -104,15 +104,9 @@ pub(super) fn sum_of_squares(values: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::{Dataset, Inputs};
+    use crate::data::for_tests::three_classes;
     use crate::network::Network;
     use crate::train::{FitOptions, Optimizer, fit, loss_and_gradient};
-
-    fn data(rows: usize) -> Dataset {
-        let values: Vec<f32> = (0..rows * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
-        let labels = (0..rows).map(|i| i as u32 * 7 % 3).collect::<Vec<u32>>();
-        Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap()
-    }
 
     fn network() -> Network {
         Network::new(&"5 -> 40 layer-norm prelu -> 35 tanh -> 3".parse().unwrap(), 3).unwrap()
@@ -125,13 +119,13 @@ mod tests {
 
     fn trained(options: &FitOptions) -> Network {
         let mut network = network();
-        fit(&mut network, &data(70), options).unwrap();
+        fit(&mut network, &three_classes(70), options).unwrap();
         network
     }
 
     #[test]
     fn a_gradient_is_shortened_to_the_norm_or_left_as_it_is() {
-        let (_, gradient) = loss_and_gradient(&network(), &data(70), 1).unwrap();
+        let (_, gradient) = loss_and_gradient(&network(), &three_classes(70), 1).unwrap();
         let norm = gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
         assert_eq!(
             trained(&options()).sha256(),
@@ -152,7 +146,7 @@ mod tests {
             assert!(together.iter().zip(&apart).map(off).fold(0.0, f32::max) < 1e-6, "batches of {batch}");
         }
         let three = FitOptions { epochs: 3, batch: 10, accumulate: 3, learning_rate: 0.1, ..options() };
-        let report = fit(&mut network(), &data(70), &three).unwrap();
+        let report = fit(&mut network(), &three_classes(70), &three).unwrap();
         assert_eq!(report.steps, 9, "of 30, 30 and 10 rows");
     }
 

@@ -84,13 +84,8 @@ impl Callback for OnePass {
 mod tests {
     use super::*;
     use crate::data::Inputs;
+    use crate::data::for_tests::three_classes;
     use crate::train::{Optimizer, fit};
-
-    fn data(rows: usize) -> Dataset {
-        let values: Vec<f32> = (0..rows * 5).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
-        let labels = (0..rows).map(|i| i as u32 * 7 % 3).collect::<Vec<u32>>();
-        Dataset::new("test", Inputs::Floats(values.into()), 5, labels, ["a", "b", "c"]).unwrap()
-    }
 
     #[test]
     fn pass_by_pass_is_as_in_one_go() {
@@ -99,8 +94,8 @@ mod tests {
             let ema = Some(0.9);
             let options = FitOptions { epochs: 4, batch: 10, optimizer, ema, ..FitOptions::default() };
             let (mut whole, mut learner) = (network.clone(), Learner::new(network.clone(), options.clone()));
-            fit(&mut whole, &data(53), &options).unwrap();
-            let steps: Vec<u64> = (0..4).map(|_| learner.partial_fit(&data(53)).unwrap().steps).collect();
+            fit(&mut whole, &three_classes(53), &options).unwrap();
+            let steps: Vec<u64> = (0..4).map(|_| learner.partial_fit(&three_classes(53)).unwrap().steps).collect();
             assert_eq!(steps, [6, 12, 18, 24]);
             assert_eq!(learner.network().sha256(), whole.sha256());
         }
@@ -110,12 +105,12 @@ mod tests {
     fn other_data_may_come_and_what_fails_changes_nothing() {
         let network = Network::new(&"5 -> 8 tanh -> 3".parse().unwrap(), 3).unwrap();
         let mut learner = Learner::new(network, FitOptions { epochs: 1, batch: 10, ..FitOptions::default() });
-        learner.partial_fit(&data(53)).unwrap();
-        assert_eq!(learner.partial_fit(&data(20)).unwrap().steps, 6 + 2);
+        learner.partial_fit(&three_classes(53)).unwrap();
+        assert_eq!(learner.partial_fit(&three_classes(20)).unwrap().steps, 6 + 2);
         let before = learner.network().sha256();
         let narrow = Dataset::new("narrow", Inputs::Floats(vec![0.0; 4].into()), 1, vec![0; 4], ["a"]).unwrap();
         learner.partial_fit(&narrow).unwrap_err();
         assert_eq!(learner.network().sha256(), before);
-        assert_eq!(learner.partial_fit(&data(100)).unwrap().epochs.len(), 3);
+        assert_eq!(learner.partial_fit(&three_classes(100)).unwrap().epochs.len(), 3);
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     use crate::train::loss_and_gradient_of;
 
     fn data(rows: usize) -> Dataset {
-        let values: Vec<f32> = (0..rows * 37).map(|i| ((i * 37 + 11) % 97) as f32 / 97.0 - 0.4).collect();
+        let values: Vec<f32> = crate::data::for_tests::values(rows * 37);
         let labels = (0..rows).map(|i| i as u32 * 7 % 3).collect::<Vec<u32>>();
         Dataset::new("test", Inputs::Floats(values.into()), 37, labels, ["a", "b", "c"]).unwrap()
     }
