@@ -6,7 +6,7 @@ mod fit;
 #[cfg(test)]
 pub(crate) mod for_tests;
 mod inputs;
-mod rows;
+mod split;
 mod standardisation;
 mod targets;
 
@@ -20,10 +20,9 @@ pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
-pub use self::rows::split_rows;
+pub use self::split::split_rows;
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;
-use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// Samples: inputs, what the network should give for each, and perhaps how much each counts.
@@ -394,53 +393,6 @@ impl Dataset {
     pub fn head(&self, rows: usize) -> Self {
         if rows >= self.rows() { self.clone() } else { self.select(&(0..rows).collect::<Vec<_>>()) }
     }
-
-    /// Stratified parts of the given sizes: each part has every class in the proportion of the whole, as nearly as
-    /// whole rows allow. What the sizes leave over goes to no part.
-    ///
-    /// Rows are shuffled within their class by the stream `split` of `seed`, the classes are interleaved in
-    /// proportion, and the parts are cut off one after the other.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the sizes sum to more than there are rows, or one is 0.
-    ///
-    /// # Example
-    /// ```
-    /// use layerloop::data::{Dataset, Inputs};
-    /// let labels: Vec<u32> = (0..100).map(|i| u32::from(i % 4 == 0)).collect();
-    /// let data = Dataset::new("demo", Inputs::Floats(vec![0.0; 100].into()), 1, labels, ["a", "b"])?;
-    /// let [train, validation, test] = data.split([60, 20, 20], 0)?;
-    /// let ones = |part: &Dataset| part.labels().iter().sum::<u32>();
-    /// assert_eq!([ones(&train), ones(&validation), ones(&test)], [15, 5, 5]);
-    /// # Ok::<(), layerloop::Error>(())
-    /// ```
-    pub fn split<const N: usize>(&self, sizes: [usize; N], seed: u64) -> Result<[Self; N]> {
-        rows::check_sizes(self.rows(), &sizes)?;
-        let order = self.stratified_order(seed);
-        let mut from = 0;
-        Ok(sizes.map(|size| {
-            let mut rows = order[from..from + size].to_vec();
-            rows.sort_unstable();
-            from += size;
-            self.select(&rows)
-        }))
-    }
-
-    /// All rows, so ordered that every range of them has the classes in proportion.
-    fn stratified_order(&self, seed: u64) -> Vec<usize> {
-        let mut by_class = vec![Vec::new(); self.classes().len().max(1)];
-        for row in 0..self.rows() {
-            by_class[self.labels().get(row).map_or(0, |&label| label as usize)].push(row);
-        }
-        let mut placed = Vec::with_capacity(self.rows());
-        for (class, rows) in by_class.iter_mut().enumerate() {
-            Stream::new(seed, "split", class as u64).shuffle(rows);
-            let count = rows.len() as f64;
-            placed.extend(rows.iter().enumerate().map(|(rank, &row)| ((rank as f64 + 0.5) / count, class, row)));
-        }
-        placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        placed.into_iter().map(|(_, _, row)| row).collect()
-    }
 }
 
 #[cfg(test)]
@@ -484,22 +436,5 @@ mod tests {
         };
         assert_eq!(refused(4, vec![1.0, 2.0]), "d: columns of the sparse inputs: expected 4, got 3");
         assert_eq!(refused(3, vec![1.0, f32::INFINITY]), "d, row 1: input 1 is inf, not a finite number");
-    }
-
-    #[test]
-    fn a_split_is_disjoint_stratified_and_seeded() {
-        let labels: Vec<u32> = (0..1000).map(|i| [0, 0, 0, 1, 2][i % 5]).collect();
-        let data = letters(labels);
-        let order = data.stratified_order(7);
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
-        let [train, test] = data.split([800, 200], 7).unwrap();
-        let count = |d: &Dataset, class| d.labels().iter().filter(|&&l| l == class).count();
-        assert_eq!([0, 1, 2].map(|c| count(&test, c)), [120, 40, 40]);
-        assert_eq!([0, 1, 2].map(|c| count(&train, c)), [480, 160, 160]);
-        assert_eq!(order, data.stratified_order(7));
-        assert_ne!(order, data.stratified_order(8));
-        assert!(data.split([800, 201], 7).is_err());
     }
 }
