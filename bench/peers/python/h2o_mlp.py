@@ -35,6 +35,6 @@ try:
     train_s, _ = timed(lambda: network.train(x=train.columns[:-1], y="y", training_frame=train))
     rows = network.predict(test)["predict"].as_data_frame(use_pandas=False)[1:]
     answers = np.array([float(row[0]) for row in rows], np.float32)
-    report_training(JOB, train_s, answers - 0.5 if JOB.loss == "binary" else np.column_stack([1 - answers, answers]))
 finally:
-    h2o.cluster().shutdown()
+    h2o.cluster().shutdown()  # which prints, and the result has to be the last line
+report_training(JOB, train_s, answers - 0.5 if JOB.loss == "binary" else np.column_stack([1 - answers, answers]))
