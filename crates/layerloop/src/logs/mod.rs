@@ -213,11 +213,11 @@ struct Appended {
     empty: bool,
 }
 
-/// The complete lines of a file that are `wanted`, and whether there is more; nothing if there is no file.
+/// The complete lines of a file for which `keep` holds, and whether the file has more; no lines if there is no file.
 ///
 /// # Errors
 /// [`Error::Config`] if the file does not begin with `start`, and so is not of layerloop; [`Error::Io`] if it cannot be read.
-fn kept(path: &Path, start: &str, wanted: impl Fn(&str) -> bool) -> Result<(String, bool)> {
+fn kept(path: &Path, start: &str, keep: impl Fn(&str) -> bool) -> Result<(String, bool)> {
     let there = match fs::read(path) {
         Ok(there) => String::from_utf8_lossy(&there).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -227,7 +227,7 @@ fn kept(path: &Path, start: &str, wanted: impl Fn(&str) -> bool) -> Result<(Stri
         let reason = format!("{} is not a log that layerloop wrote; name another folder", path.display());
         return Err(Error::config("log_dir", reason));
     }
-    let kept: String = there.split_inclusive('\n').filter(|line| line.ends_with('\n') && wanted(line)).collect();
+    let kept: String = there.split_inclusive('\n').filter(|line| line.ends_with('\n') && keep(line)).collect();
     let fewer = kept != there;
     Ok((kept, fewer))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{name_and_rest, takes, text_of};
 use crate::{Error, Result};
@@ -55,7 +55,7 @@ struct Family<C: ?Sized> {
     name: &'static str,
     /// The numbers by name, with their default values.
     numbers: Vec<(&'static str, f32)>,
-    build: Box<Build<C>>,
+    build: Arc<Build<C>>,
 }
 
 /// The part with these numbers, or why there is none.
@@ -107,7 +107,7 @@ impl<C: ?Sized> Registry<C> {
     ) -> Result<Custom<C>> {
         let default = self.add(name, build(numbers.map(|(_, value)| value))?, is_built_in)?;
         let build = move |values: &[f32]| build(std::array::from_fn(|i| values[i]));
-        let family = Family { name: default.name, numbers: numbers.into(), build: Box::new(build) };
+        let family = Family { name: default.name, numbers: numbers.into(), build: Arc::new(build) };
         self.families.write().unwrap_or_else(PoisonError::into_inner).push(family);
         Ok(default)
     }
@@ -116,10 +116,13 @@ impl<C: ?Sized> Registry<C> {
     pub(crate) fn read(&self, text: &str) -> Result<Custom<C>> {
         let refuse = |reason: String| Error::config(self.what, reason);
         let (name, _) = name_and_rest(text);
+        // Copied, so that no lock is held while `build` runs: it may read names itself.
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        let family = families.iter().find(|family| family.name == name);
-        let written = |(name, value): &(&'static str, f32)| (*name, value.to_string());
-        let default: Vec<_> = family.map_or(Vec::new(), |family| family.numbers.iter().map(written).collect());
+        let found = families.iter().find(|family| family.name == name);
+        let (known, build) = found.map(|family| (family.numbers.clone(), Arc::clone(&family.build))).unzip();
+        drop(families);
+        let written = |(name, value): (&'static str, f32)| (name, value.to_string());
+        let default: Vec<_> = known.unwrap_or_default().into_iter().map(written).collect();
         let mut numbers = default.clone();
         for (number, value) in super::numbers(text, &default).map_err(refuse)? {
             let wrong = |reason: String| refuse(format!("`{text}`: {reason}; `{name}` takes {}", takes(&default)));
@@ -132,9 +135,9 @@ impl<C: ?Sized> Registry<C> {
         if let Some(part) = self.find(&canonical) {
             return Ok(part);
         }
-        let family = family.ok_or_else(|| refuse(format!("`{name}` is not registered")))?;
+        let build = build.ok_or_else(|| refuse(format!("`{name}` is not registered")))?;
         let values: Vec<f32> = numbers.iter().filter_map(|(_, value)| value.parse().ok()).collect();
-        let part = (family.build)(&values).map_err(|error| refuse(format!("`{canonical}`: {error}")))?;
+        let part = build(&values).map_err(|error| refuse(format!("`{canonical}`: {error}")))?;
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.iter().find(|part| part.name == canonical) {
             return Ok(*part); // another thread was faster

@@ -301,6 +301,20 @@ mod tests {
         }
     }
 
+    /// The registry was locked while a layer was built: one that is built of others waited for ever.
+    #[test]
+    fn a_layer_with_numbers_may_be_built_of_registered_ones() {
+        register_layer_with("test-inner", [("by", 2.0)], |[by]| Ok(Times([by, 0.0]))).unwrap();
+        register_layer_with("test-outer", [("by", 3.0)], |[by]| {
+            let inner: Spec = format!("2 -> test-inner={by}").parse()?;
+            register_layer_with(&format!("test-made-{by}"), [("shift", 1.0)], move |[shift]| Ok(Times([by, shift])))?;
+            assert_eq!(inner.to_string(), format!("2 -> test-inner={by} -> softmax"));
+            Ok(Times([by, 1.0]))
+        })
+        .unwrap();
+        assert!("2 -> test-outer=5".parse::<Spec>().is_ok());
+    }
+
     #[test]
     fn numbers_are_read_and_written_as_those_of_built_in_layers() {
         let numbers = [("factor", 2.0), ("shift", 0.0)];
