@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, lowest first; each with what it is.
-const LIBRARY: [(&str, &str); 21] = [
+const LIBRARY: [(&str, &str); 22] = [
     ("error", "the one error type"),
     ("rng", "named random streams"),
     ("clock", "the time, where there is one"),
@@ -15,6 +15,7 @@ const LIBRARY: [(&str, &str); 21] = [
     ("differences", "derivatives of user-defined parts beside central differences"),
     ("math", "the derivation, the f64 reference"),
     ("data", "data sets, batches, splits"),
+    ("augment", "random changes of images"),
     ("objective", "losses, class weights: what is minimised"),
     ("network", "specification, parameters, initialisers, forward, backward"),
     ("arrays", "conversions from and to ndarray"),

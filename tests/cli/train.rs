@@ -313,6 +313,7 @@ fn networks_of_every_part_have_the_same_bits_whatever_the_threads_and_the_vector
         "--network;64 -> 24 maxout scale -> parallel(8 selu alpha-dropout | 9 prelu, join=concatenate) -> 10;--optimizer;lion",
         "--network;64 -> 12 rrelu -> 10 -> sigmoid;--loss;focal;--optimizer;radam;--clip-norm;0.5",
         "--network;64 -> 8 tanh -> bilinear=6 logsigmoid -> 10 -> identity;--loss;squared-hinge;--accumulate;3;--schedule;cosine",
+        "--hidden;20;--augment;shift=1 rotate=20 scale=0.2 shear=0.3 elastic=9,2 flip=both noise=0.1 erase=0.3 mixup=0.5;--ema;0.9",
         "--hidden;20;--output;reference-softmax;--label-smoothing;0.1;--class-weights;balanced;--optimizer;amsgrad;--l1;1e-4",
     ];
     for case in cases {

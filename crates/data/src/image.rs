@@ -55,7 +55,7 @@ impl Grey {
         most - least < LEAST_CONTRAST
     }
 
-    /// The image as input of a network: brought to its size and kind. Where [`Fit::Centre`] and [`Fit::FullGradient`] want light strokes
+    /// The image as input of a network: brought to its size and kind. Where [`Fit::Centre`] and [`Fit::Whole`] want light strokes
     /// on dark, `invert` says whether the image is dark on light; where it is `None`, the border tells.
     ///
     /// # Shapes
@@ -64,11 +64,9 @@ impl Grey {
     pub fn to_input(&self, height: usize, width: usize, fit: Fit, invert: Option<bool>) -> Vec<f32> {
         match fit {
             Fit::Centre { share, offset } => centre::centred(self, [height, width], [share, offset], invert),
-            Fit::FullGradient if invert.unwrap_or_else(|| self.is_light()) => {
-                self.fitted(height, width).inverted().pixels
-            }
+            Fit::Whole if invert.unwrap_or_else(|| self.is_light()) => self.fitted(height, width).inverted().pixels,
             Fit::Plain if invert == Some(true) => self.fitted(height, width).inverted().pixels,
-            Fit::FullGradient | Fit::Plain => self.fitted(height, width).pixels,
+            Fit::Whole | Fit::Plain => self.fitted(height, width).pixels,
         }
     }
 
@@ -179,9 +177,9 @@ mod tests {
         let ink = grey(3, &[1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
         let light = ink.clone().inverted();
         assert!(ink.is_light() && !light.is_light());
-        assert_eq!(ink.to_input(3, 3, Fit::FullGradient, None), light.pixels);
-        assert_eq!(light.to_input(3, 3, Fit::FullGradient, None), light.pixels);
-        assert_eq!(ink.to_input(3, 3, Fit::FullGradient, Some(false)), ink.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::Whole, None), light.pixels);
+        assert_eq!(light.to_input(3, 3, Fit::Whole, None), light.pixels);
+        assert_eq!(ink.to_input(3, 3, Fit::Whole, Some(false)), ink.pixels);
         assert_eq!(light.to_input(3, 3, Fit::Plain, Some(true)), ink.pixels);
     }
 }

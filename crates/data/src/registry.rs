@@ -146,7 +146,7 @@ pub static ENTRIES: [Entry; 4] = [
             "Ankle boot",
         ],
         defaults: Defaults::IMAGES,
-        fit: Some(Fit::FullGradient),
+        fit: Some(Fit::Whole),
     },
     Entry {
         name: "diabetes",

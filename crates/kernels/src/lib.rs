@@ -9,6 +9,7 @@
 //! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
 //!   products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
+//! - [`warp`]: images moved by a map and by smooth random displacements.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
 //! - [`peak`]: what the processor can do at best.
 //! - [`mod@reference`]: the slow, obvious versions that the fast ones are tested against.
@@ -39,6 +40,7 @@ mod sparse;
 pub mod table;
 mod team;
 mod update;
+pub mod warp;
 
 pub use activation::{Activation, Slope, activate};
 pub use gemm::Listed;

@@ -383,6 +383,15 @@ impl Dataset {
         }
     }
 
+    /// The same samples with other values of as many inputs.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn with_inputs(&self, inputs: Inputs) -> Result<Self> {
+        inputs.check(&self.name, self.width)?;
+        Ok(Self { inputs, ..self.clone() })
+    }
+
     /// The same samples, each of weight 1.
     pub(crate) fn unweighted(self) -> Self {
         Self { weights: None, ..self }

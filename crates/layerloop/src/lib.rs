@@ -28,6 +28,7 @@
 //! - [`rng`]: named random streams
 //! - [`math`]: the derivation in f64
 //! - [`data`]: data sets in memory, splits, seeded batches, one-hot
+//! - [`augment`]: random changes of the images of a training
 //! - [`objective`]: losses, class weights: what is minimised
 //! - [`network`]: specification, parameters, forward and backward pass, predictions
 //! - [`metrics`], [`evaluate`]: how good predictions are, and a network
@@ -50,6 +51,7 @@
 
 #[cfg(feature = "ndarray")]
 mod arrays;
+pub mod augment;
 #[cfg(feature = "train")]
 mod clock;
 pub mod custom;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use layerloop::Error;
+use layerloop::augment::Augmentation;
 use layerloop::metrics::Metric;
 use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Output, Spec};
@@ -75,6 +77,9 @@ pub(crate) struct Train {
     /// Share of the training rows to hold back and to evaluate the network on after every epoch [default: 0.1 if --early-stopping needs it, else 0]
     #[arg(long, visible_alias = "validation-split", value_parser = number::<f64>("a number, at least 0 and below 1"), help_heading = DATA, value_name = "SHARE")]
     pub(crate) validation: Option<f64>,
+    /// Change the images at random, anew in every epoch, such as "shift=2 rotate=12 elastic=36,5"; see `layerloop list augmentations`
+    #[arg(long, visible_alias = "augmentation", help_heading = DATA, value_parser = augmentation, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) augment: Augmentation,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"
     #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init"])]
     pub(crate) network: Option<Spec>,
@@ -240,6 +245,14 @@ pub(crate) struct Train {
     /// What was typed of all this.
     #[arg(skip)]
     pub(crate) typed: ExplicitArgs,
+}
+
+/// A text of distortions, or what is wrong with it.
+fn augmentation(text: &str) -> Result<Augmentation, String> {
+    text.parse().map_err(|error| match error {
+        Error::Config { reason, .. } => reason,
+        other => other.to_string(),
+    })
 }
 
 /// `2.1=0.1`

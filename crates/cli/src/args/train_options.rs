@@ -12,6 +12,7 @@ impl Train {
         FitOptions {
             epochs: self.epochs.unwrap_or(default.epochs),
             batch: self.batch.unwrap_or(default.batch),
+            augment: self.augment.clone(),
             objective: Objective {
                 loss: self.loss.map(Into::into),
                 label_smoothing: self.label_smoothing,

@@ -1,5 +1,6 @@
 //! `layerloop list`
 
+use layerloop::augment::Distortion;
 use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
@@ -53,6 +54,10 @@ const FAMILIES: &[Family] = &[
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics and --early-stopping of `layerloop train`, --metrics of `layerloop eval`"),
+    of::<Distortion>(
+        "augmentations",
+        "--augment, several with spaces between them: \"shift=2 rotate=12 elastic=36,5\"",
+    ),
     of::<Fit>("fits", "--fit of `layerloop predict`"),
     of::<Attribution>("attributions", "--attribution of `layerloop predict`"),
 ];

@@ -114,16 +114,16 @@ pub(super) fn to_network(
                 let path = path.display().to_string();
                 message(format_args!("warning: {} is blank, so its prediction means nothing", shown(&path)));
             }
-            let default = model.input.fit.unwrap_or(Fit::FullGradient);
+            let default = model.input.fit.unwrap_or(Fit::Whole);
             let fit = fit.map(|fit| fit.numbers_of(default));
             // A picture of the network's own size is framed already.
             let is_framed = (grey.height, grey.width) == (height, width) && default != Fit::Plain;
-            let fit = fit.unwrap_or(if is_framed { Fit::FullGradient } else { default });
+            let fit = fit.unwrap_or(if is_framed { Fit::Whole } else { default });
             grey.to_input(height, width, fit, invert)
         }
         Input::Images(images) => {
             let (height, width) = size?;
-            let default = model.input.fit.unwrap_or(Fit::FullGradient);
+            let default = model.input.fit.unwrap_or(Fit::Whole);
             let fit = fit.map_or(Fit::Plain, |fit| fit.numbers_of(default));
             (0..images.rows).flat_map(|row| images.grey(row).to_input(height, width, fit, invert)).collect()
         }

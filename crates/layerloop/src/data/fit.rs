@@ -16,7 +16,7 @@ named_enum! {
             offset: f32 = 0.5, "from -1 to 1" if (-1.0..=1.0).contains(&offset),
         },
         /// the whole picture in its proportions, light on dark: turned if its border is light
-        FullGradient = "whole",
+        Whole = "whole",
         /// the whole picture in its proportions, as it is
         Plain = "plain",
     }
@@ -32,7 +32,7 @@ impl Fit {
     /// use layerloop::data::Fit;
     /// let digits: Fit = parse("centre(share=1, offset=0)")?;
     /// assert_eq!(parse::<Fit>("centre")?.numbers_of(digits), digits);
-    /// assert_eq!(parse::<Fit>("whole")?.numbers_of(digits), Fit::FullGradient);
+    /// assert_eq!(parse::<Fit>("whole")?.numbers_of(digits), Fit::Whole);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     #[must_use]

@@ -69,6 +69,19 @@ pub fn parse_all<T: NamedEnum>(text: &str) -> Result<Vec<T>> {
     Err(Error::config(T::WHAT, wrong.join("; ").replace("?;", "?")))
 }
 
+/// As [`parse`], of one choice whose numbers may have commas between them: `elastic=36,5`.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_one<T: NamedEnum>(text: &str) -> Result<T> {
+    read(text).map_err(|reason| {
+        let known = default::<T>(text).is_some();
+        let names: Vec<&str> = T::ALL.iter().map(|choice| choice.name()).collect();
+        let all = if known { String::new() } else { format!("; choose one of {}", names.join(", ")) };
+        Error::config(T::WHAT, (reason + &all).replace("?;", "?"))
+    })
+}
+
 /// Refuses a choice with a number that its text could not have.
 ///
 /// # Errors
@@ -158,8 +171,11 @@ fn read<T: NamedEnum>(text: &str) -> std::result::Result<T, String> {
 fn numbers<'a>(text: &'a str, known: &[(&'a str, String)]) -> std::result::Result<Vec<(&'a str, &'a str)>, String> {
     let (name, rest) = name_and_rest(text);
     if let Some(value) = rest.strip_prefix('=') {
-        let [(only, _)] = known else { return Err(format!("`{text}`: `{name}` takes {}", takes(known))) };
-        return Ok(vec![(only, value.trim())]);
+        let values: Vec<&str> = if known.len() == 1 { vec![value] } else { value.split(',').collect() };
+        if known.is_empty() || values.len() != known.len() {
+            return Err(format!("`{text}`: `{name}` takes {}", takes(known)));
+        }
+        return Ok(known.iter().map(|(name, _)| *name).zip(values.into_iter().map(str::trim)).collect());
     }
     let Some(inside) = rest.strip_prefix('(') else { return Ok(Vec::new()) };
     let inside = inside.strip_suffix(')').ok_or_else(|| format!("`{text}` has no `)` at its end"))?;
@@ -305,6 +321,7 @@ mod tests {
         check::<crate::train::Schedule>();
         check::<crate::metrics::Metric>();
         check::<crate::explain::Attribution>();
+        check::<crate::augment::Distortion>();
     }
 
     #[test]

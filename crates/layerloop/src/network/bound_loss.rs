@@ -7,6 +7,7 @@ use layerloop_kernels::{Block, RowsMut, gather::Source};
 use super::Network;
 use super::forward::{Batch, Pass};
 use super::spec::Spec;
+use crate::augment::Augmented;
 use crate::data::{Dataset, Targets};
 use crate::names::OrCustom;
 use crate::names::text;
@@ -148,15 +149,19 @@ impl<'a> BoundLoss<'a> {
     pub(crate) fn evaluate(&self, pass: Pass, batch: Batch, scale: f32, block: &mut Block) {
         let Pass { isa, network, places, .. } = pass;
         let (last, output) = (network.program.logits(), network.spec().output);
-        if let Some(labels) = self.labels() {
+        let mixed = batch.augmented.filter(|augmented| augmented.augmenter.mixes());
+        if let (Some(labels), None) = (self.labels(), mixed) {
             // l = log S - z_y
             let ([delta, loss], [z]) = block.write([places.delta(last), places.loss()], [places.z(last)]);
             let logits = Logits { rows: z, width: last.width, output };
             let labels = batch.rows.iter().map(|&row| labels[row as usize]);
             return softmax::cross_entropy(isa, logits, labels, scale, delta, loss);
         }
-        let ([targets, weights], []) = block.write([places.targets(), places.weights()], []);
-        self.truth(batch, network.spec(), last.width, targets, weights);
+        let ([mut targets, mut weights], []) = block.write([places.targets(), places.weights()], []);
+        self.truth(batch, network.spec(), last.width, targets.again(), weights.again());
+        if let Some(augmented) = mixed {
+            self.mix(augmented, batch, network.spec(), last.width, [targets, weights]);
+        }
         let reads = [places.z(last), places.targets(), places.weights()];
         let ([delta, loss], [z, targets, weights]) = block.write([places.delta(last), places.loss()], reads);
         let logits = Logits { rows: z, width: last.width, output };
@@ -179,10 +184,25 @@ impl<'a> BoundLoss<'a> {
         };
         let (spec, logits) = (network.spec(), network.program.logits().width);
         let (mut y, mut weight) = (vec![0.0; spec.output.targets(logits)], [0.0]);
-        let batch = Batch { source: Source::Floats(&[]), rows: &[row], next: &[], bound_loss: None };
+        let batch = Batch { source: Source::Floats(&[]), rows: &[row], next: &[], bound_loss: None, augmented: None };
         let stride = y.len();
         self.truth(batch, spec, logits, RowsMut { values: &mut y, stride }, RowsMut { values: &mut weight, stride: 1 });
         Ok((loss, y))
+    }
+
+    /// l y + (1 - l) y' of each row that is mixed with another one, and the same of their weights.
+    fn mix(&self, of: Augmented, batch: Batch, spec: &Spec, logits: usize, [mut targets, mut weights]: [RowsMut; 2]) {
+        let width = spec.output.targets(logits);
+        let mut other = vec![0.0; width + 1];
+        let (target, weight) = other.split_at_mut(width);
+        for (r, &row) in batch.rows.iter().enumerate() {
+            let Some((partner, share)) = of.augmenter.mixed(of.epoch, row) else { continue };
+            let to = [(&mut *target, width), (&mut *weight, 1)].map(|(values, stride)| RowsMut { values, stride });
+            let [to_target, to_weight] = to;
+            self.truth(Batch { rows: &[partner], ..batch }, spec, logits, to_target, to_weight);
+            let own = targets.row(r, width).iter_mut().chain(weights.row(r, 1));
+            own.zip(target.iter().chain(&*weight)).for_each(|(own, other)| *own = share * *own + (1.0 - share) * other);
+        }
     }
 
     /// Targets and weight of each row of a block.

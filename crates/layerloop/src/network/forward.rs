@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Weights};
-use layerloop_kernels::gather::{self, Source};
+use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::{Block, Isa, Rows, RowsMut, rows};
 
@@ -13,6 +13,7 @@ use super::input_plan::{InputPlan, InputStrategy};
 use super::layers;
 use super::program::{Kind, Op, Value};
 use super::workspace::Places;
+use crate::augment::Augmented;
 
 /// Rows of a source, to be gathered as a batch.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) next: &'a [u32],
     /// What the outputs are measured by, where they are.
     pub(crate) bound_loss: Option<&'a BoundLoss<'a>>,
+    /// What is done to the rows, where they are augmented.
+    pub(crate) augmented: Option<Augmented<'a>>,
 }
 
 impl Batch<'_> {
@@ -65,7 +68,7 @@ pub(crate) fn forward(pass: Pass, batch: Batch, stage: usize, block: &mut Block)
     let ops = if mode == Mode::Use { 0..program.ops.len() } else { stages[stage].clone() };
     if stage == 0 && input_plan.strategy != InputStrategy::Entries {
         let ([x], []) = block.write([places.z(program.values[0])], []);
-        gather::rows(isa, batch.source, &input_plan.columns, input_plan.marks_wanted(), [batch.rows, batch.next], x);
+        input_plan.gather(isa, batch, x);
     }
     for (i, op) in ops.clone().zip(&program.ops[ops.clone()]) {
         let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);

@@ -204,7 +204,7 @@ impl InputGradients {
         let order: Vec<u32> = (0..rows as u32).collect();
         let bound_loss = if let Above::Loss(bound_loss) = above { Some(bound_loss) } else { None };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
-        let batch = Batch { source, rows: &order, next: &[], bound_loss };
+        let batch = Batch { source, rows: &order, next: &[], bound_loss, augmented: None };
         let stages = network.program.stages.len();
         team.for_each_range(matrices, rows, *block, [(gradients, each * width)], |range, block, [gradients]| {
             let batch = batch.part(range);

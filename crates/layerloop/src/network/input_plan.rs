@@ -5,11 +5,12 @@
 //! are such columns.
 
 use layerloop_kernels::dense::Input;
-use layerloop_kernels::gather::{Columns, Source};
-use layerloop_kernels::{ByColumn, Csr, Entries, Listed, Marks, Rows};
+use layerloop_kernels::gather::{self, Columns, Source};
+use layerloop_kernels::{ByColumn, Csr, Entries, Isa, Listed, Marks, Rows, RowsMut};
 
 use super::forward::Batch;
 use super::program::Program;
+use crate::augment::{Augmentation, Augmented};
 
 /// Rows after which it is looked whether all columns are live already.
 const LOOK_EVERY: usize = 256;
@@ -95,6 +96,31 @@ impl InputPlan {
             |last: Option<usize>| Listed::new(columns.iter().copied().chain(last).map(|row| row as u32).collect());
         let taking_part = TakingPart { weights: list(None), with_bias: list(Some(width)) };
         Self { columns: Columns::new(width, &columns), taking_part: Some(taking_part), ..all }
+    }
+
+    /// For a run on images that are augmented: every column of every image may have any value.
+    pub(crate) fn augmented(source: Source, width: usize, augmentation: &Augmentation, program: &Program) -> Self {
+        let all = Self::all(width);
+        let skips = program.only_multiplies_its_input && augmentation.keeps_zeros();
+        let strategy = if skips { InputStrategy::of(source, width) } else { InputStrategy::Rows };
+        Self {
+            strategy: if strategy == InputStrategy::Entries { InputStrategy::RowsWithoutZeros } else { strategy },
+            ..all
+        }
+    }
+
+    /// Row r of `x` becomes row r of the batch, with its marks where they are wanted.
+    pub(crate) fn gather(&self, isa: Isa, batch: Batch, mut x: RowsMut) {
+        let Batch { source, rows, next, augmented, .. } = batch;
+        match augmented {
+            None => gather::rows(isa, source, &self.columns, self.marks_wanted(), [rows, next], x),
+            Some(Augmented { augmenter, epoch }) => {
+                augmenter.gather(isa, source, epoch, rows, next, x.again());
+                if let Some(marks) = self.marks_wanted() {
+                    marks.set(isa, x);
+                }
+            }
+        }
     }
 
     /// The rows of a layer's weights that take part, its bias last where it has one; `None` for all.

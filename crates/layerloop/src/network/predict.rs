@@ -292,7 +292,7 @@ impl Rows<'_> {
         };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
         order.extend(order.len() as u32..rows as u32);
-        let batch = Batch { source, rows: &order[..rows], next: &[], bound_loss };
+        let batch = Batch { source, rows: &order[..rows], next: &[], bound_loss, augmented: None };
         let outs = [(probabilities, network.classes()), (losses, usize::from(bound_loss.is_some()))];
         team.for_each_range(matrices, rows, *block, outs, |range, block, [probabilities, losses]| {
             let batch = batch.part(range);

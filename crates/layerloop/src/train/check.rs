@@ -156,6 +156,9 @@ impl FitOptions {
                 _ => {}
             }
         }
+        if !self.augment.is_empty() {
+            return refuse("augment", "each epoch has other images");
+        }
         let constant = super::Schedule::Constant.into();
         let schedules = [self.schedule, self.decay_schedule, self.dropout_schedule];
         let odd = [

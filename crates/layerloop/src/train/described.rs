@@ -21,6 +21,7 @@ impl FitOptions {
         json!({
             "epochs": self.epochs,
             "batch": self.batch,
+            "augment": (!self.augment.is_empty()).then(|| self.augment.to_string()),
             "optimizer": text(self.optimizer),
             "learning_rate": self.learning_rate,
             "loss": loss.map(|loss| loss.to_string()),

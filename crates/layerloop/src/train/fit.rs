@@ -16,6 +16,7 @@ use super::options::FitOptions;
 use super::run::{Clock, Run};
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
+use crate::augment::Augmenter;
 use crate::data::Dataset;
 use crate::names::OrCustom;
 use crate::network::bound_loss::BoundLoss;
@@ -166,6 +167,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
     }
     options.factors(&network.program)?;
     options.check_lbfgs(&network.program)?;
+    options.augment.check(train)?;
     BoundLoss::new(network, train, &options.objective)?.check_weights(train)
 }
 
@@ -277,7 +279,12 @@ fn begin<'a>(
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::from(0.0, 0.0);
     let all_move = continues || options.decays();
-    let input_plan = InputPlan::of(train.inputs().source(), train.width(), batch, &network.program, all_move);
+    let (source, width) = (train.inputs().source(), train.width());
+    let augmenter = Augmenter::of(&options.augment, train, options.seed);
+    let input_plan = match &augmenter {
+        None => InputPlan::of(source, width, batch, &network.program, all_move),
+        Some(_) => InputPlan::augmented(source, width, &options.augment, &network.program),
+    };
     let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
     let whole = FullGradient::wanted(options, network);
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
@@ -301,6 +308,7 @@ fn begin<'a>(
         train,
         bound_loss,
         options,
+        augmenter,
         watched,
         stepper,
         adaptive_threads,

@@ -6,6 +6,7 @@ use layerloop_kernels::{Before, Update};
 use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
+use crate::augment::Augmentation;
 use crate::metrics::AnyMetric;
 use crate::names::OrCustom;
 use crate::network::program::Program;
@@ -50,6 +51,8 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Rows of a batch; the last one of an epoch may be shorter and has a mean of its own.
     pub batch: usize,
+    /// What is done to images at random, anew in every epoch. Nothing by default.
+    pub augment: Augmentation,
     /// What is minimised.
     pub objective: Objective,
     /// How a gradient becomes a step.
@@ -111,6 +114,7 @@ impl Default for FitOptions {
         Self {
             epochs: 20,
             batch: 128,
+            augment: Augmentation::default(),
             objective: Objective::default(),
             optimizer: Optimizer::ADAM,
             learning_rate: 1e-3,

@@ -15,6 +15,7 @@ use super::monitored::Monitored;
 use super::options::FitOptions;
 use super::state::{State, Stopped};
 use super::step::Stepper;
+use crate::augment::{Augmented, Augmenter};
 use crate::clock::Instant;
 use crate::data::{Batches, Dataset};
 use crate::error::GradientNorms;
@@ -40,6 +41,8 @@ pub struct Run<'a> {
     pub(super) train: &'a Dataset,
     pub(super) bound_loss: &'a BoundLoss<'a>,
     pub(super) options: &'a FitOptions,
+    /// Where images are augmented.
+    pub(super) augmenter: Option<Augmenter>,
     pub(super) watched: Monitored<'a>,
     pub(super) stepper: Stepper,
     /// Where it is not certain that a team is faster than one thread.
@@ -314,7 +317,13 @@ impl Run<'_> {
         }
         let Self { network, train, bound_loss, options, stepper, factors, .. } = self;
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
-        let batch = Batch { source: train.inputs().source(), rows: &rows, next: &[], bound_loss: Some(bound_loss) };
+        let batch = Batch {
+            source: train.inputs().source(),
+            rows: &rows,
+            next: &[],
+            bound_loss: Some(bound_loss),
+            augmented: None,
+        };
         let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
         let (scale, penalty) =
             (bound_loss.scale(rows.len()), Penalty::of(network, options.penalty(), options.decay_all));
@@ -366,7 +375,10 @@ impl Run<'_> {
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
     fn one_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
-        let batch = Batch { source: self.train.inputs().source(), rows, next: &[], bound_loss: Some(self.bound_loss) };
+        let epoch = self.state.epoch as u64;
+        let augmented = self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, epoch });
+        let source = self.train.inputs().source();
+        let batch = Batch { source, rows, next: &[], bound_loss: Some(self.bound_loss), augmented };
         let step = self.state.steps + 1;
         self.state.batches += 1;
         self.last_rows = rows.len();

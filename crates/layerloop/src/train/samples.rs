@@ -124,7 +124,8 @@ fn for_each_batch(
     let team = threads::team(threads)?;
     let mut stepper = Stepper::new(team, &mut network, InputPlan::all(data.width()), [batch; 2], 0);
     for rows in rows.chunks(BATCH) {
-        let batch = Batch { source: data.inputs().source(), rows, next: &[], bound_loss: Some(&bound_loss) };
+        let batch =
+            Batch { source: data.inputs().source(), rows, next: &[], bound_loss: Some(&bound_loss), augmented: None };
         stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
         f(&network, &stepper, rows.len());
     }
@@ -150,7 +151,8 @@ pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objecti
     let bound_loss = BoundLoss::new(network, data, objective)?;
     let mut network = network.clone();
     let mut stepper = Stepper::new(threads::team(1)?, &mut network, InputPlan::all(data.width()), [1; 2], 0);
-    let batch = Batch { source: data.inputs().source(), rows: &[0], next: &[], bound_loss: Some(&bound_loss) };
+    let batch =
+        Batch { source: data.inputs().source(), rows: &[0], next: &[], bound_loss: Some(&bound_loss), augmented: None };
     stepper.backpropagate(&mut network, batch, 1.0, Mode::Gradient);
     let parameters = network.program.parameters.iter().enumerate();
     let mut z: Vec<Vec<f32>> =

@@ -349,7 +349,13 @@ pub fn loss_and_gradient_of(
     let chunk = chunk_rows(&network.program, &input_plan, rows.len(), team.threads());
     let mut stepper = Stepper::new(team, &mut network, input_plan, [rows.len(), chunk], 0);
     let bound_loss = BoundLoss::new(&network, data, objective)?;
-    let batch = Batch { source: data.inputs().source(), rows: &rows, next: &[], bound_loss: Some(&bound_loss) };
+    let batch = Batch {
+        source: data.inputs().source(),
+        rows: &rows,
+        next: &[],
+        bound_loss: Some(&bound_loss),
+        augmented: None,
+    };
     let loss = stepper.backpropagate(&mut network, batch, bound_loss.scale(rows.len()), Mode::Gradient);
     Ok((loss * f64::from(bound_loss.scale(rows.len())), stepper.gradient(&network)))
 }

@@ -119,7 +119,10 @@ impl Checkpoint {
         if let (Some(there), Some(here)) = (&self.data.sha256, &data.sha256) {
             compare("sha256 of the data", there.clone(), here.clone());
         }
-        let said = |options: &Value, name: &str| options.get(name).map_or("nothing".into(), Value::to_string);
+        // An option that is newer than the checkpoint is not in it.
+        let said = |options: &Value, name: &str| {
+            options.get(name).filter(|value| !value.is_null()).map_or("nothing".into(), Value::to_string)
+        };
         let names = |options: &Value| options.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default();
         let mut all: Vec<String> = names(&self.options);
         all.extend(names(options).into_iter().filter(|name| self.options.get(name).is_none()));

@@ -1,0 +1,186 @@
+//! Augmented trainings: the images of an epoch are a function of (seed, epoch, sample), whatever gathers them.
+
+use std::ops::ControlFlow;
+
+use layerloop::augment::{Augmentation, Distortion};
+use layerloop::data::{Csr, Dataset, Inputs, Standardisation};
+use layerloop::network::Network;
+use layerloop::train::{Checkpoint, FitContext, FitOptions, fit, fit_with, on_step};
+use layerloop::{Error, Result};
+
+const SIZE: [usize; 2] = [9, 7];
+const ROWS: usize = 75;
+
+/// Some dark and some light pixels.
+fn pixels() -> Vec<u8> {
+    let pixel = |i: usize| if i.is_multiple_of(3) { 0 } else { (i * 89 % 256) as u8 };
+    (0..ROWS * SIZE[0] * SIZE[1]).map(pixel).collect()
+}
+
+fn images(inputs: Inputs) -> Result<Dataset> {
+    let labels: Vec<u32> = (0..ROWS).map(|i| (i * 7 % 3) as u32).collect();
+    Dataset::new("images", inputs, SIZE[0] * SIZE[1], labels, ["a", "b", "c"])?.with_image(SIZE[0], SIZE[1])
+}
+
+fn bytes() -> Result<Dataset> {
+    images(Inputs::Bytes { values: pixels().into(), scale: 1.0 / 255.0 })
+}
+
+fn numbers() -> Vec<f32> {
+    pixels().into_iter().map(|pixel| f32::from(pixel) * (1.0 / 255.0)).collect()
+}
+
+fn network() -> Result<Network> {
+    Network::new(&"63 -> 18 relu -> 12 tanh -> 3".parse()?, 3)
+}
+
+fn options(augment: &str) -> Result<FitOptions> {
+    Ok(FitOptions {
+        epochs: 3,
+        batch: 10,
+        learning_rate: 0.01,
+        augment: augment.parse()?,
+        seed: 5,
+        ..FitOptions::default()
+    })
+}
+
+/// Each distortion by itself, and all of them.
+fn augmentations() -> Vec<String> {
+    let each = Distortion::ALL.iter().map(|&one| Augmentation::new([one]).expect("its default").to_string());
+    let all = Augmentation::new(Distortion::ALL.iter().copied()).expect("all defaults").to_string();
+    each.chain([all]).collect()
+}
+
+fn trained(data: &Dataset, options: &FitOptions) -> Result<String> {
+    let mut network = network()?;
+    fit(&mut network, data, options)?;
+    Ok(network.sha256())
+}
+
+#[test]
+fn every_distortion_has_the_same_bits_whatever_the_threads_and_the_form_of_the_images() -> Result<()> {
+    let numbers = numbers();
+    let width = SIZE[0] * SIZE[1];
+    let (mut ends, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in numbers.chunks(width) {
+        let entries = row.iter().enumerate().filter(|(_, value)| **value != 0.0);
+        entries.for_each(|(column, &value)| {
+            columns.push(column as u32);
+            values.push(value);
+        });
+        ends.push(columns.len());
+    }
+    let sparse = Csr::new(width, ends, columns, values).expect("entries");
+    let forms = [bytes()?, images(Inputs::Floats(numbers.into()))?, images(Inputs::Sparse(sparse.into()))?];
+    let plain = trained(&forms[0], &options("")?)?;
+    for augment in augmentations() {
+        let options = options(&augment)?;
+        let once = trained(&forms[0], &options)?;
+        assert_ne!(once, plain, "{augment}");
+        for (data, threads) in forms.iter().flat_map(|data| [1, 2, 5].map(|threads| (data, threads))) {
+            let options = FitOptions { threads: Some(threads), ..options.clone() };
+            assert_eq!(trained(data, &options)?, once, "{augment}, {threads} threads");
+        }
+    }
+    Ok(())
+}
+
+/// An epoch on images as [`Augmentation::apply`] shows them.
+#[test]
+fn the_images_of_a_training_are_those_that_are_shown() -> Result<()> {
+    let data = bytes()?;
+    for augment in augmentations().iter().filter(|augment| !augment.contains("mixup")) {
+        let options = FitOptions { epochs: 1, ..options(augment)? };
+        let shown = options.augment.apply(&data, options.seed, 1, 3)?;
+        let plain = FitOptions { augment: Augmentation::default(), ..options.clone() };
+        assert_eq!(trained(&data, &options)?, trained(&shown, &plain)?, "{augment}");
+    }
+    Ok(())
+}
+
+/// Image i is a bright pixel i: a mixture shows what it is made of.
+#[test]
+fn mixtures_mix_the_targets_as_they_mix_the_images() -> Result<()> {
+    let width = SIZE[0] * SIZE[1];
+    let one = |i: usize| if i.is_multiple_of(width + 1) { 1.0 } else { 0.0 };
+    let labels: Vec<u32> = (0..width).map(|i| (i % 3) as u32).collect();
+    let inputs = Inputs::Floats((0..width * width).map(one).collect());
+    let data = Dataset::new("pixels", inputs, width, labels.clone(), ["a", "b", "c"])?.with_image(SIZE[0], SIZE[1])?;
+    let options = FitOptions { epochs: 1, ..options("mixup=0.7")? };
+    let mixed = options.augment.apply(&data, options.seed, 1, 1)?;
+    let mut shares = vec![0.0; width * 3];
+    for row in 0..width {
+        let image = mixed.row(row);
+        assert!((image.iter().sum::<f32>() - 1.0).abs() < 1e-6 && image.iter().filter(|&&x| x > 0.0).count() <= 2);
+        (0..width).for_each(|i| shares[3 * row + labels[i] as usize] += image[i]);
+    }
+    assert!(shares.iter().any(|share| (0.05..0.95).contains(share)));
+    let soft = Dataset::regression("mixed", mixed.inputs().clone(), width, shares, ["a", "b", "c"])?;
+    let plain = FitOptions { augment: Augmentation::default(), ..options.clone() };
+    let [mut of_labels, mut of_shares] = [network()?, network()?];
+    let losses = [fit(&mut of_labels, &data, &options)?, fit(&mut of_shares, &soft, &plain)?];
+    let [one, other] = losses.map(|report| report.epochs[0].train_loss);
+    assert!((one - other).abs() < 1e-6, "{one}, {other}");
+    for (one, other) in of_labels.to_vec().into_iter().zip(of_shares.to_vec()) {
+        assert!((one - other).abs() < 1e-5, "{one}, {other}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_resumes_inside_an_augmented_epoch_to_the_bit() -> Result<()> {
+    let (data, folder) = (bytes()?, tempfile::tempdir().expect("a folder"));
+    for augment in augmentations() {
+        let options = options(&augment)?;
+        let mut whole = network()?;
+        let mut checkpoints: Vec<Checkpoint> = Vec::new();
+        let mut keep = on_step(|_, run| {
+            checkpoints.push(run.checkpoint());
+            ControlFlow::Continue(())
+        });
+        fit_with(&mut whole, &data, &options, &mut keep)?;
+        let path = folder.path().join("checkpoint.safetensors");
+        for checkpoint in checkpoints.into_iter().step_by(5) {
+            let step = checkpoint.steps();
+            checkpoint.save(&path)?;
+            let from = Some(Checkpoint::load(&path)?);
+            let mut resumed = network()?;
+            let options = FitOptions { threads: Some(2), ..options.clone() };
+            fit_with(&mut resumed, &data, &options, FitContext { from, ..FitContext::default() })?;
+            assert_eq!(resumed.sha256(), whole.sha256(), "{augment} from step {step}");
+        }
+    }
+    let from = || Checkpoint::load(folder.path().join("checkpoint.safetensors")).map(Some);
+    let refused = |augment: &str| {
+        let with = FitContext { from: from()?, ..FitContext::default() };
+        fit_with(&mut network()?, &data, &options(augment)?, with).map(|_| ())
+    };
+    let said = refused("").expect_err("another run").to_string();
+    assert!(said.contains("augment: \"shift=2") && said.contains("in the checkpoint, nothing now"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_augmented_is_refused_in_one_sentence() -> Result<()> {
+    let refused = |data: &Dataset, options: FitOptions| -> Result<String> {
+        match fit(&mut network()?, data, &options) {
+            Err(error @ Error::Config { .. }) => Ok(error.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let width = SIZE[0] * SIZE[1];
+    let table = Dataset::new("table", bytes()?.inputs().clone(), width, bytes()?.labels().to_vec(), ["a", "b", "c"])?;
+    assert_eq!(
+        refused(&table, options("rotate=5")?)?,
+        "augment: `rotate=5`: table has rows of numbers, not images; only images can be augmented"
+    );
+    let standardisation = Standardisation::new(vec![0.5; width], vec![0.3; width])?;
+    assert_eq!(
+        refused(&bytes()?.standardise(&standardisation)?, options("rotate=5")?)?,
+        "augment: `rotate=5`: images is standardised; only images as they are can be augmented"
+    );
+    let lbfgs = FitOptions { optimizer: layerloop::names::parse("lbfgs")?, ..options("rotate=5")? };
+    assert_eq!(refused(&bytes()?, lbfgs)?, "augment: each epoch has other images, so lbfgs cannot use it");
+    Ok(())
+}
