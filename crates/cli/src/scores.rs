@@ -2,9 +2,9 @@
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
-use layerloop::evaluate::{RegressionScores, evaluate_by, evaluate_regression_by, measure};
+use layerloop::evaluate::{Outputs, RegressionScores, measure};
 use layerloop::metrics::{Evaluation, Metric};
-use layerloop::network::{Network, Spec};
+use layerloop::network::{Network, Predictor, Spec};
 use layerloop::train::{Loss, Objective, default_threads};
 
 /// Threads for evaluating and predicting: as many as a batch of 512 rows keeps busy.
@@ -28,14 +28,22 @@ pub(crate) fn measured(metrics: &[Metric], network: &Network, data: &Dataset) ->
     Ok(metrics.iter().copied().zip(values.into_iter().map(|value| value.unwrap_or(f64::NAN))).collect())
 }
 
+/// What a predictor gives for `data`; the loss is `loss` or what the output map is made for.
+pub(crate) fn outputs<'a>(predictor: &Predictor, data: &'a Dataset, loss: Option<Loss>) -> Result<Outputs<'a>> {
+    Outputs::of(predictor, data, &Objective { loss: loss.map(Into::into), ..Objective::default() })
+}
+
 impl Scores {
     /// On `data`, by `loss` or what the output map is made for.
     pub(crate) fn of(network: &Network, data: &Dataset, loss: Option<Loss>) -> Result<Self> {
-        let (objective, threads) =
-            (Objective { loss: loss.map(Into::into), ..Objective::default() }, threads_for(network.spec()));
+        let predictor = Predictor::new(network, threads_for(network.spec()))?;
+        Self::of_outputs(&outputs(&predictor, data, loss)?, data)
+    }
+
+    pub(crate) fn of_outputs(outputs: &Outputs, data: &Dataset) -> Result<Self> {
         Ok(match data.targets() {
-            Targets::Labels { .. } => Self::Classes(evaluate_by(&objective, network, data, threads)?),
-            Targets::Numbers { .. } => Self::Numbers(evaluate_regression_by(&objective, network, data, threads)?),
+            Targets::Labels { .. } => Self::Classes(outputs.classes()?),
+            Targets::Numbers { .. } => Self::Numbers(outputs.numbers()?),
         })
     }
 

@@ -1,5 +1,5 @@
 //! How good a network is: [`evaluate`] for the whole picture, [`measure`] for any number, [`evaluate_regression`] where the targets
-//! are numbers.
+//! are numbers; and [`Outputs`] for all of these in one pass, also of a [`Predictor`] that looks at several variants of an image.
 //!
 //! One rule for sample weights: every mean that is measured, of losses as of metrics, is sum_b w_b x_b / sum_b w_b, in [`evaluate`],
 //! [`measure`] and the columns of a run's history (`val_loss`, `val_accuracy`). `train_loss` alone is what is minimised, a mean over
@@ -7,8 +7,8 @@
 
 use crate::data::{Dataset, Targets};
 use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions};
-use crate::network::Network;
 use crate::network::predict::{check_memory, evaluate_with};
+use crate::network::{Network, Predictor};
 use crate::objective::Objective;
 use crate::{Error, Result, threads};
 
@@ -43,13 +43,8 @@ pub fn evaluate(network: &Network, data: &Dataset, threads: usize) -> Result<Eva
 /// # Errors
 /// As [`evaluate`]; [`Error::Config`] if the targets are numbers, or the objective does not fit.
 pub fn evaluate_by(objective: &Objective, network: &Network, data: &Dataset, threads: usize) -> Result<Evaluation> {
-    if matches!(data.targets(), Targets::Numbers { .. }) {
-        let reason = format!("{} has numbers, not classes: use `evaluate_regression`", data.name());
-        return Err(Error::config("data", reason));
-    }
-    let (loss, probabilities) = predict(network, data, objective, threads)?;
-    let predictions = Predictions::of(data, &probabilities, network.classes());
-    Ok(Evaluation::new(&predictions, loss, network.classes()))
+    check_kind(data, true)?;
+    Outputs::of_network(network, data, objective, threads)?.classes()
 }
 
 /// The scores of a network whose targets are numbers. Every mean weights the rows.
@@ -97,13 +92,8 @@ pub fn evaluate_regression_by(
     data: &Dataset,
     threads: usize,
 ) -> Result<RegressionScores> {
-    if matches!(data.targets(), Targets::Labels { .. }) {
-        return Err(Error::config("data", format!("{} has classes, not numbers: use `evaluate`", data.name())));
-    }
-    let (loss, outputs) = predict(network, data, objective, threads)?;
-    let predictions = Predictions::of(data, &outputs, network.classes());
-    let of = |metric: Metric| metric.of(&predictions);
-    Ok(RegressionScores { loss, mse: of(Metric::Mse)?, mae: of(Metric::Mae)?, r2: of(Metric::R2).unwrap_or(f64::NAN) })
+    check_kind(data, false)?;
+    Outputs::of_network(network, data, objective, threads)?.numbers()
 }
 
 /// The value of each metric, ours or registered, with `threads` threads; or why it cannot be computed of these rows, as
@@ -133,20 +123,110 @@ pub fn measure<M: Copy + Into<AnyMetric>>(
     threads: usize,
 ) -> Result<Vec<Result<f64>>> {
     metrics.iter().try_for_each(|&metric| metric.into().check_suits(data))?;
-    let (_, outputs) = predict(network, data, &Objective::default(), threads)?;
-    let predictions = Predictions::of(data, &outputs, network.classes());
-    Ok(metrics.iter().map(|&metric| metric.into().of(&predictions)).collect())
+    Outputs::of_network(network, data, &Objective::default(), threads)?.measure(metrics)
 }
 
-/// The mean loss, of the kind that `objective` names, and the outputs of every row.
-fn predict(network: &Network, data: &Dataset, objective: &Objective, threads: usize) -> Result<(f64, Vec<f32>)> {
-    if data.rows() == 0 {
-        return Err(Error::data(data.name(), "there are no rows to evaluate a network on"));
+/// What a network gave for the rows of a data set, to be measured in any number of ways.
+///
+/// # Example
+/// ```
+/// use layerloop::data::{Dataset, Inputs};
+/// use layerloop::evaluate::Outputs;
+/// use layerloop::network::{Network, Predictor, Tensor};
+/// use layerloop::objective::Objective;
+/// let sign = [Tensor::new("layers.0.weight", [2, 1], [-1.0, 1.0]), Tensor::new("layers.0.bias", [2], [0.0, 0.0])];
+/// let predictor = Predictor::new(Network::from_tensors(&"1 -> 2".parse()?, sign)?, 1)?;
+/// let data = Dataset::new("demo", Inputs::Floats(vec![-1.0, 2.0, 3.0].into()), 1, vec![0, 1, 0], ["-", "+"])?;
+/// let outputs = Outputs::of(&predictor, &data, &Objective::default())?;
+/// assert_eq!(outputs.classes()?.confusion, [[1, 1], [0, 1]]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Outputs<'a> {
+    data: &'a Dataset,
+    classes: usize,
+    loss: f64,
+    values: Vec<f32>,
+}
+
+impl<'a> Outputs<'a> {
+    /// The outputs of `predictor` for every row of `data`; the loss is of the kind that `objective` names.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the data does not fit the network, [`Error::Data`] if it is empty or every weight is 0;
+    /// [`Error::Config`] if the objective does not fit.
+    pub fn of(predictor: &Predictor, data: &'a Dataset, objective: &Objective) -> Result<Self> {
+        check_rows(data)?;
+        let evaluated = predictor.evaluate_by(data, &objective.of_evaluation())?;
+        Self::new(data, predictor.network().classes(), evaluated)
     }
-    let mut team = threads::team(threads)?;
-    check_memory(network, threads)?;
-    let (outputs, losses) = evaluate_with(network, &mut team, data, &objective.of_evaluation())?;
-    Ok((mean_loss(data, &losses)?, of_targets(data, outputs, network.classes())))
+
+    fn of_network(network: &Network, data: &'a Dataset, objective: &Objective, threads: usize) -> Result<Self> {
+        check_rows(data)?;
+        let mut team = threads::team(threads)?;
+        check_memory(network, threads)?;
+        Self::new(data, network.classes(), evaluate_with(network, &mut team, data, &objective.of_evaluation())?)
+    }
+
+    fn new(data: &'a Dataset, classes: usize, (outputs, losses): (Vec<f32>, Vec<f32>)) -> Result<Self> {
+        Ok(Self { data, classes, loss: mean_loss(data, &losses)?, values: of_targets(data, outputs, classes) })
+    }
+
+    /// The mean loss.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    fn predictions(&self) -> Predictions<'_> {
+        Predictions::of(self.data, &self.values, self.classes)
+    }
+
+    /// The whole picture of a classifier.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the targets are numbers.
+    pub fn classes(&self) -> Result<Evaluation> {
+        check_kind(self.data, true)?;
+        Ok(Evaluation::new(&self.predictions(), self.loss, self.classes))
+    }
+
+    /// The scores where the targets are numbers.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if they are labels.
+    pub fn numbers(&self) -> Result<RegressionScores> {
+        check_kind(self.data, false)?;
+        let of = |metric: Metric| metric.of(&self.predictions());
+        let (mse, mae) = (of(Metric::Mse)?, of(Metric::Mae)?);
+        Ok(RegressionScores { loss: self.loss, mse, mae, r2: of(Metric::R2).unwrap_or(f64::NAN) })
+    }
+
+    /// The value of each metric, or why it cannot be computed of these rows.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a metric of classes on numbers, or the other way round.
+    pub fn measure<M: Copy + Into<AnyMetric>>(&self, metrics: &[M]) -> Result<Vec<Result<f64>>> {
+        metrics.iter().try_for_each(|&metric| metric.into().check_suits(self.data))?;
+        Ok(metrics.iter().map(|&metric| metric.into().of(&self.predictions())).collect())
+    }
+}
+
+fn check_rows(data: &Dataset) -> Result<()> {
+    if data.rows() > 0 {
+        return Ok(());
+    }
+    Err(Error::data(data.name(), "there are no rows to evaluate a network on"))
+}
+
+/// Refuses numbers where `classes` are wanted, and the other way round.
+fn check_kind(data: &Dataset, classes: bool) -> Result<()> {
+    let reason = match (data.targets(), classes) {
+        (Targets::Numbers { .. }, true) => "has numbers, not classes: use `evaluate_regression`",
+        (Targets::Labels { .. }, false) => "has classes, not numbers: use `evaluate`",
+        _ => return Ok(()),
+    };
+    Err(Error::config("data", format!("{} {reason}", data.name())))
 }
 
 /// The outputs that are measured: of one sigmoid, which gives two classes, the second where the target is one number.

@@ -6,6 +6,7 @@ use clap::Parser;
 use layerloop::metrics::Metric;
 
 use super::parsers::{Several, several};
+use super::variants::Variants;
 
 #[derive(Debug, Parser)]
 pub(crate) struct Eval {
@@ -20,6 +21,8 @@ pub(crate) struct Eval {
     /// More metrics to compute, such as f1,roc-auc,top-k=5; see `layerloop list metrics`
     #[arg(long, short = 'm', alias = "metric", value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
+    #[command(flatten)]
+    pub(crate) variants: Variants,
     /// Print one line: the loss, the score and the --metrics
     #[arg(long, short = 'q', conflicts_with = "json")]
     pub(crate) quiet: bool,

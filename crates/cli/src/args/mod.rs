@@ -18,6 +18,7 @@ mod report;
 mod summary;
 mod train;
 mod train_options;
+mod variants;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -38,6 +39,7 @@ pub(crate) use self::replay::Replay;
 pub(crate) use self::report::Report;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::train::{OFTEN, Train};
+pub(crate) use self::variants::Variants;
 
 /// Feedforward neural networks on the CPU: train, evaluate, use and explain them.
 #[derive(Debug, Parser)]

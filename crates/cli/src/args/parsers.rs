@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use layerloop::Error;
+use layerloop::augment::Augmentation;
 use layerloop::names::{self, NamedEnum};
 
 /// A parser for a number; `expected` describes the allowed ones: `a whole number, at least 1`. An invalid value that can be read is
@@ -17,6 +19,14 @@ pub(super) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Res
         let what = if is_whole { "it is too large; " } else { "" };
         text.parse().map_err(|_| format!("{what}expected {expected}"))
     }
+}
+
+/// A text of distortions, or what is wrong with it.
+pub(super) fn augmentation(text: &str) -> Result<Augmentation, String> {
+    text.parse().map_err(|error| match error {
+        Error::Config { reason, .. } => reason,
+        other => other.to_string(),
+    })
 }
 
 /// A parser for a number of things.

@@ -7,6 +7,7 @@ use layerloop::data::Fit;
 use layerloop::explain::Attribution;
 
 use super::parsers::{count, named};
+use super::variants::Variants;
 
 const INPUT: &str = "How images are read";
 const WHY: &str = "Why: attributions";
@@ -31,8 +32,10 @@ pub(crate) struct Predict {
     /// The images are dark on light (true) or not (false) [default: pictures are looked at, IDX files are taken as they are]
     #[arg(long, help_heading = INPUT, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub(crate) invert: Option<bool>,
+    #[command(flatten)]
+    pub(crate) variants: Variants,
     /// Show what each input contributed to the answer: saliency, input-times-gradient, integrated-gradients or occlusion
-    #[arg(long, help_heading = WHY, value_parser = named::<Attribution>(), hide_possible_values = true, value_name = "NAME")]
+    #[arg(long, help_heading = WHY, value_parser = named::<Attribution>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "tta")]
     pub(crate) attribution: Option<Attribution>,
     /// Explain this class, by name [default: the predicted one]
     #[arg(long, help_heading = WHY, value_name = "CLASS", requires = "attribution")]

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use layerloop::Error;
 use layerloop::augment::Augmentation;
 use layerloop::metrics::Metric;
 use layerloop::names::is_same;
@@ -12,7 +11,7 @@ use layerloop::network::{Activation, Init, Output, Spec};
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
 use super::ExplicitArgs;
-use super::parsers::{Several, Size, count, named, number, several, size, threads};
+use super::parsers::{Several, Size, augmentation, count, named, number, several, size, threads};
 
 const DATA: &str = "Data";
 const NETWORK: &str = "Network";
@@ -81,7 +80,7 @@ pub(crate) struct Train {
     #[arg(long, visible_alias = "augmentation", help_heading = DATA, value_parser = augmentation, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) augment: Augmentation,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"
-    #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init"])]
+    #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init", "dropout"])]
     pub(crate) network: Option<Spec>,
     /// Widths of the hidden layers, such as 32 or 256,128
     #[arg(long, short = 'H', value_parser = number::<usize>("whole numbers with commas between them, such as 256,128"), help_heading = NETWORK, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
@@ -98,8 +97,14 @@ pub(crate) struct Train {
     /// Initialiser of the weights; see `layerloop list initializers` [default: chosen by the activation]
     #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = named::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "default", hide_default_value = true)]
     pub(crate) init: Init,
+    /// Dropout rate after each hidden layer
+    #[arg(long, help_heading = NETWORK, value_parser = number::<f32>("a number, at least 0 and below 1"), value_name = "RATE", default_value_t = 0.0)]
+    pub(crate) dropout: f32,
+    /// Train this many networks together, each by its own loss, and save them as one, whose logits are their mean
+    #[arg(long, help_heading = NETWORK, value_parser = count(), value_name = "N", default_value_t = 1)]
+    pub(crate) ensemble: usize,
     /// Start from the network and the weights of this model
-    #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init"])]
+    #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init", "dropout", "ensemble"])]
     pub(crate) warm_start: Option<PathBuf>,
     /// Number of epochs, passes over the data [default: the data set's own]
     #[arg(long, short = 'e', value_parser = count(), help_heading = LENGTH, value_name = "N")]
@@ -245,14 +250,6 @@ pub(crate) struct Train {
     /// What was typed of all this.
     #[arg(skip)]
     pub(crate) typed: ExplicitArgs,
-}
-
-/// A text of distortions, or what is wrong with it.
-fn augmentation(text: &str) -> Result<Augmentation, String> {
-    text.parse().map_err(|error| match error {
-        Error::Config { reason, .. } => reason,
-        other => other.to_string(),
-    })
 }
 
 /// `2.1=0.1`

@@ -18,6 +18,7 @@ impl Train {
                 label_smoothing: self.label_smoothing,
                 class_weights: self.class_weights.clone().unwrap_or_default(),
                 reduction: self.reduction,
+                each_member: self.ensemble > 1,
             },
             optimizer: self.optimizer,
             learning_rate: self.lr.unwrap_or(default.learning_rate),
@@ -73,6 +74,7 @@ impl Train {
                 faults.push(Error::config(option, reason));
             }
         };
+        refuse(self.ensemble == 0, "--ensemble", "0 members; at least 1 is needed");
         refuse(self.hidden.contains(&0), "--hidden", "a layer of 0 units; each layer needs at least 1");
         let lbfgs = matches!(self.optimizer, Optimizer::Lbfgs { .. });
         refuse(self.lr.is_some() && lbfgs, "--lr", "lbfgs finds the length of its steps by itself");

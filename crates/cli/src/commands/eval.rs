@@ -1,6 +1,6 @@
 //! `layerloop eval`
 
-use layerloop::evaluate::{RegressionScores, measure};
+use layerloop::evaluate::RegressionScores;
 use layerloop::metrics::{AnyMetric, Evaluation, Metric};
 use layerloop::model_file::Model;
 use layerloop::names::{parse, text};
@@ -11,8 +11,7 @@ use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::{Eval, Part};
 use crate::output::{line, shown};
-use crate::scores::Scores;
-use crate::scores::threads_for;
+use crate::scores::{Scores, outputs};
 use crate::table::table;
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
@@ -20,8 +19,9 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let test = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), Part::Test)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
-    let scores = Scores::of(&model.network, &test, loss)?;
-    let values = measure(metrics, &model.network, &test, threads_for(model.network.spec()))?;
+    let predictor = args.variants.predictor(&model)?;
+    let outputs = outputs(&predictor, &test, loss)?;
+    let (scores, values) = (Scores::of_outputs(&outputs, &test)?, outputs.measure(metrics)?);
     let values: Vec<Value> = metrics.iter().copied().zip(values).collect();
     if args.quiet {
         line(short(&scores, &values))?;

@@ -14,6 +14,7 @@ pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;
 pub(crate) mod trained_on;
+mod variants;
 
 use layerloop::Result;
 use layerloop::model_file::Model;

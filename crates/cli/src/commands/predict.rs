@@ -7,7 +7,6 @@ use layerloop::explain::{Attributed, Attribution, Attributor};
 use layerloop::files::{make_folder, write_to_free};
 use layerloop::model_file::Model;
 use layerloop::names::text;
-use layerloop::network::Predictor;
 use layerloop::{Error, Result};
 use layerloop_data::input::{self, Input, open_input, read_standard_input};
 use serde_json::json;
@@ -24,7 +23,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     }
     let model = Model::load(&args.model)?;
     let threads = threads_for(model.network.spec());
-    let predictor = Predictor::new(&model.network, threads)?;
+    let predictor = args.variants.predictor(&model)?;
     let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
     for input in &args.inputs {
         let is_standard_input = input.as_os_str() == "-";

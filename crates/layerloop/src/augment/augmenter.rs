@@ -22,6 +22,8 @@ pub(crate) struct Augmenter {
     seed: u64,
     /// Rows of the data.
     rows: usize,
+    /// Whether all images of an epoch are changed in the same way.
+    alike: bool,
     size: [usize; 2],
     all_columns: Columns,
     /// Whether pixels move.
@@ -51,24 +53,35 @@ impl Augmenter {
     /// For the images of `data`; none where there is nothing to do.
     pub(crate) fn of(augmentation: &Augmentation, data: &Dataset, seed: u64) -> Option<Self> {
         let (height, width) = data.image().filter(|_| !augmentation.is_empty())?;
+        let largest = if let Inputs::Bytes { scale, .. } = data.inputs() { 255.0 * scale } else { 1.0 };
+        Some(Self { seed, rows: data.rows(), ..Self::new(augmentation, [height, width], largest) })
+    }
+
+    /// For images that are all moved in the same way; none where they are not moved.
+    pub(crate) fn alike(augmentation: &Augmentation, size: [usize; 2]) -> Option<Self> {
+        let moves = augmentation.map_alone();
+        (!moves.is_empty()).then(|| Self { alike: true, ..Self::new(&moves, size, 1.0) })
+    }
+
+    fn new(augmentation: &Augmentation, size: [usize; 2], largest: f32) -> Self {
         let still = |one: &&Distortion| {
             matches!(one, Distortion::Noise { .. } | Distortion::Erase { .. } | Distortion::Mixup { .. })
         };
-        let largest = if let Inputs::Bytes { scale, .. } = data.inputs() { 255.0 * scale } else { 1.0 };
         let noise = augmentation.0.iter().find_map(|one| match one {
             Distortion::Noise { deviation } => Some(*deviation as f32 * largest),
             _ => None,
         });
-        Some(Self {
+        Self {
             distortions: augmentation.0.clone(),
-            seed,
-            rows: data.rows(),
-            size: [height, width],
-            all_columns: Columns::all(height * width),
+            seed: 0,
+            rows: 1,
+            alike: false,
+            size,
+            all_columns: Columns::all(size[0] * size[1]),
             moves: augmentation.0.iter().filter(still).count() < augmentation.0.len(),
             noise: noise.unwrap_or(0.0),
             free: Mutex::default(),
-        })
+        }
     }
 
     /// Whether targets are mixed too.
@@ -82,6 +95,7 @@ impl Augmenter {
     }
 
     fn draw(&self, epoch: u64, row: u32) -> Draw {
+        let row = if self.alike { 0 } else { row };
         Draw::new(&self.distortions, self.seed, epoch, row, self.rows, self.size)
     }
 

@@ -103,6 +103,7 @@ impl<'a> Reader<'a> {
 fn joined(join: Join, maps: Vec<Map>) -> Map {
     match join {
         Join::Add => Map::Add(maps),
+        Join::Mean => Map::Mean(maps),
         Join::Concatenate => Map::Concatenate(maps),
         Join::Multiply => Map::Multiply(maps),
     }

@@ -288,6 +288,7 @@ fn joined(join: Join, rows: &[&[f64]]) -> Vec<f64> {
     };
     match join {
         Join::Add => by(|a, b| a + b),
+        Join::Mean => by(|a, b| a + b).into_iter().map(|sum| sum / rows.len() as f64).collect(),
         Join::Multiply => by(|a, b| a * b),
         Join::Concatenate => rows.concat(),
     }
@@ -298,6 +299,7 @@ fn separated(join: Join, i: usize, rows: &[&[f64]], q: &[f64]) -> Vec<f64> {
     let others = |c: usize| (0..rows.len()).filter(|&j| j != i).map(|j| rows[j][c]).product::<f64>();
     match join {
         Join::Add => q.to_vec(),
+        Join::Mean => q.iter().map(|q| q / rows.len() as f64).collect(),
         Join::Multiply => q.iter().enumerate().map(|(c, q)| q * others(c)).collect(),
         Join::Concatenate => {
             let start: usize = rows[..i].iter().map(|row| row.len()).sum();

@@ -80,6 +80,8 @@ impl Map {
             }
             Self::Chain(maps) => chain(maps, z, q_next)?,
             Self::Add(maps) => side_by_side(maps, z, |_| q_next.to_vec())?,
+            // z' = (z_1 + z_2 + ...) / n
+            Self::Mean(maps) => side_by_side(maps, z, |_| q_next.iter().map(|q| q / maps.len() as f64).collect())?,
             Self::Concatenate(maps) => {
                 let widths = maps.iter().map(|map| Ok(map.g(z)?.len())).collect::<Result<Vec<_>>>()?;
                 let start = |i: usize| widths[..i].iter().sum::<usize>();

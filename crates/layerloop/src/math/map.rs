@@ -105,6 +105,8 @@ pub enum Map {
     Chain(Vec<Map>),
     /// Side by side, their outputs added.
     Add(Vec<Map>),
+    /// Side by side, the mean of their outputs.
+    Mean(Vec<Map>),
     /// Side by side, their outputs one after the other.
     Concatenate(Vec<Map>),
     /// Side by side, their outputs multiplied component by component.
@@ -146,6 +148,9 @@ impl Map {
             Self::Table(rows) => z.iter().flat_map(|&name| rows.row(name as usize)).copied().collect(),
             Self::Chain(maps) => maps.iter().try_fold(z.to_vec(), |z, map| map.g(&z))?,
             Self::Add(maps) => combine(maps, z, |a, b| a + b)?,
+            Self::Mean(maps) => {
+                combine(maps, z, |a, b| a + b)?.into_iter().map(|sum| sum / maps.len() as f64).collect()
+            }
             Self::Multiply(maps) => combine(maps, z, |a, b| a * b)?,
             Self::Concatenate(maps) => maps.iter().map(|map| map.g(z)).collect::<Result<Vec<_>>>()?.concat(),
         })
@@ -201,6 +206,7 @@ impl Map {
                 let all = maps.iter().map(|map| map.b(z)).collect::<Result<Vec<_>>>()?;
                 Matrix::from_fn(all[0].rows(), all[0].cols(), |r, c| all.iter().map(|b| b[(r, c)]).sum())
             }
+            Self::Mean(maps) => over(maps.len(), &Self::Add(maps.clone()).b(z)?),
             Self::Concatenate(maps) => {
                 let all = maps.iter().map(|map| map.b(z)).collect::<Result<Vec<_>>>()?;
                 let rows: Vec<&[f64]> = all.iter().flat_map(|b| (0..b.rows()).map(|r| b.row(r))).collect();
@@ -269,6 +275,7 @@ impl Map {
                 a
             }
             Self::Add(maps) => side_by_side(&jacobians_by_parameters(maps, z)?),
+            Self::Mean(maps) => over(maps.len(), &side_by_side(&jacobians_by_parameters(maps, z)?)),
             Self::Concatenate(maps) => block_diagonal(&jacobians_by_parameters(maps, z)?),
             Self::Multiply(maps) => {
                 let scaled = jacobians_by_parameters(maps, z)?.into_iter().zip(others(maps, z)?);
@@ -278,6 +285,11 @@ impl Map {
             _ => none(self.g(z)?.len()),
         })
     }
+}
+
+/// M / n
+fn over(n: usize, m: &Matrix) -> Matrix {
+    Matrix::from_fn(m.rows(), m.cols(), |r, c| m[(r, c)] / n as f64)
 }
 
 /// A of each of several maps that read the same z.
@@ -382,6 +394,7 @@ mod tests {
                 dense(4, 2, Activation::Tanh),
             ]),
             Map::Add(vec![Map::Chain(vec![]), Map::Scale { w: all(7), b: all(8) }, dense(n, n, Activation::Tanh)]),
+            Map::Mean(vec![dense(n, n, Activation::Tanh), Map::Chain(vec![]), dense(n, n, Activation::Tanh)]),
             Map::Concatenate(vec![dense(n, 2, Activation::Tanh), Map::Chain(vec![]), Map::Prelu { a: all(9) }]),
             Map::Multiply(vec![dense(n, n, Activation::Tanh), Map::Chain(vec![]), Map::Scale { w: all(7), b: all(8) }]),
         ]
@@ -415,6 +428,7 @@ mod tests {
             }
             Map::Chain(maps) => Map::Chain(maps.iter().map(|map| with(map, w)).collect()),
             Map::Add(maps) => Map::Add(maps.iter().map(|map| with(map, w)).collect()),
+            Map::Mean(maps) => Map::Mean(maps.iter().map(|map| with(map, w)).collect()),
             Map::Concatenate(maps) => Map::Concatenate(maps.iter().map(|map| with(map, w)).collect()),
             Map::Multiply(maps) => Map::Multiply(maps.iter().map(|map| with(map, w)).collect()),
             other => other.clone(),

@@ -8,8 +8,8 @@ use super::program::Kind;
 use super::weight_plan::WeightPlan;
 
 /// The gradient of every value that parameters stand before, from the last to the first of a stage; for what a dense layer
-/// gives, delta_i = sigma'(t_i) * q_{i+1}.
-pub(crate) fn backward(pass: Pass, plan: &WeightPlan, stage: usize, block: &mut Block) {
+/// gives, delta_i = sigma'(t_i) * q_{i+1}. Where each member of an ensemble has a loss, their gradients are there already.
+pub(crate) fn backward(pass: Pass, plan: &WeightPlan, stage: usize, each_member: bool, block: &mut Block) {
     let Pass { isa, network, places, .. } = pass;
     let program = &network.program;
     let ops = program.stages[stage].clone();
@@ -21,7 +21,8 @@ pub(crate) fn backward(pass: Pass, plan: &WeightPlan, stage: usize, block: &mut 
     }
     for (i, op) in ops.clone().zip(&program.ops[ops]).rev() {
         let [from, to] = [op.from[0], op.to[0]].map(|value| program.values[value]);
-        if !to.depends {
+        let joins_members = each_member && i + 1 == program.ops.len();
+        if !to.depends || joins_members {
             continue;
         }
         let activation = op.activation_left(&program.values);

@@ -6,6 +6,7 @@ use layerloop_kernels::{Block, RowsMut, gather::Source};
 
 use super::Network;
 use super::forward::{Batch, Pass};
+use super::program::Value;
 use super::spec::Spec;
 use crate::augment::Augmented;
 use crate::data::{Dataset, Targets};
@@ -26,6 +27,7 @@ pub(crate) struct BoundLoss<'a> {
     /// How much each row counts, where they do not count the same.
     weights: Option<&'a [f32]>,
     sum: bool,
+    each_member: bool,
 }
 
 impl<'a> BoundLoss<'a> {
@@ -46,7 +48,13 @@ impl<'a> BoundLoss<'a> {
             class_weights: objective.weights(data.labels(), network.classes())?,
             weights: data.weights(),
             sum: objective.reduction == Reduction::Sum,
+            each_member: objective.each_member,
         };
+        if bound_loss.each_member && network.program.members().is_none() {
+            let reason =
+                format!("`{}` is not an ensemble: it does not end in parallel(..., join=mean)", network.spec());
+            return Err(Error::config("each_member", reason));
+        }
         bound_loss.check(network.spec(), data)?;
         Ok(bound_loss)
     }
@@ -144,11 +152,37 @@ impl<'a> BoundLoss<'a> {
         if self.sum { 1.0 } else { 1.0 / rows as f32 }
     }
 
+    /// Whether each member of an ensemble has a loss of its own.
+    pub(crate) fn of_members(&self) -> bool {
+        self.each_member
+    }
+
     /// The loss of each row of a block, and its gradient on the logits where the last delta will be; `scale` is 1 / B where
     /// the loss of a batch is a mean.
     pub(crate) fn evaluate(&self, pass: Pass, batch: Batch, scale: f32, block: &mut Block) {
+        let program = &pass.network.program;
+        let last = program.logits();
+        let Some(members) = program.members().filter(|_| self.each_member) else {
+            return self.evaluate_logits(pass, batch, scale, last, block);
+        };
+        let (places, n) = (pass.places, members.len() as f32);
+        for (i, &member) in members.iter().enumerate() {
+            self.evaluate_logits(pass, batch, scale / n, program.values[member], block);
+            // The gradient of the mean is not needed: the sum of the losses stands in its place.
+            let ([mut sum], [loss]) = block.write([places.delta(last)], [places.loss()]);
+            for row in 0..loss.count() {
+                let before = if i == 0 { 0.0 } else { sum.row(row, 1)[0] };
+                sum.row(row, 1)[0] = before + loss.row(row, 1)[0] / n;
+            }
+        }
+        let ([mut loss], [sum]) = block.write([places.loss()], [places.delta(last)]);
+        (0..sum.count()).for_each(|row| loss.row(row, 1)[0] = sum.row(row, 1)[0]);
+    }
+
+    /// The loss of each row and its gradient on the logits `last`.
+    fn evaluate_logits(&self, pass: Pass, batch: Batch, scale: f32, last: Value, block: &mut Block) {
         let Pass { isa, network, places, .. } = pass;
-        let (last, output) = (network.program.logits(), network.spec().output);
+        let output = network.spec().output;
         let mixed = batch.augmented.filter(|augmented| augmented.augmenter.mixes());
         if let (Some(labels), None) = (self.labels(), mixed) {
             // l = log S - z_y

@@ -218,7 +218,7 @@ impl InputGradients {
                         seed(pass, Of::Outputs(&unit), block);
                     }
                 }
-                (0..stages).rev().for_each(|stage| backward::backward(pass, plan, stage, block));
+                (0..stages).rev().for_each(|stage| backward::backward(pass, plan, stage, false, block));
                 let q = block.read(places.delta(by));
                 for (row, to) in gradients.chunks_exact_mut(each * width).enumerate() {
                     to[k * width..][..width].copy_from_slice(q.row(row, width));

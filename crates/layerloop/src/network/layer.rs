@@ -42,6 +42,8 @@ named_enum! {
     pub enum Join: "join" {
         /// z = z_1 + z_2 + ...
         Add = "add" | "sum",
+        /// z = (z_1 + z_2 + ... + z_n) / n; in the last place, with an objective of each member, an ensemble
+        Mean = "mean" | "average",
         /// z = (z_1; z_2; ...)
         Concatenate = "concatenate" | "concat" | "cat",
         /// z = z_1 z_2 ..., component by component
@@ -145,11 +147,13 @@ impl Join {
     pub(crate) fn width(self, widths: &[usize]) -> Result<usize> {
         match self {
             Self::Concatenate => Ok(widths.iter().fold(0, |sum, &width| sum.saturating_add(width))),
-            Self::Add | Self::Multiply if widths.windows(2).all(|pair| pair[0] == pair[1]) => Ok(widths[0]),
-            Self::Add | Self::Multiply => {
+            Self::Add | Self::Mean | Self::Multiply if widths.windows(2).all(|pair| pair[0] == pair[1]) => {
+                Ok(widths[0])
+            }
+            Self::Add | Self::Mean | Self::Multiply => {
                 let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
                 let reason = format!(
-                    "chains that give {} values; to add or multiply they give equally many",
+                    "chains that give {} values; to be added or multiplied they give equally many",
                     widths.join(" and ")
                 );
                 Err(Error::config("join", reason))

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use layerloop_kernels::Team;
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
 use layerloop_kernels::softmax::{self, Logits};
+use layerloop_kernels::{Block, Team, rows};
 
 use super::Network;
 use super::bound_loss::BoundLoss;
@@ -13,6 +13,7 @@ use super::forward::{self, Batch, Mode, Pass};
 use super::input_plan::{InputPlan, InputStrategy};
 use super::layers;
 use super::workspace::{self, Reach, Workspace, block_rows};
+use crate::augment::{Augmentation, Augmented, Augmenter};
 use crate::data::{Dataset, Inputs, Standardisation};
 use crate::objective::Objective;
 use crate::{Error, Result, memory, threads};
@@ -40,6 +41,8 @@ pub struct Predictor {
     statistics: Vec<Statistics>,
     /// What rows are standardised by before the network sees them.
     standardisation: Option<Standardisation>,
+    /// What each image is looked at as, where not only as it is.
+    variants: Option<Variants>,
     /// Threads and their memory, for many rows.
     together: Mutex<(Team, Memory)>,
 }
@@ -53,6 +56,13 @@ pub struct Scratch {
     memory: Memory,
     standardised: Vec<f32>,
     probabilities: Vec<f32>,
+}
+
+/// Several variants of each image.
+#[derive(Debug)]
+struct Variants {
+    augmenter: Augmenter,
+    count: usize,
 }
 
 /// The memory of a pass.
@@ -78,7 +88,46 @@ impl Predictor {
         check_memory(&network, threads)?;
         let memory = Memory::new(&network, threads);
         let statistics = layers::batch_norm::running(&network);
-        Ok(Self { network, statistics, standardisation: None, together: Mutex::new((team, memory)) })
+        let together = Mutex::new((team, memory));
+        Ok(Self { network, statistics, standardisation: None, variants: None, together })
+    }
+
+    /// The same for images that are looked at several times (test-time augmentation): as they are, and in `count` - 1 variants, moved as
+    /// `augmentation` moves images; the logits are the means over all of them. Noise, erased boxes and mixtures play no part.
+    ///
+    /// The variants are the same for each image, so that no prediction depends on other rows.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there are 0 variants, or the augmentation does not move pixels; [`Error::Shape`] if the network does not take
+    /// images of this height and width.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::{Network, Predictor, Tensor};
+    /// let step = [Tensor::new("layers.0.weight", [2, 2], [1.0, 0.0, 0.0, 1.0]), Tensor::new("layers.0.bias", [2], [0.0, 0.0])];
+    /// let predictor = Predictor::new(Network::from_tensors(&"2 -> 2".parse()?, step)?, 1)?;
+    /// let images = vec![1.0, 0.0].into();
+    /// assert_eq!(format!("{:.3?}", predictor.probabilities(&images)?), "[0.731, 0.269]");
+    /// let mirrored = predictor.with_variants(&"flip=horizontal".parse()?, (1, 2), 16)?;
+    /// assert_eq!(format!("{:.3?}", mirrored.probabilities(&images)?), "[0.438, 0.562]");
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn with_variants(self, augmentation: &Augmentation, image: (usize, usize), count: usize) -> Result<Self> {
+        let (height, width) = image;
+        if count == 0 {
+            return Err(Error::config("variants", "0; an image is looked at once, at least"));
+        }
+        if height.checked_mul(width) != Some(self.network.spec().inputs) {
+            let what = format!("inputs of a network for images of {height} x {width} pixels");
+            return Err(Error::shape(what, format!("{height} x {width}"), self.network.spec().inputs));
+        }
+        let augmenter = Augmenter::alike(augmentation, [height, width]).ok_or_else(|| {
+            Error::config(
+                "augment",
+                format!("`{augmentation}` moves no pixel, so that all variants of an image are equal"),
+            )
+        })?;
+        Ok(Self { variants: Some(Variants { augmenter, count }), ..self })
     }
 
     /// The same for rows that are still to be standardised.
@@ -145,7 +194,7 @@ impl Predictor {
                 standardised
             }
         };
-        let rows = Rows { network: &self.network, statistics: &self.statistics, source: Source::Floats(row), rows: 1 };
+        let rows = self.rows(Source::Floats(row), 1);
         rows.pass(team, memory, None, probabilities, &mut []);
         Ok(probabilities)
     }
@@ -171,7 +220,7 @@ impl Predictor {
         let inputs = standardised.as_ref().unwrap_or(inputs);
         check_outputs(network, rows)?;
         let mut probabilities = vec![0.0; rows * network.classes()];
-        let rows = Rows { network, statistics: &self.statistics, source: inputs.source(), rows };
+        let rows = self.rows(inputs.source(), rows);
         let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
         let (team, memory) = &mut *together;
         rows.pass(team, memory, None, &mut probabilities, &mut []);
@@ -205,7 +254,12 @@ impl Predictor {
         let data = standardised.as_ref().unwrap_or(data);
         let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
         let (team, memory) = &mut *together;
-        evaluate(&self.network, &self.statistics, team, memory, data, objective)
+        evaluate(self.rows(data.inputs().source(), data.rows()), team, memory, data, objective)
+    }
+
+    fn rows<'a>(&'a self, source: Source<'a>, rows: usize) -> Rows<'a> {
+        let Self { network, statistics, variants, .. } = self;
+        Rows { network, statistics, variants: variants.as_ref(), source, rows }
     }
 }
 
@@ -230,22 +284,22 @@ pub(crate) fn evaluate_with(
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     network.check_fits(data)?;
     let mut memory = Memory::new(network, team.threads());
-    evaluate(network, &layers::batch_norm::running(network), team, &mut memory, data, objective)
+    let statistics = &layers::batch_norm::running(network);
+    let rows = Rows { network, statistics, variants: None, source: data.inputs().source(), rows: data.rows() };
+    evaluate(rows, team, &mut memory, data, objective)
 }
 
 fn evaluate(
-    network: &Network,
-    statistics: &[Statistics],
+    rows: Rows,
     team: &mut Team,
     memory: &mut Memory,
     data: &Dataset,
     objective: &Objective,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
+    let network = rows.network;
     let bound_loss = BoundLoss::new(network, data, objective)?;
-    let rows = data.rows();
-    check_outputs(network, rows)?;
-    let (mut probabilities, mut losses) = (vec![0.0; rows * network.classes()], vec![0.0; rows]);
-    let rows = Rows { network, statistics, source: data.inputs().source(), rows };
+    check_outputs(network, rows.rows)?;
+    let (mut probabilities, mut losses) = (vec![0.0; rows.rows * network.classes()], vec![0.0; rows.rows]);
     rows.pass(team, memory, Some(&bound_loss), &mut probabilities, &mut losses);
     Ok((probabilities, losses))
 }
@@ -268,6 +322,7 @@ impl Memory {
 struct Rows<'a> {
     network: &'a Network,
     statistics: &'a [Statistics],
+    variants: Option<&'a Variants>,
     source: Source<'a>,
     rows: usize,
 }
@@ -282,12 +337,14 @@ impl Rows<'_> {
         probabilities: &mut [f32],
         losses: &mut [f32],
     ) {
-        let Self { network, statistics, source, rows } = self;
+        let Self { network, statistics, variants, source, rows } = self;
         let Memory { workspace: Workspace { matrices, places, input_plan, block }, order } = memory;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         input_plan.strategy = match source {
             Source::Bytes(..) | Source::Floats(_) if rows < FEW => InputStrategy::RowsWithoutZeros,
-            _ if network.program.only_multiplies_its_input => InputStrategy::of(source, spec.inputs),
+            _ if network.program.only_multiplies_its_input && variants.is_none() => {
+                InputStrategy::of(source, spec.inputs)
+            }
             _ => InputStrategy::Rows,
         };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
@@ -296,7 +353,10 @@ impl Rows<'_> {
         let outs = [(probabilities, network.classes()), (losses, usize::from(bound_loss.is_some()))];
         team.for_each_range(matrices, rows, *block, outs, |range, block, [probabilities, losses]| {
             let batch = batch.part(range);
-            forward::forward(pass, batch, 0, block);
+            match variants {
+                None => forward::forward(pass, batch, 0, block),
+                Some(variants) => variants.forward(pass, batch, block),
+            }
             if let Some(bound_loss) = bound_loss {
                 bound_loss.evaluate(pass, batch, 1.0, block);
                 let loss = block.read(places.loss());
@@ -309,5 +369,25 @@ impl Rows<'_> {
                 probabilities,
             );
         });
+    }
+}
+
+impl Variants {
+    /// The means of the logits over all variants.
+    fn forward(&self, pass: Pass, batch: Batch, block: &mut Block) {
+        let Pass { isa, network, places, .. } = pass;
+        let last = network.program.logits();
+        for epoch in 0..self.count as u64 {
+            let augmented = (epoch > 0).then_some(Augmented { augmenter: &self.augmenter, epoch });
+            forward::forward(pass, Batch { augmented, ..batch }, 0, block);
+            // The gradient of the logits is not needed yet: their sums stand in its place.
+            let ([sum], [z]) = block.write([places.delta(last)], [places.z(last)]);
+            if epoch == 0 { rows::copy(z, 0, sum, 0, last.width) } else { rows::add(isa, z, last.width, sum) }
+        }
+        let ([mut z], [sum]) = block.write([places.z(last)], [places.delta(last)]);
+        for row in 0..sum.count() {
+            let means = sum.row(row, last.width).iter().map(|sum| sum / self.count as f32);
+            z.row(row, last.width).iter_mut().zip(means).for_each(|(z, mean)| *z = mean);
+        }
     }
 }

@@ -233,6 +233,11 @@ impl Program {
         values.fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())
     }
 
+    /// The logits of each member, where the network is an ensemble: chains side by side whose mean is the end.
+    pub(crate) fn members(&self) -> Option<&[usize]> {
+        self.ops.last().filter(|op| op.kind == Kind::Join(Join::Mean)).map(|op| &op.from[..])
+    }
+
     /// The last value.
     pub(crate) fn logits(&self) -> Value {
         self.values[self.values.len() - 1]

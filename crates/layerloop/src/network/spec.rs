@@ -6,7 +6,7 @@ use crate::names::serialised::serde_as_text;
 use layerloop_kernels::Activation;
 use layerloop_kernels::softmax::Output;
 
-use super::layer::{Dense, Layer};
+use super::layer::{Dense, Join, Layer};
 use super::program::{Parameter, Program};
 use super::text::Chain;
 use crate::names::text;
@@ -77,6 +77,26 @@ impl Spec {
     pub fn output(mut self, output: Output) -> Self {
         self.output = output;
         self
+    }
+
+    /// `members` networks of this kind side by side, whose logits are the means of theirs; of one member, this network.
+    ///
+    /// Trained with [`Objective::each_member`](crate::objective::Objective::each_member), it is an ensemble.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::Spec;
+    /// let one: Spec = "784 -> 32 relu -> 10".parse()?;
+    /// assert_eq!(one.ensemble(2).to_string(), "784 -> parallel(32 relu -> 10 | 32 relu -> 10, join=mean) -> softmax");
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    #[must_use]
+    pub fn ensemble(self, members: usize) -> Self {
+        if members < 2 {
+            return self;
+        }
+        let chains = vec![self.layers; members];
+        Self { layers: vec![Layer::Parallel(chains, Join::Mean)], ..self }
     }
 
     /// Hidden layers of one activation, a linear last layer, and as many logits as `output` needs for `classes`.

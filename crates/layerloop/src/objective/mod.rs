@@ -38,6 +38,9 @@ pub struct Objective {
     pub class_weights: ClassWeights,
     /// How the losses of a batch are combined.
     pub reduction: Reduction,
+    /// Whether each chain of a network that ends in `parallel(..., join=mean)` is trained by a loss of its own, l = (l_1 + ... + l_n) / n
+    /// for the losses of the members: an ensemble. What is predicted and evaluated is the mean of their logits.
+    pub each_member: bool,
 }
 
 /// How much the rows of each class count.

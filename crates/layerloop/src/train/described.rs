@@ -17,7 +17,7 @@ impl FitOptions {
     /// ```
     #[must_use]
     pub fn described(&self) -> Value {
-        let Objective { loss, label_smoothing, class_weights, reduction } = &self.objective;
+        let Objective { loss, label_smoothing, class_weights, reduction, each_member } = &self.objective;
         json!({
             "epochs": self.epochs,
             "batch": self.batch,
@@ -28,6 +28,7 @@ impl FitOptions {
             "label_smoothing": label_smoothing,
             "class_weights": class_weights_described(class_weights),
             "reduction": text(*reduction),
+            "each_member": each_member.then_some(true),
             "schedule": self.schedule.to_string(),
             "layer_rates": layer_rates(&self.layer_rates),
             "warmup": self.warmup,

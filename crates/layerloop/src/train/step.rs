@@ -111,6 +111,7 @@ impl Stepper {
         let Workspace { matrices, places, input_plan, block: block_rows } = workspace;
         let (isa, places, rows, plan) = (team.isa(), *places, batch.rows.len(), &*plan);
         let pass = Pass { isa, network, input_plan, places, mode, statistics };
+        let each_member = batch.bound_loss.is_some_and(BoundLoss::of_members);
         sums.values.values_mut().fill(0.0);
         team.for_each_range_in_turns(
             matrices,
@@ -124,7 +125,7 @@ impl Stepper {
                     let (batch, block) = (batch.part(rows.clone()), &mut block.part(rows));
                     forward::forward(pass, batch, 0, block);
                     batch.bound_loss.iter().for_each(|bound_loss| bound_loss.evaluate(pass, batch, scale, block));
-                    backward::backward(pass, plan, 0, block);
+                    backward::backward(pass, plan, 0, each_member, block);
                 }
                 losses.copy_from_slice(block.read(places.loss()).values);
             },
@@ -152,6 +153,7 @@ impl Stepper {
         let Self { team, workspace, plan, statistics, frozen, .. } = self;
         let Workspace { matrices, places, input_plan, block } = workspace;
         let (isa, rows, places, step) = (team.isa(), batch.rows.len(), *places, *block);
+        let each_member = batch.bound_loss.is_some_and(BoundLoss::of_members);
         input_plan.turn(batch);
         let input_plan = &*input_plan;
         let last = network.program.stages.len() - 1;
@@ -165,14 +167,16 @@ impl Stepper {
                 forward::forward(pass, batch, stage, block);
                 if stage == last {
                     batch.bound_loss.iter().for_each(|bound_loss| bound_loss.evaluate(pass, batch, scale, block));
-                    backward::backward(pass, plan, stage, block);
+                    backward::backward(pass, plan, stage, each_member, block);
                 }
             });
         }
         for stage in (0..last).rev() {
             batch_norm::gather_gradient(network, stage, statistics, matrices, places, [rows, step]);
             let pass = Pass { isa, network, input_plan, places, mode, statistics };
-            team.for_each_block(matrices, rows, step, |block| backward::backward(pass, plan, stage, block));
+            team.for_each_block(matrices, rows, step, |block| {
+                backward::backward(pass, plan, stage, each_member, block)
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use layerloop::data::{Dataset, Targets, split_rows};
 use layerloop::model_file::Model;
-use layerloop::network::{Dense, Layer, Network, Output, Spec};
+use layerloop::network::{Dense, Layer, Network, Output, Spec, Unit};
 use layerloop::train::{FitOptions, Loss, check_memory};
 use layerloop::{Error, Result};
 use layerloop_data::registry::Defaults;
@@ -38,7 +38,7 @@ impl Job {
         let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
         let (network, from) = match &args.warm_start {
             None => {
-                let spec = args.spec(&loaded.train)?;
+                let spec = args.spec(&loaded.train)?.ensemble(args.ensemble);
                 check_memory(&spec, loaded.train.rows(), &options)?;
                 (Network::new(&spec, args.seed)?, None)
             }
@@ -144,7 +144,9 @@ impl Train {
                 Targets::Numbers { .. } => names - (output.targets(1) - 1),
             };
             let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
-            let hidden = self.hidden.iter().map(|&n| dense(n, self.activation));
+            let dropout = (self.dropout > 0.0).then_some(Layer::Unit(Unit::Dropout { rate: self.dropout }));
+            let hidden =
+                self.hidden.iter().flat_map(|&n| std::iter::once(dense(n, self.activation)).chain(dropout.clone()));
             let layers = hidden.chain([dense(logits, self.last_activation)]);
             return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
         };

@@ -1,12 +1,12 @@
 //! Several values into one, and one value under several names.
 
-use layerloop_kernels::{Block, Isa, rows};
+use layerloop_kernels::{Block, Isa, RowsMut, rows};
 
 use crate::network::layer::Join;
 use crate::network::program::{Op, Program};
 use crate::network::workspace::Places;
 
-/// z = z_1 + z_2 + ..., z_1 z_2 ..., or (z_1; z_2; ...)
+/// z = z_1 + z_2 + ..., their mean, z_1 z_2 ..., or (z_1; z_2; ...)
 pub(in crate::network) fn forward(isa: Isa, join: Join, program: &Program, op: &Op, places: Places, block: &mut Block) {
     let to = program.values[op.to[0]];
     let mut column = 0;
@@ -16,14 +16,23 @@ pub(in crate::network) fn forward(isa: Isa, join: Join, program: &Program, op: &
         match join {
             Join::Concatenate => rows::copy(z, 0, out, column, from.width),
             _ if i == 0 => rows::copy(z, 0, out, 0, from.width),
-            Join::Add => rows::add(isa, z, from.width, out),
+            Join::Add | Join::Mean => rows::add(isa, z, from.width, out),
             Join::Multiply => rows::multiply(isa, z, from.width, out),
         }
         column += from.width;
     }
+    if join == Join::Mean {
+        let ([out], []) = block.write([places.z(to)], []);
+        divide(out, to.width, op.from.len());
+    }
 }
 
-/// q_i = q, or q times the other factors, or its part of q.
+/// The first `width` values of every row, over `n`.
+fn divide(mut rows: RowsMut, width: usize, n: usize) {
+    (0..rows.count()).for_each(|row| rows.row(row, width).iter_mut().for_each(|value| *value /= n as f32));
+}
+
+/// q_i = q, or q / n, or q times the other factors, or its part of q.
 pub(in crate::network) fn backward(
     isa: Isa,
     join: Join,
@@ -39,7 +48,11 @@ pub(in crate::network) fn backward(
         if from.depends {
             let ([out], [q]) = block.write([places.delta(from)], [places.delta(to)]);
             let first = if join == Join::Concatenate { column } else { 0 };
-            rows::copy(q, first, out, 0, from.width);
+            let mut out = out;
+            rows::copy(q, first, out.again(), 0, from.width);
+            if join == Join::Mean {
+                divide(out, from.width, op.from.len());
+            }
             if join == Join::Multiply {
                 for (_, &other) in op.from.iter().enumerate().filter(|(other, _)| *other != i) {
                     let z = places.z(program.values[other]);
