@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use layerloop::augment::{Augmentation, Distortion};
 use layerloop::data::{Csr, Dataset, Inputs, Standardisation};
-use layerloop::network::Network;
+use layerloop::network::{Network, Predictor};
 use layerloop::train::{Checkpoint, FitContext, FitOptions, fit, fit_with, on_step};
 use layerloop::{Error, Result};
 
@@ -182,5 +182,39 @@ fn what_cannot_be_augmented_is_refused_in_one_sentence() -> Result<()> {
     );
     let lbfgs = FitOptions { optimizer: layerloop::names::parse("lbfgs")?, ..options("rotate=5")? };
     assert_eq!(refused(&bytes()?, lbfgs)?, "augment: each epoch has other images, so lbfgs cannot use it");
+    Ok(())
+}
+
+#[test]
+fn the_variants_of_an_image_have_the_mean_of_their_logits_whatever_stands_beside_it() -> Result<()> {
+    let (data, augment) = (bytes()?, "shift=1 rotate=20 noise=0.5 mixup=0.2".parse::<Augmentation>()?);
+    let network = Network::new(&"63 -> 18 relu -> 3 -> identity".parse()?, 3)?;
+    let plain = Predictor::new(&network, 1)?;
+    let mut sums = vec![0.0; 3 * ROWS];
+    for variant in 0..4_u64 {
+        for row in 0..ROWS {
+            let moved = "shift=1 rotate=20".parse::<Augmentation>()?.apply(&data.select(&[row]), 0, variant, 1)?;
+            let image = if variant == 0 { data.row(row) } else { moved.row(0) };
+            let logits = plain.probabilities(&image.into())?;
+            sums[3 * row..].iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit);
+        }
+    }
+    let means: Vec<f32> = sums.into_iter().map(|sum| sum / 4.0).collect();
+    for threads in [1, 2] {
+        let predictor = Predictor::new(&network, threads)?.with_variants(&augment, (SIZE[0], SIZE[1]), 4)?;
+        assert_eq!(predictor.probabilities(data.inputs())?, means);
+        let mut scratch = predictor.scratch()?;
+        assert_eq!(predictor.row(&data.row(7), &mut scratch)?, &means[21..24]);
+    }
+    let refused = |augment: &str, size, count| {
+        let predictor = Predictor::new(&network, 1).expect("a predictor");
+        predictor.with_variants(&augment.parse().expect("an augmentation"), size, count).unwrap_err().to_string()
+    };
+    assert!(refused("shift=1", (9, 7), 0).starts_with("variants: 0;"));
+    assert!(refused("shift=1", (8, 7), 2).contains("8 x 7"));
+    assert_eq!(
+        refused("noise=0.1", (9, 7), 2),
+        "augment: `noise=0.1` moves no pixel, so that all variants of an image are equal"
+    );
     Ok(())
 }

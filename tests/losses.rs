@@ -7,7 +7,7 @@ use layerloop::evaluate::evaluate_regression;
 use layerloop::explain::in_math;
 use layerloop::math::LossFunction as _;
 use layerloop::names::{NamedEnum as _, text};
-use layerloop::network::{Network, Output, Predictor, Spec};
+use layerloop::network::{Network, Output, Predictor, Spec, Tensor};
 use layerloop::rng::Stream;
 use layerloop::train::{ClassWeights, FitOptions, Loss, Objective, Reduction, fit, loss_and_gradient_of};
 use layerloop::{Result, math};
@@ -302,4 +302,36 @@ fn batches_of_one_row_under_batch_norm_and_weights_below_0_are_refused() {
     assert!(said.contains("batch: 1; a batch norm has the mean and the variance of a batch"), "{said}");
     let said = labels.with_weights(vec![1.0, -1.0]).unwrap_err().to_string();
     assert!(said.contains("row 1: weight -1"), "{said}");
+}
+
+#[test]
+fn each_member_of_an_ensemble_has_the_loss_and_the_gradient_that_it_has_alone() -> Result<()> {
+    for (loss, output) in pairs() {
+        let logits = output.logits(3);
+        let data = numbers(loss, output, logits);
+        let member: Spec = format!("{INPUTS} -> 5 tanh -> {logits} -> {}", text(output)).parse()?;
+        let ensemble = Network::new(&member.clone().ensemble(2), 7)?;
+        let objective = Objective { loss: Some(loss.into()), ..Objective::default() };
+        let alone = ["0.0", "0.1"].map(|path| {
+            let tensors = ensemble.tensors().filter_map(|tensor| {
+                let name = tensor.name.strip_prefix(&format!("layers.{path}."))?.to_owned();
+                Some(Tensor::new(format!("layers.{name}"), tensor.shape, tensor.values))
+            });
+            let network = Network::from_tensors(&member, tensors.collect::<Vec<_>>()).unwrap();
+            loss_and_gradient_of(&objective, &network, &data, 1).unwrap()
+        });
+        let [(one, mut gradient), (other, of_other)] = alone;
+        gradient.extend(of_other);
+        gradient.iter_mut().for_each(|g| *g *= 0.5);
+        for threads in [1, 3] {
+            let of_members = Objective { each_member: true, ..objective.clone() };
+            let (both, of_both) = loss_and_gradient_of(&of_members, &ensemble, &data, threads)?;
+            assert!((both - (one + other) / 2.0).abs() < 1e-6 * both.abs().max(1.0), "{both}, {one}, {other}");
+            assert_eq!(of_both, gradient, "{} under {}", text(loss), text(output));
+        }
+        let refused = Objective { each_member: true, ..objective };
+        let said = loss_and_gradient_of(&refused, &network(logits, output), &data, 1).unwrap_err().to_string();
+        assert!(said.ends_with("is not an ensemble: it does not end in parallel(..., join=mean)"), "{said}");
+    }
+    Ok(())
 }
