@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, lowest first; each with what it is.
-const LIBRARY: [(&str, &str); 22] = [
+const LIBRARY: [(&str, &str); 23] = [
     ("error", "the one error type"),
     ("rng", "named random streams"),
     ("clock", "the time, where there is one"),
@@ -23,6 +23,7 @@ const LIBRARY: [(&str, &str); 22] = [
     ("evaluate", "the metrics of a network"),
     ("optim", "optimisers, schedules, averages of the weights"),
     ("train", "options, fit, run, step, callbacks"),
+    ("recipes", "named ways to train"),
     ("model_file", "a network in a file"),
     ("logs", "a run for other tools"),
     ("explain", "traces, attributions, mistakes, curvature"),

@@ -34,6 +34,7 @@
 //! - [`metrics`], [`evaluate`]: how good predictions are, and a network
 //! - [`optim`]: optimisers, learning rate schedules
 //! - [`train`]: options, the training loop, callbacks, checkpoints
+//! - [`recipes`]: named ways to train
 //! - [`model_file`]: a network in a file, with all it needs to be used
 //! - [`logs`], [`files`]: a run for other tools; files that are never half-written
 //! - [`explain`]: the fast path and the derivation compared; why an output is what it is
@@ -74,6 +75,8 @@ pub mod network;
 pub mod objective;
 #[cfg(feature = "train")]
 pub mod optim;
+#[cfg(feature = "train")]
+pub mod recipes;
 pub mod rng;
 mod threads;
 #[cfg(feature = "train")]

@@ -57,6 +57,16 @@ impl ExplicitArgs {
         self
     }
 
+    /// Those of an option and its value.
+    pub(crate) fn one(id: &str, value: impl ToString) -> Self {
+        Self(Map::from_iter([(id.to_owned(), json!([value.to_string()]))]))
+    }
+
+    /// Whether this option was typed.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
     /// Without where things are put.
     pub(crate) fn without_places(mut self) -> Self {
         self.0.retain(|id, _| !PLACES.contains(&id.as_str()));

@@ -28,7 +28,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["silent"], "did you mean `--quiet`?"),
     (&["momentum"], "write `--optimizer momentum=0.9`"),
     (&["beta1", "beta2", "betas", "eps", "epsilon"], "write `--optimizer 'adam(beta_1=0.9)'`"),
-    (&["dropout", "batch-norm", "layer-norm"], "write `--network '784 -> 256 relu dropout=0.1 -> 10'`"),
+    (&["batch-norm", "layer-norm"], "write `--network '784 -> 256 relu dropout=0.1 -> 10'`"),
     (&["layers", "units", "hidden-layer-sizes", "width", "depth"], "did you mean `--hidden`?"),
     (&["data", "dataset", "input"], "the data set needs no option: `layerloop train mnist`"),
     (&["model"], "the model needs no option: `layerloop eval model.safetensors`"),

@@ -8,6 +8,7 @@ use layerloop::augment::Augmentation;
 use layerloop::metrics::Metric;
 use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Output, Spec};
+use layerloop::recipes::Recipe;
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
 use super::ExplicitArgs;
@@ -32,7 +33,7 @@ Exit codes:
   130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. The weights are saved; a second signal ends it at once";
 
 /// What `-h` shows; `--help` shows everything.
-pub(crate) const OFTEN: &str = "data help data_dir validation network hidden activation epochs batch time_limit early_stopping loss \
+pub(crate) const OFTEN: &str = "data help data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
     class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
 
 /// Each was measured by `bench/recipes`.
@@ -79,6 +80,9 @@ pub(crate) struct Train {
     /// Change the images at random, anew in every epoch, such as "shift=2 rotate=12 elastic=36,5"; see `layerloop list augmentations`
     #[arg(long, visible_alias = "augmentation", help_heading = DATA, value_parser = augmentation, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) augment: Augmentation,
+    /// Network and options of a recipe: fast, accurate, augmented or best; see `layerloop list recipes`. Other options that are given change it
+    #[arg(long, short = 'R', help_heading = DATA, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "resume")]
+    pub(crate) recipe: Option<Recipe>,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"
     #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init", "dropout"])]
     pub(crate) network: Option<Spec>,

@@ -6,13 +6,16 @@ use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::names::{NamedEnum, is_same, nearest};
 use layerloop::network::{Activation, Init, Join, Output, Unit};
+use layerloop::recipes::{Measured, Recipe};
 use layerloop::train::{Loss, Optimizer, Schedule};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
+use super::train::recipe::options;
 use crate::Outcome;
 use crate::args::List;
 use crate::output::line;
+use crate::shell;
 use crate::table::wrapped;
 
 /// Columns of the terminal that a listing is made for.
@@ -33,6 +36,8 @@ struct Entry {
     equation: &'static str,
     numbers: Vec<Number>,
     source: Option<&'static str>,
+    /// What else there is to say, line by line.
+    more: Vec<String>,
 }
 
 /// A number of a choice.
@@ -54,6 +59,7 @@ const FAMILIES: &[Family] = &[
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics and --early-stopping of `layerloop train`, --metrics of `layerloop eval`"),
+    Family { name: "recipes", place: "--recipe, for images; other options that are given change it", entries: recipes },
     of::<Distortion>(
         "augmentations",
         "--augment, several with spaces between them: \"shift=2 rotate=12 elastic=36,5\"",
@@ -68,6 +74,33 @@ const fn of<T: NamedEnum>(name: &'static str, place: &'static str) -> Family {
 
 fn entries<T: NamedEnum>() -> Vec<Entry> {
     T::ALL.iter().copied().map(Entry::of).collect()
+}
+
+/// Recipes with their options for 60,000 images of 28 x 28 pixels, and what was measured.
+fn recipes() -> Vec<Entry> {
+    let of = |recipe: Recipe| {
+        let plan = |characters: bool| {
+            let options = recipe.plan_for(60_000, [28, 28], characters).map(|plan| options(&plan)).unwrap_or_default();
+            let words = options.iter().map(|(name, value)| format!("--{name} {}", shell::quoted(value.as_ref())));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let plans = match [true, false].map(plan) {
+            [one, other] if one == other => vec![format!("60,000 of 28 x 28 pixels: {one}")],
+            [one, other] => {
+                vec![format!("60,000 characters of 28 x 28 pixels: {one}"), format!("60,000 other images: {other}")]
+            }
+        };
+        let measured = Recipe::MEASURED.iter().filter(|measured| measured.recipe == recipe).map(reached);
+        Entry { more: plans.into_iter().chain(measured).collect(), ..Entry::of(recipe) }
+    };
+    Recipe::ALL.iter().copied().map(of).collect()
+}
+
+/// `mnist: accuracy 98.2 % in 0.27 s of training on two cores`
+pub(crate) fn reached(measured: &Measured) -> String {
+    let Measured { data, accuracy, seconds, .. } = measured;
+    let time = if *seconds < 100.0 { format!("{seconds} s") } else { format!("{:.0} min", seconds / 60.0) };
+    format!("{data}: accuracy {:.1} % in {time} of training on two cores", 100.0 * accuracy)
 }
 
 pub(crate) fn run(args: &List) -> Result<Outcome> {
@@ -123,6 +156,7 @@ impl Entry {
             equation: choice.equation(),
             numbers,
             source: choice.source(),
+            more: Vec::new(),
         }
     }
 
@@ -133,7 +167,8 @@ impl Entry {
         });
         let source = self.source.map(|source| format!("  source: {source}"));
         let aliases = (!self.aliases.is_empty()).then(|| format!("  also {}", self.aliases.join(", ")));
-        let parts = std::iter::once(self.equation.to_owned()).chain(numbers).chain(aliases).chain(source);
+        let more = self.more.iter().map(|line| format!("  {line}"));
+        let parts = std::iter::once(self.equation.to_owned()).chain(numbers).chain(aliases).chain(source).chain(more);
         let lines: Vec<String> = parts.flat_map(|part| wrapped(&part, WIDTH - indent)).collect();
         format!("{:<indent$}{}", self.name, lines.join(&format!("\n{:indent$}", "")))
     }
@@ -141,7 +176,7 @@ impl Entry {
     fn as_json(&self, family: &str) -> Value {
         let numbers: Vec<Value> = self.numbers.iter().map(Number::as_json).collect();
         json!({
-            "family": family, "name": self.name, "aliases": self.aliases, "equation": self.equation, "numbers": numbers, "source": self.source,
+            "family": family, "name": self.name, "aliases": self.aliases, "equation": self.equation, "numbers": numbers, "source": self.source, "more": self.more,
         })
     }
 }

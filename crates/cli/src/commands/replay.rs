@@ -7,7 +7,7 @@ use layerloop::train::{Callback, EpochEnd, FitContext, Run, StepEnd, fit_with};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
-use super::train::job::Job;
+use super::train::job::{Job, load};
 use super::trained_on;
 use crate::Outcome;
 use crate::args::ExplicitArgs;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     if args.data_dir.is_some() {
         train.data_dir.clone_from(&args.data_dir);
     }
-    let job = Job::new(&train)?;
+    let job = Job::new(&train, load(&train)?)?;
     let now = job.receipt(&train);
     let what = ["seed", "options", "data", "warm_start"];
     let different = |what: &&&str| receipt[**what] != now[**what] && !(**what == "data" && same_data(receipt, &now));

@@ -69,11 +69,14 @@ pub(crate) fn load_part(model: &Model, data: Option<&Path>, data_dir: Option<&Pa
 /// As [`parse::train`].
 pub(crate) fn again(typed: &ExplicitArgs, receipt: &Value) -> Result<Box<Train>> {
     let mut train = parse::train(typed)?;
-    let has_name = train.data.to_str().is_some_and(|name| registry::find(name).is_some());
-    if train.data_dir.is_none() && has_name {
-        train.data_dir = folder(receipt);
-    }
+    train.data_dir = data_dir(&train, receipt);
     Ok(train)
+}
+
+/// The folder that these options name, or else that which the run had its named data from.
+pub(crate) fn data_dir(train: &Train, receipt: &Value) -> Option<PathBuf> {
+    let has_name = train.data.to_str().is_some_and(|name| registry::find(name).is_some());
+    train.data_dir.clone().or_else(|| folder(receipt).filter(|_| has_name))
 }
 
 /// The folder that a run had its data from, if it is still there.

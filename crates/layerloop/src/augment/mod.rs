@@ -89,6 +89,20 @@ impl Augmentation {
         Self(self.0.iter().copied().filter(|one| !random(one)).collect())
     }
 
+    /// As strong on images whose side is `factor` times as long: shift and the sigma of elastic times `factor`, alpha times its square.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where a number leaves its range.
+    pub fn for_side(&self, factor: f64) -> Result<Self> {
+        Self::new(self.0.iter().map(|one| match *one {
+            Distortion::Shift { pixels } => Distortion::Shift { pixels: pixels * factor },
+            Distortion::Elastic { alpha, sigma } => {
+                Distortion::Elastic { alpha: alpha * factor * factor, sigma: sigma * factor }
+            }
+            other => other,
+        }))
+    }
+
     /// Whether the images of `data` can be changed like this.
     ///
     /// # Errors

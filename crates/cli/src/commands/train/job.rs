@@ -26,12 +26,17 @@ pub(crate) struct Job {
     from: Option<Value>,
 }
 
+/// Loads the data.
+pub(crate) fn load(args: &Train) -> Result<Loaded> {
+    let size = args.size.map(|Size { width, height }| (height, width));
+    let loaded = data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?;
+    check_size(args, &loaded.train)?;
+    Ok(loaded)
+}
+
 impl Job {
-    /// Loads the data, makes the network, checks that they go together.
-    pub(crate) fn new(args: &Train) -> Result<Self> {
-        let size = args.size.map(|Size { width, height }| (height, width));
-        let mut loaded = data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?;
-        check_size(args, &loaded.train)?;
+    /// Makes the network, checks that it goes together with the data.
+    pub(crate) fn new(args: &Train, mut loaded: Loaded) -> Result<Self> {
         let (train, validation) = split(args, loaded.train)?;
         loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;

@@ -6,6 +6,7 @@ mod find_lr;
 mod folder;
 pub(crate) mod job;
 mod outputs;
+pub(crate) mod recipe;
 mod report;
 mod watch;
 
@@ -42,11 +43,8 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
             let earlier = folder.earlier().and_then(|receipt| ExplicitArgs::from_json(&receipt["arguments"]));
             let earlier = earlier.unwrap_or_default();
             let receipt = folder.earlier().cloned().unwrap_or_default();
-            let mut merged = trained_on::again(&args.typed.clone().over(earlier), &receipt)?;
-            let Train { json, quiet, tui, anyway, threads, .. } = *args;
-            (merged.json, merged.quiet, merged.tui) = (json, quiet, tui);
-            (merged.anyway, merged.threads) = (anyway, threads);
-            merged.resume.clone_from(&args.resume);
+            let mut merged = args.with_typed(&args.typed.clone().over(earlier))?;
+            merged.data_dir = trained_on::data_dir(&merged, &receipt);
             train(&merged, Some(&folder))
         }
         _ => train(args, None),
@@ -58,7 +56,14 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let start = Instant::now();
     let outputs = Outputs::of(args, folder);
     outputs.check(args, folder)?;
-    let mut job = Job::new(args)?;
+    let loaded = job::load(args)?;
+    let by_recipe = args.recipe.map(|recipe| {
+        let (train, _) = job::split(args, loaded.train.clone())?;
+        args.with_recipe(recipe, &train)
+    });
+    let by_recipe = by_recipe.transpose()?;
+    let args = by_recipe.as_deref().unwrap_or(args);
+    let mut job = Job::new(args, loaded)?;
     if args.find_lr {
         find_lr::report(args, &find_learning_rate(&job.network, &job.loaded.train, &job.options)?)?;
         return Ok(Outcome::Done);

@@ -4,15 +4,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use layerloop::Result;
+use layerloop::augment::Distortion;
 use layerloop::data::Targets;
 use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
-use layerloop::names::text;
+use layerloop::names::{NamedEnum as _, text};
+use layerloop::recipes::{Recipe, is_characters};
 use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
 use serde_json::json;
 
 use super::job::Job;
 use crate::args::Train;
+use crate::commands::list::reached;
 use crate::output::{line, message, shown};
 use crate::scores::{Measured, Scores};
 use crate::shell;
@@ -22,6 +25,10 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
     let Job { loaded, options, network, validation, .. } = job;
     let spec = network.spec();
     spec.warnings().iter().for_each(|warning| message(format_args!("warning: {warning}")));
+    let mirrors = options.augment.distortions().iter().any(|one| matches!(one, Distortion::Flip { .. }));
+    if mirrors && is_characters(&loaded.train) {
+        message(format_args!("warning: a mirrored character may be of another class, or of none; leave out flip"));
+    }
     if !args.quiet {
         loaded.notes.iter().for_each(|note| message(format_args!("note: {}", shown(note))));
     }
@@ -41,12 +48,14 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
     let schedule =
         if *schedule == Schedule::Constant.into() { String::new() } else { format!(" --schedule {schedule}") };
     let warmup = if *warmup == 0.0 { String::new() } else { format!(" --warmup {warmup}") };
+    let augment =
+        if options.augment.is_empty() { String::new() } else { format!(" --augment \"{}\"", options.augment) };
     let threads = options.threads.unwrap_or_else(|| default_threads(spec, *batch));
     line(format_args!(
         "{name}{about}\n\
          {rows} samples to train on{held}, {test_rows} to test on, {targets}\n\
          {spec}, {parameters} parameters\n\
-         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}"
+         --epochs {epochs} --batch {batch} --optimizer {optimizer} --lr {learning_rate} --seed {seed} --threads {threads}{schedule}{warmup}{augment}"
     ))?;
     if let Some(from) = from {
         line(format_args!("resuming after step {}, {} complete epochs", from.steps(), from.epochs()))?;
@@ -164,7 +173,24 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
         also(measured)
     ))?;
-    path.map_or(Ok(()), |path| line(suggestions(model, path)))
+    let better = better_recipe(args, model, scores);
+    match path {
+        Some(path) => line(suggestions(model, path, better)),
+        None => better.map_or(Ok(()), |(command, why)| line(format_args!("\nNext:\n  {command}   # {why}"))),
+    }
+}
+
+/// The recipe that does better on images, as a command, and how good it was measured to be.
+fn better_recipe(args: &Train, model: &Model, scores: &Scores) -> Option<(String, String)> {
+    let (Some(_), ("accuracy", accuracy)) = (model.input.image, scores.headline()) else { return None };
+    let name = args.data.to_string_lossy();
+    let recipe = Recipe::better(args.recipe, &name, accuracy)?;
+    let data = std::iter::once(shell::path(&args.data));
+    let folder = args.data_dir.iter().flat_map(|folder| ["--data-dir".into(), shell::path(folder)]);
+    let words: Vec<String> = data.chain(folder).collect();
+    let command = format!("{} {} --recipe {}", shell::command(["train"]), words.join(" "), recipe.name());
+    let measured = recipe.measured(&name).or(recipe.measured("mnist"));
+    Some((command, measured.map_or(recipe.equation().into(), |best| reached(&best))))
 }
 
 /// The other metrics of the test part, on a line of their own.
@@ -174,21 +200,22 @@ fn also(measured: &[Measured]) -> String {
 }
 
 /// The commands to try next, with the program called as it was called.
-fn suggestions(model: &Model, path: &Path) -> String {
+fn suggestions(model: &Model, path: &Path, better: Option<(String, String)>) -> String {
     let classifies = model.network.spec().output.is_classifier();
     let scores =
         if classifies { "the confusion matrix, precision and recall by class" } else { "how far its numbers are off" };
     let quoted = shell::path(path);
     let command = |name: &str| format!("{} {quoted}", shell::command([name]));
     let mut commands = vec![
-        (command("eval"), scores),
-        (command("predict") + " IMAGE.png", "what an image of yours shows"),
-        (command("summary"), "layers, shapes, parameters, receipt"),
-        (command("check-gradients"), "the fast gradient against the derivation's"),
+        (command("eval"), scores.to_owned()),
+        (command("predict") + " IMAGE.png", "what an image of yours shows".into()),
+        (command("summary"), "layers, shapes, parameters, receipt".into()),
+        (command("check-gradients"), "the fast gradient against the derivation's".into()),
     ];
     if model.input.image.is_none() {
         commands.remove(1);
     }
+    commands.extend(better);
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let lines: Vec<String> = commands.iter().map(|(command, why)| format!("  {command:width$}   # {why}")).collect();
     format!("saved as {}\n\nNext:\n{}", shown(&path.display().to_string()), lines.join("\n"))
