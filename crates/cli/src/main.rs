@@ -56,6 +56,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Outliers(args) => commands::outliers::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),

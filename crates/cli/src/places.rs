@@ -41,6 +41,7 @@ impl Command {
             Self::Report(args) => (places.reads("RUN", &args.runs))
                 .reads("the report of a run", &reports_of(&args.runs))
                 .writes("--html", Kind::Page, &args.html),
+            Self::Show(args) => places.reads("DATA", folder([&args.data])).writes("--out", Kind::Page, [&args.out]),
             // What `predict --pictures` draws gets names that are free.
             Self::Train(_) | Self::Predict(_) => places,
             // These write no files.
@@ -172,9 +173,18 @@ pub(crate) fn same(one: &Path, other: &Path) -> bool {
 /// The end of every page that layerloop writes, by which it recognises them.
 const MARK: &str = concat!("<!-- layerloop ", env!("CARGO_PKG_VERSION"), " -->\n");
 
+/// What a PNG file of layerloop says of itself, within its first bytes.
+const OF_PICTURES: &[u8] = b"tEXtSoftware\0layerloop ";
+const START: u64 = 128;
+
 /// Whether the file ends as [`write_page`] has it, of whatever version.
 fn is_page(path: &Path) -> std::io::Result<bool> {
     let mut file = File::open(path)?;
+    let mut start = Vec::new();
+    (&mut file).take(START).read_to_end(&mut start)?;
+    if start.starts_with(b"\x89PNG") {
+        return Ok(start.windows(OF_PICTURES.len()).any(|bytes| bytes == OF_PICTURES));
+    }
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(2 * MARK.len() as u64)))?;
     let mut end = Vec::new();

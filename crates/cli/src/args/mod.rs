@@ -15,6 +15,7 @@ mod predict;
 mod refused;
 mod replay;
 mod report;
+mod show;
 mod summary;
 mod train;
 mod train_options;
@@ -37,6 +38,7 @@ pub(crate) use self::parsers::Size;
 pub(crate) use self::predict::Predict;
 pub(crate) use self::replay::Replay;
 pub(crate) use self::report::Report;
+pub(crate) use self::show::Show;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::train::{OFTEN, Train};
 pub(crate) use self::variants::Variants;
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     /// Compare runs or models: the options that differ, the best and last values, the curves in common charts
     #[command(visible_alias = "compare")]
     Report(Report),
+    /// Draw the images of a data set on one sheet, as they are or as they are augmented
+    Show(Show),
     /// Print a model's layers, shapes, parameters and receipt
     Summary(Summary),
     /// Compare the gradient of the fast path with the reference and with central differences

@@ -11,6 +11,7 @@ pub(crate) mod outliers;
 pub(crate) mod predict;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod show;
 pub(crate) mod summary;
 pub(crate) mod train;
 pub(crate) mod trained_on;

@@ -42,6 +42,7 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
         sections::curves(contents.history, contents.norms),
         sections::evaluation(contents)?,
         sections::mistakes(contents)?,
+        sections::augmented(contents)?,
         sections::first_layer(contents.model)?,
         sections::classes(contents)?,
         sections::units(contents)?,

@@ -40,6 +40,29 @@ pub(crate) fn with_attribution(grey: &[f32], values: &[f32], width: usize) -> Re
     file(&bytes, (2 * width + 1) * SCALE, png::ColorType::Rgb)
 }
 
+/// Pixels of the longer side of an image on a sheet, at least, and between two images.
+const CELL: usize = 84;
+const GAP: usize = 3;
+
+/// Grey images of one size in rows of `columns`, light gaps between them, enlarged where they are small. Values outside of 0 to 1 are
+/// brought there, all by the same factor.
+pub(crate) fn sheet(images: &[&[f32]], [height, width]: [usize; 2], columns: usize) -> Result<Vec<u8>> {
+    let values = || images.iter().flat_map(|image| image.iter().copied());
+    let (least, most) = values().fold((0.0_f32, 1.0_f32), |(least, most), value| (least.min(value), most.max(value)));
+    let scale = CELL.div_ceil(height.max(width));
+    let (columns, rows) = (columns.min(images.len()).max(1), images.len().div_ceil(columns));
+    let [across, down] = [(columns, width), (rows, height)].map(|(count, size)| count * (size * scale + GAP) + GAP);
+    let mut bytes = vec![255; across * down];
+    for (i, image) in images.iter().enumerate() {
+        let (left, top) = (GAP + i % columns * (width * scale + GAP), GAP + i / columns * (height * scale + GAP));
+        for (y, x) in (0..height * scale).flat_map(|y| (0..width * scale).map(move |x| (y, x))) {
+            let value = (image[y / scale * width + x / scale] - least) / (most - least);
+            bytes[(top + y) * across + left + x] = (value * 255.0).round() as u8;
+        }
+    }
+    file(&bytes, across, png::ColorType::Grayscale)
+}
+
 /// Blue below 0, red above: far apart for those too who see red and green alike.
 fn colour(value: f32) -> [u8; 3] {
     if value < 0.0 { [0, 114, 210] } else { [213, 70, 0] }
@@ -52,6 +75,8 @@ fn file(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<Vec<u8>> {
         let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
         encoder.set_color(colour);
         encoder.set_depth(png::BitDepth::Eight);
+        // By this `places` knows the file to be of layerloop.
+        encoder.add_text_chunk("Software".into(), concat!("layerloop ", env!("CARGO_PKG_VERSION")).into())?;
         encoder.write_header()?.write_image_data(bytes)
     };
     let mut written = written;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use layerloop::Result;
+use layerloop::augment::Augmentation;
 use layerloop::data::{Dataset, Targets, onecold};
 use layerloop::explain::{LayerUnits, class_views};
 use layerloop::logs::Curve;
@@ -21,6 +22,8 @@ use crate::scores::threads_for;
 const MISTAKES: usize = 24;
 /// Pictures behind a cell of the confusion matrix, at most.
 const TAKEN: usize = 12;
+/// Augmented images that are shown, at most.
+const AUGMENTED: usize = 32;
 /// Units of the first layer that are shown, at most.
 const UNITS: usize = 64;
 /// Bins of confidence.
@@ -208,6 +211,26 @@ fn taken(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32], counts:
         }
     }
     Ok(page)
+}
+
+/// Images of the training as it saw them in its first epoch.
+pub(super) fn augmented(contents: &Contents) -> Result<Option<String>> {
+    let Contents { model, train, .. } = contents;
+    let options = &model.receipt["options"];
+    let (Some((_, width)), Some(augment)) = (train.image(), options["augment"].as_str()) else { return Ok(None) };
+    let (augmentation, seed) = (augment.parse::<Augmentation>()?, model.receipt["seed"].as_u64().unwrap_or(0));
+    let images = augmentation.apply_to_head(train, seed, 1, AUGMENTED)?;
+    let mut figures = String::new();
+    for row in 0..images.rows() {
+        let source = picture::grey(&images.row(row), width)?;
+        _ = writeln!(figures, "<figure><img src=\"{source}\" alt=\"augmented row {row}\"></figure>");
+    }
+    Ok(Some(format!(
+        "<h2>Augmented images</h2>\n<p class=\"soft\">The first {} rows as the first epoch saw them: <code>{}</code></p>\n\
+         <div class=\"samples\">\n{figures}</div>\n",
+        images.rows(),
+        escape(augment)
+    )))
 }
 
 /// What each class looks for, as images.

@@ -149,17 +149,17 @@ impl Augmenter {
         Memory { warp, other: if self.mixes() { vec![0.0; height * width] } else { Vec::new() } }
     }
 
-    /// All images as they are in an epoch.
-    pub(crate) fn all(&self, data: &Dataset, epoch: u64, team: &mut Team) -> Result<Dataset> {
+    /// The first `rows` images as they are in an epoch.
+    pub(crate) fn head(&self, data: &Dataset, rows: usize, epoch: u64, team: &mut Team) -> Result<Dataset> {
         let (width, isa) = (data.width(), team.isa());
-        crate::memory::check("the augmented images", data.rows().saturating_mul(4 * width), "fewer rows")?;
-        let order: Vec<u32> = (0..data.rows() as u32).collect();
-        let mut values = vec![0.0; data.rows() * width];
+        crate::memory::check("the augmented images", rows.saturating_mul(4 * width), "fewer rows")?;
+        let order: Vec<u32> = (0..rows as u32).collect();
+        let mut values = vec![0.0; rows * width];
         let mut none: Vec<Matrix> = Vec::new();
-        team.for_each_range(&mut none, data.rows(), TASK, [(&mut values[..], width)], |range, _, [values]| {
+        team.for_each_range(&mut none, rows, TASK, [(&mut values[..], width)], |range, _, [values]| {
             let rows = RowsMut { values, stride: width };
             self.gather(isa, data.inputs().source(), epoch, &order[range], &[], rows);
         });
-        data.with_inputs(Inputs::Floats(values.into()))
+        data.head(rows).with_inputs(Inputs::Floats(values.into()))
     }
 }

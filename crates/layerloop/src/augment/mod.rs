@@ -136,7 +136,20 @@ impl Augmentation {
         self.check(data)?;
         match Augmenter::of(self, data, seed) {
             None => Ok(data.clone()),
-            Some(augmenter) => augmenter.all(data, epoch, &mut threads::team(threads)?),
+            Some(augmenter) => augmenter.head(data, data.rows(), epoch, &mut threads::team(threads)?),
+        }
+    }
+
+    /// As [`Self::apply`], of the first `rows` images alone.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to_head(&self, data: &Dataset, seed: u64, epoch: u64, rows: usize) -> Result<Dataset> {
+        self.check(data)?;
+        let rows = rows.min(data.rows());
+        match Augmenter::of(self, data, seed) {
+            None => Ok(data.head(rows)),
+            Some(augmenter) => augmenter.head(data, rows, epoch, &mut threads::team(1)?),
         }
     }
 }

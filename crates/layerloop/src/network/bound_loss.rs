@@ -5,7 +5,7 @@ use layerloop_kernels::softmax::{self, Logits, Output};
 use layerloop_kernels::{Block, RowsMut, gather::Source};
 
 use super::Network;
-use super::forward::{Batch, Pass};
+use super::forward::{Batch, Mode, Pass};
 use super::program::Value;
 use super::spec::Spec;
 use crate::augment::Augmented;
@@ -162,7 +162,7 @@ impl<'a> BoundLoss<'a> {
     pub(crate) fn evaluate(&self, pass: Pass, batch: Batch, scale: f32, block: &mut Block) {
         let program = &pass.network.program;
         let last = program.logits();
-        let Some(members) = program.members().filter(|_| self.each_member) else {
+        let Some(members) = program.members().filter(|_| self.each_member && pass.mode != Mode::Use) else {
             return self.evaluate_logits(pass, batch, scale, last, block);
         };
         let (places, n) = (pass.places, members.len() as f32);
