@@ -42,11 +42,12 @@ impl Command {
                 .reads("the report of a run", &reports_of(&args.runs))
                 .writes("--html", Kind::Page, &args.html),
             Self::Show(args) => places.reads("DATA", folder([&args.data])).writes("--out", Kind::Page, [&args.out]),
+            Self::Bench(args) => places.writes("--svg", Kind::Page, &args.svg),
             // What `predict --pictures` draws gets names that are free.
             Self::Train(_) | Self::Predict(_) => places,
             // These write no files.
             Self::Replay(_) | Self::Eval(_) | Self::Outliers(_) | Self::Summary(_) => places,
-            Self::CheckGradients(_) | Self::List(_) | Self::Bench(_) | Self::Completions(_) | Self::Man(_) => places,
+            Self::CheckGradients(_) | Self::List(_) | Self::Completions(_) | Self::Man(_) => places,
         }
     }
 }

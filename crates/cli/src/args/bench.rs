@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 
-use super::parsers::between;
+use layerloop::recipes::Recipe;
+
+use super::parsers::{between, named, number};
 
 /// Everything that can be measured.
-pub(crate) const JOB_NAMES: [&str; 17] = [
+pub(crate) const JOB_NAMES: [&str; 18] = [
     "peak",
     "notebook",
     "wide",
@@ -21,7 +23,8 @@ pub(crate) const JOB_NAMES: [&str; 17] = [
     "sparse",
     "sweep",
     "parts",
-    "same-bits", //
+    "same-bits",
+    "time-to-accuracy", //
     "odd-relu-adam",
     "odd-relu-sgd",
     "odd-tanh-adam",
@@ -45,6 +48,15 @@ pub(crate) struct Bench {
     /// Runs of each job; the median is reported
     #[arg(long, value_parser = between::<u16>([1, u16::MAX], "a whole number, 1 to 65535"), value_name = "N", default_value_t = 3)]
     pub(crate) repeats: u16,
+    /// Recipe of time-to-accuracy; see `layerloop list recipes`
+    #[arg(long, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", default_value = "fast")]
+    pub(crate) recipe: Recipe,
+    /// Accuracy that time-to-accuracy waits for
+    #[arg(long, value_parser = number::<f64>("a number from 0 to 1"), value_name = "SHARE", default_value_t = 0.98)]
+    pub(crate) target: f64,
+    /// Draw the accuracy of time-to-accuracy over the seconds into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,

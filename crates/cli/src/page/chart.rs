@@ -22,7 +22,7 @@ pub(super) struct Scale {
 
 /// When an axis goes by logarithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Log {
+pub(crate) enum Log {
     Never,
     /// Where the values span more than two decades.
     OverDecades,
@@ -115,10 +115,10 @@ impl Plane {
     }
 }
 
-/// Curves over a common axis, each with its name at its end; where the pointer is, their values are shown.
-pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: Log) -> Option<String> {
+/// Curves over a common axis, by logarithm as `log` says for x and y, each with its name at its end; where the pointer is, their values are shown.
+pub(crate) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: [Log; 2]) -> Option<String> {
     let points = || curves.iter().flat_map(|(_, points)| points);
-    let (x, y) = (Scale::of(points().map(|p| p.0), Log::Never)?, Scale::of(points().map(|p| p.1), log)?);
+    let (x, y) = (Scale::of(points().map(|p| p.0), log[0])?, Scale::of(points().map(|p| p.1), log[1])?);
     let mut plane = Plane { x, y, inside: String::new() };
     let mut ends: Vec<(usize, f64)> = Vec::new();
     for (i, (_, points)) in curves.iter().enumerate() {
@@ -142,6 +142,13 @@ pub(super) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)
     }
     plane.inside += &values(&plane, x_name, curves);
     Some(plane.svg(title, x_name))
+}
+
+/// A chart as a file of its own.
+pub(crate) fn standalone(svg: &str) -> String {
+    let style = include_str!("style.css");
+    let size = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}""#);
+    svg.replacen("<svg", &size, 1).replacen("</title>", &format!("</title><style>{style}</style>"), 1)
 }
 
 /// Places of a chart that show the values there, at most.
@@ -264,15 +271,17 @@ mod tests {
     #[test]
     fn a_chart_has_a_curve_and_a_name_for_each_of_its_series() {
         let curve = |k: f64| (1..=5).map(|x| (f64::from(x), k / f64::from(x))).collect::<Vec<_>>();
-        let svg = lines("loss <&>", "epoch", &[("train".into(), curve(1.0)), ("val".into(), curve(1.01))], Log::Never)
-            .unwrap();
+        let svg =
+            lines("loss <&>", "epoch", &[("train".into(), curve(1.0)), ("val".into(), curve(1.01))], [Log::Never; 2])
+                .unwrap();
         assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"name").count()), (2, 2));
         assert!(svg.contains("<title>loss &lt;&amp;&gt;</title>"));
         assert_eq!(svg.matches(r#"<g class="at">"#).count(), 5);
         assert!(svg.contains(">epoch 2: train 0.5, val 0.505</text>"), "{svg}");
-        let one = lines("one", "epoch", &[("train".into(), vec![(1.0, 2.0), (2.0, f64::NAN)])], Log::Never).unwrap();
+        let one =
+            lines("one", "epoch", &[("train".into(), vec![(1.0, 2.0), (2.0, f64::NAN)])], [Log::Never; 2]).unwrap();
         assert!(one.contains("<circle") && !one.contains("NaN"), "{one}");
-        assert!(lines("none", "epoch", &[("train".into(), vec![])], Log::Never).is_none());
+        assert!(lines("none", "epoch", &[("train".into(), vec![])], [Log::Never; 2]).is_none());
         assert!(histogram("w", &[f32::NAN], 0).is_none() && histogram("w", &[0.0], 0).is_some());
     }
 }

@@ -75,7 +75,7 @@ fn curves(compared: &Comparison) -> String {
             continue;
         }
         let name = column.replace('_', " ");
-        let svg = lines(&format!("{name} over epochs"), "epoch", &curves, Log::OverDecades);
+        let svg = lines(&format!("{name} over epochs"), "epoch", &curves, [Log::Never, Log::OverDecades]);
         charts += &svg.map_or(String::new(), |svg| chart(&escape(&name), &svg));
     }
     charts

@@ -1,6 +1,6 @@
 //! Pages, each one self-contained HTML file: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
 
-mod chart;
+pub(crate) mod chart;
 pub(crate) mod comparison;
 mod date;
 pub(crate) mod explain;

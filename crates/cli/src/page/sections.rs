@@ -77,14 +77,14 @@ pub(super) fn curves(history: &History, norms: &[Curve]) -> Option<String> {
     let drawn = charts.iter().filter(|(name, curves)| *name != "learning rate" || curves.iter().any(|c| changes(&c.1)));
     let mut figures: Vec<String> = drawn
         .filter_map(|(name, curves)| {
-            Some(chart(name, &lines(&format!("{name} over epochs"), "epoch", curves, Log::OverDecades)?))
+            Some(chart(name, &lines(&format!("{name} over epochs"), "epoch", curves, [Log::Never, Log::OverDecades])?))
         })
         .collect();
     // Layers differ by powers of ten where a gradient vanishes or explodes; a norm of 0 has no place on such an axis.
     let above_0 = |points: &[(f64, f64)]| points.iter().copied().filter(|(_, norm)| *norm > 0.0).collect();
     let norms: Vec<Curve> = norms.iter().map(|(layer, points)| (format!("layer {layer}"), above_0(points))).collect();
     let caption = "size of the gradient, layer by layer";
-    let norms = lines("gradient norms over epochs", "epoch", &norms, Log::Always);
+    let norms = lines("gradient norms over epochs", "epoch", &norms, [Log::Never, Log::Always]);
     figures.extend(norms.map(|svg| chart(caption, &svg)));
     if figures.is_empty() {
         return None;

@@ -8,6 +8,7 @@ mod predict;
 mod same_bits;
 mod sparse;
 mod sweep;
+mod time_to_accuracy;
 
 use std::thread::available_parallelism;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
                 sweep::measure(&setting, show)?;
                 parts::measure(&setting, show)?;
             }
+            "time-to-accuracy" => show(time_to_accuracy::measure(&setting)?)?,
             "parts" => parts::measure(&setting, show)?,
             "same-bits" => outcome = same_bits::measure(&setting, show)?,
             _ => {
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits"];
+        let others = ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits", "time-to-accuracy"];
         assert!(JOB_NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(
             JOBS.iter().all(|job| JOB_NAMES.contains(&job.name))
