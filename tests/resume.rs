@@ -137,7 +137,7 @@ fn another_run_is_refused_with_the_difference_named() {
     let refused = |options: &FitOptions| run(options, Some(checkpoint.clone())).unwrap_err().to_string();
     assert_eq!(
         refused(&FitOptions { batch: 20, ema: Some(0.5), ..options() }),
-        "checkpoint: it is of another run: batch: 10 in the checkpoint, 20 now; ema: null in the checkpoint, 0.5 now"
+        "checkpoint: it is of another run: batch: 10 in the checkpoint, 20 now; ema: nothing in the checkpoint, 0.5 now"
     );
     let mut other = Network::new(&"5 -> 3".parse().unwrap(), 0).unwrap();
     let with = |data: &Dataset, network: &mut Network, anyway| {

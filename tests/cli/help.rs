@@ -1,10 +1,10 @@
-//! Help: under headings, as wide as the terminal, with recipes that do what they say; completions and manual pages.
+//! Help: under headings, as wide as the terminal, with examples that do what they say; completions and manual pages.
 
 use std::process::Command;
 
 use super::{Folder, Said};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "train",
     "replay",
     "eval",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 13] = [
     "explain",
     "outliers",
     "report",
+    "show",
     "summary",
     "check-gradients",
     "list",
@@ -59,7 +60,7 @@ fn every_option_of_train_stands_under_a_heading() {
         "Output:",
         "Seed and threads:",
         "Exit codes:",
-        "Recipes (accuracy on the test part, training time on two cores):",
+        "Examples (accuracy on the test part, training time on two cores):",
     ];
     assert_eq!(headings, expected);
     let without = help.split("Options:").nth(1).and_then(|rest| rest.split("Data:").next()).expect("the section");
@@ -74,10 +75,10 @@ fn every_option_of_train_stands_under_a_heading() {
     assert!(brief.lines().count() < 90 && help.contains("--swa-from-epoch"), "{}", brief.lines().count());
 }
 
-/// The commands of the recipes, and the line before each.
-fn recipes() -> Vec<(String, String)> {
+/// The commands of the examples, and the line before each.
+fn examples() -> Vec<(String, String)> {
     let help = wide(&Folder::new(), &["train", "--help"], 100);
-    let text = help.split("Recipes (").nth(1).expect("recipes").replace("\\\n", " ");
+    let text = help.split("Examples (").nth(1).expect("examples").replace("\\\n", " ");
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let is_command = |line: &&str| line.starts_with("layerloop ");
     let mut found = Vec::new();
@@ -89,14 +90,14 @@ fn recipes() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_five_recipes_of_train_do_what_they_say() {
-    let recipes = recipes();
-    assert_eq!(recipes.len(), 5, "{recipes:?}");
-    for (command, said) in &recipes {
+fn the_five_examples_of_train_do_what_they_say() {
+    let examples = examples();
+    assert_eq!(examples.len(), 5, "{examples:?}");
+    for (command, said) in &examples {
         let folder = Folder::new();
         let args: Vec<&str> = command.split(' ').skip(1).collect();
         if !args.contains(&"digits") && !args.contains(&"diabetes") {
-            // Of the larger sets only the options are tried; `bench/recipes` says what was measured.
+            // Of the larger sets only the options are tried; `bench/examples` says what was measured.
             let tried: Vec<&str> =
                 args.iter().map(|word| if ["mnist", "FOLDER"].contains(word) { "digits" } else { word }).collect();
             folder.run(&[&tried[..], &["--epochs", "1", "--no-save"]].concat()).well();
@@ -139,7 +140,7 @@ fn manual_pages_have_every_option_with_its_text() {
         "{all}"
     );
     let page = folder.run(&["man", "train"]).well().out;
-    assert!(page.contains(".TH layerloop-train 1") && page.contains("Recipes"), "{page}");
+    assert!(page.contains(".TH layerloop-train 1") && page.contains("Examples"), "{page}");
     let help = wide(&folder, &["train", "--help"], 100);
     let options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let names: Vec<&str> = options.filter_map(|line| line.split_once("--")?.1.split(' ').next()).collect();

@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod fixtures;
 mod help;
+mod images;
 mod interrupt;
 mod list;
 mod live;

@@ -37,7 +37,7 @@ fn the_commands_to_try_next_can_be_pasted_whatever_the_path() {
         write_png(&folder);
         let said = folder.run(&["train", "digits", "--epochs", "1", &format!("--save={name}")]).well();
         let commands = next(&said);
-        assert_eq!(commands.len(), 4, "{name:?}: {said:?}");
+        assert_eq!(commands.len(), 5, "{name:?}: {said:?}");
         for command in commands {
             assert_eq!(sh(&folder, &command).code, 0, "{name:?}: {command}");
         }

@@ -118,6 +118,57 @@ fn digits_on_sheets(folder: &Folder, images: &Images, labels: &[u8]) {
     assert!(whole <= 30, "the whole sheet is another picture: {whole} of 100");
 }
 
+/// The ink of an image, `factor` times as large: between four pixels their bilinear mean.
+fn enlarged(images: &Images, row: usize, factor: f64) -> (usize, usize, Vec<f32>) {
+    let (height, width) = (images.height, images.width);
+    let grey = images.grey(row).pixels;
+    let [tall, wide] = [height, width].map(|side| (side as f64 * factor) as usize);
+    let ink = |y: usize, x: usize| {
+        let [(top, below), (left, right)] = [(y, height), (x, width)].map(|(at, side)| {
+            let from = ((at as f64 + 0.5) / factor - 0.5).clamp(0.0, (side - 1) as f64);
+            (from as usize, (from - from.floor()) as f32)
+        });
+        let at = |y: usize, x: usize| grey[y.min(height - 1) * width + x.min(width - 1)];
+        let row = |y: usize| (1.0 - right) * at(y, left) + right * at(y, left + 1);
+        (1.0 - below) * row(top) + below * row(top + 1)
+    };
+    (tall, wide, (0..tall * wide).map(|i| ink(i / wide, i % wide)).collect())
+}
+
+/// Pictures of people: digits of any size at any place of a large canvas. With the whole recipe 99 of 100 are right.
+#[test]
+fn digits_of_any_size_are_read_after_a_training_with_augmented_images() {
+    let Some(data) = data_dir("digits_of_any_size_are_read_after_a_training_with_augmented_images") else { return };
+    let (folder, mnist) = (Folder::new(), data.join("mnist"));
+    let place = mnist.display().to_string();
+    // A network that is trained in seconds; LAYERLOOP_WHOLE_RECIPE=1 trains the recipe's.
+    let short: &[&str] =
+        if std::env::var_os("LAYERLOOP_WHOLE_RECIPE").is_some() { &[] } else { &["--hidden", "256", "--epochs", "8"] };
+    let train =
+        ["train", "mnist", "--data-dir", &place, "--recipe", "augmented", "--quiet", "--save", "mnist.safetensors"];
+    folder.run(&[&train[..], short].concat()).well();
+    let images = read_images(mnist.join("t10k-images-idx3-ubyte.gz")).expect("images");
+    let labels = read_labels(mnist.join("t10k-labels-idx1-ubyte.gz")).expect("labels");
+    let mut numbers = Numbers(3);
+    let (mut names, mut expected) = (Vec::new(), Vec::new());
+    for i in 0..100 {
+        let (row, (colours, mix)) = (numbers.below(images.rows), COLOURS[i % COLOURS.len()]);
+        let (tall, wide, digit) = enlarged(&images, row, 1.0 + 4.0 * numbers.next());
+        let side = (tall.max(wide) as f64 * (1.5 + 3.0 * numbers.next())) as usize;
+        let (top, left) = (numbers.below(side - tall), numbers.below(side - wide));
+        let mut ink = vec![0.0; side * side];
+        for (y, line) in digit.chunks_exact(wide).enumerate() {
+            ink[(top + y) * side + left..][..wide].copy_from_slice(line);
+        }
+        names.push(format!("{i}, {colours}.png"));
+        Sheet::new(side, &ink, mix).write(&folder.path(&names[i]));
+        expected.push(labels[row].into());
+    }
+    let right = right(&seen(&folder, &names, &["--fit", "centre"]), &expected);
+    eprintln!("{right} of 100 digits of any size are right");
+    assert!(right >= 97, "{right} of 100");
+}
+
 fn colours_make_no_difference(folder: &Folder, images: &Images) {
     let mut numbers = Numbers(2);
     for i in 0..10 {

@@ -1,6 +1,7 @@
 """What the Python peers share: the job from the command line, its data, the result as one JSON line.
 
-Arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA, the sizes as `784-32-10`. Without epochs it only predicts.
+Arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA [PEAK], the sizes as `784-32-10`. Without epochs it only predicts.
+The learning rate is 1e-3, or PEAK by the one-cycle schedule.
 The loss follows from the targets: numbers (`train_y.f32`) have the mean squared error; of classes (`train_y.u8`) a single output
 has binary cross-entropy of its logit, several outputs have softmax cross-entropy.
 The number of threads is OMP_NUM_THREADS.
@@ -28,6 +29,11 @@ class Job:
     y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
+    peak: float | None
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * -(-len(self.x) // self.batch)
 
     @property
     def loss(self) -> str:
@@ -43,7 +49,7 @@ class Job:
 
 
 def job() -> Job:
-    sizes_text, activation, batch, epochs, data = sys.argv[1:6]
+    sizes_text, activation, batch, epochs, data, *peak = sys.argv[1:]
     sizes = [int(size) for size in sizes_text.split("-")]
 
     def part(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +60,7 @@ def job() -> Job:
         return x, np.fromfile(Path(data) / f"{name}_y.u8", np.uint8).astype(np.int64)
 
     threads = int(os.environ["OMP_NUM_THREADS"])
-    return Job(sizes, activation, int(batch), int(epochs), threads, *part("train"), *part("test"))
+    return Job(sizes, activation, int(batch), int(epochs), threads, *part("train"), *part("test"), float(peak[0]) if peak else None)
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -42,14 +42,24 @@ def loss(layers, x, y):
     return -jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1).mean()
 
 
+def rate(t):
+    """Of step t, counted from 1: constant, or PyTorch's OneCycleLR."""
+    if JOB.peak is None:
+        return 1e-3
+    rise, last = 0.3 * JOB.steps - 1, JOB.steps - 1
+    between = lambda a, b, share: b + (a - b) / 2 * (1 + jnp.cos(jnp.pi * share))
+    up = between(JOB.peak / 25, JOB.peak, (t - 1) / rise)
+    return jnp.where(t - 1 <= rise, up, between(JOB.peak, JOB.peak / 25e4, (t - 1 - rise) / (last - rise)))
+
+
 def step(state, x, y):
     layers, first, second, t = state
     gradient = jax.grad(loss)(layers, x, y)
     t += 1
     first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradient)
     second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradient)
-    rate, scale = 1e-3 / (1 - 0.9**t), 1 / (1 - 0.999**t)
-    move = lambda w, m, v: w - rate * m / (jnp.sqrt(v * scale) + 1e-8)
+    length, scale = rate(t) / (1 - 0.9**t), 1 / (1 - 0.999**t)
+    move = lambda w, m, v: w - length * m / (jnp.sqrt(v * scale) + 1e-8)
     return jax.tree.map(move, layers, first, second), first, second, t
 
 

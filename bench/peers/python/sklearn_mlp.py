@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, and its MLPRegressor for numbers."""
+"""scikit-learn's MLPClassifier, and its MLPRegressor for numbers. It has no schedule for Adam: its rate is always 1e-3."""
 
 import warnings
 

@@ -18,16 +18,19 @@ ACTIVATION = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[JOB.activation]
 def train(epochs: int, steps: int | None = None) -> nn.Module:
     layers = [layer for pair in JOB.pairs for layer in (nn.Linear(*pair), ACTIVATION())]
     network = nn.Sequential(*layers[:-1])
-    adam = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    adam = torch.optim.Adam(network.parameters(), lr=JOB.peak or 1e-3, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, JOB.peak, JOB.steps, cycle_momentum=False) if JOB.peak else None
     for _ in range(epochs):
         for rows in torch.randperm(len(X)).split(JOB.batch)[:steps]:
             adam.zero_grad(set_to_none=True)
             LOSS(network(X[rows]), Y[rows]).backward()
             adam.step()
+            if schedule:
+                schedule.step()
     return network
 
 
-network = train(1, steps=40)
+network = train(1, steps=40) if JOB.peak is None else None  # not where the whole process is what counts
 if JOB.epochs == 0:
     with torch.inference_mode():
         probabilities = nn.Sequential(network, nn.Softmax(1)).eval()

@@ -167,17 +167,18 @@ impl Recipe {
 
     fn settings(self, characters: bool) -> Settings {
         let (hidden, ensemble, epochs, learning_rate, augment): (&[usize], _, _, _, _) = match (self, characters) {
-            (Self::Fast, _) => (&[256], 1, 3, 0.006, ""),
-            (Self::Accurate, true) => (&[512], 1, 6, 0.004, "shift=1 rotate=8 scale=0.1"),
+            (Self::Fast, true) => (&[256], 1, 3, 0.006, ""),
+            (Self::Fast, false) => (&[256], 1, 8, 0.004, ""),
+            (Self::Accurate, true) => (&[512], 1, 6, 0.006, "shift=1 rotate=8 scale=0.1"),
             (Self::Accurate, false) => (&[512, 256], 1, 15, 0.003, "flip=horizontal"),
             (Self::Augmented, true) => {
                 (&[1024, 512], 1, 60, 0.002, "shift=1.5 rotate=12 scale=0.13 shear=0.15 elastic=36,5")
             }
-            (Self::Augmented, false) => (&[1024, 512], 1, 60, 0.002, "shift=1 flip=horizontal mixup=0.2"),
+            (Self::Augmented, false) => (&[1024, 512], 1, 60, 0.002, "flip=horizontal mixup=0.3"),
             (Self::Best, true) => {
                 (&[1024, 512], 5, 100, 0.002, "shift=1.5 rotate=12 scale=0.13 shear=0.15 elastic=36,5")
             }
-            (Self::Best, false) => (&[1024, 512], 5, 100, 0.002, "shift=1 flip=horizontal mixup=0.2"),
+            (Self::Best, false) => (&[1024, 512], 5, 100, 0.002, "flip=horizontal mixup=0.3"),
         };
         Settings { hidden, ensemble, epochs, learning_rate, augment }
     }

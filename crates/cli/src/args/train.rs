@@ -36,9 +36,9 @@ Exit codes:
 pub(crate) const OFTEN: &str = "data help data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
     class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
 
-/// Each was measured by `bench/recipes`.
-const RECIPES: &str = "\
-Recipes (accuracy on the test part, training time on two cores):
+/// Each was measured: `bench/examples`.
+const EXAMPLES: &str = "\
+Examples (accuracy on the test part, training time on two cores):
 
   98 % on MNIST: accuracy 0.9817 in 4.7 s
     layerloop train mnist --hidden 256 --activation relu
@@ -60,7 +60,7 @@ Recipes (accuracy on the test part, training time on two cores):
 
 #[derive(Debug, Parser)]
 #[command(args_override_self = true)]
-#[command(after_help = "`layerloop train --help` shows all options, and five recipes.", after_long_help = format!("{EXIT_CODES}\n\n{RECIPES}"))]
+#[command(after_help = "`layerloop train --help` shows all options, and five examples.", after_long_help = format!("{EXIT_CODES}\n\n{EXAMPLES}"))]
 pub(crate) struct Train {
     /// digits, diabetes, mnist, fashion-mnist, a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]

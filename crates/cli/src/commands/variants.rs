@@ -16,6 +16,9 @@ impl Variants {
     pub(super) fn predictor(&self, model: &Model) -> Result<Predictor> {
         let predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
         let Some(count) = self.tta else { return Ok(predictor) };
+        if count == 0 {
+            return Err(Error::config("--tta", "0; an image is looked at once, at least"));
+        }
         let Some(image) = model.input.image else {
             return Err(Error::config("--tta", "the inputs of this network are not images, so they have no variants"));
         };

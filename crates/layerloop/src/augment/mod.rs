@@ -128,8 +128,8 @@ impl Augmentation {
     /// use layerloop::data::Dataset;
     /// let data = Dataset::new("bar", vec![0.0, 1.0, 2.0, 3.0].into(), 4, vec![0], ["bar"])?.with_image(1, 4)?;
     /// let flip: Augmentation = "flip=horizontal".parse()?;
-    /// let epochs: Vec<Vec<f32>> = (1..=4).map(|epoch| Ok(flip.apply(&data, 0, epoch, 1)?.row(0))).collect::<layerloop::Result<_>>()?;
-    /// assert_eq!(epochs, [[0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0], [3.0, 2.0, 1.0, 0.0], [3.0, 2.0, 1.0, 0.0]]);
+    /// let epochs = (4..=7).map(|epoch| Ok(flip.apply(&data, 0, epoch, 1)?.row(0))).collect::<layerloop::Result<Vec<_>>>()?;
+    /// assert_eq!(epochs, [[0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0], [3.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0]]);
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn apply(&self, data: &Dataset, seed: u64, epoch: u64, threads: usize) -> Result<Dataset> {

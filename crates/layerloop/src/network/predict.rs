@@ -109,7 +109,7 @@ impl Predictor {
     /// let images = vec![1.0, 0.0].into();
     /// assert_eq!(format!("{:.3?}", predictor.probabilities(&images)?), "[0.731, 0.269]");
     /// let mirrored = predictor.with_variants(&"flip=horizontal".parse()?, (1, 2), 16)?;
-    /// assert_eq!(format!("{:.3?}", mirrored.probabilities(&images)?), "[0.438, 0.562]");
+    /// assert_eq!(format!("{:.3?}", mirrored.probabilities(&images)?), "[0.622, 0.378]");
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn with_variants(self, augmentation: &Augmentation, image: (usize, usize), count: usize) -> Result<Self> {

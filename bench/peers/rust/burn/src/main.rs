@@ -35,6 +35,7 @@ impl Network {
 fn train(job: &Job, plan: Plan, device: &Device) -> Network {
     let mut network = Some(Network::new(job, device));
     let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
+    let mut step = 0;
     let cross_entropy = CrossEntropyLossConfig::new().init(device);
     let binary = BinaryCrossEntropyLossConfig::new().with_logits(true).init(device);
     job.for_each_batch(plan, |x, targets| {
@@ -60,7 +61,8 @@ fn train(job: &Job, plan: Plan, device: &Device) -> Network {
         };
         let gradients = loss.backward();
         let gradients = GradientsParams::from_grads(gradients, &current);
-        network = Some(adam.step(1e-3, current, gradients)); // by value: it may write in place
+        network = Some(adam.step(job.rate(step), current, gradients)); // by value: it may write in place
+        step += 1;
     });
     device.sync().expect("the work ends");
     network.expect("the last step's")
@@ -71,7 +73,9 @@ fn main() {
     let plain = Device::flex();
     let device = plain.clone().autodiff();
     device.seed(1);
-    train(&job, job.warm_up(), &device);
+    if job.peak.is_none() {
+        train(&job, job.warm_up(), &device); // not where the whole process is what counts
+    }
     let (seconds, network) = timed(|| train(&job, job.whole(), &device));
 
     let network = network.valid();

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
-/// The arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA, the sizes as `784-32-10`. Without epochs it only
-/// predicts.
+/// The arguments of every peer: SIZES ACTIVATION BATCH EPOCHS DATA [PEAK], the sizes as `784-32-10`. Without epochs it only
+/// predicts. The learning rate is 1e-3, or PEAK by the one-cycle schedule.
 pub struct Job {
     pub sizes: Vec<usize>,
     pub sigmoid: bool,
@@ -15,6 +15,7 @@ pub struct Job {
     pub train: Part,
     pub test: Part,
     pub loss: Loss,
+    pub peak: Option<f64>,
 }
 
 /// Rows of f32 and their targets: the number of a class, or numbers.
@@ -37,9 +38,10 @@ pub enum Loss {
 impl Job {
     pub fn from_arguments() -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [sizes, activation, batch, epochs, data] = &arguments[..] else {
-            panic!("SIZES ACTIVATION BATCH EPOCHS DATA")
+        let [sizes, activation, batch, epochs, data, peak @ ..] = &arguments[..] else {
+            panic!("SIZES ACTIVATION BATCH EPOCHS DATA [PEAK]")
         };
+        let peak = peak.first().map(|peak| peak.parse().expect("a learning rate"));
         let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is not a number"));
         let sizes: Vec<usize> = sizes.split('-').map(number).collect();
         let part = |name| Part::read(Path::new(data), name, sizes[0]);
@@ -49,7 +51,21 @@ impl Job {
             1 => Loss::BinaryCrossEntropy,
             _ => Loss::CrossEntropy,
         };
-        Self { loss, sigmoid: activation == "sigmoid", batch: number(batch), epochs: number(epochs), train, test, sizes }
+        let (batch, epochs) = (number(batch), number(epochs));
+        Self { loss, sigmoid: activation == "sigmoid", batch, epochs, train, test, sizes, peak }
+    }
+
+    /// The learning rate of a step, counted from 0: constant, or PyTorch's OneCycleLR.
+    pub fn rate(&self, step: usize) -> f64 {
+        let Some(peak) = self.peak else { return 1e-3 };
+        let steps = (self.epochs * self.train.rows.div_ceil(self.batch)) as f64;
+        let (t, rise) = (step as f64, 0.3 * steps - 1.0);
+        let between = |from: f64, to: f64, share: f64| to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos());
+        if t <= rise {
+            between(peak / 25.0, peak, t / rise)
+        } else {
+            between(peak, peak / 25e4, (t - rise) / (steps - 1.0 - rise))
+        }
     }
 
     /// Fewer steps of the same kind, to warm up.
