@@ -337,3 +337,34 @@ fn networks_of_every_part_have_the_same_bits_whatever_the_threads_and_the_vector
         }
     }
 }
+
+/// `run.toml` and the like.
+#[test]
+fn options_come_from_a_file_and_those_that_are_typed_win() {
+    let folder = Folder::new();
+    let write = |text: &str| fs::write(folder.path("run.toml"), text).expect("a file");
+    write(
+        "data = \"digits\"\nhidden = [20, 12]\nactivation = \"relu\"\nepochs = 3\naugment = \"shift=1 rotate=8\"\nLR = 0.004\n\
+         metrics = [\"f1\", \"ece\"]\nlayer-rate = [\"1=0.5\", \"2=0.25\"]\nno_save = false\n",
+    );
+    let said = folder.run(&["train", "--config", "run.toml", "--epochs", "2", "--save", "m.safetensors"]).well();
+    let shown =
+        ["64 -> 20 relu -> 12 relu -> 10", "--epochs 2 ", "--lr 0.004", "--augment \"shift=1 rotate=8\"", "ece "];
+    assert!(shown.iter().all(|shown| said.out.contains(shown)), "{said:?}");
+    assert_eq!(folder.run(&["replay", "m.safetensors", "--json"]).well().last()["same"], true);
+    let network = ["train", "--config", "run.toml", "--network", "64 -> 9 -> 10", "--no-save", "--layer-rate", "1=1"];
+    assert!(folder.run(&network).well().out.contains("64 -> 9 -> 10 -> softmax"), "hidden does not go with it");
+    for (text, why) in [
+        ("epoch = 3", "run.toml: unknown option `epoch`; did you mean `epochs`?"),
+        ("epochs = [", "run.toml: "),
+        ("epochs = { a = 1 }", "run.toml: epochs: expected a text, a number, true, false or a list of them"),
+        ("no_save = 3", "run.toml: no_save: expected"),
+    ] {
+        write(text);
+        let said = folder.run(&["train", "--config", "run.toml"]);
+        assert!(said.code == 1 && said.err.contains(why), "{text}: {said:?}");
+    }
+    write("epochs = 0");
+    assert!(folder.run(&["train", "--config", "run.toml"]).refusal(2).contains("--epochs: 0; at least 1 is needed"));
+    assert!(folder.run(&["train", "--config", "none.toml"]).err.contains("none.toml"));
+}

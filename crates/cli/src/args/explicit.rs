@@ -7,7 +7,8 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
 /// How a run is shown, and where it goes on: no part of what it is.
-const NOT_KEPT: [&str; 8] = ["json", "quiet", "run", "resume", "anyway", "find_lr", "tui", "threads"];
+pub(super) const NOT_KEPT: [&str; 9] =
+    ["json", "quiet", "run", "resume", "anyway", "find_lr", "tui", "threads", "config"];
 /// Options that are paths: kept as seen from the root.
 const PATHS: [&str; 6] = ["data", "data_dir", "warm_start", "save", "log_dir", "report"];
 
@@ -17,6 +18,14 @@ const PLACES: [&str; 6] = ["save", "no_save", "log_dir", "report", "checkpoint_e
 /// Whether this names a data set, and no folder: a file of the same name does not hide the set.
 fn is_name(data: &std::ffi::OsStr) -> bool {
     data.to_str().is_some_and(|name| layerloop_data::registry::find(name).is_some())
+}
+
+/// A value of an option as it is kept: paths as seen from the root.
+pub(super) fn kept_value(id: &str, value: &std::ffi::OsStr) -> String {
+    match std::path::absolute(value) {
+        Ok(path) if PATHS.contains(&id) && !(id == "data" && is_name(value)) => path.display().to_string(),
+        _ => value.to_string_lossy().into_owned(),
+    }
 }
 
 /// The options that were typed, with their values as texts.
@@ -30,11 +39,8 @@ impl ExplicitArgs {
         let kept = |arg: &&Arg| !NOT_KEPT.contains(&arg.get_id().as_str());
         let values = |arg: &Arg| {
             let id = arg.get_id().as_str();
-            let text = |value: &std::ffi::OsStr| match std::path::absolute(value) {
-                Ok(path) if PATHS.contains(&id) && !(id == "data" && is_name(value)) => path.display().to_string(),
-                _ => value.to_string_lossy().into_owned(),
-            };
-            let values: Vec<String> = found.get_raw(id).into_iter().flatten().map(text).collect();
+            let values: Vec<String> =
+                found.get_raw(id).into_iter().flatten().map(|value| kept_value(id, value)).collect();
             (id.to_owned(), json!(values))
         };
         Self(command.get_arguments().filter(typed).filter(kept).map(values).collect())
@@ -49,22 +55,30 @@ impl ExplicitArgs {
         Value::Object(self.0.clone())
     }
 
-    /// These, and of `earlier` what is not among them.
-    pub(crate) fn over(mut self, earlier: Self) -> Self {
-        for (id, values) in earlier.0 {
+    /// These, and of `earlier` what is not among them and goes together with them: `--network` leaves no `--hidden`.
+    pub(crate) fn over(mut self, earlier: Self, command: &Command) -> Self {
+        let excludes = |one: &str, other: &str| {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == one);
+            arg.is_some_and(|arg| command.get_arg_conflicts_with(arg).iter().any(|arg| arg.get_id() == other))
+        };
+        let fits = |id: &String| !self.0.keys().any(|typed| excludes(typed, id) || excludes(id, typed));
+        let fitting: Vec<(String, Value)> = earlier.0.into_iter().filter(|(id, _)| fits(id)).collect();
+        for (id, values) in fitting {
             self.0.entry(id).or_insert(values);
         }
         self
     }
 
-    /// Those of an option and its value.
-    pub(crate) fn one(id: &str, value: impl ToString) -> Self {
-        Self(Map::from_iter([(id.to_owned(), json!([value.to_string()]))]))
+    /// These and others.
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
-    /// Whether this option was typed.
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.0.contains_key(id)
+    /// One option with its values.
+    pub(crate) fn with(id: &str, values: &[impl ToString]) -> Self {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        Self(Map::from_iter([(id.to_owned(), json!(values))]))
     }
 
     /// Without where things are put.

@@ -3,6 +3,7 @@
 mod bench;
 mod check_gradients;
 mod completions;
+mod config;
 mod eval;
 mod explain;
 mod explicit;

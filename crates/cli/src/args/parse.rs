@@ -1,6 +1,7 @@
 //! Options are checked before anything is done, together: every wrong one is named in one answer, not one a run.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, CommandFactory as _, FromArgMatches as _};
@@ -8,7 +9,7 @@ use layerloop::names::is_same;
 use layerloop::{Error, Result};
 
 use super::refused::{fault, said};
-use super::{Args, Command, ExplicitArgs, OFTEN, Train};
+use super::{Args, Command, ExplicitArgs, OFTEN, Train, config};
 
 /// What was typed, if all of it makes sense; help and the like are printed, and end the program.
 ///
@@ -110,6 +111,24 @@ fn read(typed: &[OsString]) -> std::result::Result<Args, clap::Error> {
         train.typed = typed;
     }
     Ok(args)
+}
+
+/// These options of `train`, and behind them those of `earlier` that go together with them.
+pub(crate) fn over(typed: ExplicitArgs, earlier: ExplicitArgs) -> ExplicitArgs {
+    let command = command();
+    match command.find_subcommand("train") {
+        Some(train) => typed.over(earlier, train),
+        None => typed,
+    }
+}
+
+/// The options of `train` that a TOML file names.
+///
+/// # Errors
+/// Those of [`config::read`].
+pub(crate) fn config(path: &Path) -> Result<ExplicitArgs> {
+    let command = command();
+    command.find_subcommand("train").map_or(Ok(ExplicitArgs::default()), |train| config::read(path, train))
 }
 
 /// `train`, as if this had been typed.

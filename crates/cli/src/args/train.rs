@@ -80,6 +80,9 @@ pub(crate) struct Train {
     /// Change the images at random, anew in every epoch, such as "shift=2 rotate=12 elastic=36,5"; see `layerloop list augmentations`
     #[arg(long, visible_alias = "augmentation", help_heading = DATA, value_parser = augmentation, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) augment: Augmentation,
+    /// TOML file with options, by their names here, such as epochs = 10 or hidden = [256, 128]; options that are typed win
+    #[arg(long, help_heading = DATA, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) config: Option<PathBuf>,
     /// Network and options of a recipe: fast, accurate, augmented or best; see `layerloop list recipes`. Other options that are given change it
     #[arg(long, short = 'R', help_heading = DATA, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) recipe: Option<Recipe>,

@@ -27,7 +27,7 @@ use self::report::Run;
 use super::trained_on;
 use crate::Outcome;
 use crate::args::ExplicitArgs;
-use crate::args::Train;
+use crate::args::{Train, parse};
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::places::write_page;
@@ -36,6 +36,10 @@ use crate::shell;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
 pub(crate) fn run(args: &Train) -> Result<Outcome> {
+    if let Some(path) = &args.config {
+        let merged = args.with_typed(&parse::over(args.typed.clone(), parse::config(path)?))?;
+        return run(&Train { config: None, ..*merged });
+    }
     match (&args.run, &args.resume) {
         (Some(path), _) => train(args, Some(&Folder::begin(path)?)),
         (_, Some(path)) => {
@@ -43,7 +47,7 @@ pub(crate) fn run(args: &Train) -> Result<Outcome> {
             let earlier = folder.earlier().and_then(|receipt| ExplicitArgs::from_json(&receipt["arguments"]));
             let earlier = earlier.unwrap_or_default();
             let receipt = folder.earlier().cloned().unwrap_or_default();
-            let mut merged = args.with_typed(&args.typed.clone().over(earlier))?;
+            let mut merged = args.with_typed(&parse::over(args.typed.clone(), earlier))?;
             merged.data_dir = trained_on::data_dir(&merged, &receipt);
             train(&merged, Some(&folder))
         }

@@ -7,9 +7,6 @@ use layerloop::recipes::{Plan, Recipe};
 
 use crate::args::{ExplicitArgs, Train, parse};
 
-/// The options of a network that is not given as a whole.
-const NETWORK: [&str; 3] = ["hidden", "activation", "dropout"];
-
 /// The options of a plan that are not at their defaults, by name.
 pub(crate) fn options(plan: &Plan) -> Vec<(&'static str, String)> {
     let Plan { hidden, activation, dropout, ensemble, epochs, batch, learning_rate, schedule, augment, .. } = plan;
@@ -31,12 +28,9 @@ pub(crate) fn options(plan: &Plan) -> Vec<(&'static str, String)> {
 impl Train {
     /// These options with those of `recipe` for `data` behind them.
     pub(super) fn with_recipe(&self, recipe: Recipe, data: &Dataset) -> Result<Box<Self>> {
-        let has_weights = self.typed.has("warm_start");
-        let has_network = has_weights || self.typed.has("network");
-        let is_given = |id: &str| NETWORK.contains(&id) && has_network || id == "ensemble" && has_weights;
-        let options = options(&recipe.plan(data)?).into_iter().filter(|(id, _)| !is_given(id));
-        let typed = options.fold(self.typed.clone(), |typed, (id, value)| typed.over(ExplicitArgs::one(id, value)));
-        self.with_typed(&typed)
+        let options = options(&recipe.plan(data)?).into_iter();
+        let all = options.fold(ExplicitArgs::default(), |all, (id, value)| all.and(ExplicitArgs::with(id, &[value])));
+        self.with_typed(&parse::over(self.typed.clone(), all))
     }
 
     /// These options as if `typed` had been typed, shown and resumed as before.
