@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use layerloop::augment::{Augmentation, Distortion};
 use layerloop::data::{Csr, Dataset, Inputs, Standardisation};
 use layerloop::network::{Network, Predictor};
+use layerloop::objective::{ClassWeights, Objective};
 use layerloop::train::{Checkpoint, FitContext, FitOptions, fit, fit_with, on_step};
 use layerloop::{Error, Result};
 
@@ -216,5 +217,51 @@ fn the_variants_of_an_image_have_the_mean_of_their_logits_whatever_stands_beside
         refused("noise=0.1", (9, 7), 2),
         "augment: `noise=0.1` moves no pixel, so that all variants of an image are equal"
     );
+    Ok(())
+}
+
+/// Augmentation beside all that a run can have: the same bits whatever the threads, and where it resumes.
+#[test]
+fn an_augmented_training_of_any_kind_has_the_same_bits_whatever_the_threads_and_resumes() -> Result<()> {
+    let augment: Augmentation = "shift=1 rotate=20 elastic=6,2 noise=0.1 erase=0.2 mixup=0.4".parse()?;
+    let balanced = Objective { class_weights: ClassWeights::Balanced, label_smoothing: 0.1, ..Objective::default() };
+    let members = Objective { each_member: true, ..balanced.clone() };
+    let base = FitOptions { epochs: 2, batch: 10, learning_rate: 0.01, augment, seed: 5, ..FitOptions::default() };
+    let all = [
+        ("63 -> 18 batch-norm relu -> 12 dropout=0.2 tanh -> 3", base.clone()),
+        ("63 -> skip(63 relu) -> layer-norm -> 3", base.clone()),
+        ("63 -> maxout=3 -> 3 -> sigmoid", base.clone()),
+        ("63 -> 9 relu -> 3 -> reference-softmax", FitOptions { objective: balanced, ..base.clone() }),
+        ("63 -> 9 tanh -> 3 -> identity", base.clone()),
+        ("63 -> 18 relu -> 3", FitOptions { accumulate: 3, clip_norm: Some(0.1), ema: Some(0.9), ..base.clone() }),
+        ("63 -> parallel(9 relu -> 3 | 7 tanh -> 3, join=mean)", FitOptions { objective: members, ..base.clone() }),
+        // Short rows in chunks: see `Stepper::chunk_loops`.
+        ("63 -> 4 relu -> 3", FitOptions { batch: 4096, epochs: 3, ..base.clone() }),
+    ];
+    let small = bytes()?;
+    let large = small.select(&(0..5000).map(|i| i % ROWS).collect::<Vec<_>>());
+    for (text, options) in all {
+        let text = if text.contains("reference") { text.replace("-> 3 ->", "-> 2 ->") } else { text.to_owned() };
+        let data = if options.batch > ROWS { &large } else { &small };
+        let network = Network::new(&text.parse()?, 3)?;
+        let mut whole = network.clone();
+        let mut kept: Option<Checkpoint> = None;
+        let mut keep = on_step(|end, run| {
+            if end.step == 2 {
+                kept = Some(run.checkpoint());
+            }
+            ControlFlow::Continue(())
+        });
+        fit_with(&mut whole, data, &FitOptions { threads: Some(1), ..options.clone() }, &mut keep)?;
+        for threads in [2, 3] {
+            let mut other = network.clone();
+            let mut resumed = network.clone();
+            let options = FitOptions { threads: Some(threads), ..options.clone() };
+            fit(&mut other, data, &options)?;
+            assert_eq!(other.sha256(), whole.sha256(), "{text}, {threads} threads");
+            fit_with(&mut resumed, data, &options, FitContext { from: kept.clone(), ..FitContext::default() })?;
+            assert_eq!(resumed.sha256(), whole.sha256(), "{text}, resumed");
+        }
+    }
     Ok(())
 }

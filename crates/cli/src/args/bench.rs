@@ -10,7 +10,7 @@ use layerloop::recipes::Recipe;
 use super::parsers::{between, named, number};
 
 /// Everything that can be measured.
-pub(crate) const JOB_NAMES: [&str; 18] = [
+pub(crate) const JOB_NAMES: [&str; 19] = [
     "peak",
     "notebook",
     "wide",
@@ -24,6 +24,7 @@ pub(crate) const JOB_NAMES: [&str; 18] = [
     "sweep",
     "parts",
     "same-bits",
+    "augment",
     "time-to-accuracy", //
     "odd-relu-adam",
     "odd-relu-sgd",

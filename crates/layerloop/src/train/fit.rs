@@ -8,12 +8,13 @@ use layerloop_kernels::Matrix;
 use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd};
 use super::checkpoints::{Checkpoint, Identity};
+use super::clock::Clock;
 use super::early_stopping::Stopper;
 use super::full_gradient::FullGradient;
 use super::history::History;
 use super::monitored::{ALWAYS, Monitored};
 use super::options::FitOptions;
-use super::run::{Clock, Run};
+use super::run::Run;
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
 use crate::augment::Augmenter;
@@ -278,13 +279,8 @@ fn begin<'a>(
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
     let clock = Clock::from(0.0, 0.0);
-    let all_move = continues || options.decays();
-    let (source, width) = (train.inputs().source(), train.width());
     let augmenter = Augmenter::of(&options.augment, train, options.seed);
-    let input_plan = match &augmenter {
-        None => InputPlan::of(source, width, batch, &network.program, all_move),
-        Some(_) => InputPlan::augmented(source, width, &options.augment, &network.program),
-    };
+    let input_plan = input_plan(network, train, options, batch, continues);
     let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
     let whole = FullGradient::wanted(options, network);
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
@@ -325,6 +321,16 @@ fn begin<'a>(
         norms,
         clock,
     })
+}
+
+/// How the rows enter the network.
+fn input_plan(network: &Network, train: &Dataset, options: &FitOptions, batch: usize, continues: bool) -> InputPlan {
+    let (source, width, program) = (train.inputs().source(), train.width(), &network.program);
+    if options.augment.is_empty() {
+        InputPlan::of(source, width, batch, program, continues || options.decays())
+    } else {
+        InputPlan::augmented(source, width, &options.augment, program)
+    }
 }
 
 /// What the run has done.

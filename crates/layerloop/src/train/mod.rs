@@ -6,6 +6,7 @@ mod adaptive_threads;
 mod callback;
 mod check;
 mod checkpoints;
+mod clock;
 mod described;
 mod early_stopping;
 mod finder;

@@ -1,13 +1,13 @@
 //! A run in progress: what every callback sees.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use layerloop_kernels::{Matrix, Update};
 
 use super::adaptive_threads::AdaptiveThreads;
 use super::callback::{Callback, EpochEnd, StepEnd};
 use super::checkpoints::{Checkpoint, Identity};
+use super::clock::Clock;
 use super::early_stopping::Stopper;
 use super::full_gradient::sum_of_squares;
 use super::history::History;
@@ -472,35 +472,4 @@ impl Run<'_> {
 struct BatchEnds {
     step: bool,
     epoch: bool,
-}
-
-/// Two times: of training, without callbacks and measuring; and of everything.
-#[derive(Debug)]
-pub(super) struct Clock {
-    start: Instant,
-    outside: Duration,
-    /// Of a run that this one goes on with.
-    before: [f64; 2],
-}
-
-impl Clock {
-    pub(super) fn from(seconds: f64, wall: f64) -> Self {
-        Self { start: Instant::now(), outside: Duration::ZERO, before: [seconds, wall] }
-    }
-
-    fn pause(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn go_on(&mut self, since: Instant) {
-        self.outside += since.elapsed();
-    }
-
-    pub(super) fn seconds(&self) -> f64 {
-        self.before[0] + (self.start.elapsed() - self.outside).as_secs_f64()
-    }
-
-    pub(super) fn wall(&self) -> f64 {
-        self.before[1] + self.start.elapsed().as_secs_f64()
-    }
 }

@@ -1,5 +1,6 @@
 //! `layerloop bench`
 
+mod augment;
 mod explain;
 mod jobs;
 mod parts;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
                 sweep::measure(&setting, show)?;
                 parts::measure(&setting, show)?;
             }
+            "augment" => augment::measure(&setting, show)?,
             "time-to-accuracy" => show(time_to_accuracy::measure(&setting)?)?,
             "parts" => parts::measure(&setting, show)?,
             "same-bits" => outcome = same_bits::measure(&setting, show)?,
@@ -84,7 +86,8 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others = ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits", "time-to-accuracy"];
+        let others =
+            ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits", "augment", "time-to-accuracy"];
         assert!(JOB_NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(
             JOBS.iter().all(|job| JOB_NAMES.contains(&job.name))
