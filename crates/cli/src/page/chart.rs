@@ -11,6 +11,8 @@ const LEFT: f64 = 52.0;
 const RIGHT: f64 = 124.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
+/// From one name to the next.
+const LINE: f64 = 14.0;
 
 /// An axis: from, to, by logarithm or not.
 #[derive(Debug, Clone, Copy)]
@@ -132,16 +134,28 @@ pub(crate) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)
         };
         ends.push((i, end));
     }
-    // Names that would overlap are moved up.
-    ends.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut room = HEIGHT - BOTTOM - 4.0;
-    for (i, end) in ends {
-        let (x, y, class, name) = (WIDTH - RIGHT + 8.0, end.min(room) + 4.0, i % 4, escape(&curves[i].0));
-        room = end.min(room) - 14.0;
+    for (i, end) in apart(ends) {
+        let (x, y, class, name) = (WIDTH - RIGHT + 8.0, end + 4.0, i % 4, escape(&curves[i].0));
         _ = write!(plane.inside, r#"<text class="name c{class}" x="{x}" y="{y:.1}">{name}</text>"#);
     }
     plane.inside += &values(&plane, x_name, curves);
     Some(plane.svg(title, x_name))
+}
+
+/// Names at the ends of curves that would overlap are moved up, or down again where they would leave the chart.
+fn apart(mut ends: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
+    ends.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut room = HEIGHT - BOTTOM - 4.0;
+    for (_, end) in &mut ends {
+        *end = end.min(room);
+        room = *end - LINE;
+    }
+    let mut top = TOP;
+    for (_, end) in ends.iter_mut().rev() {
+        *end = end.max(top);
+        top = *end + LINE;
+    }
+    ends
 }
 
 /// A chart as a file of its own.
@@ -252,6 +266,15 @@ pub(super) fn histogram(title: &str, values: &[f32], class: usize) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_curves_that_end_together_stay_inside_the_chart_and_apart() {
+        for end in [TOP, 100.0, HEIGHT - BOTTOM] {
+            let placed = apart((0..8).map(|i| (i, end + i as f64)).collect());
+            assert!(placed.iter().all(|(_, y)| (TOP..HEIGHT - BOTTOM).contains(y)), "{placed:?}");
+            assert!(placed.windows(2).all(|two| two[0].1 - two[1].1 >= LINE - 1e-9), "{placed:?}");
+        }
+    }
 
     #[test]
     fn ticks_are_round_and_inside() {

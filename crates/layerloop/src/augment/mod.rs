@@ -89,15 +89,18 @@ impl Augmentation {
         Self(self.0.iter().copied().filter(|one| !random(one)).collect())
     }
 
-    /// As strong on images whose side is `factor` times as long: shift and the sigma of elastic times `factor`, alpha times its square.
+    /// As strong on images whose side is `factor` times as long: shift and the sigma of elastic times `factor`, alpha times its square, to
+    /// a hundredth.
     ///
     /// # Errors
     /// [`Error::Config`] where a number leaves its range.
     pub fn for_side(&self, factor: f64) -> Result<Self> {
+        let hundredths = |value: f64| (value * 100.0).round() / 100.0;
         Self::new(self.0.iter().map(|one| match *one {
-            Distortion::Shift { pixels } => Distortion::Shift { pixels: pixels * factor },
+            Distortion::Shift { pixels } => Distortion::Shift { pixels: hundredths(pixels * factor) },
             Distortion::Elastic { alpha, sigma } => {
-                Distortion::Elastic { alpha: alpha * factor * factor, sigma: sigma * factor }
+                let (alpha, sigma) = (hundredths(alpha * factor * factor), hundredths(sigma * factor));
+                Distortion::Elastic { alpha, sigma: sigma.max(0.01) }
             }
             other => other,
         }))
