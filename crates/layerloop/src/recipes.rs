@@ -96,7 +96,8 @@ const PIXELS: f64 = 784.0;
 const UNITS: f64 = 16.0;
 
 impl Recipe {
-    /// What was measured, by `bench/recipes`, on two cores with AVX2: `bench/runs/2026-11-27-epyc-zen3`. `best` was not measured yet.
+    /// What was measured, by `bench/recipes`, on two cores with AVX2: `bench/runs/2026-11-27-epyc-zen3`. `best` was
+    /// not measured as a whole yet.
     pub const MEASURED: &'static [Measured] = &[
         Measured { recipe: Self::Fast, data: "mnist", accuracy: 0.981, seconds: 1.0 },
         Measured { recipe: Self::Fast, data: "fashion-mnist", accuracy: 0.890, seconds: 3.5 },
