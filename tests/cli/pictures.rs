@@ -165,7 +165,6 @@ fn digits_of_any_size_are_read_after_a_training_with_augmented_images() {
         expected.push(labels[row].into());
     }
     let right = right(&seen(&folder, &names, &["--fit", "centre"]), &expected);
-    eprintln!("{right} of 100 digits of any size are right");
     assert!(right >= 97, "{right} of 100");
 }
 

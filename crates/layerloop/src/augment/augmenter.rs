@@ -64,9 +64,6 @@ impl Augmenter {
     }
 
     fn new(augmentation: &Augmentation, size: [usize; 2], largest: f32) -> Self {
-        let still = |one: &&Distortion| {
-            matches!(one, Distortion::Noise { .. } | Distortion::Erase { .. } | Distortion::Mixup { .. })
-        };
         let noise = augmentation.0.iter().find_map(|one| match one {
             Distortion::Noise { deviation } => Some(*deviation as f32 * largest),
             _ => None,
@@ -78,7 +75,7 @@ impl Augmenter {
             alike: false,
             size,
             all_columns: Columns::all(size[0] * size[1]),
-            moves: augmentation.0.iter().filter(still).count() < augmentation.0.len(),
+            moves: !augmentation.map_alone().is_empty(),
             noise: noise.unwrap_or(0.0),
             free: Mutex::default(),
         }
