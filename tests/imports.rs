@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, lowest first; each with what it is.
-const LIBRARY: [(&str, &str); 23] = [
+const LIBRARY: [(&str, &str); 24] = [
     ("error", "the one error type"),
     ("rng", "named random streams"),
     ("clock", "the time, where there is one"),
@@ -14,6 +14,7 @@ const LIBRARY: [(&str, &str); 23] = [
     ("names", "closed sets by name, and user-defined members of them"),
     ("differences", "derivatives of user-defined parts beside central differences"),
     ("math", "the derivation, the f64 reference"),
+    ("preprocess", "from columns of a table to inputs, and from outputs back"),
     ("data", "data sets, batches, splits"),
     ("augment", "random changes of images"),
     ("objective", "losses, class weights: what is minimised"),

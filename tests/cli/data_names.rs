@@ -20,7 +20,10 @@ fn a_file_or_a_folder_does_not_hide_the_built_in_set_of_its_name() {
         folder.run(&["train", "--resume", &run, "--quiet"]).well();
     }
     let refused = folder.run(&["train", "./digits"]);
-    assert!(refused.refusal(2).contains("DATA: ./digits is an empty file; a folder of pictures"), "{refused:?}");
+    assert!(
+        refused.refusal(1).contains("./digits: this is an empty file; a table with a line of names"),
+        "{refused:?}"
+    );
 }
 
 /// Each of these panicked in the JSON of a path, the first after the training.

@@ -165,11 +165,11 @@ const INVALID: [(&str, &str); 41] = [
     ("--data-dir . digits", "--data-dir: digits is built in and needs no folder"),
     (
         "--data-dir . .",
-        "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes)",
+        "--data-dir: . is where to look for a data set by name (digits, mnist, fashion-mnist, diabetes, penguins)",
     ),
     (
         "numbers",
-        "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files",
+        "numbers is neither a data set (digits, mnist, fashion-mnist, diabetes, penguins) nor a table, nor a folder of pictures or IDX files",
     ),
 ];
 

@@ -51,6 +51,7 @@ fn every_option_of_train_stands_under_a_heading() {
         "Arguments:",
         "Options:",
         "Data:",
+        "Tables:",
         "Network:",
         "Length of the training, early stopping:",
         "Loss:",

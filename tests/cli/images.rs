@@ -12,8 +12,8 @@ fn sha256(said: &Said) -> String {
 fn a_recipe_sets_all_that_is_not_typed_and_the_receipt_keeps_it() {
     let folder = Folder::new();
     let said = folder.run(&["train", "digits", "--recipe", "fast", "--save", "fast.safetensors"]).well();
-    assert!(said.out.contains("64 -> 80 relu -> 10 -> softmax"), "{said:?}");
-    assert!(said.out.contains("--epochs 19 --batch 16 --optimizer adam --lr 0.006 "));
+    assert!(said.out.contains("64 -> 48 relu -> 10 -> softmax"), "{said:?}");
+    assert!(said.out.contains("--epochs 19 --batch 16 --optimizer adam --lr 0.01 "));
     assert!(said.out.contains("train digits --recipe accurate "), "the next one: {said:?}");
     let replayed = folder.run(&["replay", "fast.safetensors", "--json"]).well();
     assert_eq!(replayed.last()["same"], true);
@@ -31,14 +31,23 @@ fn a_recipe_sets_all_that_is_not_typed_and_the_receipt_keeps_it() {
     assert!(said.out.contains("64 -> parallel(9 tanh -> 10 | 9 tanh -> 10, join=mean) -> softmax"), "{said:?}");
     assert!(!said.out.contains("Next:"), "there is no better recipe: {said:?}");
     let warm = ["train", "--recipe", "best", "--warm-start", "fast.safetensors", "--no-save", "--epochs", "1"];
-    assert!(folder.run(&warm).well().out.contains("64 -> 80 relu -> 10 -> softmax"));
+    assert!(folder.run(&warm).well().out.contains("64 -> 48 relu -> 10 -> softmax"));
 }
 
 #[test]
 fn recipes_are_listed_with_their_options_and_refuse_tables() {
     let folder = Folder::new();
     let list = folder.run(&["list", "recipes"]).well().out;
-    for said in ["fast", "accurate", "augmented", "best", "--hidden 256 --activation relu --epochs 3", "elastic=36,5"] {
+    for said in [
+        "fast",
+        "accurate",
+        "augmented",
+        "best",
+        "plain",
+        "--hidden 192 --activation relu --epochs 3",
+        "elastic=36,5",
+        "--label-smoothing 0.1",
+    ] {
         assert!(list.contains(said), "{said} in {list}");
     }
     let said = folder.run(&["train", "diabetes", "--recipe", "fast"]).refusal(2).to_owned();

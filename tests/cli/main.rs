@@ -31,6 +31,7 @@ mod readme;
 mod reports;
 mod runs;
 mod signals;
+mod tables;
 mod terminal;
 mod threads;
 mod tmux;

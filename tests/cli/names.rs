@@ -75,7 +75,7 @@ fn what_is_unknown_is_met_with_what_was_meant() {
         ("evaluate m", "did you mean `eval`?"),
         ("trian", "did you mean `train`?"),
         ("train-model", "did you mean `train`?"),
-        ("frobnicate", "frobnicate: unknown command; the commands are train, "),
+        ("frobnicate", "frobnicate: unknown command; the commands are inspect, train, "),
         ("train --gpu", "--gpu: unknown option; layerloop computes on the CPU"),
         ("train --epoch 3", "--epoch: unknown option; did you mean `--epochs`?"),
         ("train --hiden 3", "did you mean `--hidden`?"),

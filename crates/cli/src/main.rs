@@ -49,6 +49,7 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
     command.places().check()?;
     match command {
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Replay(args) => commands::replay::run(&args),
         Command::Eval(args) => commands::eval::run(&args),

@@ -47,7 +47,7 @@ impl Command {
             Self::Train(_) | Self::Predict(_) => places,
             // These write no files.
             Self::Replay(_) | Self::Eval(_) | Self::Outliers(_) | Self::Summary(_) => places,
-            Self::CheckGradients(_) | Self::List(_) | Self::Completions(_) | Self::Man(_) => places,
+            Self::Inspect(_) | Self::CheckGradients(_) | Self::List(_) | Self::Completions(_) | Self::Man(_) => places,
         }
     }
 }

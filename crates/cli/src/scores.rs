@@ -3,9 +3,10 @@
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
 use layerloop::evaluate::{Outputs, RegressionScores, measure};
-use layerloop::metrics::{Evaluation, Metric};
+use layerloop::metrics::{AnyMetric, Evaluation, Metric};
 use layerloop::network::{Network, Predictor, Spec};
 use layerloop::train::{Loss, Objective, default_threads};
+use serde_json::{Value, json};
 
 /// Threads for evaluating and predicting: as many as a batch of 512 rows keeps busy.
 pub(crate) fn threads_for(spec: &Spec) -> usize {
@@ -31,6 +32,27 @@ pub(crate) fn measured(metrics: &[Metric], network: &Network, data: &Dataset) ->
 /// What a predictor gives for `data`; the loss is `loss` or what the output map is made for.
 pub(crate) fn outputs<'a>(predictor: &Predictor, data: &'a Dataset, loss: Option<Loss>) -> Result<Outputs<'a>> {
     Outputs::of(predictor, data, &Objective { loss: loss.map(Into::into), ..Objective::default() })
+}
+
+/// The scores of a table as one object: `{"accuracy": .., "log_loss": .., "roc_auc": ..}` or `{"rmse": .., "mae": .., "r2": ..}`, in the units of
+/// the target.
+pub(crate) fn of_table(outputs: &Outputs, data: &Dataset) -> Result<Value> {
+    let metrics: &[Metric] = match data.targets() {
+        Targets::Labels { .. } => &[Metric::Accuracy, Metric::LogLoss, Metric::RocAuc],
+        Targets::Numbers { .. } => &[Metric::Rmse, Metric::Mae, Metric::R2],
+    };
+    let values = outputs.measure(metrics)?;
+    let pairs = metrics.iter().zip(values).map(|(metric, value)| (AnyMetric::from(*metric).key(), json!(value.ok())));
+    Ok(pairs.collect())
+}
+
+/// `binary`, `multiclass` or `regression`.
+pub(crate) fn task(data: &Dataset) -> &'static str {
+    match data.targets() {
+        Targets::Labels { classes, .. } if classes.len() == 2 => "binary",
+        Targets::Labels { .. } => "multiclass",
+        Targets::Numbers { .. } => "regression",
+    }
 }
 
 impl Scores {

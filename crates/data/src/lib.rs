@@ -4,6 +4,7 @@
 //! - [`registry`]: the named data sets: files, SHA-256, mirrors, classes, training defaults
 //! - [`digits()`]: the 1,797 digits inside the binary
 //! - [`diabetes()`], [`table`]: 442 patients inside the binary, with a number to predict
+//! - [`tables`]: tables with columns of any kind, from files or built in
 //! - [`idx`], [`folder`]: IDX files, gzip or plain, and folders of them
 //! - [`cache`], [`download`]: the user's cache folder, and how files get there
 //! - [`image`], [`input`]: PNG images, brought to the size of a network's input
@@ -27,6 +28,7 @@ mod progress;
 pub mod registry;
 pub mod rows;
 pub mod table;
+pub mod tables;
 mod unpack;
 
 pub use diabetes::{diabetes, diabetes_parts};

@@ -1,15 +1,14 @@
 //! A data set by its name or folder.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use layerloop::data::Dataset;
-use layerloop::files::Kind;
+use layerloop::data::{Dataset, TableParts, TableSplit};
+use layerloop::preprocess::{Frame, PreprocessOptions, Preprocessing};
 use layerloop::{Error, Result};
 
 use crate::progress::Progress;
 use crate::registry::{self, Defaults, Entry, File, STANDARD_NAMES, Source};
-use crate::unpack::open_file;
+use crate::tables::{Table, TableOptions, is_table, place as place_of_table, read_table};
 use crate::{cache, download, folder, picture_folder};
 
 /// A data set, ready to be trained on.
@@ -19,6 +18,8 @@ pub struct Loaded {
     pub train: Dataset,
     /// The part to evaluate on.
     pub test: Dataset,
+    /// The part to choose by, where rows were held back for it already.
+    pub validation: Option<Dataset>,
     /// One line: what it is, who made it, its licence; empty for a folder.
     pub about: &'static str,
     /// Training options where the user names none.
@@ -44,7 +45,7 @@ const TEST_SHARE: f64 = 0.2;
 /// What that part is drawn by, so that it is the same for everyone.
 const SPLIT_SEED: u64 = 0;
 
-/// Loads `data`: the name of a data set in [`registry::ENTRIES`], or else a folder of IDX files or of pictures.
+/// Loads `data`: the name of a data set in [`registry::ENTRIES`], or else a table, or a folder of IDX files or of pictures.
 ///
 /// A folder of pictures has a folder for each class (`DIR/cat/1.png`), or such folders in its folders `train` and `test`; PNG and
 /// JPEG files are read. Where a folder has no test part, a fifth of its rows is split off, stratified by class.
@@ -71,11 +72,12 @@ pub fn load(
 ) -> Result<Loaded> {
     let data = data.as_ref();
     let Some(entry) = data.to_str().and_then(registry::find) else {
-        return from_folder(data, options, progress);
+        return if is_table(data) { from_table(data) } else { from_folder(data, options, progress) };
     };
     match (entry.source, options.data_dir) {
         (Source::BuiltIn(parts), None) => Ok(with_defaults(entry, parts()?, None)),
-        (Source::BuiltIn(_), Some(_)) => {
+        (Source::Table { .. }, None) => Ok(Loaded { about: entry.about, ..from_table(data)? }),
+        (Source::BuiltIn(_) | Source::Table { .. }, Some(_)) => {
             Err(Error::config("--data-dir", format!("{} is built in and needs no folder", entry.name)))
         }
         (Source::Idx { files, .. }, Some(data_dir)) => from_data_dir(entry, &files, data_dir),
@@ -98,6 +100,7 @@ pub fn load_cached(
 ) -> Result<Loaded> {
     let files = match entry.source {
         Source::BuiltIn(parts) => return Ok(with_defaults(entry, parts()?, None)),
+        Source::Table { .. } => return from_table(entry.name.as_ref()),
         Source::Idx { files, .. } => files,
     };
     let missing: Vec<File> = files.into_iter().filter(|file| folder::find(folder, file.name).is_none()).collect();
@@ -158,7 +161,7 @@ fn from_data_dir(entry: &Entry, files: &[File; 4], data_dir: &Path) -> Result<Lo
 fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Loaded> {
     let names = registry::ENTRIES.map(|entry| entry.name).join(", ");
     if !data.is_dir() {
-        return Err(Error::config("DATA", no_folder(data, &names)?));
+        return Err(Error::config("DATA", no_folder(data, &names)));
     }
     if let Some(data_dir) = options.data_dir {
         let (data_dir, data) = (data_dir.display(), data.display());
@@ -179,25 +182,37 @@ fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(
         None => split_off(&train, &mut notes)?,
     };
     let folder = Some(std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf()));
-    Ok(Loaded { train, test, about: "", defaults: Defaults::IMAGES, folder, notes })
+    Ok(Loaded { train, test, validation: None, about: "", defaults: Defaults::IMAGES, folder, notes })
 }
 
-/// What is said of `data` that is not a folder: what it is instead, if it is a file.
-fn no_folder(data: &Path, names: &str) -> Result<String> {
+/// What is said of `data` that is neither a name nor a folder nor a file.
+fn no_folder(data: &Path, names: &str) -> String {
     let shown = data.display();
-    if data.is_file() {
-        let mut start = Vec::new();
-        open_file(data)?.0.take(Kind::ENOUGH).read_to_end(&mut start).map_err(Error::io(data))?;
-        let kind = Kind::of_bytes(&start);
-        let advice = if kind.advice.is_empty() { String::new() } else { format!(": {}", kind.advice) };
-        return Ok(format!("{shown} is {}{advice}; a folder of pictures or of IDX files is needed", kind.name));
-    }
     let lossy = if shown.to_string().contains('\u{fffd}') && data.to_str().is_some() {
         "; its path was not UTF-8, which a receipt cannot have: name the data"
     } else {
         ""
     };
-    Ok(format!("{shown} is neither a data set ({names}) nor a folder of pictures or IDX files{lossy}"))
+    format!("{shown} is neither a data set ({names}) nor a table, nor a folder of pictures or IDX files{lossy}")
+}
+
+/// A table by its last column, all else as it is by default.
+fn from_table(data: &Path) -> Result<Loaded> {
+    let Table { frame, target, mut notes, .. } = read_table(data, &TableOptions::default())?;
+    let target: Vec<&str> = target.iter().map(String::as_str).collect();
+    let fit = |train: &Frame| Preprocessing::fit(train, &target, &PreprocessOptions::default());
+    let parts = TableParts::new(&frame, None, &target, &TableSplit::default(), fit)?;
+    notes.extend(parts.notes);
+    let TableParts { train, test, .. } = parts;
+    Ok(Loaded {
+        train,
+        test,
+        validation: None,
+        about: "",
+        defaults: Defaults::IMAGES,
+        folder: place_of_table(data),
+        notes,
+    })
 }
 
 /// What is said of a folder in which there is no data.
@@ -231,5 +246,5 @@ fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Pat
     let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
     let fit = |part: Dataset| if let Some(fit) = entry.fit { part.with_fit(fit) } else { part };
     let (train, test) = (fit(train), fit(test));
-    Loaded { train, test, about: entry.about, defaults: entry.defaults, folder, notes: Vec::new() }
+    Loaded { train, test, validation: None, about: entry.about, defaults: entry.defaults, folder, notes: Vec::new() }
 }

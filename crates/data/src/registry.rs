@@ -26,6 +26,13 @@ pub struct Entry {
 pub enum Source {
     /// In this crate: no file, no network.
     BuiltIn(fn() -> Result<[Dataset; 2]>),
+    /// A table in this crate.
+    Table {
+        /// A line of names, then the rows.
+        csv: &'static str,
+        /// The column to predict.
+        target: &'static str,
+    },
     /// In four IDX files.
     Idx {
         /// Training images, training labels, test images, test labels.
@@ -89,7 +96,7 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// All named data sets.
-pub static ENTRIES: [Entry; 4] = [
+pub static ENTRIES: [Entry; 5] = [
     Entry {
         name: "digits",
         about: "1,797 handwritten digits of 8 x 8 pixels, built in (E. Alpaydin and C. Kaynak, Optical Recognition of \
@@ -157,6 +164,14 @@ pub static ENTRIES: [Entry; 4] = [
         defaults: Defaults { epochs: 100, batch: 32, learning_rate: 5e-2 },
         fit: None,
     },
+    Entry {
+        name: "penguins",
+        about: "344 penguins of three species, 7 columns with gaps, built in (K. Gorman, A. Horst, A. Hill, palmerpenguins, CC0)",
+        source: Source::Table { csv: include_str!("penguins.csv"), target: "species" },
+        classes: &["Adelie", "Chinstrap", "Gentoo"],
+        defaults: Defaults::IMAGES,
+        fit: None,
+    },
 ];
 
 /// The names that every folder of IDX files uses: training images, training labels, test images, test labels.
@@ -184,7 +199,11 @@ mod tests {
         assert_eq!(find("fashion-mnist").map(|entry| entry.classes[9]), Some("Ankle boot"));
         assert!(find("fashion").is_none());
         for entry in &ENTRIES {
-            let classes = if entry.name == "diabetes" { 0 } else { 10 };
+            let classes = match entry.name {
+                "diabetes" => 0,
+                "penguins" => 3,
+                _ => 10,
+            };
             assert_eq!(entry.classes.len(), classes, "{}", entry.name);
             assert!(!entry.about.contains('\n') && !entry.about.contains("  "), "{}", entry.about);
             let Source::Idx { files, mirrors } = entry.source else { continue };

@@ -5,6 +5,7 @@ mod bytes;
 mod fit;
 #[cfg(test)]
 pub(crate) mod for_tests;
+mod frame;
 mod inputs;
 mod split;
 mod standardisation;
@@ -18,11 +19,13 @@ use sha2::{Digest, Sha256};
 pub use self::batches::{Batches, onecold, onehot};
 pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
+pub use self::frame::{TableParts, TableSplit};
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
-pub use self::split::split_rows;
+pub use self::split::{split_rows, split_stratified};
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;
+use crate::preprocess::Preprocessing;
 use crate::{Error, Result};
 
 /// Samples: inputs, what the network should give for each, and perhaps how much each counts.
@@ -51,6 +54,7 @@ pub struct Dataset {
     fit: Option<Fit>,
     columns: Option<Arc<[String]>>,
     standardisation: Option<Arc<Standardisation>>,
+    preprocessing: Option<Arc<Preprocessing>>,
 }
 
 impl Dataset {
@@ -126,6 +130,7 @@ impl Dataset {
             fit: None,
             columns: None,
             standardisation: None,
+            preprocessing: None,
         })
     }
 
@@ -234,6 +239,12 @@ impl Dataset {
     #[must_use]
     pub fn standardisation(&self) -> Option<&Standardisation> {
         self.standardisation.as_deref()
+    }
+
+    /// What the inputs were made of columns by, if they were.
+    #[must_use]
+    pub fn preprocessing(&self) -> Option<&Arc<Preprocessing>> {
+        self.preprocessing.as_ref()
     }
 
     /// The same rows under another name.

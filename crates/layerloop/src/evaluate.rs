@@ -6,10 +6,11 @@
 //! rows: see [`Objective`].
 
 use crate::data::{Dataset, Targets};
-use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions};
+use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions, Truth};
 use crate::network::predict::{check_memory, evaluate_with};
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
+use crate::preprocess::Target;
 use crate::{Error, Result, threads};
 
 /// Evaluates `network` on `data` with `threads` threads.
@@ -146,7 +147,7 @@ pub struct Outputs<'a> {
     data: &'a Dataset,
     classes: usize,
     loss: f64,
-    values: Vec<f32>,
+    values: InUnits<'a>,
 }
 
 impl<'a> Outputs<'a> {
@@ -169,7 +170,7 @@ impl<'a> Outputs<'a> {
     }
 
     fn new(data: &'a Dataset, classes: usize, (outputs, losses): (Vec<f32>, Vec<f32>)) -> Result<Self> {
-        Ok(Self { data, classes, loss: mean_loss(data, &losses)?, values: of_targets(data, outputs, classes) })
+        Ok(Self { data, classes, loss: mean_loss(data, &losses)?, values: InUnits::new(data, outputs, classes) })
     }
 
     /// The mean loss.
@@ -179,7 +180,7 @@ impl<'a> Outputs<'a> {
     }
 
     fn predictions(&self) -> Predictions<'_> {
-        Predictions::of(self.data, &self.values, self.classes)
+        self.values.predictions()
     }
 
     /// The whole picture of a classifier.
@@ -229,13 +230,49 @@ fn check_kind(data: &Dataset, classes: bool) -> Result<()> {
     Err(Error::config("data", format!("{} {reason}", data.name())))
 }
 
-/// The outputs that are measured: of one sigmoid, which gives two classes, the second where the target is one number.
-pub(crate) fn of_targets(data: &Dataset, outputs: Vec<f32>, classes: usize) -> Vec<f32> {
-    match data.targets() {
-        Targets::Numbers { names, .. } if names.len() < classes => {
-            outputs.chunks_exact(classes).map(|row| row[classes - 1]).collect()
+/// The outputs that are measured: of one sigmoid, which gives two classes, the second where the target is one number; of a table, numbers
+/// in the units of its columns.
+#[derive(Debug, Clone)]
+pub(crate) struct InUnits<'a> {
+    data: &'a Dataset,
+    classes: usize,
+    outputs: Vec<f32>,
+    /// The targets, where those of the data are scaled.
+    truth: Option<Vec<f32>>,
+}
+
+impl<'a> InUnits<'a> {
+    pub(crate) fn new(data: &'a Dataset, outputs: Vec<f32>, classes: usize) -> Self {
+        let outputs = match data.targets() {
+            Targets::Numbers { names, .. } if names.len() < classes => {
+                outputs.chunks_exact(classes).map(|row| row[classes - 1]).collect()
+            }
+            _ => outputs,
+        };
+        let scaled = data.preprocessing().and_then(|by| match by.target() {
+            Target::Numbers(targets) => Some(targets),
+            Target::Classes { .. } => None,
+        });
+        match scaled {
+            None => Self { data, classes, outputs, truth: None },
+            Some(targets) => {
+                let decode = |values: &[f32]| {
+                    let each = values.iter().zip(targets.iter().cycle());
+                    each.map(|(value, target)| target.decode(*value) as f32).collect::<Vec<f32>>()
+                };
+                Self { data, classes, outputs: decode(&outputs), truth: Some(decode(data.numbers())) }
+            }
         }
-        _ => outputs,
+    }
+
+    pub(crate) fn predictions(&self) -> Predictions<'_> {
+        let of_data = Predictions::of(self.data, &self.outputs, self.classes);
+        match (&self.truth, of_data.truth) {
+            (Some(targets), Truth::Numbers { outputs, .. }) => {
+                Predictions { truth: Truth::Numbers { targets, outputs }, ..of_data }
+            }
+            _ => of_data,
+        }
     }
 }
 

@@ -75,6 +75,7 @@ pub mod network;
 pub mod objective;
 #[cfg(feature = "train")]
 pub mod optim;
+pub mod preprocess;
 #[cfg(feature = "train")]
 pub mod recipes;
 pub mod rng;

@@ -6,14 +6,14 @@ use crate::augment::Augmentation;
 use crate::data::{Dataset, Targets};
 use crate::names::serialised::serde_as_text;
 use crate::names::{NamedEnum as _, parse};
-use crate::network::{Activation, Dense, Layer, Output, Spec, Unit};
+use crate::network::{Activation, Dense, Init, Layer, Norm, Output, Spec, Unit};
 use crate::objective::Objective;
-use crate::optim::Schedule;
-use crate::train::FitOptions;
+use crate::optim::{Optimizer, Schedule};
+use crate::train::{EarlyStopping, FitOptions};
 use crate::{Error, Result};
 
 named_enum! {
-    /// A named way to train, for images: what it gives for other sizes than MNIST's follows from [`Recipe::plan`]'s rules.
+    /// A named way to train, for images or for tables: what it gives for other sizes than MNIST's follows from [`Recipe::plan`]'s rules.
     ///
     /// # Example
     /// ```
@@ -24,8 +24,8 @@ named_enum! {
     /// let labels: Vec<u32> = (0..60_000).map(|i| i % 10).collect();
     /// let data = Dataset::new("digits", images, 784, labels, (0..10).map(|d| d.to_string()))?.with_image(28, 28)?;
     /// let plan = parse::<Recipe>("fast")?.plan(&data)?;
-    /// assert_eq!(plan.spec(&data).to_string(), "784 -> 256 relu -> 10 -> softmax");
-    /// assert_eq!((plan.epochs, plan.batch, plan.learning_rate), (3, 128, 0.006));
+    /// assert_eq!(plan.spec(&data).to_string(), "784 -> 192 relu -> 10 -> softmax");
+    /// assert_eq!((plan.epochs, plan.batch, plan.learning_rate), (3, 128, 0.01));
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub enum Recipe: "recipe" {
@@ -37,6 +37,8 @@ named_enum! {
         Augmented = "augmented",
         /// as far as dense networks go: several wide networks together
         Best = "best",
+        /// for tables: two hidden layers, stopped where a part of the rows that is held back says so
+        Plain = "plain",
     }
 }
 
@@ -50,6 +52,8 @@ pub struct Plan {
     pub hidden: Vec<usize>,
     /// Their activation.
     pub activation: Activation,
+    /// What is between each of them and its activation.
+    pub norm: Norm,
     /// Dropout rate after each of them.
     pub dropout: f32,
     /// Number of networks that are trained together.
@@ -62,8 +66,18 @@ pub struct Plan {
     pub learning_rate: f64,
     /// How it changes over the run.
     pub schedule: Schedule,
+    /// Share of each label that is spread over all classes.
+    pub label_smoothing: f32,
     /// What is done to the images.
     pub augment: Augmentation,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The initialiser of the weights.
+    pub init: Init,
+    /// Share of the rows that is held back to choose by.
+    pub validation: f64,
+    /// Epochs without a better loss of those rows after which the training stops, and keeps the best weights.
+    pub patience: Option<usize>,
 }
 
 /// What a recipe reached, and in which time.
@@ -80,13 +94,31 @@ pub struct Measured {
 }
 
 /// A recipe for 60,000 images of 28 x 28 pixels.
+#[derive(Clone, Copy)]
 struct Settings {
     hidden: &'static [usize],
+    activation: Activation,
+    norm: Norm,
     ensemble: usize,
     epochs: usize,
+    batch: usize,
     learning_rate: f64,
+    label_smoothing: f32,
     augment: &'static str,
 }
+
+/// What most recipes share.
+const USUAL: Settings = Settings {
+    hidden: &[192],
+    activation: Activation::Relu,
+    norm: Norm::Without,
+    ensemble: 1,
+    epochs: 3,
+    batch: 128,
+    learning_rate: 0.01,
+    label_smoothing: 0.0,
+    augment: "",
+};
 
 /// Rows and pixels of an image that the settings are for.
 const ROWS: f64 = 60_000.0;
@@ -125,7 +157,9 @@ impl Recipe {
     #[must_use]
     pub fn better(used: Option<Self>, data: &str, accuracy: f64) -> Option<Self> {
         let after = used.and_then(|used| Self::ALL.iter().position(|recipe| *recipe == used)).map_or(0, |at| at + 1);
-        let does_better = |recipe: &&Self| recipe.measured(data).is_none_or(|measured| measured.accuracy > accuracy);
+        let does_better = |recipe: &&Self| {
+            !recipe.is_for_tables() && recipe.measured(data).is_none_or(|measured| measured.accuracy > accuracy)
+        };
         Self::ALL.iter().skip(after).find(does_better).copied()
     }
 
@@ -134,7 +168,7 @@ impl Recipe {
     /// ```text
     /// widths     times sqrt(p / 784), between 1/4 and 2 times, to the nearest multiple of 16
     /// epochs     times sqrt(60,000 / n), between 1 and 20 times
-    /// batch      n / 400 to the next lower power of two, 16 to 128
+    /// batch      times 1.25 n / 60,000, to the next lower power of two, at least 16
     /// shift      times sqrt(p / 784), and so is the sigma of elastic; its alpha times p / 784
     /// ```
     ///
@@ -143,6 +177,9 @@ impl Recipe {
     /// # Errors
     /// [`Error::Config`] if the rows are not images.
     pub fn plan(self, data: &Dataset) -> Result<Plan> {
+        if self.is_for_tables() {
+            return Err(Error::config(Self::WHAT, format!("`{}` is for tables; {} is none", self.name(), data.name())));
+        }
         let Some((height, width)) = data.image() else {
             let reason = format!("`{}` is for images; {} has rows of numbers", self.name(), data.name());
             return Err(Error::config(Self::WHAT, reason));
@@ -155,40 +192,90 @@ impl Recipe {
     /// # Errors
     /// [`Error::Config`] for images so large that an augmentation leaves its range.
     pub fn plan_for(self, rows: usize, [height, width]: [usize; 2], characters: bool) -> Result<Plan> {
-        let Settings { hidden, ensemble, epochs, learning_rate, augment } = self.settings(characters);
+        let of = self.settings(characters);
         let (rows, side) = (rows.max(1) as f64, libm::sqrt((height * width) as f64 / PIXELS));
         let units = |&n: &usize| ((n as f64 * side.clamp(0.25, 2.0) / UNITS).round().max(1.0) * UNITS) as usize;
         let longer = libm::sqrt(ROWS / rows).clamp(1.0, 20.0);
-        let batch = ((rows / 400.0).max(1.0) as usize).clamp(16, 128);
+        let batch = ((rows / ROWS * of.batch as f64 * 1.25).max(1.0) as usize).clamp(16, of.batch);
         Ok(Plan {
-            hidden: hidden.iter().map(units).collect(),
-            activation: Activation::Relu,
+            hidden: of.hidden.iter().map(units).collect(),
+            activation: of.activation,
+            norm: of.norm,
             dropout: 0.0,
-            ensemble,
-            epochs: (epochs as f64 * longer).round() as usize,
+            ensemble: of.ensemble,
+            epochs: (of.epochs as f64 * longer).round() as usize,
             batch: 1 << batch.ilog2(),
-            learning_rate,
+            learning_rate: of.learning_rate,
             schedule: parse("one-cycle")?,
-            augment: augment.parse::<Augmentation>()?.for_side(side)?,
+            label_smoothing: of.label_smoothing,
+            augment: of.augment.parse::<Augmentation>()?.for_side(side)?,
+            optimizer: parse("adam")?,
+            init: Init::Default,
+            validation: 0.0,
+            patience: None,
         })
     }
 
+    /// This recipe for a table of so many rows to train on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is one for images.
+    pub fn plan_for_table(self, rows: usize) -> Result<Plan> {
+        if !self.is_for_tables() {
+            return Err(Error::config(Self::WHAT, format!("`{}` is for images, and this is a table", self.name())));
+        }
+        let batch = (rows / 50).clamp(16, 256);
+        Ok(Plan {
+            hidden: vec![256, 128],
+            activation: Activation::Relu,
+            norm: Norm::Without,
+            dropout: 0.1,
+            ensemble: 1,
+            epochs: 100,
+            batch: 1 << batch.ilog2(),
+            learning_rate: 0.002,
+            schedule: parse("cosine")?,
+            label_smoothing: 0.0,
+            augment: Augmentation::default(),
+            optimizer: parse("adamw")?,
+            init: Init::GlorotUniform,
+            validation: 0.2,
+            patience: Some(15),
+        })
+    }
+
+    /// Whether it is for tables rather than images.
+    #[must_use]
+    pub fn is_for_tables(self) -> bool {
+        self == Self::Plain
+    }
+
     fn settings(self, characters: bool) -> Settings {
-        let (hidden, ensemble, epochs, learning_rate, augment): (&[usize], _, _, _, _) = match (self, characters) {
-            (Self::Fast, true) => (&[256], 1, 3, 0.006, ""),
-            (Self::Fast, false) => (&[256], 1, 8, 0.004, ""),
-            (Self::Accurate, true) => (&[512], 1, 6, 0.006, "shift=1 rotate=8 scale=0.1"),
-            (Self::Accurate, false) => (&[512, 256], 1, 15, 0.003, "flip=horizontal"),
+        const BENT: &str = "shift=1.5 rotate=12 scale=0.13 shear=0.15 elastic=36,5";
+        let things = Settings { norm: Norm::Batch, batch: 256, label_smoothing: 0.1, ..USUAL };
+        match (self, characters) {
+            (Self::Fast, true) => USUAL,
+            (Self::Fast, false) => Settings { epochs: 7, learning_rate: 0.006, ..USUAL },
+            (Self::Accurate, true) => {
+                let augment = "shift=1 rotate=8 scale=0.1";
+                Settings { hidden: &[512], epochs: 6, learning_rate: 0.006, augment, ..USUAL }
+            }
+            (Self::Accurate, false) => {
+                Settings { hidden: &[512, 256], epochs: 15, augment: "flip=horizontal", ..things }
+            }
             (Self::Augmented, true) => {
-                (&[1024, 512], 1, 60, 0.002, "shift=1.5 rotate=12 scale=0.13 shear=0.15 elastic=36,5")
+                Settings { hidden: &[1024, 512], epochs: 60, learning_rate: 0.002, augment: BENT, ..USUAL }
             }
-            (Self::Augmented, false) => (&[1024, 512], 1, 60, 0.002, "flip=horizontal mixup=0.3"),
-            (Self::Best, true) => {
-                (&[1024, 512], 5, 100, 0.002, "shift=1.5 rotate=12 scale=0.13 shear=0.15 elastic=36,5")
+            (Self::Augmented, false) => {
+                let augment = "flip=horizontal shift=0.7";
+                let (hidden, activation) = (&[1024, 512, 256], Activation::Gelu);
+                Settings { hidden, activation, epochs: 40, batch: 128, learning_rate: 0.005, augment, ..things }
             }
-            (Self::Best, false) => (&[1024, 512], 5, 100, 0.002, "flip=horizontal mixup=0.3"),
-        };
-        Settings { hidden, ensemble, epochs, learning_rate, augment }
+            (Self::Best | Self::Plain, true) => {
+                Settings { ensemble: 5, epochs: 100, ..Self::Augmented.settings(characters) }
+            }
+            (Self::Best | Self::Plain, false) => Settings { ensemble: 5, ..Self::Augmented.settings(characters) },
+        }
     }
 }
 
@@ -207,12 +294,11 @@ impl Plan {
             Targets::Numbers { .. } => Output::Identity,
         };
         let dropout = (self.dropout > 0.0).then_some(Layer::Unit(Unit::Dropout { rate: self.dropout }));
-        let hidden = self
-            .hidden
-            .iter()
-            .flat_map(|&n| std::iter::once(Layer::Dense(Dense::new(n, self.activation))).chain(dropout.clone()));
+        let dense = |n| Dense { init: self.init, ..Dense::new(n, self.activation) };
+        let hidden = self.hidden.iter().flat_map(|&n| self.norm.layers(dense(n)).chain(dropout.clone()));
         let spec = hidden.fold(Spec::new(data.width()), Spec::then);
-        spec.layer(data.target_names().len(), Activation::Identity).output(output).ensemble(self.ensemble)
+        let last = Dense { init: self.init, ..Dense::new(data.target_names().len(), Activation::Identity) };
+        spec.then(Layer::Dense(last)).output(output).ensemble(self.ensemble)
     }
 
     /// How to train it.
@@ -242,7 +328,13 @@ impl Plan {
             learning_rate: self.learning_rate,
             schedule: self.schedule.into(),
             augment: self.augment.clone(),
-            objective: Objective { each_member: self.ensemble > 1, ..Objective::default() },
+            optimizer: self.optimizer,
+            early_stopping: self.patience.map(|patience| EarlyStopping { patience, ..EarlyStopping::on("val_loss") }),
+            objective: Objective {
+                each_member: self.ensemble > 1,
+                label_smoothing: self.label_smoothing,
+                ..Objective::default()
+            },
             ..FitOptions::default()
         }
     }
@@ -267,7 +359,7 @@ mod tests {
         assert_eq!(plan.augment.to_string(), "shift=0.75 rotate=12 scale=0.13 shear=0.15 elastic=9,2.5", "{elastic:?}");
         let plan = Recipe::Augmented.plan(&images(2400, 14, ["cat", "dog"])).unwrap();
         assert!(plan.augment.to_string().contains("flip=horizontal"));
-        for recipe in Recipe::ALL {
+        for recipe in Recipe::ALL.iter().filter(|recipe| !recipe.is_for_tables()) {
             let data = images(7, 1, ["cat", "dog"]);
             let plan = recipe.plan(&data).unwrap();
             plan.options().check().unwrap();

@@ -12,7 +12,7 @@ use super::variants::Variants;
 pub(crate) struct Eval {
     /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
-    /// digits, diabetes, mnist, fashion-mnist, or a folder of pictures or IDX files; its test part is used [default: what it was trained on]
+    /// digits, diabetes, mnist, fashion-mnist, or a folder of pictures or IDX files, whose test part is used; or a table, of which all rows are [default: what it was trained on]
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<PathBuf>,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) const NOT_KEPT: [&str; 9] =
     ["json", "quiet", "run", "resume", "anyway", "find_lr", "tui", "threads", "config"];
 /// Options that are paths: kept as seen from the root.
-const PATHS: [&str; 6] = ["data", "data_dir", "warm_start", "save", "log_dir", "report"];
+const PATHS: [&str; 7] = ["data", "test", "data_dir", "warm_start", "save", "log_dir", "report"];
 
 /// Where things are put: kept with a run that may go on, but not in a model.
 const PLACES: [&str; 6] = ["save", "no_save", "log_dir", "report", "checkpoint_every", "keep"];
@@ -67,6 +67,11 @@ impl ExplicitArgs {
             self.0.entry(id).or_insert(values);
         }
         self
+    }
+
+    /// Whether this option was typed.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
     }
 
     /// These and others.

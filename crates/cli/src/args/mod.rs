@@ -7,6 +7,7 @@ mod config;
 mod eval;
 mod explain;
 mod explicit;
+mod inspect;
 mod list;
 mod man;
 mod outliers;
@@ -18,6 +19,7 @@ mod replay;
 mod report;
 mod show;
 mod summary;
+mod table;
 mod train;
 mod train_options;
 mod variants;
@@ -32,6 +34,7 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::eval::Eval;
 pub(crate) use self::explain::Explain;
 pub(crate) use self::explicit::ExplicitArgs;
+pub(crate) use self::inspect::Inspect;
 pub(crate) use self::list::List;
 pub(crate) use self::man::Man;
 pub(crate) use self::outliers::{By, Outliers};
@@ -41,6 +44,7 @@ pub(crate) use self::replay::Replay;
 pub(crate) use self::report::Report;
 pub(crate) use self::show::Show;
 pub(crate) use self::summary::Summary;
+pub(crate) use self::table::TableArgs;
 pub(crate) use self::train::{OFTEN, Train};
 pub(crate) use self::variants::Variants;
 
@@ -54,13 +58,15 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the columns of a table: kinds, missing values, levels, ranges, and what inputs they become
+    Inspect(Inspect),
     /// Train a network on a data set, evaluate it and save it
     Train(Box<Train>),
     /// Repeat the training of a model from its receipt, and check that the weights have the same bits
     Replay(Replay),
-    /// Evaluate a model on the test part of a data set
+    /// Evaluate a model on the test part of a data set, or on a table
     Eval(Eval),
-    /// Predict the classes of images
+    /// Predict the classes of images, or the target of the rows of a table
     Predict(Predict),
     /// Explain a model: every number of the forward and backward pass, mistakes, units, curvature
     Explain(Explain),

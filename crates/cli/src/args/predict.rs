@@ -17,9 +17,15 @@ const OUTPUT: &str = "Output";
 pub(crate) struct Predict {
     /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
-    /// PNG or JPEG pictures of any size, folders of them, IDX files of images, CSV files of rows, or - for standard input
+    /// PNG or JPEG pictures of any size, folders of them, IDX files of images, tables (CSV, plain, gzip or Zstandard), or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
+    /// Write a CSV file with the predictions for the rows of tables; - is standard output
+    #[arg(long, short = 'o', help_heading = OUTPUT, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the columns of the input before the predictions
+    #[arg(long, help_heading = OUTPUT, requires = "out")]
+    pub(crate) with_input: bool,
     /// Print one JSON object per line, one for each input
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,

@@ -7,14 +7,16 @@ use clap::Parser;
 use layerloop::augment::Augmentation;
 use layerloop::metrics::Metric;
 use layerloop::names::is_same;
-use layerloop::network::{Activation, Init, Output, Spec};
+use layerloop::network::{Activation, Init, Norm, Output, Spec};
+use layerloop::preprocess::{Scaling, TargetTransform};
 use layerloop::recipes::Recipe;
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
-use super::ExplicitArgs;
 use super::parsers::{Several, Size, augmentation, count, named, number, several, size, threads};
+use super::{ExplicitArgs, TableArgs};
 
 const DATA: &str = "Data";
+const TABLES: &str = "Tables";
 const NETWORK: &str = "Network";
 const LENGTH: &str = "Length of the training, early stopping";
 const LOSS: &str = "Loss";
@@ -33,7 +35,7 @@ Exit codes:
   130  it was stopped by Ctrl-C (SIGINT); 143 by SIGTERM, 129 by SIGHUP. The weights are saved; a second signal ends it at once";
 
 /// What `-h` shows; `--help` shows everything.
-pub(crate) const OFTEN: &str = "data help data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
+pub(crate) const OFTEN: &str = "data help target test data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
     class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
 
 /// Each was measured: `bench/examples`.
@@ -62,7 +64,7 @@ Examples (accuracy on the test part, training time on two cores):
 #[command(args_override_self = true)]
 #[command(after_help = "`layerloop train --help` shows all options, and five examples.", after_long_help = format!("{EXIT_CODES}\n\n{EXAMPLES}"))]
 pub(crate) struct Train {
-    /// digits, diabetes, mnist, fashion-mnist, a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
+    /// digits, diabetes, penguins, mnist, fashion-mnist, a table (CSV, plain, gzip or Zstandard, or - for standard input), a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
     pub(crate) data: PathBuf,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]
@@ -80,14 +82,25 @@ pub(crate) struct Train {
     /// Change the images at random, anew in every epoch, such as "shift=2 rotate=12 elastic=36,5"; see `layerloop list augmentations`
     #[arg(long, visible_alias = "augmentation", help_heading = DATA, value_parser = augmentation, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) augment: Augmentation,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// Table with the rows to test on [default: a fifth of the rows, stratified by class, the same for every seed]
+    #[arg(long, help_heading = TABLES, value_name = "FILE")]
+    pub(crate) test: Option<PathBuf>,
+    /// What is done to a number to predict before it is standardised: none or log
+    #[arg(long, help_heading = TABLES, value_parser = named::<TargetTransform>(), value_name = "NAME", default_value = "none")]
+    pub(crate) target_transform: TargetTransform,
+    /// How the numbers of a table are scaled: standard, robust, quantile or none
+    #[arg(long, help_heading = TABLES, value_parser = named::<Scaling>(), value_name = "NAME", default_value = "standard")]
+    pub(crate) scaling: Scaling,
     /// TOML file with options, by their names here, such as epochs = 10 or hidden = [256, 128]; options that are typed win
     #[arg(long, help_heading = DATA, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) config: Option<PathBuf>,
-    /// Network and options of a recipe: fast, accurate, augmented or best; see `layerloop list recipes`. Other options that are given change it
+    /// Network and options of a recipe: fast, accurate, augmented or best for images, plain for tables; see `layerloop list recipes`. Other options that are given change it
     #[arg(long, short = 'R', help_heading = DATA, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) recipe: Option<Recipe>,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"
-    #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init", "dropout"])]
+    #[arg(long, short = 'n', help_heading = NETWORK, value_name = "TEXT", conflicts_with_all = ["hidden", "activation", "output", "last_activation", "init", "norm", "dropout"])]
     pub(crate) network: Option<Spec>,
     /// Widths of the hidden layers, such as 32 or 256,128
     #[arg(long, short = 'H', value_parser = number::<usize>("whole numbers with commas between them, such as 256,128"), help_heading = NETWORK, value_delimiter = ',', value_name = "WIDTHS", default_value = "32")]
@@ -104,6 +117,9 @@ pub(crate) struct Train {
     /// Initialiser of the weights; see `layerloop list initializers` [default: chosen by the activation]
     #[arg(long, alias = "initializer", help_heading = NETWORK, value_parser = named::<Init>(), hide_possible_values = true, value_name = "NAME", default_value = "default", hide_default_value = true)]
     pub(crate) init: Init,
+    /// What brings the values of each hidden layer to mean 0 and deviation 1, before its activation
+    #[arg(long, help_heading = NETWORK, value_parser = named::<Norm>(), value_name = "NORM", default_value = "none")]
+    pub(crate) norm: Norm,
     /// Dropout rate after each hidden layer
     #[arg(long, help_heading = NETWORK, value_parser = number::<f32>("a number, at least 0 and below 1"), value_name = "RATE", default_value_t = 0.0)]
     pub(crate) dropout: f32,
@@ -111,7 +127,7 @@ pub(crate) struct Train {
     #[arg(long, help_heading = NETWORK, value_parser = count(), value_name = "N", default_value_t = 1)]
     pub(crate) ensemble: usize,
     /// Start from the network and the weights of this model
-    #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init", "dropout", "ensemble"])]
+    #[arg(long, help_heading = NETWORK, value_name = "MODEL", conflicts_with_all = ["network", "hidden", "activation", "output", "last_activation", "init", "norm", "dropout", "ensemble"])]
     pub(crate) warm_start: Option<PathBuf>,
     /// Number of epochs, passes over the data [default: the data set's own]
     #[arg(long, short = 'e', value_parser = count(), help_heading = LENGTH, value_name = "N")]
@@ -126,7 +142,7 @@ pub(crate) struct Train {
     #[arg(long, alias = "early-stop", help_heading = LENGTH, value_name = "METRIC")]
     pub(crate) early_stopping: Option<String>,
     /// Epochs without improvement after which --early-stopping stops
-    #[arg(long, value_parser = count(), help_heading = LENGTH, value_name = "EPOCHS", default_value_t = 5, requires = "early_stopping")]
+    #[arg(long, value_parser = count(), help_heading = LENGTH, value_name = "EPOCHS", default_value_t = 5)]
     pub(crate) patience: usize,
     /// The smallest change that counts as an improvement
     #[arg(
@@ -134,14 +150,13 @@ pub(crate) struct Train {
         help_heading = LENGTH,
         value_name = "SIZE",
         default_value_t = 0.0,
-        requires = "early_stopping"
     )]
     pub(crate) min_delta: f64,
     /// The first epoch that --early-stopping looks at
-    #[arg(long, value_parser = count(), help_heading = LENGTH, value_name = "EPOCH", default_value_t = 1, requires = "early_stopping")]
+    #[arg(long, value_parser = count(), help_heading = LENGTH, value_name = "EPOCH", default_value_t = 1)]
     pub(crate) start_epoch: usize,
     /// Keep the weights of the last epoch instead of the best ones
-    #[arg(long, help_heading = LENGTH, requires = "early_stopping")]
+    #[arg(long, help_heading = LENGTH)]
     pub(crate) last_weights: bool,
     /// Loss to minimise; see `layerloop list losses` [default: the one that fits the output map]
     #[arg(long, help_heading = LOSS, value_parser = named::<Loss>(), hide_possible_values = true, value_name = "NAME")]

@@ -3,6 +3,7 @@
 use layerloop::Error;
 use layerloop::train::{EarlyStopping, FitOptions, LayerRate, Objective, Optimizer};
 use layerloop_data::registry::{self, Defaults};
+use layerloop_data::tables::is_table;
 
 use super::Train;
 
@@ -78,6 +79,18 @@ impl Train {
         refuse(self.hidden.contains(&0), "--hidden", "a layer of 0 units; each layer needs at least 1");
         let lbfgs = matches!(self.optimizer, Optimizer::Lbfgs { .. });
         refuse(self.lr.is_some() && lbfgs, "--lr", "lbfgs finds the length of its steps by itself");
+        let of_stopping = ["patience", "min_delta", "start_epoch", "last_weights"];
+        let by_recipe = self.recipe.is_some() || is_table(&self.data);
+        if let Some(option) =
+            of_stopping.iter().find(|id| self.typed.has(id)).filter(|_| self.early_stopping.is_none() && !by_recipe)
+        {
+            let option = format!("--{}", option.replace('_', "-"));
+            refuse(
+                true,
+                &option,
+                "it is for --early-stopping, which is missing: --early-stopping val_loss, for instance",
+            );
+        }
         refuse(self.limit == Some(0), "--limit", "0 rows; at least 1 is needed to train on");
         refuse(self.keep == 0, "--keep", "0 checkpoints; at least 1 is needed to go on from");
         let share = self.validation.unwrap_or(0.0);

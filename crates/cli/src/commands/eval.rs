@@ -11,7 +11,7 @@ use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::{Eval, Part};
 use crate::output::{line, shown};
-use crate::scores::{Scores, outputs};
+use crate::scores::{Scores, of_table, outputs, task};
 use crate::table::table;
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
@@ -33,6 +33,10 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
                 values.iter().map(|(metric, value)| (key(*metric), json!(value.as_ref().ok()))).collect();
             let missing = values.iter().filter_map(|(metric, value)| Some((key(*metric), json!(reason(value)?))));
             object["not_computed"] = missing.collect();
+        }
+        if model.input.preprocessing.is_some() {
+            object["task"] = json!(task(&test));
+            object["test"] = of_table(&outputs, &test)?;
         }
         line(object)?;
     } else {

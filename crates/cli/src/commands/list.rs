@@ -6,7 +6,7 @@ use layerloop::explain::Attribution;
 use layerloop::metrics::Metric;
 use layerloop::names::{NamedEnum, is_same, nearest};
 use layerloop::network::{Activation, Init, Join, Output, Unit};
-use layerloop::recipes::{Measured, Recipe};
+use layerloop::recipes::{Measured, Plan, Recipe};
 use layerloop::train::{Loss, Optimizer, Schedule};
 use layerloop::{Error, Result};
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ const FAMILIES: &[Family] = &[
     of::<Optimizer>("optimizers", "--optimizer"),
     of::<Schedule>("schedules", "--schedule, --decay-schedule, --dropout-schedule"),
     of::<Metric>("metrics", "--metrics and --early-stopping of `layerloop train`, --metrics of `layerloop eval`"),
-    Family { name: "recipes", place: "--recipe, for images; other options that are given change it", entries: recipes },
+    Family { name: "recipes", place: "--recipe; other options that are given change it", entries: recipes },
     of::<Distortion>(
         "augmentations",
         "--augment, several with spaces between them: \"shift=2 rotate=12 elastic=36,5\"",
@@ -79,12 +79,18 @@ fn entries<T: NamedEnum>() -> Vec<Entry> {
 /// Recipes with their options for 60,000 images of 28 x 28 pixels, and what was measured.
 fn recipes() -> Vec<Entry> {
     let of = |recipe: Recipe| {
-        let plan = |characters: bool| {
-            let options = recipe.plan_for(60_000, [28, 28], characters).map(|plan| options(&plan)).unwrap_or_default();
-            let words = options.iter().map(|(name, value)| format!("--{name} {}", shell::quoted(value.as_ref())));
+        let words = |plan: layerloop::Result<Plan>| {
+            let options = plan.map(|plan| options(&plan)).unwrap_or_default();
+            let words = options
+                .iter()
+                .map(|(name, value)| format!("--{} {}", name.replace('_', "-"), shell::quoted(value.as_ref())));
             words.collect::<Vec<_>>().join(" ")
         };
-        let plans = match [true, false].map(plan) {
+        if recipe.is_for_tables() {
+            let more = vec![format!("10,000 rows: {}", words(recipe.plan_for_table(10_000)))];
+            return Entry { more, ..Entry::of(recipe) };
+        }
+        let plans = match [true, false].map(|characters| words(recipe.plan_for(60_000, [28, 28], characters))) {
             [one, other] if one == other => vec![format!("60,000 of 28 x 28 pixels: {one}")],
             [one, other] => {
                 vec![format!("60,000 characters of 28 x 28 pixels: {one}"), format!("60,000 other images: {other}")]

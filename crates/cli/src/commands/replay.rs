@@ -27,7 +27,8 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     if args.data_dir.is_some() {
         train.data_dir.clone_from(&args.data_dir);
     }
-    let job = Job::new(&train, load(&train)?)?;
+    let (_, loaded) = load(&train)?; // the receipt has the options of the recipe
+    let job = Job::new(&train, loaded)?;
     let now = job.receipt(&train);
     let what = ["seed", "options", "data", "warm_start"];
     let different = |what: &&&str| receipt[**what] != now[**what] && !(**what == "data" && same_data(receipt, &now));

@@ -9,6 +9,7 @@ use layerloop_data::registry;
 use layerloop_data::{LoadOptions, Loaded};
 use serde_json::Value;
 
+use super::tables;
 use super::train::job::split;
 use crate::args::ExplicitArgs;
 use crate::args::parse;
@@ -31,6 +32,13 @@ pub(crate) struct Wanted<'a> {
 /// [`Error::Config`] if the model does not say what it was trained on; [`Error::Data`] if what is there now is something else; those
 /// of loading it.
 pub(crate) fn load(model: &Model, wanted: Wanted<'_>) -> Result<Loaded> {
+    if let Some(by) = &model.input.preprocessing {
+        let loaded = tables::load(model, by, wanted.data)?;
+        if wanted.data.is_none() {
+            wanted.parts.iter().try_for_each(|part| check(&model.receipt, *part, &loaded))?;
+        }
+        return Ok(loaded);
+    }
     // Pictures are scaled to what the network takes.
     let options = LoadOptions { data_dir: wanted.data_dir, size: model.input.image };
     if let Some(named) = wanted.data {
@@ -90,7 +98,7 @@ fn check(receipt: &Value, part: Part, loaded: &Loaded) -> Result<()> {
     let Some(was) = receipt["data"][key].as_str() else { return Ok(()) };
     let is = if part == Part::Train {
         let Some(typed) = ExplicitArgs::from_json(&receipt["arguments"]) else { return Ok(()) };
-        split(parse::train(&typed)?.as_ref(), loaded.train.clone())?.0.sha256()
+        split(parse::train(&typed)?.as_ref(), loaded.train.clone(), None)?.0.sha256()
     } else {
         loaded.test.sha256()
     };

@@ -100,7 +100,7 @@ fn a_word_that_is_no_data_set_is_met_with_the_names() {
     let said = loaded(Path::new("mnits")).unwrap_err().to_string();
     assert_eq!(
         said,
-        "DATA: mnits is neither a data set (digits, mnist, fashion-mnist, diabetes) nor a folder of pictures or IDX files"
+        "DATA: mnits is neither a data set (digits, mnist, fashion-mnist, diabetes, penguins) nor a table, nor a folder of pictures or IDX files"
     );
 }
 

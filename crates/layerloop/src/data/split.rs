@@ -55,32 +55,51 @@ impl Dataset {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn split<const N: usize>(&self, sizes: [usize; N], seed: u64) -> Result<[Self; N]> {
-        check_sizes(self.rows(), &sizes)?;
-        let order = self.stratified_order(seed);
-        let mut from = 0;
-        Ok(sizes.map(|size| {
-            let mut rows = order[from..from + size].to_vec();
-            rows.sort_unstable();
-            from += size;
-            self.select(&rows)
-        }))
+        let one_class = || vec![0; self.rows()];
+        let labels = if self.labels().is_empty() { one_class() } else { self.labels().to_vec() };
+        Ok(split_stratified(&labels, sizes, seed)?.map(|rows| self.select(&rows)))
     }
+}
 
-    /// All rows, so ordered that every range of them has the classes in proportion.
-    fn stratified_order(&self, seed: u64) -> Vec<usize> {
-        let mut by_class = vec![Vec::new(); self.classes().len().max(1)];
-        for row in 0..self.rows() {
-            by_class[self.labels().get(row).map_or(0, |&label| label as usize)].push(row);
-        }
-        let mut placed = Vec::with_capacity(self.rows());
-        for (class, rows) in by_class.iter_mut().enumerate() {
-            Stream::new(seed, "split", class as u64).shuffle(rows);
-            let count = rows.len() as f64;
-            placed.extend(rows.iter().enumerate().map(|(rank, &row)| ((rank as f64 + 0.5) / count, class, row)));
-        }
-        placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        placed.into_iter().map(|(_, _, row)| row).collect()
+/// As [`split_rows`], with the classes in proportion: `labels` has the class of each row.
+///
+/// # Errors
+/// [`Error::Config`] if the sizes sum to more than there are rows, or one is 0.
+///
+/// # Example
+/// ```
+/// use layerloop::data::split_stratified;
+/// let [train, test] = split_stratified(&[0, 0, 1, 1, 0, 0], [4, 2], 0)?;
+/// assert_eq!(train.iter().filter(|row| [2, 3].contains(*row)).count(), 1);
+/// assert_eq!(test.len(), 2);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn split_stratified<const N: usize>(labels: &[u32], sizes: [usize; N], seed: u64) -> Result<[Vec<usize>; N]> {
+    check_sizes(labels.len(), &sizes)?;
+    let order = stratified_order(labels, seed);
+    let mut from = 0;
+    Ok(sizes.map(|size| {
+        let mut rows = order[from..from + size].to_vec();
+        rows.sort_unstable();
+        from += size;
+        rows
+    }))
+}
+
+/// All rows, so ordered that every range of them has the classes in proportion.
+fn stratified_order(labels: &[u32], seed: u64) -> Vec<usize> {
+    let mut by_class = vec![Vec::new(); labels.iter().max().map_or(1, |most| *most as usize + 1)];
+    for (row, label) in labels.iter().enumerate() {
+        by_class[*label as usize].push(row);
     }
+    let mut placed = Vec::with_capacity(labels.len());
+    for (class, rows) in by_class.iter_mut().enumerate() {
+        Stream::new(seed, "split", class as u64).shuffle(rows);
+        let count = rows.len() as f64;
+        placed.extend(rows.iter().enumerate().map(|(rank, &row)| ((rank as f64 + 0.5) / count, class, row)));
+    }
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    placed.into_iter().map(|(_, _, row)| row).collect()
 }
 
 /// Refuses parts that are empty, or more than there is.
@@ -120,7 +139,7 @@ mod tests {
     fn a_split_is_disjoint_stratified_and_seeded() {
         let labels: Vec<u32> = (0..1000).map(|i| [0, 0, 0, 1, 2][i % 5]).collect();
         let data = Dataset::new("letters", vec![0.0; 1000].into(), 1, labels, ["a", "b", "c"]).unwrap();
-        let order = data.stratified_order(7);
+        let order = stratified_order(data.labels(), 7);
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
@@ -128,8 +147,8 @@ mod tests {
         let count = |d: &Dataset, class| d.labels().iter().filter(|&&l| l == class).count();
         assert_eq!([0, 1, 2].map(|c| count(&test, c)), [120, 40, 40]);
         assert_eq!([0, 1, 2].map(|c| count(&train, c)), [480, 160, 160]);
-        assert_eq!(order, data.stratified_order(7));
-        assert_ne!(order, data.stratified_order(8));
+        assert_eq!(order, stratified_order(data.labels(), 7));
+        assert_ne!(order, stratified_order(data.labels(), 8));
         assert!(data.split([800, 201], 7).is_err());
     }
 }

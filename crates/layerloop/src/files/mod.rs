@@ -4,7 +4,7 @@ mod background;
 mod kind;
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -118,6 +118,61 @@ pub fn write_to_free(paths: impl IntoIterator<Item = PathBuf>, bytes: &[u8]) -> 
         taken = path;
     }
     Err(Error::io(&taken)(ErrorKind::AlreadyExists.into()))
+}
+
+/// A file that is written bit by bit and is there, under its name, when it is whole. Nothing that was there before is replaced.
+///
+/// # Example
+/// ```
+/// use layerloop::files::NewFile;
+/// let folder = tempfile::tempdir().expect("a folder");
+/// let path = folder.path().join("rows.csv");
+/// let mut file = NewFile::create(&path)?;
+/// file.write(b"a,b\n")?;
+/// assert!(!path.exists());
+/// file.finish()?;
+/// assert!(path.exists() && NewFile::create(&path).is_err());
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    file: BufWriter<NamedTempFile>,
+}
+
+impl NewFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if something is at `path`, or its folder is missing or cannot be written.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path.symlink_metadata().is_ok() {
+            let reason = "something is there already; name another file, or remove this one";
+            return Err(Error::io(path)(std::io::Error::new(ErrorKind::AlreadyExists, reason)));
+        }
+        Ok(Self { path: path.to_path_buf(), file: BufWriter::new(temporary_file_for(path)?) })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be written, as on a full disk.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io(&self.path))
+    }
+
+    /// Ends the file: flushes it to the disk, and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if that fails, or if something came to be at its path meanwhile.
+    pub fn finish(self) -> Result<()> {
+        let Self { path, file } = self;
+        let file = file.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
+        file.as_file().sync_all().map_err(Error::io(&path))?;
+        file.persist_noclobber(&path).map_err(|refused| Error::io(&path)(refused.error))?;
+        flush_folder_of(&path)
+    }
 }
 
 fn written_to_temporary(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::data::{Dataset, Fit, Standardisation, little_endian};
 use crate::files::{Kind, regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
+use crate::preprocess::Preprocessing;
 use crate::{Error, Result};
 
 /// The metadata entry that holds the card.
@@ -67,6 +69,9 @@ pub struct Input {
     /// What the inputs are standardised by before the network sees them, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standardisation: Option<Standardisation>,
+    /// What makes inputs of the columns of a table, and of outputs what is predicted, if the network was trained on a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<Arc<Preprocessing>>,
 }
 
 /// The JSON in the file's metadata.
@@ -84,7 +89,9 @@ impl Model {
     pub fn new(network: Network, data: &Dataset, receipt: serde_json::Value) -> Self {
         let standardisation = data.standardisation().cloned();
         let columns = data.columns().map(<[String]>::to_vec);
-        let input = Input { scale: data.scale(), image: data.image(), fit: data.fit(), columns, standardisation };
+        let (scale, image, fit) = (data.scale(), data.image(), data.fit());
+        let preprocessing = data.preprocessing().cloned();
+        let input = Input { scale, image, fit, columns, standardisation, preprocessing };
         Self { network, classes: data.target_names().to_vec(), input, receipt }
     }
 
@@ -212,6 +219,18 @@ impl Card {
         }
         if let Some(names) = input.columns.as_ref().filter(|names| names.len() != spec.inputs) {
             return Err(format!("{} names of inputs for {} inputs", names.len(), spec.inputs));
+        }
+        if let Some(by) = &input.preprocessing {
+            if by.width() != spec.inputs {
+                return Err(format!("a preprocessing to {} inputs for {} inputs", by.width(), spec.inputs));
+            }
+            if by.target().names() != *classes {
+                return Err(format!(
+                    "a preprocessing for {} for {}",
+                    by.target().names().join(", "),
+                    classes.join(", ")
+                ));
+            }
         }
         if let Some(by) = &input.standardisation {
             by.check_width(spec.inputs).map_err(|e| e.to_string())?;

@@ -124,6 +124,35 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// What brings the values between a dense layer and its activation to mean 0 and deviation 1.
+    pub enum Norm: "norm" {
+        /// none
+        Without = "none",
+        /// over the rows of a batch, each unit
+        Batch = "batch-norm" | "batch",
+        /// over the units, each row
+        Layer = "layer-norm" | "layer",
+    }
+}
+
+impl Norm {
+    /// A dense layer with this norm before its activation.
+    pub fn layers(self, dense: Dense) -> impl Iterator<Item = Layer> {
+        let unit = match self {
+            Self::Without => None,
+            Self::Batch => Some(Unit::BatchNorm { momentum: 0.1, epsilon: 1e-5 }),
+            Self::Layer => Some(Unit::LayerNorm { epsilon: 1e-5 }),
+        };
+        let apart = unit.map(|norm| {
+            let linear = Layer::Dense(Dense { activation: Activation::Identity, ..dense });
+            [linear, Layer::Unit(norm), Layer::Activation(dense.activation)]
+        });
+        let whole = apart.is_none().then_some(Layer::Dense(dense));
+        apart.into_iter().flatten().chain(whole)
+    }
+}
+
 impl Unit {
     /// Whether it brings a width of its own, as a dense layer does.
     pub(crate) fn has_width(self) -> bool {

@@ -22,7 +22,7 @@ pub(crate) mod workspace;
 
 pub use init::Init;
 pub use input_gradient::{InputGradients, Of};
-pub use layer::{Dense, Join, Layer, Unit};
+pub use layer::{Dense, Join, Layer, Norm, Unit};
 pub use layerloop_kernels::Activation;
 pub use layerloop_kernels::softmax::Output;
 pub use predict::{Predictor, Scratch};

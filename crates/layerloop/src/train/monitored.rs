@@ -3,8 +3,8 @@
 use layerloop_kernels::Team;
 
 use crate::data::{Dataset, Targets};
-use crate::evaluate::{mean_loss, of_targets};
-use crate::metrics::{AnyMetric, Metric, Predictions};
+use crate::evaluate::{InUnits, mean_loss};
+use crate::metrics::{AnyMetric, Metric};
 use crate::names::is_same;
 use crate::network::Network;
 use crate::network::predict::evaluate_with;
@@ -93,8 +93,8 @@ impl<'a> Monitored<'a> {
         for (name, data) in &self.sets {
             let (outputs, losses) = evaluate_with(network, team, data, &self.objective)?;
             values.push(mean_loss(data, &losses)?);
-            let outputs = of_targets(data, outputs, network.classes());
-            let predictions = Predictions::of(data, &outputs, network.classes());
+            let outputs = InUnits::new(data, outputs, network.classes());
+            let predictions = outputs.predictions();
             for metric in &self.metrics {
                 let value = metric.of(&predictions);
                 self.missing

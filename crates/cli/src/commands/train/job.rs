@@ -6,9 +6,11 @@ use layerloop::network::{Dense, Layer, Network, Output, Spec, Unit};
 use layerloop::train::{FitOptions, Loss, check_memory};
 use layerloop::{Error, Result};
 use layerloop_data::registry::Defaults;
+use layerloop_data::tables::is_table;
 use layerloop_data::{LoadOptions, Loaded};
 use serde_json::{Value, json};
 
+use super::table;
 use crate::args::{Size, Train};
 use crate::data;
 
@@ -26,18 +28,26 @@ pub(crate) struct Job {
     from: Option<Value>,
 }
 
-/// Loads the data.
-pub(crate) fn load(args: &Train) -> Result<Loaded> {
+/// Loads the data; of a recipe also the options, with the recipe's behind those that were typed.
+pub(crate) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
+    if is_table(&args.data) {
+        return table::load(args);
+    }
+    table::refuse_options(args)?;
     let size = args.size.map(|Size { width, height }| (height, width));
     let loaded = data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?;
     check_size(args, &loaded.train)?;
-    Ok(loaded)
+    let by_recipe = args.recipe.map(|recipe| {
+        let (train, _) = split(args, loaded.train.clone(), None)?;
+        args.with_recipe(recipe, &train)
+    });
+    Ok((by_recipe.transpose()?, loaded))
 }
 
 impl Job {
     /// Makes the network, checks that it goes together with the data.
     pub(crate) fn new(args: &Train, mut loaded: Loaded) -> Result<Self> {
-        let (train, validation) = split(args, loaded.train)?;
+        let (train, validation) = split(args, loaded.train, loaded.validation.take())?;
         loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
         let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
@@ -71,10 +81,11 @@ impl Job {
         }
     }
 
-    /// The data that is evaluated after every epoch.
+    /// The data that is evaluated after every epoch: not the test part of a table, which is looked at once, at the end.
     pub(crate) fn watched(&self) -> Vec<(&'static str, &Dataset)> {
         let validation = self.validation.iter().map(|validation| ("val", validation));
-        validation.chain([("test", &self.loaded.test)]).collect()
+        let is_table = self.loaded.train.preprocessing().is_some();
+        validation.chain([("test", &self.loaded.test)].into_iter().filter(|_| !is_table)).collect()
     }
 
     /// What it takes to make the run again.
@@ -100,13 +111,19 @@ impl Job {
     }
 }
 
-/// The rows to train on and those that are held back to validate on, of the training part of the data.
-pub(crate) fn split(args: &Train, mut train: Dataset) -> Result<(Dataset, Option<Dataset>)> {
+/// The rows to train on and those that are held back to validate on, of the training part of the data; those of a table are apart already.
+pub(crate) fn split(
+    args: &Train,
+    mut train: Dataset,
+    validation: Option<Dataset>,
+) -> Result<(Dataset, Option<Dataset>)> {
+    if train.preprocessing().is_some() {
+        return Ok((train, validation));
+    }
     if let Some(limit) = args.limit {
         train = train.head(limit);
     }
-    let scores = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
-    let share = args.validation.unwrap_or(if scores { VALIDATION } else { 0.0 });
+    let share = validation_share(args);
     if share == 0.0 {
         return Ok((train, None));
     }
@@ -121,6 +138,12 @@ pub(crate) fn split(args: &Train, mut train: Dataset) -> Result<(Dataset, Option
         Targets::Numbers { .. } => split_rows(rows, [rows - held, held], args.seed)?.map(|part| train.select(&part)),
     };
     Ok((train, Some(validation)))
+}
+
+/// The share of the training rows that is held back to validate on.
+pub(super) fn validation_share(args: &Train) -> f64 {
+    let scores = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
+    args.validation.unwrap_or(if scores { VALIDATION } else { 0.0 })
 }
 
 /// Only pictures are scaled.
@@ -148,11 +171,11 @@ impl Train {
                 Targets::Labels { .. } => output.logits(names),
                 Targets::Numbers { .. } => names - (output.targets(1) - 1),
             };
-            let dense = |n, activation| Layer::Dense(Dense { init: self.init, ..Dense::new(n, activation) });
+            let dense = |n, activation| Dense { init: self.init, ..Dense::new(n, activation) };
             let dropout = (self.dropout > 0.0).then_some(Layer::Unit(Unit::Dropout { rate: self.dropout }));
             let hidden =
-                self.hidden.iter().flat_map(|&n| std::iter::once(dense(n, self.activation)).chain(dropout.clone()));
-            let layers = hidden.chain([dense(logits, self.last_activation)]);
+                self.hidden.iter().flat_map(|&n| self.norm.layers(dense(n, self.activation)).chain(dropout.clone()));
+            let layers = hidden.chain([Layer::Dense(dense(logits, self.last_activation))]);
             return Ok(layers.fold(Spec::new(inputs), Spec::then).output(output));
         };
         let outputs = match data.targets() {

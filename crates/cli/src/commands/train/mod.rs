@@ -1,5 +1,6 @@
 //! `layerloop train`
 
+mod baseline;
 mod best_model;
 mod callbacks;
 mod find_lr;
@@ -8,6 +9,7 @@ pub(crate) mod job;
 mod outputs;
 pub(crate) mod recipe;
 mod report;
+pub(crate) mod table;
 mod watch;
 
 use std::time::Instant;
@@ -15,10 +17,15 @@ use std::time::Instant;
 use layerloop::logs::gradient_norms;
 use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
+use layerloop::names::text;
+use layerloop::network::{Network, Predictor};
+use layerloop::recipes::Recipe;
 use layerloop::train::{Checkpoint, Checkpoints, FitContext, Identity, Report, Stopped, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
+use layerloop_data::Loaded;
 use serde_json::{Value, json};
 
+use self::baseline::baselines;
 use self::callbacks::{Callbacks, folder_receipt};
 use self::folder::Folder;
 use self::job::Job;
@@ -31,7 +38,7 @@ use crate::args::{Train, parse};
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::places::write_page;
-use crate::scores::{Measured, Scores, measured};
+use crate::scores::{Measured, Scores, measured, of_table, outputs, task, threads_for};
 use crate::shell;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
@@ -60,12 +67,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let start = Instant::now();
     let outputs = Outputs::of(args, folder);
     outputs.check(args, folder)?;
-    let loaded = job::load(args)?;
-    let by_recipe = args.recipe.map(|recipe| {
-        let (train, _) = job::split(args, loaded.train.clone())?;
-        args.with_recipe(recipe, &train)
-    });
-    let by_recipe = by_recipe.transpose()?;
+    let (by_recipe, loaded) = job::load(args)?;
     let args = by_recipe.as_deref().unwrap_or(args);
     let mut job = Job::new(args, loaded)?;
     if args.find_lr {
@@ -92,7 +94,12 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let scores = Scores::of(&network, &job.loaded.test, args.loss)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |metrics| &metrics.0);
     let measured = measured(metrics, &network, &job.loaded.test)?;
-    let receipt = receipt_with_result(receipt, &fitted, &scores, &measured);
+    let compared = job.loaded.train.preprocessing().map(|_| Compared::of(args, &job, &network)).transpose()?;
+    let mut receipt = receipt_with_result(receipt, &fitted, &scores, &measured);
+    if let Some(compared) = &compared {
+        receipt["result"]["test"] = compared.test.clone();
+        receipt["result"]["baseline"] = compared.baseline.clone();
+    }
     job.network = network;
     let model = Model::new(job.network, &job.loaded.train, receipt);
     let path = outputs.save(&model)?;
@@ -105,12 +112,33 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     }
     report::conclude(
         args,
-        &Run { model: &model, fitted: &fitted, scores: &scores, measured: &measured, path: path.as_deref() },
+        &Run { model: &model, fitted: &fitted, scores: &scores, measured: &measured, compared, path: path.as_deref() },
         start.elapsed(),
     )?;
     let signal = signal.filter(|_| fitted.stopped == Some(Stopped::Callback));
     let outcome = signal.map_or(Outcome::Done, Outcome::Signal);
     failure.map_or(Ok(outcome), Err)
+}
+
+/// How a network does on the test part of a table, beside simpler models.
+pub(crate) struct Compared {
+    task: &'static str,
+    recipe: String,
+    test: Value,
+    baseline: Value,
+}
+
+impl Compared {
+    fn of(args: &Train, job: &Job, network: &Network) -> Result<Self> {
+        let Loaded { train, test, .. } = &job.loaded;
+        let predictor = Predictor::new(network, threads_for(network.spec()))?;
+        Ok(Self {
+            task: task(test),
+            recipe: text(args.recipe.unwrap_or(Recipe::Plain)),
+            test: of_table(&outputs(&predictor, test, args.loss)?, test)?,
+            baseline: baselines(train, test, args.seed)?,
+        })
+    }
 }
 
 /// The checkpoint to go on from, if there is one; a new run gets its receipt, and is something to go on with from then on.

@@ -25,6 +25,16 @@ enum Place {
     FreeName(String),
 }
 
+/// What a model of this data is called: the file's name without what says how it is written.
+fn name_of(data: &Path) -> String {
+    let name = data.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
+    let ends = [".gz", ".zst", ".csv", ".tsv", ".txt"];
+    let short = ends
+        .iter()
+        .fold(name.as_str(), |name, end| name.strip_suffix(end).filter(|rest| !rest.is_empty()).unwrap_or(name));
+    if name == "-" { "table".into() } else { short.to_owned() }
+}
+
 impl Outputs {
     /// As it was typed, or else in the folder of the run.
     pub(super) fn of(args: &Train, folder: Option<&Folder>) -> Self {
@@ -32,9 +42,7 @@ impl Outputs {
             (Some(path), _) => Place::Here(path.clone()),
             (None, _) if args.no_save || args.find_lr => Place::Nowhere,
             (None, Some(folder)) => Place::Here(folder.model()),
-            (None, None) => Place::FreeName(
-                args.data.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned()),
-            ),
+            (None, None) => Place::FreeName(name_of(&args.data)),
         };
         let logs = args.log_dir.clone().or(folder.map(Folder::logs));
         let earlier = folder.and_then(Folder::earlier_logs);
@@ -51,7 +59,7 @@ impl Outputs {
     /// # Errors
     /// Those of [`Places::check`].
     pub(super) fn check(&self, args: &Train, folder: Option<&Folder>) -> Result<()> {
-        let mut places = Places::default().reads("DATA", of_folder([&args.data]));
+        let mut places = Places::default().reads("DATA", of_folder([&args.data])).reads("--test", &args.test);
         if let Some(folder) = folder {
             let of_run = [folder.receipt(), folder.lock(), folder.checkpoints()];
             places = places.writes("a file of the run", Kind::OfRun, &of_run);

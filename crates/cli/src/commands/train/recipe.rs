@@ -2,33 +2,48 @@
 
 use layerloop::Result;
 use layerloop::data::Dataset;
-use layerloop::names::text;
+use layerloop::names::{NamedEnum as _, text};
+use layerloop::network::{Init, Norm};
 use layerloop::recipes::{Plan, Recipe};
+use layerloop::train::Optimizer;
 
 use crate::args::{ExplicitArgs, Train, parse};
 
 /// The options of a plan that are not at their defaults, by name.
 pub(crate) fn options(plan: &Plan) -> Vec<(&'static str, String)> {
-    let Plan { hidden, activation, dropout, ensemble, epochs, batch, learning_rate, schedule, augment, .. } = plan;
-    let widths: Vec<String> = hidden.iter().map(usize::to_string).collect();
+    let widths: Vec<String> = plan.hidden.iter().map(usize::to_string).collect();
     let always = [
         ("hidden", widths.join(",")),
-        ("activation", text(*activation)),
-        ("epochs", epochs.to_string()),
-        ("batch", batch.to_string()),
-        ("lr", learning_rate.to_string()),
-        ("schedule", text(*schedule)),
+        ("activation", text(plan.activation)),
+        ("epochs", plan.epochs.to_string()),
+        ("batch", plan.batch.to_string()),
+        ("lr", plan.learning_rate.to_string()),
+        ("schedule", text(plan.schedule)),
     ];
-    let dropout = (*dropout > 0.0).then(|| ("dropout", dropout.to_string()));
-    let ensemble = (*ensemble > 1).then(|| ("ensemble", ensemble.to_string()));
-    let augment = (!augment.is_empty()).then(|| ("augment", augment.to_string()));
-    always.into_iter().chain(dropout).chain(ensemble).chain(augment).collect()
+    let sometimes = [
+        (plan.norm != Norm::Without).then(|| ("norm", text(plan.norm))),
+        (plan.dropout > 0.0).then(|| ("dropout", plan.dropout.to_string())),
+        (plan.label_smoothing > 0.0).then(|| ("label_smoothing", plan.label_smoothing.to_string())),
+        (plan.ensemble > 1).then(|| ("ensemble", plan.ensemble.to_string())),
+        (!plan.optimizer.is(Optimizer::ALL[0])).then(|| ("optimizer", text(plan.optimizer))),
+        (plan.init != Init::Default).then(|| ("init", text(plan.init))),
+        (plan.validation > 0.0).then(|| ("validation", plan.validation.to_string())),
+        plan.patience.map(|_| ("early_stopping", "val_loss".to_owned())),
+        plan.patience.map(|patience| ("patience", patience.to_string())),
+        (!plan.augment.is_empty()).then(|| ("augment", plan.augment.to_string())),
+    ];
+    always.into_iter().chain(sometimes.into_iter().flatten()).collect()
 }
 
 impl Train {
     /// These options with those of `recipe` for `data` behind them.
     pub(super) fn with_recipe(&self, recipe: Recipe, data: &Dataset) -> Result<Box<Self>> {
-        let options = options(&recipe.plan(data)?).into_iter();
+        self.with_plan(&recipe.plan(data)?)
+    }
+
+    /// These options with those of `plan` behind them.
+    pub(super) fn with_plan(&self, plan: &Plan) -> Result<Box<Self>> {
+        let options = options(plan).into_iter();
         let all = options.fold(ExplicitArgs::default(), |all, (id, value)| all.and(ExplicitArgs::with(id, &[value])));
         self.with_typed(&parse::over(self.typed.clone(), all))
     }

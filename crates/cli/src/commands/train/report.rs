@@ -11,14 +11,16 @@ use layerloop::model_file::Model;
 use layerloop::names::{NamedEnum as _, text};
 use layerloop::recipes::{Recipe, is_characters};
 use layerloop::train::{Checkpoint, FitOptions, History, Report, Schedule, Stopped, default_threads};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::Compared;
 use super::job::Job;
 use crate::args::Train;
 use crate::commands::list::reached;
 use crate::output::{line, message, shown};
 use crate::scores::{Measured, Scores};
 use crate::shell;
+use crate::table::table;
 
 /// Before: what will be trained, on what, and how.
 pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> Result<()> {
@@ -95,7 +97,7 @@ impl Job {
     /// The columns of the table: name in the history, title, width.
     fn columns(&self) -> Vec<(String, String, usize)> {
         let score = self.headline();
-        let sets: &[&'static str] = if self.validation.is_some() { &["val", "test"] } else { &["test"] };
+        let sets: Vec<&'static str> = self.watched().iter().map(|(set, _)| *set).collect();
         let chosen = self.options.metrics.iter().map(|metric| (metric.key(), metric.to_string()));
         let default = ["loss", score].map(|name| (name.to_owned(), name.to_owned()));
         let measures: Vec<_> = default.into_iter().chain(chosen.filter(|(key, _)| key != score)).collect();
@@ -116,12 +118,14 @@ pub(super) struct Run<'a> {
     pub(super) scores: &'a Scores,
     /// What else was measured on the test part.
     pub(super) measured: &'a [Measured],
+    /// Of a table: beside simpler models.
+    pub(super) compared: Option<Compared>,
     pub(super) path: Option<&'a Path>,
 }
 
 /// At the end.
 pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<()> {
-    let Run { model, fitted, scores, measured, path } = run;
+    let Run { model, fitted, scores, measured, compared, path } = run;
     let (step, epochs) = (fitted.steps, fitted.epochs.len());
     let kept = path.map_or(String::new(), |path| format!("; the weights are saved as {}", path.display()));
     let metric = args.early_stopping.as_deref().unwrap_or_default();
@@ -153,6 +157,12 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         for &(metric, value) in *measured {
             done[format!("test_{}", AnyMetric::from(metric).key())] = json!(value);
         }
+        if let Some(Compared { task, recipe, test, baseline }) = compared {
+            done["task"] = json!(task);
+            done["recipe"] = json!(recipe);
+            done["test"] = test.clone();
+            done["baseline"] = baseline.clone();
+        }
         done["weights_sha256"] = json!(model.network.sha256());
         done["model"] = json!(path.map(Path::to_string_lossy));
         done["interrupted"] = json!(fitted.stopped == Some(Stopped::Callback));
@@ -173,11 +183,39 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
         also(measured)
     ))?;
+    if let Some(compared) = compared {
+        line(format_args!("\n{}", compared.table()))?;
+    }
     let better = better_recipe(args, model, scores);
     match path {
         Some(path) => line(suggestions(model, path, better)),
         None => better.map_or(Ok(()), |(command, why)| line(format_args!("\nNext:\n  {command}   # {why}"))),
     }
+}
+
+impl Compared {
+    /// A row for each model, a column for each score.
+    fn table(&self) -> String {
+        let models = [
+            ("always the same answer", &self.baseline["trivial"]),
+            ("linear", &self.baseline["linear"]),
+            ("this network", &self.test),
+        ];
+        let names: Vec<&str> =
+            self.test.as_object().into_iter().flat_map(|scores| scores.keys().map(String::as_str)).collect();
+        let cell = |scores: &Value, name: &str| scores[name].as_f64().map_or("-".into(), number);
+        let row = |(model, scores): &(&str, &Value)| {
+            std::iter::once((*model).to_owned()).chain(names.iter().map(|name| cell(scores, name))).collect()
+        };
+        let rows: Vec<Vec<String>> = models.iter().map(row).collect();
+        table(&[&["on the test part"], &names[..]].concat(), &rows).trim_end().to_owned()
+    }
+}
+
+/// A score as a person reads it: four digits after the point of small numbers, fewer of large ones.
+fn number(value: f64) -> String {
+    let digits = 4_usize.saturating_sub(value.abs().max(1.0).log10() as usize);
+    format!("{value:.digits$}")
 }
 
 /// The recipe that does better on images, as a command, and how good it was measured to be.
@@ -208,11 +246,14 @@ fn suggestions(model: &Model, path: &Path, better: Option<(String, String)>) -> 
     let command = |name: &str| format!("{} {quoted}", shell::command([name]));
     let mut commands = vec![
         (command("eval"), scores.to_owned()),
-        (command("predict") + " IMAGE.png", "what an image of yours shows".into()),
+        match model.input.preprocessing {
+            Some(_) => (command("predict") + " NEW.csv", "what other rows give".into()),
+            None => (command("predict") + " IMAGE.png", "what an image of yours shows".into()),
+        },
         (command("summary"), "layers, shapes, parameters, receipt".into()),
         (command("check-gradients"), "the fast gradient against the derivation's".into()),
     ];
-    if model.input.image.is_none() {
+    if model.input.image.is_none() && model.input.preprocessing.is_none() {
         commands.remove(1);
     }
     commands.extend(better);

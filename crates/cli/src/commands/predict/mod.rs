@@ -1,5 +1,7 @@
 //! `layerloop predict`
 
+mod table;
+
 use std::path::{Path, PathBuf};
 
 use layerloop::data::{Fit, Inputs};
@@ -25,6 +27,14 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     let threads = threads_for(model.network.spec());
     let predictor = args.variants.predictor(&model)?;
     let mut attributor = args.attribution.map(|by| Asked::new(args, &model, by, threads)).transpose()?;
+    if let Some(by) = &model.input.preprocessing {
+        table::run(args, &model, by, &predictor, attributor)?;
+        return Ok(Outcome::Done);
+    }
+    if args.out.is_some() || args.with_input {
+        let option = if args.out.is_some() { "--out" } else { "--with-input" };
+        return Err(Error::config(option, "this is for models of tables; those of images print a line for each input"));
+    }
     for input in &args.inputs {
         let is_standard_input = input.as_os_str() == "-";
         let files = if is_standard_input { vec![input.clone()] } else { input::files(input)? };

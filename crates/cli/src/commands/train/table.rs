@@ -1,0 +1,108 @@
+//! Training on a table: its columns become inputs, fitted to the training rows.
+
+use std::path::Path;
+
+use layerloop::data::{TableParts, TableSplit};
+use layerloop::preprocess::{Frame, PreprocessOptions, Preprocessing};
+use layerloop::recipes::Recipe;
+use layerloop::{Error, Result};
+use layerloop_data::Loaded;
+use layerloop_data::registry::{self, Defaults};
+use layerloop_data::tables::{Table, notes, open_table, place, read_table};
+use layerloop_table::typed;
+
+use super::job::validation_share;
+use crate::args::Train;
+
+/// Reads the table and makes its parts; of the recipe also the options.
+pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
+    refuse_image_options(args)?;
+    let table = read_table(&args.data, &args.table.options())?;
+    let recipe = args.recipe.unwrap_or(Recipe::Plain);
+    let rows = args.limit.unwrap_or(usize::MAX).min(table.frame.rows());
+    let with = args.with_plan(&recipe.plan_for_table(rows)?)?;
+    let options = with.preprocessing();
+    let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
+    let mut loaded = parts(&with, &table, |train| Preprocessing::fit(train, &target, &options))?;
+    loaded.notes.extend(left_out(&table));
+    Ok((Some(with), loaded))
+}
+
+/// The parts of the table that a run had, with what was fitted then.
+pub(crate) fn again(args: &Train, fitted: &Preprocessing) -> Result<Loaded> {
+    let table = read_table(&args.data, &args.table.options())?;
+    parts(args, &table, |_| Ok(fitted.clone()))
+}
+
+fn parts(args: &Train, table: &Table, fit: impl FnOnce(&Frame) -> Result<Preprocessing>) -> Result<Loaded> {
+    let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
+    let mut more = Vec::new();
+    let test = args.test.as_ref().map(|path| {
+        let kinds: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+        let mut reader = open_table(path, &args.table.read())?;
+        let frame = typed(&reader.all_rows()?, &kinds, path)?;
+        more.extend(notes(&reader));
+        Ok::<Frame, Error>(frame)
+    });
+    let test = test.transpose()?;
+    let mut split = TableSplit::default();
+    (split.validation, split.limit, split.seed) = (validation_share(args), args.limit, args.seed);
+    let parts = TableParts::new(&table.frame, test.as_ref(), &target, &split, fit)?;
+    let TableParts { train, validation, test, notes: of_parts, .. } = parts;
+    let notes = [table.notes.clone(), more, of_parts].concat();
+    let entry = args.data.to_str().and_then(registry::find);
+    let about = entry.map_or("", |entry| entry.about);
+    let name = |data: &Path| data.display().to_string();
+    let (train, test) =
+        (train.named(name(&args.data)), test.named(format!("{} test", name(args.test.as_ref().unwrap_or(&args.data)))));
+    Ok(Loaded { train, test, validation, about, defaults: Defaults::IMAGES, folder: place(&args.data), notes })
+}
+
+/// A sentence of the columns that are left out.
+fn left_out(table: &Table) -> Option<String> {
+    let unused = table.columns.iter().filter(|column| !column.kind.is_used());
+    let each: Vec<String> = unused
+        .map(|column| {
+            let reason = column.reason.as_deref().unwrap_or("as given");
+            format!("`{}` ({}: {reason})", column.name, layerloop::names::text(column.kind))
+        })
+        .collect();
+    (!each.is_empty()).then(|| format!("left out: {}; --column NAME=KIND uses a column all the same", each.join(", ")))
+}
+
+impl Train {
+    /// How columns become inputs.
+    fn preprocessing(&self) -> PreprocessOptions {
+        let mut options = PreprocessOptions::default();
+        (options.scaling, options.target_transform) = (self.scaling, self.target_transform);
+        options
+    }
+}
+
+/// Refuses options of tables for other data.
+pub(super) fn refuse_options(args: &Train) -> Result<()> {
+    let table = &args.table;
+    let typed = [
+        ("--target", !table.target.is_empty()),
+        ("--column", !table.column.is_empty()),
+        ("--ignore", !table.ignore.is_empty()),
+        ("--missing", table.missing.is_some()),
+        ("--delimiter", table.delimiter.is_some()),
+        ("--skip-bad-rows", table.skip_bad_rows),
+        ("--test", args.test.is_some()),
+    ];
+    let Some((option, _)) = typed.iter().find(|(_, is_typed)| *is_typed) else { return Ok(()) };
+    Err(Error::config(*option, format!("this is for tables, and {} is none", args.data.display())))
+}
+
+/// Refuses options of images and of data sets by name.
+fn refuse_image_options(args: &Train) -> Result<()> {
+    let typed = [
+        ("--size", args.size.is_some()),
+        ("--augment", !args.augment.is_empty()),
+        ("--data-dir", args.data_dir.is_some()),
+    ];
+    let Some((option, _)) = typed.iter().find(|(_, is_typed)| *is_typed) else { return Ok(()) };
+    let what = if *option == "--data-dir" { "data sets that have a name and files" } else { "images" };
+    Err(Error::config(*option, format!("this is for {what}, and {} is a table", args.data.display())))
+}

@@ -1,0 +1,313 @@
+//! Rows of a table as a data set.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::{Dataset, Inputs, split_rows, split_stratified};
+use crate::preprocess::{Column, Frame, MISSING, Preprocessing, Target, Values};
+use crate::{Error, Result};
+
+/// How the rows of a table become a training, a validation and a test part.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TableSplit {
+    /// Share of the rows that is held back for the test part where there is none, stratified by class, the same for every seed.
+    pub test: f64,
+    /// Share of the other rows that is held back to validate on, stratified by class.
+    pub validation: f64,
+    /// Train on that many rows only, the first ones, those to validate on included.
+    pub limit: Option<usize>,
+    /// Seed of the validation part.
+    pub seed: u64,
+}
+
+impl Default for TableSplit {
+    fn default() -> Self {
+        Self { test: 0.2, validation: 0.0, limit: None, seed: 0 }
+    }
+}
+
+/// The seed of the test part: the same rows for everyone.
+const TEST_SEED: u64 = 0;
+
+/// A table in parts, each as inputs and targets by what was fitted to the training part.
+#[derive(Debug, Clone)]
+pub struct TableParts {
+    /// The part to learn from.
+    pub train: Dataset,
+    /// The part to choose by, if there is one.
+    pub validation: Option<Dataset>,
+    /// The part to evaluate on.
+    pub test: Dataset,
+    /// What the user should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl TableParts {
+    /// Splits `frame`, fits to the training rows by `fit`, and makes data sets of all parts. Rows without a target are left out, and so are rows
+    /// to validate or test on whose class has no training row.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a part has no rows; those of `fit` and of [`Dataset::of_frame`].
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::{TableParts, TableSplit};
+    /// use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
+    /// let side = Column::numbers("side", (0..50).map(f64::from).collect());
+    /// let area = Column::numbers("area", (0..50).map(|i| f64::from(i * i)).collect());
+    /// let squares = Frame::new("squares", vec![side, area])?;
+    /// let fit = |train: &Frame| Preprocessing::fit(train, &["area"], &PreprocessOptions::default());
+    /// let parts = TableParts::new(&squares, None, &["area"], &TableSplit::default(), fit)?;
+    /// assert_eq!((parts.train.rows(), parts.test.rows()), (40, 10));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn new(
+        frame: &Frame,
+        test: Option<&Frame>,
+        target: &[&str],
+        split: &TableSplit,
+        fit: impl FnOnce(&Frame) -> Result<Preprocessing>,
+    ) -> Result<Self> {
+        let mut notes = Vec::new();
+        let frame = with_targets(frame, target, &mut notes)?;
+        let (rest, test) = match test {
+            Some(test) => (frame, with_targets(test, target, &mut notes)?),
+            None => {
+                let held = held_back(frame.rows(), split.test).max(1);
+                let [rest, test] = in_proportion(&frame, target, held, TEST_SEED)?;
+                let (rows, name) = (frame.rows(), frame.name());
+                notes.push(format!(
+                    "{held} of the {rows} rows of {name} are held back to test on, the same for every seed"
+                ));
+                let test_name = format!("{name} test");
+                (frame.select(&rest), frame.select(&test).named(test_name))
+            }
+        };
+        let rest = split.limit.filter(|limit| *limit < rest.rows()).map_or(rest.clone(), |limit| rest.head(limit));
+        let held = held_back(rest.rows(), split.validation);
+        let (train, validation) = if held == 0 {
+            (rest, None)
+        } else {
+            let [train, validation] = in_proportion(&rest, target, held, split.seed)?;
+            (rest.select(&train), Some(rest.select(&validation)))
+        };
+        let again = repeated(&train, &test);
+        if again > 0 {
+            notes.push(format!(
+                "{again} of the {} rows to test on are also in the training part, cell by cell",
+                test.rows()
+            ));
+        }
+        let by = Arc::new(fit(&train)?);
+        let mut part = |frame: &Frame, what: &str| {
+            let known = with_known_classes(frame, &by, what, &mut notes)?;
+            Dataset::of_frame(&known, &by)
+        };
+        let validation = validation.map(|validation| part(&validation, "validate")).transpose()?;
+        let test = part(&test, "test")?;
+        Ok(Self { train: Dataset::of_frame(&train, &by)?, validation, test, notes })
+    }
+}
+
+fn held_back(rows: usize, share: f64) -> usize {
+    if share > 0.0 { ((rows as f64 * share).round() as usize).max(1) } else { 0 }
+}
+
+/// The rows that have all targets.
+fn with_targets(frame: &Frame, target: &[&str], notes: &mut Vec<String>) -> Result<Frame> {
+    let columns = target.iter().map(|name| frame.target(name)).collect::<Result<Vec<&Column>>>()?;
+    let rows: Vec<usize> =
+        (0..frame.rows()).filter(|row| !columns.iter().any(|column| column.is_missing(*row))).collect();
+    let (without, all) = (frame.rows() - rows.len(), frame.rows());
+    if without == 0 {
+        return Ok(frame.clone());
+    }
+    if rows.is_empty() {
+        return Err(Error::data(frame.name(), format!("every cell of the target `{}` is empty", target.join("`, `"))));
+    }
+    notes.push(format!(
+        "{without} of the {all} rows of {} have no `{}` and are left out",
+        frame.name(),
+        target.join("`, `")
+    ));
+    Ok(frame.select(&rows))
+}
+
+/// All rows but `held`, and those, with the classes in proportion.
+fn in_proportion(frame: &Frame, target: &[&str], held: usize, seed: u64) -> Result<[Vec<usize>; 2]> {
+    let rows = frame.rows();
+    if held >= rows {
+        let reason = format!("{rows} rows; holding {held} back leaves none to train on");
+        return Err(Error::data(frame.name(), reason));
+    }
+    match target {
+        [name] => match &frame.target(name)?.values {
+            Values::Levels { codes, .. } => split_stratified(codes, [rows - held, held], seed),
+            Values::Numbers(_) => split_rows(rows, [rows - held, held], seed),
+        },
+        _ => split_rows(rows, [rows - held, held], seed),
+    }
+}
+
+/// The rows whose class the training rows have.
+fn with_known_classes(frame: &Frame, by: &Preprocessing, what: &str, notes: &mut Vec<String>) -> Result<Frame> {
+    let labels = by.labels(frame)?;
+    let unknown = labels.iter().filter(|label| label.is_none()).count();
+    if unknown == 0 {
+        return Ok(frame.clone());
+    }
+    let known: Vec<usize> = (0..labels.len()).filter(|row| labels[*row].is_some()).collect();
+    if known.is_empty() {
+        let classes = by.target().names().join(", ");
+        return Err(Error::data(frame.name(), format!("no row has a class of the training part: {classes}")));
+    }
+    let rows = labels.len();
+    notes.push(format!(
+        "{unknown} of the {rows} rows to {what} on have a class without a training row and are left out"
+    ));
+    Ok(frame.select(&known))
+}
+
+/// How many rows of `test` are rows of `train`, cell by cell.
+fn repeated(train: &Frame, test: &Frame) -> usize {
+    let rows = |frame: &Frame| {
+        let columns: Option<Vec<&Column>> =
+            train.columns().iter().map(|column| frame.column(&column.name).ok()).collect();
+        let columns = columns?;
+        let cell = |column: &Column, row: usize, hash: &mut DefaultHasher| match &column.values {
+            Values::Numbers(values) => values[row].to_bits().hash(hash),
+            Values::Levels { codes, .. } if codes[row] == MISSING => MISSING.hash(hash),
+            Values::Levels { codes, levels } => levels[codes[row] as usize].hash(hash),
+        };
+        let hash = |row: usize| {
+            let mut hash = DefaultHasher::new();
+            columns.iter().for_each(|column| cell(column, row, &mut hash));
+            hash.finish()
+        };
+        Some((0..frame.rows()).map(hash).collect::<Vec<u64>>())
+    };
+    let Some((train, test)) = rows(train).zip(rows(test)) else { return 0 };
+    let train: HashSet<u64> = train.into_iter().collect();
+    test.iter().filter(|row| train.contains(row)).count()
+}
+
+impl Dataset {
+    /// The rows of a table: inputs by what was fitted to the training rows, and what is to be predicted. Models that are trained on them keep
+    /// it.
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::inputs`]; [`Error::Data`] for a row whose class is none of the training rows' classes.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Dataset;
+    /// use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
+    /// let size = Column::numbers("size", vec![1.0, 2.0, 3.0]);
+    /// let animals = Frame::new("animals", vec![size, Column::categories("kind", ["cat", "dog", "dog"])])?;
+    /// let fitted = Preprocessing::fit(&animals, &["kind"], &PreprocessOptions::default())?;
+    /// let data = Dataset::of_frame(&animals, &fitted.into())?;
+    /// assert_eq!((data.labels(), data.classes()), (&[0, 1, 1][..], &["cat".to_owned(), "dog".to_owned()][..]));
+    /// assert_eq!(data.row(1), [0.0]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn of_frame(frame: &Frame, by: &Arc<Preprocessing>) -> Result<Self> {
+        let inputs = Inputs::from(by.inputs(frame)?.inputs);
+        let data = match by.target() {
+            Target::Classes { name, classes } => {
+                let labels = by.labels(frame)?;
+                let label = |(row, label): (usize, &Option<u32>)| {
+                    label.ok_or_else(|| {
+                        let reason =
+                            format!("its `{name}` is none of the classes of the training rows: {}", classes.join(", "));
+                        Error::row(frame.name(), row, reason)
+                    })
+                };
+                let labels = labels.iter().enumerate().map(label).collect::<Result<Vec<u32>>>()?;
+                Self::new(frame.name(), inputs, by.width(), labels, classes.iter().cloned())?
+            }
+            Target::Numbers(targets) => {
+                let numbers = by.numbers(frame)?;
+                let encoded: Vec<f32> =
+                    numbers.iter().zip(targets.iter().cycle()).map(|(y, target)| target.encode(*y)).collect();
+                Self::regression(
+                    frame.name(),
+                    inputs,
+                    by.width(),
+                    encoded,
+                    targets.iter().map(|target| target.name.clone()),
+                )?
+            }
+        };
+        let data = data.with_columns(by.names())?;
+        Ok(Self { preprocessing: Some(Arc::clone(by)), ..data })
+    }
+
+    /// As [`Self::of_frame`], of the rows that have a target, one that the training rows had if it is a class; `notes` says how many have not.
+    ///
+    /// # Errors
+    /// Those of [`Self::of_frame`]; [`Error::Data`] if no row is left.
+    pub fn of_known_rows(frame: &Frame, by: &Arc<Preprocessing>, notes: &mut Vec<String>) -> Result<Self> {
+        let target: Vec<&str> = by.target().columns().collect();
+        let frame = with_targets(frame, &target, notes)?;
+        Self::of_frame(&with_known_classes(&frame, by, "evaluate", notes)?, by)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preprocess::PreprocessOptions;
+
+    fn table(rows: usize) -> Frame {
+        let x = Column::numbers("x", (0..rows).map(|row| row as f64).collect());
+        let classes = Column::categories("class", (0..rows).map(|row| ["a", "b", "b", "b", ""][row % 5]));
+        Frame::new("t", vec![x, classes]).unwrap()
+    }
+
+    fn parts(frame: &Frame, test: Option<&Frame>, split: &TableSplit) -> Result<TableParts> {
+        let fit = |train: &Frame| Preprocessing::fit(train, &["class"], &PreprocessOptions::default());
+        TableParts::new(frame, test, &["class"], split, fit)
+    }
+
+    #[test]
+    fn parts_are_disjoint_and_have_the_classes_in_proportion() {
+        let split = TableSplit { validation: 0.25, seed: 3, ..TableSplit::default() };
+        let TableParts { train, validation, test, notes } = parts(&table(500), None, &split).unwrap();
+        let validation = validation.unwrap();
+        let share = |part: &Dataset| part.labels().iter().filter(|label| **label == 0).count() * 4;
+        for (part, rows) in [(&train, 240), (&validation, 80), (&test, 80)] {
+            assert_eq!((part.rows(), share(part)), (rows, rows));
+        }
+        let said = [
+            "100 of the 500 rows of t have no `class` and are left out",
+            "80 of the 400 rows of t are held back to test on, the same for every seed",
+        ];
+        assert_eq!(notes, said);
+        let other = parts(&table(500), None, &TableSplit { seed: 4, ..split }).unwrap();
+        assert_eq!(other.test.labels(), test.labels());
+        assert_ne!(other.validation.unwrap().row(0), validation.row(0));
+    }
+
+    #[test]
+    fn rows_that_are_in_both_parts_are_counted_and_unknown_classes_left_out() {
+        let x = Column::numbers("x", vec![1.0, 5.5, 7.0]);
+        let test = Frame::new("new", vec![x, Column::categories("class", ["b", "a", "c"])]).unwrap();
+        let TableParts { test, notes, .. } = parts(&table(50), Some(&test), &TableSplit::default()).unwrap();
+        assert_eq!(test.labels(), [1, 0]);
+        let said = [
+            "1 of the 3 rows to test on are also in the training part, cell by cell",
+            "1 of the 3 rows to test on have a class without a training row and are left out",
+        ];
+        assert_eq!(notes[1..], said);
+    }
+
+    #[test]
+    fn too_few_rows_are_refused() {
+        let refused = |rows, split| parts(&table(rows), None, &split).unwrap_err().to_string();
+        assert_eq!(refused(1, TableSplit::default()), "t: 1 rows; holding 1 back leaves none to train on");
+        let split = TableSplit { validation: 0.99, ..TableSplit::default() };
+        assert_eq!(refused(10, split), "t: 6 rows; holding 6 back leaves none to train on");
+    }
+}

@@ -1,0 +1,472 @@
+//! From columns to inputs of a network, and from its outputs back: fitted to training rows, kept with the model.
+//!
+//! A [`Frame`] holds columns of numbers and names with gaps. [`Preprocessing::fit`] looks at training rows and nothing else; what it
+//! finds (medians, scales, levels, classes) makes inputs of any rows:
+//!
+//! ```text
+//! number                 scaled; the median where it is missing, and an input that says so if one was missing in training
+//! boolean, 2 levels      -1 and 1, 0 where it is missing or unseen
+//! category               an input for each level (one-hot), one for rare and unseen levels, one for missing ones
+//! date                   year, month, day, weekday, hour, days since the earliest: those that differ, each as a number
+//! identifier, constant, text    nothing
+//! ```
+
+mod category;
+mod date;
+mod frame;
+mod number;
+mod target;
+
+use serde::{Deserialize, Serialize};
+
+use self::category::{Limits, Names, Place};
+use self::date::Dates;
+use self::frame::nearest;
+pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
+use self::number::Numbers;
+pub use self::number::Scaling;
+pub use self::target::{NumberTarget, Target, TargetTransform};
+use crate::{Error, Result};
+
+/// How columns become inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PreprocessOptions {
+    /// How numbers are scaled.
+    pub scaling: Scaling,
+    /// How many levels of a category have an input of their own, at most: the most frequent ones.
+    pub max_levels: usize,
+    /// How many rows a level needs to have an input of its own.
+    pub min_rows: usize,
+    /// What is done to numbers to predict.
+    pub target_transform: TargetTransform,
+}
+
+impl Default for PreprocessOptions {
+    fn default() -> Self {
+        Self { scaling: Scaling::Standard, max_levels: 64, min_rows: 2, target_transform: TargetTransform::Identity }
+    }
+}
+
+/// What makes inputs of columns, fitted to training rows.
+///
+/// # Example
+/// ```
+/// use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
+/// let people = |ages: [f64; 3], jobs: [&str; 3]| {
+///     let pay = Column::numbers("pay", vec![10.0, 20.0, 30.0]);
+///     Frame::new("people", vec![Column::numbers("age", ages.into()), Column::categories("job", jobs), pay])
+/// };
+/// let train = people([20.0, 30.0, f64::NAN], ["cook", "pilot", "cook"])?;
+/// let fitted = Preprocessing::fit(&train, &["pay"], &PreprocessOptions::default())?;
+/// assert_eq!(fitted.names(), ["age", "age missing", "job=pilot"]);
+/// let new = people([25.0, 25.0, 25.0], ["cook", "Pilot", ""])?;
+/// let encoded = fitted.inputs(&new)?;
+/// assert_eq!(encoded.inputs, [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+/// assert_eq!(encoded.unseen[0].to_string(), "column `job` has `Pilot` in 1 row, unseen in training; did you mean `pilot`?");
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct Preprocessing {
+    columns: Vec<FittedColumn>,
+    target: Target,
+}
+
+/// What is read from a file, before it is checked.
+#[derive(Deserialize)]
+struct Parts {
+    columns: Vec<FittedColumn>,
+    target: Target,
+}
+
+impl TryFrom<Parts> for Preprocessing {
+    type Error = String;
+
+    fn try_from(Parts { columns, target }: Parts) -> std::result::Result<Self, String> {
+        for column in &columns {
+            let checked = match &column.encoding {
+                Encoding::Numbers(numbers) => numbers.check(),
+                Encoding::Names(names) => names.check(),
+                Encoding::Dates(dates) => dates.check(),
+                Encoding::Unused => Ok(()),
+            };
+            checked.map_err(|reason| format!("column `{}`: {reason}", column.name))?;
+        }
+        target.check()?;
+        Ok(Self { columns, target })
+    }
+}
+
+/// A column with how it becomes inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct FittedColumn {
+    name: String,
+    kind: Kind,
+    encoding: Encoding,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Encoding {
+    Numbers(Numbers),
+    Names(Names),
+    Dates(Dates),
+    /// No inputs: left out by its kind, or the training rows have nothing to tell apart.
+    Unused,
+}
+
+/// Rows as inputs of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// rows x inputs, row-major.
+    pub inputs: Vec<f32>,
+    /// Levels that the training rows had not.
+    pub unseen: Vec<Unseen>,
+}
+
+/// A level of a column that the training rows had not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// The column.
+    pub column: String,
+    /// The level.
+    pub level: String,
+    /// In how many rows it is.
+    pub rows: usize,
+    /// The level that was probably meant.
+    pub nearest: Option<String>,
+}
+
+impl std::fmt::Display for Unseen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { column, level, rows, nearest } = self;
+        let plural = if *rows == 1 { "" } else { "s" };
+        write!(f, "column `{column}` has `{level}` in {rows} row{plural}, unseen in training")?;
+        nearest.as_ref().map_or(Ok(()), |nearest| write!(f, "; did you mean `{nearest}`?"))
+    }
+}
+
+impl Preprocessing {
+    /// Of the rows of `train`; the columns called `target` are what is to be predicted.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a target is missing, has empty cells or one value only, if names and numbers are to be predicted at once, or
+    /// no other column can be used.
+    pub fn fit(train: &Frame, target: &[&str], options: &PreprocessOptions) -> Result<Self> {
+        if train.rows() == 0 {
+            return Err(Error::data(train.name(), "it has no rows"));
+        }
+        let targets = target.iter().map(|name| target_column(train, name)).collect::<Result<Vec<_>>>()?;
+        let target = Target::fit(&targets, options.target_transform, train.name())?;
+        let inputs = train.columns().iter().filter(|column| !target.columns().any(|name| name == column.name));
+        let columns: Vec<FittedColumn> = inputs.map(|column| FittedColumn::fit(column, options)).collect();
+        let fitted = Self { columns, target };
+        if fitted.width() == 0 {
+            let reason = "no column can be used: all are identifiers, constants or text; name their kinds to use them";
+            return Err(Error::data(train.name(), reason));
+        }
+        Ok(fitted)
+    }
+
+    /// Number of inputs.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(FittedColumn::width).sum()
+    }
+
+    /// The names of the inputs.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().flat_map(FittedColumn::names).collect()
+    }
+
+    /// The columns that rows need, each with its kind, in their order: all but those that are left out.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, Kind)> {
+        let used = self.columns.iter().filter(|column| column.encoding != Encoding::Unused);
+        used.map(|column| (column.name.as_str(), column.kind))
+    }
+
+    /// What a column becomes, in words; `None` if it becomes nothing.
+    #[must_use]
+    pub fn described(&self, column: &str) -> Option<String> {
+        let FittedColumn { encoding, .. } = self.columns.iter().find(|fitted| fitted.name == column)?;
+        let missing = |is: bool| if is { " and an input for missing" } else { "" };
+        match encoding {
+            Encoding::Numbers(numbers) => Some(format!("{}{}", numbers.scale.described(), missing(numbers.indicator))),
+            Encoding::Names(Names::Sign([negative, positive])) => Some(format!("-1 for {negative}, 1 for {positive}")),
+            Encoding::Names(Names::OneHot { levels, rare, missing: is_missing }) => {
+                let rare = if *rare { " and an input for rare levels" } else { "" };
+                Some(format!("one-hot, {} levels{rare}{}", levels.len(), missing(*is_missing)))
+            }
+            Encoding::Dates(dates) => {
+                Some(dates.names("").iter().map(|name| name.trim()).collect::<Vec<_>>().join(", "))
+            }
+            Encoding::Unused => None,
+        }
+    }
+
+    /// What is to be predicted.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Inputs of the rows of `frame`: its columns in any order, those that the training rows lacked ignored.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a column is missing, or holds names where the training rows had numbers or the other way round.
+    pub fn inputs(&self, frame: &Frame) -> Result<Encoded> {
+        let (rows, width) = (frame.rows(), self.width());
+        let mut encoded = Encoded { inputs: vec![0.0; rows * width], unseen: Vec::new() };
+        let mut from = 0;
+        for column in &self.columns {
+            if column.encoding != Encoding::Unused {
+                let cells = frame.column(&column.name)?;
+                let places = encoded.inputs.chunks_exact_mut(width).map(|row| &mut row[from..from + column.width()]);
+                column.apply(cells, places, &mut encoded.unseen).map_err(|reason| Error::data(frame.name(), reason))?;
+            }
+            from += column.width();
+        }
+        Ok(encoded)
+    }
+
+    /// The class of each row; `None` where it is none of the training rows' classes. Nothing where numbers are to be predicted.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the column is missing, or a cell is empty.
+    pub fn labels(&self, frame: &Frame) -> Result<Vec<Option<u32>>> {
+        let Target::Classes { name, classes } = &self.target else { return Ok(Vec::new()) };
+        let Column { values: Values::Levels { codes, levels }, .. } = target_column(frame, name)? else {
+            return Err(Error::data(frame.name(), format!("the target `{name}` holds numbers, not names")));
+        };
+        let label = |level: &String| classes.iter().position(|class| class == level).map(|label| label as u32);
+        let labels: Vec<Option<u32>> = levels.iter().map(label).collect();
+        Ok(codes.iter().map(|code| labels[*code as usize]).collect())
+    }
+
+    /// The numbers to predict, in their own units: rows x outputs. Nothing where classes are to be predicted.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    pub fn numbers(&self, frame: &Frame) -> Result<Vec<f64>> {
+        let Target::Numbers(targets) = &self.target else { return Ok(Vec::new()) };
+        let columns = targets.iter().map(|target| match &target_column(frame, &target.name)?.values {
+            Values::Numbers(values) => Ok(values),
+            Values::Levels { .. } => {
+                Err(Error::data(frame.name(), format!("the target `{}` holds names, not numbers", target.name)))
+            }
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok((0..frame.rows()).flat_map(|row| columns.iter().map(move |values| values[row])).collect())
+    }
+}
+
+/// A column to predict, none of whose cells is empty.
+fn target_column<'a>(frame: &'a Frame, name: &str) -> Result<&'a Column> {
+    let column = frame.target(name)?;
+    match (0..column.rows()).find(|row| column.is_missing(*row)) {
+        Some(row) => Err(Error::row(frame.name(), row, format!("the target `{name}` is missing"))),
+        None => Ok(column),
+    }
+}
+
+impl FittedColumn {
+    fn fit(column: &Column, options: &PreprocessOptions) -> Self {
+        let Column { name, kind, values } = column;
+        let limits = Limits { levels: options.max_levels, rows: options.min_rows };
+        let encoding = match (kind, values) {
+            (kind, _) if !kind.is_used() => None,
+            (kind, Values::Numbers(values)) if kind.is_date() => {
+                Dates::fit(values, options.scaling).map(Encoding::Dates)
+            }
+            (_, Values::Numbers(values)) => {
+                Numbers::fit(values, options.scaling).filter(|_| differ(values)).map(Encoding::Numbers)
+            }
+            (_, Values::Levels { codes, levels }) => Names::fit(codes, levels, limits).map(Encoding::Names),
+        };
+        Self { name: name.clone(), kind: *kind, encoding: encoding.unwrap_or(Encoding::Unused) }
+    }
+
+    fn width(&self) -> usize {
+        match &self.encoding {
+            Encoding::Numbers(numbers) => numbers.width(),
+            Encoding::Names(names) => names.width(),
+            Encoding::Dates(dates) => dates.width(),
+            Encoding::Unused => 0,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let missing = |is: bool| is.then(|| format!("{} missing", self.name));
+        match &self.encoding {
+            Encoding::Numbers(numbers) => {
+                std::iter::once(self.name.clone()).chain(missing(numbers.indicator)).collect()
+            }
+            Encoding::Names(names) => names.names(&self.name),
+            Encoding::Dates(dates) => dates.names(&self.name),
+            Encoding::Unused => Vec::new(),
+        }
+    }
+
+    /// Fills the inputs of each row, which are 0 so far.
+    fn apply<'a>(
+        &self,
+        column: &Column,
+        rows: impl Iterator<Item = &'a mut [f32]>,
+        unseen: &mut Vec<Unseen>,
+    ) -> std::result::Result<(), String> {
+        match (&self.encoding, &column.values) {
+            (Encoding::Numbers(numbers), Values::Numbers(values)) => {
+                rows.zip(values).for_each(|(inputs, x)| numbers.apply(*x, inputs));
+            }
+            (Encoding::Dates(dates), Values::Numbers(values)) => {
+                rows.zip(values).for_each(|(inputs, x)| dates.apply(*x, inputs));
+            }
+            (Encoding::Names(names), Values::Levels { codes, levels }) => {
+                let places = names.places(levels);
+                let mut counts = vec![0; levels.len()];
+                for (inputs, &code) in rows.zip(codes) {
+                    let place = places.get(code as usize).copied().unwrap_or(Place::Missing);
+                    if place == Place::Unseen {
+                        counts[code as usize] += 1;
+                    }
+                    names.apply(place, inputs);
+                }
+                if !names.knows_rare() {
+                    let counted = levels.iter().zip(counts).filter(|(_, rows)| *rows > 0);
+                    unseen.extend(counted.map(|(level, rows)| {
+                        let own = names.levels().iter().map(String::as_str);
+                        let nearest = nearest(level, own).map(str::to_owned);
+                        Unseen { column: self.name.clone(), level: level.clone(), rows, nearest }
+                    }));
+                }
+            }
+            (Encoding::Unused, _) => {}
+            (_, values) => {
+                let [is, was] = match values {
+                    Values::Numbers(_) => ["numbers", "names"],
+                    Values::Levels { .. } => ["names", "numbers"],
+                };
+                return Err(format!("column `{}` holds {is}; in training it held {was}", self.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is something to tell apart: two values, or one and a gap.
+fn differ(values: &[f64]) -> bool {
+    let first = values.iter().find(|x| !x.is_nan());
+    first.is_some_and(|first| values.iter().any(|x| x != first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Frame {
+        let when = Column { kind: Kind::Date, ..Column::numbers("when", vec![0.0, 86_400.0, 3e6, f64::NAN, 9e6, 1e7]) };
+        let id = Column { kind: Kind::Identifier, ..Column::numbers("id", (0..6).map(f64::from).collect()) };
+        let columns = vec![
+            id,
+            Column::numbers("age", vec![20.0, 30.0, f64::NAN, 50.0, 60.0, 70.0]),
+            Column::categories("city", ["Rome", "Oslo", "", "Rome", "Bonn", "Oslo"]),
+            when,
+            Column::numbers("flat", vec![1.0; 6]),
+            Column::categories("buys", ["no", "yes", "no", "yes", "no", "yes"]),
+        ];
+        Frame::new("people", columns).unwrap()
+    }
+
+    #[test]
+    fn rows_that_are_not_trained_on_change_no_bit_of_the_fit() {
+        for scaling in [Scaling::Standard, Scaling::Robust, Scaling::Quantile, Scaling::Unscaled] {
+            let options = PreprocessOptions { scaling, ..Default::default() };
+            let fit = |frame: &Frame| Preprocessing::fit(&frame.select(&[0, 1, 2, 3]), &["buys"], &options).unwrap();
+            let mut other = table();
+            for row in [4, 5] {
+                for column in other.columns_mut() {
+                    match &mut column.values {
+                        Values::Numbers(values) => values[row] = [f64::NAN, 1e300][row - 4],
+                        Values::Levels { codes, levels } => {
+                            levels.push(format!("new {row}"));
+                            codes[row] = levels.len() as u32 - 1;
+                        }
+                    }
+                }
+            }
+            assert_eq!(fit(&table()), fit(&other));
+        }
+    }
+
+    #[test]
+    fn it_comes_back_from_json_to_the_bit_and_nonsense_is_refused() {
+        for scaling in [Scaling::Standard, Scaling::Robust, Scaling::Quantile] {
+            let options = PreprocessOptions { scaling, min_rows: 1, ..Default::default() };
+            let fitted = Preprocessing::fit(&table(), &["buys"], &options).unwrap();
+            let json = serde_json::to_string(&fitted).unwrap();
+            let back: Preprocessing = serde_json::from_str(&json).unwrap();
+            assert_eq!(back, fitted);
+            assert_eq!(back.inputs(&table()).unwrap(), fitted.inputs(&table()).unwrap());
+            let wrong = json.replace("\"levels\":[\"Bonn\"", "\"levels\":[\"\"");
+            assert!(serde_json::from_str::<Preprocessing>(&wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn columns_come_in_any_order_and_others_are_ignored() {
+        let fitted = Preprocessing::fit(&table(), &["buys"], &PreprocessOptions::default()).unwrap();
+        assert_eq!(fitted.columns().map(|(name, _)| name).collect::<Vec<_>>(), ["age", "city", "when"]);
+        let mut columns = table().columns().to_vec();
+        columns.reverse();
+        columns.push(Column::categories("more", ["x"; 6]));
+        let other = Frame::new("other", columns).unwrap();
+        assert_eq!(fitted.inputs(&other).unwrap(), fitted.inputs(&table()).unwrap());
+        assert_eq!(fitted.inputs(&table()).unwrap().inputs.len(), 6 * fitted.width());
+        assert_eq!(fitted.names().len(), fitted.width());
+        let missing = fitted.inputs(&table().without("age").named("new.csv")).unwrap_err().to_string();
+        assert_eq!(missing, "new.csv: no column `age`; there are id, city, when, flat, buys");
+        let mut names = table();
+        names.columns_mut()[1] = Column::categories("age", ["old"; 6]);
+        let said = fitted.inputs(&names).unwrap_err().to_string();
+        assert_eq!(said, "people: column `age` holds names; in training it held numbers");
+    }
+
+    #[test]
+    fn what_cannot_be_predicted_is_refused_in_one_sentence() {
+        let refused = |frame: &Frame, target: &str| {
+            Preprocessing::fit(frame, &[target], &PreprocessOptions::default()).unwrap_err().to_string()
+        };
+        assert_eq!(refused(&table(), "Buys"), "people: no column `Buys` to predict; did you mean `buys`?");
+        assert_eq!(refused(&table(), "age"), "people, row 2: the target `age` is missing");
+        let said = refused(&table(), "flat");
+        assert_eq!(said, "people: the target `flat` is 1 in every training row; there is nothing to learn");
+        let one = table().select(&[0, 2]);
+        assert_eq!(
+            refused(&one, "buys"),
+            "people: the target `buys` is `no` in every training row; there is nothing to learn"
+        );
+        assert_eq!(refused(&table().select(&[]), "buys"), "people: it has no rows");
+        let alone = Frame::new("t", vec![table().columns()[0].clone(), table().columns()[5].clone()]).unwrap();
+        assert!(refused(&alone, "buys").contains("no column can be used"));
+    }
+
+    #[test]
+    fn a_number_to_predict_comes_back() {
+        let prices = Frame::new(
+            "prices",
+            vec![Column::numbers("x", vec![1.0, 2.0, 3.0]), Column::numbers("price", vec![0.0, 10.0, 1000.0])],
+        );
+        for target_transform in [TargetTransform::Identity, TargetTransform::Log] {
+            let options = PreprocessOptions { target_transform, ..Default::default() };
+            let fitted = Preprocessing::fit(prices.as_ref().unwrap(), &["price"], &options).unwrap();
+            let Target::Numbers(targets) = fitted.target() else { panic!("numbers") };
+            let encoded = [0.0, 10.0, 1000.0].map(|y| targets[0].encode(y));
+            assert!(encoded.iter().sum::<f32>().abs() < 1e-6);
+            for (y, t) in [0.0, 10.0, 1000.0].into_iter().zip(encoded) {
+                assert!((targets[0].decode(t) - y).abs() < 1e-3, "{y}");
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Tables: what is in them, training, evaluation, predictions, and files that cannot be used.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::{Folder, Said};
+
+/// People whose income follows from their age and job, with gaps.
+fn people(rows: usize) -> String {
+    let jobs = ["cook", "pilot", "clerk", ""];
+    let row = |i: usize| {
+        let age = 20 + (i * 7) % 45;
+        let is_rich = (age > 40) ^ (i % 4 == 1 && age > 30);
+        let shown = if i % 11 == 3 { String::new() } else { age.to_string() };
+        let income = if is_rich { ">50K" } else { "<=50K" };
+        format!("P{i:05},{shown},{},2026-{:02}-{:02},EU,{income}\n", jobs[i % 4], 1 + i % 12, 1 + i % 28)
+    };
+    std::iter::once("name,age,job,since,region,income\n".into()).chain((0..rows).map(row)).collect()
+}
+
+fn with_people(rows: usize) -> Folder {
+    let folder = Folder::new();
+    fs::write(folder.path("people.csv"), people(rows)).expect("written");
+    folder
+}
+
+fn train(folder: &Folder, more: &[&str]) -> Said {
+    folder.run(&[&["train", "people.csv", "--target", "income", "--json", "--quiet"], more].concat())
+}
+
+#[test]
+fn a_table_is_inspected_trained_on_evaluated_and_predicted() {
+    let folder = with_people(600);
+    let seen = folder.run(&["inspect", "people.csv"]).well().out;
+    for said in [
+        "identifier",
+        "number       55",
+        "one-hot, 3 levels and an input for missing",
+        "month",
+        "every row has the same value",
+    ] {
+        assert!(seen.contains(said), "{said} in {seen}");
+    }
+    let done = train(&folder, &["--save", "m.safetensors"]).well().last();
+    assert_eq!((&done["task"], &done["recipe"]), (&"binary".into(), &"plain".into()));
+    for score in ["accuracy", "log_loss", "roc_auc"] {
+        let [own, trivial] =
+            [&done["test"], &done["baseline"]["trivial"]].map(|scores| scores[score].as_f64().expect(score));
+        assert!(if score == "log_loss" { own < trivial } else { own > trivial }, "{score}: {own} {trivial}");
+        assert!(done["baseline"]["linear"][score].is_number());
+    }
+    let evaluated = folder.run(&["eval", "m.safetensors", "--json"]).well().last();
+    assert_eq!(evaluated["test"], done["test"]);
+    assert_eq!(folder.run(&["replay", "m.safetensors", "--json"]).well().last()["same"], true);
+    // All rows of another file, in another order of columns, with one more.
+    let mut columns = String::from("more,income,region,since,job,age,name\n");
+    for line in people(50).lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').rev().collect();
+        columns += &format!("x,{}\n", cells.join(","));
+    }
+    fs::write(folder.path("new.csv"), columns).expect("written");
+    let whole = folder.run(&["predict", "m.safetensors", "people.csv", "--json"]).well();
+    let other = folder.run(&["predict", "m.safetensors", "new.csv", "--json"]).well();
+    let [whole, other] = [&whole, &other].map(|said| said.out.lines().take(50).collect::<Vec<_>>());
+    assert_eq!(whole, other);
+    assert!(other[0].starts_with(r#"{"row":1,"predicted":"<=50K","probabilities":{"<=50K":"#), "{}", other[0]);
+    assert_eq!(folder.run(&["eval", "m.safetensors", "new.csv", "--json"]).well().last()["rows"], 50);
+}
+
+#[test]
+fn predictions_are_written_with_their_inputs_and_nothing_is_replaced() {
+    let folder = with_people(300);
+    train(&folder, &["--save", "m.safetensors", "--epochs", "2"]).well();
+    let all = ["predict", "m.safetensors", "people.csv", "--out", "scored.csv", "--with-input"];
+    let said = folder.run(&all).well();
+    assert!(said.err.starts_with("300 rows in ") && said.out.is_empty(), "{said:?}");
+    let scored = fs::read_to_string(folder.path("scored.csv")).expect("written");
+    let first = scored.lines().next().expect("names");
+    assert_eq!(first, "name,age,job,since,region,income,predicted income,probability of <=50K,probability of >50K");
+    assert_eq!(scored.lines().count(), 301);
+    assert!(people(300).lines().skip(1).zip(scored.lines().skip(1)).all(|(input, line)| line.starts_with(input)));
+    assert!(folder.run(&all).refusal(1).contains("scored.csv: something is there already"));
+    let out = folder.run(&["predict", "m.safetensors", "people.csv", "--out", "-"]).well().out;
+    assert_eq!(out.lines().next(), Some("predicted income,probability of <=50K,probability of >50K"));
+    let mut child = folder
+        .command(&["predict", "m.safetensors", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    child.stdin.take().expect("a pipe").write_all(people(20).as_bytes()).expect("written");
+    assert_eq!(String::from_utf8(child.wait_with_output().expect("an end").stdout).expect("text").lines().count(), 20);
+}
+
+#[test]
+fn what_new_rows_lack_or_have_beside_is_said() {
+    let folder = with_people(300);
+    train(&folder, &["--save", "m.safetensors", "--epochs", "2"]).well();
+    let predict = |text: &str| {
+        fs::write(folder.path("new.csv"), text).expect("written");
+        folder.run(&["predict", "m.safetensors", "new.csv"])
+    };
+    let said = predict("age,job,since\n30,Cook,2026-01-01\n,sailor,\n31,cook ,2026-01-01\n").well();
+    assert_eq!(said.out.lines().count(), 3);
+    assert!(
+        said.err.contains("warning: column `job` has `Cook` in 1 row, unseen in training; did you mean `cook`?"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("`sailor` in 1 row, unseen in training\n"), "{said:?}");
+    for (text, piece) in [
+        ("age,since\n30,2026-01-01\n", "new.csv: no column `job`, which the model needs; there are age, since"),
+        ("ages,job,since\n30,cook,2026-01-01\n", "no column `age`, which the model needs; did you mean `ages`?"),
+        (
+            "age,job,since\n30,cook,2026-01-01\nold,cook,2026-01-01\n",
+            "new.csv: row 2, column `age`: `old` is not a number",
+        ),
+        ("age,job,since\n30,cook,soon\n", "row 1, column `since`: `soon` is not a date, such as 2026-11-27"),
+        ("age,job,since\n", "it has a line of names and no rows"),
+    ] {
+        let said = predict(text);
+        assert!(said.refusal(1).contains(piece), "{text}: {said:?}");
+    }
+}
+
+#[test]
+fn numbers_are_predicted_in_their_own_unit() {
+    let folder = Folder::new();
+    let rows: String = (0..400).map(|i| format!("{},{}\n", i % 40, 1000.0 + 250.0 * f64::from(i % 40))).collect();
+    fs::write(folder.path("pay.csv"), format!("years,pay\n{rows}")).expect("written");
+    for more in [&[][..], &["--target-transform", "log"]] {
+        let all = [&["train", "pay.csv", "--json", "--quiet", "--save", "m.safetensors"], more].concat();
+        let done = folder.run(&all).well().last();
+        assert_eq!(done["task"], "regression");
+        let [rmse, trivial] =
+            [&done["test"], &done["baseline"]["trivial"]].map(|scores| scores["rmse"].as_f64().expect("a number"));
+        assert!(rmse < 300.0 && trivial > 2000.0, "{done}");
+        let said = folder.run(&["predict", "m.safetensors", "pay.csv", "--json"]).well().out;
+        let first: serde_json::Value = serde_json::from_str(said.lines().nth(20).expect("a row")).expect("an object");
+        assert!((first["predicted"].as_f64().expect("a number") - 6000.0).abs() < 600.0, "{first}");
+        assert_eq!(folder.run(&["eval", "m.safetensors", "--json"]).well().last()["test"], done["test"]);
+    }
+}
+
+#[test]
+fn the_same_bits_for_every_number_of_threads_and_after_a_resume() {
+    let folder = with_people(500);
+    let hash = |said: &Said| said.last()["weights_sha256"].as_str().expect("weights").to_owned();
+    let one = hash(&train(&folder, &["--no-save", "--threads", "1"]).well());
+    assert_eq!(one, hash(&train(&folder, &["--no-save", "--threads", "2"]).well()));
+    let run = ["--run", "r", "--time-limit", "0.02s", "--checkpoint-every", "7steps"];
+    train(&folder, &run).well();
+    let resume = ["train", "--resume", "r", "--time-limit", "600s", "--json", "--quiet", "--threads", "1"];
+    assert_eq!(hash(&folder.run(&resume).well()), one);
+    assert_eq!(folder.run(&["replay", "r/model.safetensors", "--json"]).well().last()["same"], true);
+    let page = fs::read_to_string(folder.path("r/report.html")).expect("a report");
+    assert!(page.contains("people.csv"));
+}
+
+#[test]
+fn tables_that_cannot_be_trained_on_are_refused_in_one_sentence() {
+    let folder = Folder::new();
+    let refused = |text: &str, more: &[&str]| {
+        fs::write(folder.path("t.csv"), text).expect("written");
+        let said = folder.run(&[&["train", "t.csv", "--no-save", "--quiet"], more].concat());
+        assert!(said.code != 0 && said.err.lines().count() == 1, "{text} {said:?}");
+        said.err
+    };
+    let good = "a,b\n1,x\n2,y\n3,x\n4,y\n5,x\n6,y\n7,x\n8,y\n9,x\n10,y\n";
+    for (text, more, piece) in [
+        (good, &["--target", "bb"][..], "--target: no column `bb`; did you mean `b`?"),
+        (good, &["--column", "c=number"], "--column: no column `c`; there are a, b"),
+        (good, &["--column", "b=number"], "t.csv: row 1, column `b`: `x` is not a number"),
+        (good, &["--column", "b=nmuber"], "unknown column kind `nmuber`; did you mean `number`?"),
+        (good, &["--ignore", "b", "--target", "b"], "--ignore: `b` is what is to be predicted"),
+        (good, &["--augment", "shift=1"], "--augment: this is for images, and t.csv is a table"),
+        (good, &["--recipe", "fast"], "recipe: `fast` is for images, and this is a table"),
+        (good, &["--test", "missing.csv"], "missing.csv: No such file"),
+        ("a,b\n1,x\n2,x\n3,x\n", &[], "the target `b` is `x` in every training row; there is nothing to learn"),
+        ("a,b\n1,\n2,\n", &[], "t.csv: every cell of the target `b` is empty"),
+        ("a,b\n1,2\n3\n", &[], "t.csv: row 2: 1 cell for 2 columns"),
+        ("a,a\n1,2\n", &[], "t.csv: columns 1 and 2 are both named `a`"),
+        ("a,b\n", &[], "t.csv: it has a line of names and no rows"),
+        ("", &[], "t.csv: this is an empty file"),
+        ("1,2\n3,4\n", &[], "its first line has numbers (1, 2, ...)"),
+        (
+            "b,a\nx,1\ny,2\nx,3\ny,inf\n",
+            &["--column", "a=number", "--target", "b"],
+            "row 4, column `a`: `inf` is not a finite number",
+        ),
+    ] {
+        let said = refused(text, more);
+        assert!(said.contains(piece), "{text} {more:?}: {said}");
+    }
+    let said = folder.run(&["train", "digits", "--target", "x", "--no-save"]);
+    assert!(said.refusal(2).contains("--target: this is for tables, and digits is none"), "{said:?}");
+}
+
+/// Column names that JSON has to escape, many columns, many levels, few rows.
+#[test]
+fn unusual_tables_are_trained_on() {
+    let folder = Folder::new();
+    let done = |text: &str, more: &[&str]| {
+        fs::write(folder.path("t.csv"), text).expect("written");
+        folder
+            .run(&[&["train", "t.csv", "--json", "--quiet", "--epochs", "2", "--save", "m.safetensors"], more].concat())
+            .well()
+            .last()
+    };
+    let strange: String =
+        (0..60).map(|i| format!("{i},{},\"{}\"\n", i % 7, ["no", "yes, \"\"so\"\""][i % 2])).collect();
+    done(&format!("\"a[\"\"x\"\"]:\\\\\",b{{}},\"t,\nt\"\n{strange}"), &[]);
+    let said = folder.run(&["predict", "m.safetensors", "t.csv", "--json"]).well().out;
+    let first: serde_json::Value = serde_json::from_str(said.lines().next().expect("a row")).expect("an object");
+    assert!(first["probabilities"]["yes, \"so\""].is_number(), "{first}");
+    let wide = |cell: &dyn Fn(usize) -> String| (0..10_000).map(cell).collect::<Vec<_>>().join(",");
+    let rows: String = (0..30)
+        .map(|row| wide(&|i| ((i * 31 + row * 17) % 13).to_string()) + if row % 2 == 0 { ",x\n" } else { ",y\n" })
+        .collect();
+    done(&format!("{},target\n{rows}", wide(&|i| format!("c{i}"))), &["--hidden", "4"]);
+    let levels: String = (0..120_000).map(|i| format!("L{},{},{}\n", i % 100_000, i % 10, i % 2)).collect();
+    done(&format!("level,n,target\n{levels}"), &["--hidden", "4", "--epochs", "1"]);
+    done("n,target\n1,a\n2,b\n3,a\n4,b\n", &[]);
+}
