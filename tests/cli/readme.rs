@@ -35,12 +35,15 @@ fn bare(command: &str) -> &str {
     command.split("  #").next().unwrap_or(command).trim()
 }
 
-/// A folder whose `bin` has the program, and with what the examples are called on: a model and a picture.
+/// A folder whose `bin` has the program, and with what the examples are called on: a model, a picture, tables.
 fn prepared() -> Folder {
     let folder = Folder::new();
     fs::create_dir(folder.path("bin")).expect("a folder");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_layerloop"), folder.path("bin/layerloop")).expect("a link");
     folder.run(&["train", "--quiet", "--save", "model.safetensors"]).well();
+    for table in ["people.csv", "people_test.csv", "new.csv"] {
+        fs::write(folder.path(table), super::tables::people(200)).expect("written");
+    }
     let mut encoder = png::Encoder::new(fs::File::create(folder.path("digit.png")).expect("a file"), 8, 8);
     encoder.set_color(png::ColorType::Grayscale);
     let pixels: Vec<u8> = (0..64).map(|i| if i % 8 == 3 { 255 } else { 0 }).collect();

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::{Folder, Said};
 
 /// People whose income follows from their age and job, with gaps.
-fn people(rows: usize) -> String {
+pub(super) fn people(rows: usize) -> String {
     let jobs = ["cook", "pilot", "clerk", ""];
     let row = |i: usize| {
         let age = 20 + (i * 7) % 45;

@@ -37,13 +37,25 @@ pub(crate) fn outputs<'a>(predictor: &Predictor, data: &'a Dataset, loss: Option
 /// The scores of a table as one object: `{"accuracy": .., "log_loss": .., "roc_auc": ..}` or `{"rmse": .., "mae": .., "r2": ..}`, in the units of
 /// the target.
 pub(crate) fn of_table(outputs: &Outputs, data: &Dataset) -> Result<Value> {
-    let metrics: &[Metric] = match data.targets() {
-        Targets::Labels { .. } => &[Metric::Accuracy, Metric::LogLoss, Metric::RocAuc],
-        Targets::Numbers { .. } => &[Metric::Rmse, Metric::Mae, Metric::R2],
-    };
+    let metrics = metrics_of(data);
     let values = outputs.measure(metrics)?;
     let pairs = metrics.iter().zip(values).map(|(metric, value)| (AnyMetric::from(*metric).key(), json!(value.ok())));
     Ok(pairs.collect())
+}
+
+/// The intervals of these scores: 95 % of so many draws of as many rows.
+pub(crate) fn intervals_of_table(outputs: &Outputs, data: &Dataset) -> Result<Value> {
+    const DRAWS: usize = 200;
+    let metrics = metrics_of(data);
+    let pairs = metrics.iter().zip(outputs.intervals(metrics, DRAWS)?);
+    Ok(pairs.map(|(metric, interval)| (AnyMetric::from(*metric).key(), json!(interval))).collect())
+}
+
+fn metrics_of(data: &Dataset) -> &'static [Metric] {
+    match data.targets() {
+        Targets::Labels { .. } => &[Metric::Accuracy, Metric::LogLoss, Metric::RocAuc],
+        Targets::Numbers { .. } => &[Metric::Rmse, Metric::Mae, Metric::R2],
+    }
 }
 
 /// `binary`, `multiclass` or `regression`.

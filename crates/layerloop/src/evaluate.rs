@@ -6,7 +6,7 @@
 //! rows: see [`Objective`].
 
 use crate::data::{Dataset, Targets};
-use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions, Truth};
+use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions, Truth, intervals};
 use crate::network::predict::{check_memory, evaluate_with};
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
@@ -210,6 +210,22 @@ impl<'a> Outputs<'a> {
     pub fn measure<M: Copy + Into<AnyMetric>>(&self, metrics: &[M]) -> Result<Vec<Result<f64>>> {
         metrics.iter().try_for_each(|&metric| metric.into().check_suits(self.data))?;
         Ok(metrics.iter().map(|&metric| metric.into().of(&self.predictions())).collect())
+    }
+}
+
+impl Outputs<'_> {
+    /// The interval of each metric by the bootstrap, as [`intervals`] has it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a metric of classes on numbers, or the other way round.
+    pub fn intervals<M: Copy + Into<AnyMetric>>(
+        &self,
+        metrics: &[M],
+        resamples: usize,
+    ) -> Result<Vec<Option<[f64; 2]>>> {
+        let metrics: Vec<AnyMetric> = metrics.iter().map(|&metric| metric.into()).collect();
+        metrics.iter().try_for_each(|metric| metric.check_suits(self.data))?;
+        Ok(intervals(&self.predictions(), &metrics, resamples, 0))
     }
 }
 

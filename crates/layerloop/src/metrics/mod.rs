@@ -1,5 +1,6 @@
 //! Metrics: predictions and the truth give a number. [`crate::evaluate`] computes them for a network.
 
+mod bootstrap;
 mod calibration;
 mod classification;
 mod confusion;
@@ -9,6 +10,7 @@ mod predictions;
 mod ranking;
 mod regression;
 
+pub use bootstrap::intervals;
 pub use classification::{ClassScores, Evaluation};
 pub use confusion::Average;
 pub use metric::{AnyMetric, Metric};

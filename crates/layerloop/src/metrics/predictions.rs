@@ -107,6 +107,14 @@ impl<'a> Predictions<'a> {
         }
     }
 
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        match self.truth {
+            Truth::Classes { labels, .. } => labels.len(),
+            Truth::Numbers { targets, outputs } => targets.len() / outputs.max(1),
+        }
+    }
+
     pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row].into())
     }

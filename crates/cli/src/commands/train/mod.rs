@@ -38,7 +38,7 @@ use crate::args::{Train, parse};
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::places::write_page;
-use crate::scores::{Measured, Scores, measured, of_table, outputs, task, threads_for};
+use crate::scores::{Measured, Scores, intervals_of_table, measured, of_table, outputs, task, threads_for};
 use crate::shell;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
@@ -98,6 +98,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let mut receipt = receipt_with_result(receipt, &fitted, &scores, &measured);
     if let Some(compared) = &compared {
         receipt["result"]["test"] = compared.test.clone();
+        receipt["result"]["intervals"] = compared.intervals.clone();
         receipt["result"]["baseline"] = compared.baseline.clone();
     }
     job.network = network;
@@ -125,6 +126,7 @@ pub(crate) struct Compared {
     task: &'static str,
     recipe: String,
     test: Value,
+    intervals: Value,
     baseline: Value,
 }
 
@@ -132,10 +134,12 @@ impl Compared {
     fn of(args: &Train, job: &Job, network: &Network) -> Result<Self> {
         let Loaded { train, test, .. } = &job.loaded;
         let predictor = Predictor::new(network, threads_for(network.spec()))?;
+        let outputs = outputs(&predictor, test, args.loss)?;
         Ok(Self {
             task: task(test),
             recipe: text(args.recipe.unwrap_or(Recipe::Plain)),
-            test: of_table(&outputs(&predictor, test, args.loss)?, test)?,
+            test: of_table(&outputs, test)?,
+            intervals: intervals_of_table(&outputs, test)?,
             baseline: baselines(train, test, args.seed)?,
         })
     }

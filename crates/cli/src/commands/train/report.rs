@@ -157,10 +157,11 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         for &(metric, value) in *measured {
             done[format!("test_{}", AnyMetric::from(metric).key())] = json!(value);
         }
-        if let Some(Compared { task, recipe, test, baseline }) = compared {
+        if let Some(Compared { task, recipe, test, intervals, baseline }) = compared {
             done["task"] = json!(task);
             done["recipe"] = json!(recipe);
             done["test"] = test.clone();
+            done["intervals"] = intervals.clone();
             done["baseline"] = baseline.clone();
         }
         done["weights_sha256"] = json!(model.network.sha256());
@@ -207,7 +208,12 @@ impl Compared {
         let row = |(model, scores): &(&str, &Value)| {
             std::iter::once((*model).to_owned()).chain(names.iter().map(|name| cell(scores, name))).collect()
         };
-        let rows: Vec<Vec<String>> = models.iter().map(row).collect();
+        let interval = |name: &&str| {
+            let [low, high] = [0, 1].map(|at| self.intervals[name][at].as_f64());
+            low.zip(high).map_or("-".into(), |(low, high)| format!("{} to {}", number(low), number(high)))
+        };
+        let intervals = std::iter::once("95 % of draws of rows".to_owned()).chain(names.iter().map(interval)).collect();
+        let rows: Vec<Vec<String>> = models.iter().map(row).chain([intervals]).collect();
         table(&[&["on the test part"], &names[..]].concat(), &rows).trim_end().to_owned()
     }
 }
