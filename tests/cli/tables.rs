@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use super::{Folder, Said};
+use super::{Folder, Said, data_dir};
 
 /// People whose income follows from their age and job, with gaps.
 pub(super) fn people(rows: usize) -> String {
@@ -221,4 +221,81 @@ fn unusual_tables_are_trained_on() {
     let levels: String = (0..120_000).map(|i| format!("L{},{},{}\n", i % 100_000, i % 10, i % 2)).collect();
     done(&format!("level,n,target\n{levels}"), &["--hidden", "4", "--epochs", "1"]);
     done("n,target\n1,a\n2,b\n3,a\n4,b\n", &[]);
+}
+
+/// Columns of the real tables that are left out, all others being used, and what their targets are.
+const REAL: [(&str, &str, &str); 32] = [
+    ("abalone.csv", "", "number"),
+    ("adult_test.csv.gz", "", "category"),
+    ("adult_train.csv.gz", "", "category"),
+    ("ames_housing.csv", "Id PID", "number"),
+    ("bank_marketing.csv.gz", "", "boolean"),
+    ("bike_sharing_hour.csv.gz", "instant", "number"),
+    ("breast_cancer.csv", "", "category"),
+    ("california_housing.csv.gz", "", "category"),
+    ("california_housing_8num.csv.gz", "", "number"),
+    ("churn_modelling.csv", "RowNumber CustomerId", "boolean"),
+    ("covertype_20k.csv.gz", "Soil_Type7 Soil_Type15", "category"),
+    ("credit_default.csv.gz", "ID", "boolean"),
+    ("diabetes.csv", "", "number"),
+    ("diamonds.csv.gz", "", "number"),
+    ("digits.csv", "p00 p40 p47", "category"),
+    ("electricity.csv.gz", "", "boolean"),
+    ("german_credit.csv", "", "category"),
+    ("higgs_small_test.csv", "", "boolean"),
+    ("higgs_small_train.csv.gz", "", "boolean"),
+    ("house_8L.csv.gz", "", "number"),
+    ("iris.csv", "", "category"),
+    ("letter.csv", "", "category"),
+    ("magic.csv.gz", "", "category"),
+    ("mushroom.csv", "veil-type", "category"),
+    ("nursery.csv.gz", "", "category"),
+    ("penguins.csv", "", "number"),
+    ("poker_hand_train.csv", "", "category"),
+    ("spambase.csv", "", "boolean"),
+    ("telco_churn.csv", "customerID", "boolean"),
+    ("titanic.csv", "PassengerId Name", "category"),
+    ("wine.csv", "", "category"),
+    ("wine_quality.csv", "", "number"),
+];
+
+#[test]
+fn the_columns_of_real_tables_are_what_people_take_them_for() {
+    let Some(data) = data_dir("the_columns_of_real_tables_are_what_people_take_them_for") else { return };
+    let data = data.canonicalize().expect("the folder").join("tabular");
+    for (name, left_out, target) in REAL {
+        let path = data.join(name);
+        let said = Folder::new().run(&["inspect", path.to_str().expect("a path"), "--json"]).well();
+        let columns: Vec<serde_json::Value> =
+            said.out.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        let unused = |column: &&serde_json::Value| {
+            ["identifier", "constant", "text"].contains(&column["kind"].as_str().expect("a kind"))
+        };
+        let unused: Vec<&str> = columns.iter().filter(unused).filter_map(|column| column["column"].as_str()).collect();
+        assert_eq!(unused.join(" "), left_out, "{name}");
+        let of_target = columns.iter().find(|column| column["target"] == true).expect("the last column");
+        assert_eq!(of_target["kind"], target, "{name}");
+    }
+}
+
+/// Accuracy or R2 on a fifth of the rows, beside what the linear model reaches.
+#[test]
+fn real_tables_are_trained_on_with_nothing_but_their_target() {
+    let Some(data) = data_dir("real_tables_are_trained_on_with_nothing_but_their_target") else { return };
+    let data = data.canonicalize().expect("the folder").join("tabular");
+    for (name, more, score, least) in [
+        ("abalone.csv", &[][..], "r2", 0.52),
+        ("california_housing_8num.csv.gz", &[], "r2", 0.77),
+        ("churn_modelling.csv", &["--ignore", "Surname"], "accuracy", 0.85),
+        ("letter.csv", &[], "accuracy", 0.95),
+        ("adult_train.csv.gz", &[], "accuracy", 0.84),
+        ("wine_quality.csv", &[], "r2", 0.35),
+    ] {
+        let path = data.join(name);
+        let train = ["train", path.to_str().expect("a path"), "--json", "--quiet", "--no-save"];
+        let done = Folder::new().run(&[&train[..], more].concat()).well().last();
+        let [own, linear] =
+            [&done["test"], &done["baseline"]["linear"]].map(|scores| scores[score].as_f64().expect(score));
+        assert!(own > least && own > linear - 0.02, "{name}: {own}, linear {linear}");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use layerloop::preprocess::{Frame, Kind, suggestion};
 use layerloop::{Error, Result};
-use layerloop_table::{Detected, ReadOptions, Reader, detect, typed};
+use layerloop_table::{Detected, ReadOptions, Reader, detect, typed_as_detected};
 
 use crate::registry::{self, Source};
 
@@ -98,8 +98,7 @@ pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
         column.kind = if is_given { column.kind } else { as_target(column) };
         column.reason = None;
     }
-    let kinds: Vec<(&str, Kind)> = columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
-    let frame = typed(&cells, &kinds, data)?;
+    let frame = typed_as_detected(&cells, &mut columns, data)?;
     Ok(Table { frame, columns, target, notes })
 }
 

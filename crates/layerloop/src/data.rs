@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 pub use self::batches::{Batches, onecold, onehot};
 pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
-pub use self::frame::{TableParts, TableSplit};
+pub use self::frame::{SplitBy, TableParts, TableSplit};
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
 pub use self::split::{split_rows, split_stratified};

@@ -9,6 +9,7 @@ use crate::names::{NamedEnum as _, parse};
 use crate::network::{Activation, Dense, Init, Layer, Norm, Output, Spec, Unit};
 use crate::objective::Objective;
 use crate::optim::{Optimizer, Schedule};
+use crate::preprocess::Scaling;
 use crate::train::{EarlyStopping, FitOptions};
 use crate::{Error, Result};
 
@@ -70,6 +71,8 @@ pub struct Plan {
     pub label_smoothing: f32,
     /// What is done to the images.
     pub augment: Augmentation,
+    /// How the numbers of a table are scaled.
+    pub scaling: Scaling,
     /// The optimiser.
     pub optimizer: Optimizer,
     /// The initialiser of the weights.
@@ -134,8 +137,8 @@ impl Recipe {
         Measured { recipe: Self::Fast, data: "fashion-mnist", accuracy: 0.887, seconds: 0.69 },
         Measured { recipe: Self::Accurate, data: "mnist", accuracy: 0.988, seconds: 1.5 },
         Measured { recipe: Self::Accurate, data: "fashion-mnist", accuracy: 0.907, seconds: 6.9 },
-        Measured { recipe: Self::Augmented, data: "mnist", accuracy: 0.995, seconds: 72.0 },
-        Measured { recipe: Self::Augmented, data: "fashion-mnist", accuracy: 0.916, seconds: 67.0 },
+        Measured { recipe: Self::Augmented, data: "mnist", accuracy: 0.994, seconds: 72.0 },
+        Measured { recipe: Self::Augmented, data: "fashion-mnist", accuracy: 0.915, seconds: 67.0 },
         Measured { recipe: Self::Best, data: "mnist", accuracy: 0.9954, seconds: 1_055.0 },
         Measured { recipe: Self::Best, data: "fashion-mnist", accuracy: 0.920, seconds: 403.0 },
     ];
@@ -210,6 +213,7 @@ impl Recipe {
             schedule: parse("one-cycle")?,
             label_smoothing: of.label_smoothing,
             augment: of.augment.parse::<Augmentation>()?.for_side(side)?,
+            scaling: Scaling::Standard,
             optimizer: parse("adam")?,
             init: Init::Default,
             validation: 0.0,
@@ -218,6 +222,10 @@ impl Recipe {
     }
 
     /// This recipe for a table of so many rows to train on.
+    ///
+    /// Chosen on the validation parts of 21 tables, by the geometric mean of the validation loss: Glorot's initialiser is 3.7 % below
+    /// Kaiming's (lower on 16 tables), the scaling `quantile` 2.7 % below `standard` (on 14); gelu, silu, batch norm, other widths and rates are
+    /// above.
     ///
     /// # Errors
     /// [`Error::Config`] if it is one for images.
@@ -230,14 +238,15 @@ impl Recipe {
             hidden: vec![256, 128],
             activation: Activation::Relu,
             norm: Norm::Without,
-            dropout: 0.1,
+            dropout: 0.15,
             ensemble: 1,
             epochs: 100,
             batch: 1 << batch.ilog2(),
-            learning_rate: 0.002,
+            learning_rate: 0.003,
             schedule: parse("cosine")?,
             label_smoothing: 0.0,
             augment: Augmentation::default(),
+            scaling: Scaling::Quantile,
             optimizer: parse("adamw")?,
             init: Init::GlorotUniform,
             validation: 0.2,

@@ -40,6 +40,8 @@ pub struct Detected {
     pub most_frequent: Option<(String, usize)>,
     /// Why it was taken for this kind, where that leaves it out.
     pub reason: Option<String>,
+    /// The numbers or seconds, NaN where a cell is empty, so that they are not parsed again.
+    pub(crate) numbers: Option<Vec<f64>>,
 }
 
 impl Detected {
@@ -105,6 +107,7 @@ impl Column<'_> {
             range: None,
             most_frequent: None,
             reason: Some(reason.to_owned()),
+            numbers: None,
         };
         if let Some(kind) = given.filter(|kind| !kind.is_used()) {
             return Ok(none(kind, "as given"));
@@ -116,12 +119,13 @@ impl Column<'_> {
             if comma_is_decimal { [Kind::DecimalComma, Kind::Number] } else { [Kind::Number, Kind::DecimalComma] };
         for kind in number_kinds.into_iter().filter(|kind| given.is_none_or(|given| given == *kind)) {
             if let Some(numbers) = self.all(|cell| parse_number(kind, cell)) {
-                return Ok(self.of_numbers(kind, given.is_some(), missing, &numbers));
+                return Ok(self.of_numbers(kind, given.is_some(), missing, numbers));
             }
         }
         for kind in [Kind::Date, Kind::UsDate].into_iter().filter(|kind| given.is_none_or(|given| given == *kind)) {
             if let Some(seconds) = self.all(|cell| parse_date(kind, cell)) {
-                return Ok(Detected { range: Some(range(&seconds)), reason: None, ..none(kind, "") });
+                let range = Some(range(&seconds));
+                return Ok(Detected { range, reason: None, numbers: Some(seconds), ..none(kind, "") });
             }
         }
         match given {
@@ -130,9 +134,9 @@ impl Column<'_> {
         }
     }
 
-    /// What all cells that are not empty give, if all give something.
+    /// What all cells give, NaN of an empty one, if all others give something.
     fn all(&self, parse: impl Fn(&str) -> Option<f64>) -> Option<Vec<f64>> {
-        self.texts.iter().filter(|cell| !cell.is_empty()).map(parse).collect()
+        self.texts.iter().map(|cell| if cell.is_empty() { Some(f64::NAN) } else { parse(cell) }).collect()
     }
 
     /// The first cell that is not of this kind.
@@ -143,12 +147,12 @@ impl Column<'_> {
         not_a(self.path, self.first_row + row, self.name, cell, kind)
     }
 
-    fn of_numbers(&self, kind: Kind, is_given: bool, missing: usize, numbers: &[f64]) -> Detected {
-        let [from, to] = range(numbers);
-        let is_whole = numbers.iter().all(|x| x.fract() == 0.0);
+    fn of_numbers(&self, kind: Kind, is_given: bool, missing: usize, numbers: Vec<f64>) -> Detected {
+        let [from, to] = range(&numbers);
+        let is_whole = numbers.iter().all(|x| x.is_nan() || x.fract() == 0.0);
         let levels = is_whole.then(|| {
-            let mut sorted = numbers.to_vec();
-            sorted.sort_by(f64::total_cmp);
+            let mut sorted: Vec<f64> = numbers.iter().copied().filter(|x| !x.is_nan()).collect();
+            sorted.sort_unstable_by(f64::total_cmp);
             sorted.dedup();
             sorted.len()
         });
@@ -173,6 +177,7 @@ impl Column<'_> {
             range: Some([from, to]),
             most_frequent: None,
             reason: reason.map(str::to_owned),
+            numbers: Some(numbers),
         }
     }
 
@@ -206,6 +211,7 @@ impl Column<'_> {
             range: None,
             most_frequent: most.map(|(level, rows)| (level.to_owned(), rows)),
             reason: reason.map(str::to_owned),
+            numbers: None,
         })
     }
 

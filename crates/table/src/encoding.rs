@@ -82,11 +82,11 @@ impl Read for Utf16 {
     }
 }
 
-/// A cell as text: bytes that are not UTF-8 are taken for Latin-1 (as Windows writes it), and then `true` is said.
-pub(crate) fn decoded(cell: &[u8]) -> (Cow<'_, str>, bool) {
+/// A cell as text: bytes that are not UTF-8 are taken for Latin-1, as Windows writes it.
+pub(crate) fn decoded(cell: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(cell) {
-        Ok(text) => (text.into(), false),
-        Err(_) => (cell.iter().map(|&byte| latin_1(byte)).collect::<String>().into(), true),
+        Ok(text) => text.into(),
+        Err(_) => cell.iter().map(|&byte| latin_1(byte)).collect::<String>().into(),
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf_8_are_latin_1() {
-        assert_eq!(decoded("Zürich".as_bytes()), ("Zürich".into(), false));
-        assert_eq!(decoded(b"Z\xfcrich \x80 5"), ("Zürich € 5".into(), true));
+        assert_eq!(decoded("Zürich".as_bytes()), "Zürich");
+        assert_eq!(decoded(b"Z\xfcrich \x80 5"), "Zürich € 5");
     }
 }

@@ -19,4 +19,4 @@ mod typed;
 pub use cells::{Cells, Texts};
 pub use detect::{Detected, detect};
 pub use reader::{ReadOptions, Reader, Skipped, open, read};
-pub use typed::typed;
+pub use typed::{typed, typed_as_detected};

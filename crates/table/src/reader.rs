@@ -1,5 +1,6 @@
 //! CSV: a line of names, then a line for each row.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,25 @@ pub struct ReadOptions {
 /// The words for a missing value where none are given.
 const MISSING: [&str; 6] = ["NA", "N/A", "NaN", "nan", "null", "NULL"];
 
+/// The words for a missing value, and the bytes that they begin with: few cells are compared with all of them.
+struct Missing {
+    words: Vec<String>,
+    starts: [bool; 256],
+}
+
+impl Missing {
+    fn new(words: Vec<String>) -> Self {
+        let mut starts = [false; 256];
+        words.iter().filter_map(|word| word.bytes().next()).for_each(|byte| starts[usize::from(byte)] = true);
+        Self { words, starts }
+    }
+
+    fn contains(&self, cell: &str) -> bool {
+        cell.bytes().next().is_some_and(|byte| self.starts[usize::from(byte)])
+            && self.words.iter().any(|word| word == cell)
+    }
+}
+
 /// Rows that were left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped {
@@ -52,7 +72,7 @@ pub struct Reader {
     /// Bytes since the last row.
     count: Arc<AtomicUsize>,
     names: Vec<String>,
-    missing: Vec<String>,
+    missing: Missing,
     skip_bad_rows: bool,
     skipped: Skipped,
     rows: usize,
@@ -104,7 +124,7 @@ pub fn read(bytes: impl BufRead + 'static, path: &Path, options: &ReadOptions) -
     let mut builder = csv::ReaderBuilder::new();
     let csv =
         builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 16).from_reader(bytes);
-    let missing = options.missing.clone().unwrap_or_else(|| MISSING.map(String::from).into());
+    let missing = Missing::new(options.missing.clone().unwrap_or_else(|| MISSING.map(String::from).into()));
     let mut reader = Reader {
         path: path.to_path_buf(),
         csv,
@@ -249,26 +269,39 @@ impl Reader {
         Error::data(&self.path, format!("row {}: {reason}{advice}", self.rows))
     }
 
-    /// Adds the record to the columns.
+    /// Adds the record to the columns. What is checked of every cell is looked for in all of them at once.
     fn take(&mut self, cells: &mut Cells) -> Result<()> {
-        for (i, (cell, column)) in self.record.iter().zip(&mut cells.columns).enumerate() {
-            let at = |reason: String| {
-                Error::data(&self.path, format!("row {}, column `{}`: {reason}", self.rows, self.names[i]))
-            };
-            if cell.len() > LONGEST_CELL {
-                let reason = format!("a cell of {} bytes; a quote may be missing before it", cell.len());
-                return Err(at(reason));
-            }
-            let (text, is_latin_1) = decoded(cell.trim_ascii());
-            if text.contains('\0') {
-                return Err(at("a NUL byte; the file is damaged, or no text".into()));
-            }
-            self.is_latin_1 |= is_latin_1;
-            let is_missing = self.missing.iter().any(|word| *word == *text);
-            column.push(if is_missing { "" } else { &text });
+        let all = self.record.as_slice();
+        if all.len() > LONGEST_CELL || all.contains(&0) {
+            self.check_cells()?;
         }
-        if self.is_latin_1 && !self.notes.iter().any(|note| note.contains("Latin-1")) {
+        let is_utf_8 = std::str::from_utf8(all).is_ok();
+        for (cell, column) in self.record.iter().zip(&mut cells.columns) {
+            let cell = cell.trim_ascii();
+            let text = match std::str::from_utf8(cell) {
+                Ok(text) if is_utf_8 => Cow::Borrowed(text),
+                _ => decoded(cell),
+            };
+            column.push(if self.missing.contains(&text) { "" } else { &text });
+        }
+        if !is_utf_8 && !self.is_latin_1 {
+            self.is_latin_1 = true;
             self.notes.push(format!("row {} is not UTF-8; such cells are read as Latin-1", self.rows));
+        }
+        Ok(())
+    }
+
+    /// Refuses cells that are too long, or no text.
+    fn check_cells(&self) -> Result<()> {
+        for (cell, name) in self.record.iter().zip(&self.names) {
+            let reason = match () {
+                () if cell.len() > LONGEST_CELL => {
+                    format!("a cell of {} bytes; a quote may be missing before it", cell.len())
+                }
+                () if cell.contains(&0) => "a NUL byte; the file is damaged, or no text".to_owned(),
+                () => continue,
+            };
+            return Err(Error::data(&self.path, format!("row {}, column `{name}`: {reason}", self.rows)));
         }
         Ok(())
     }
@@ -282,7 +315,7 @@ impl Reader {
                 format!("{} columns in its first line; {MOST_COLUMNS} are the most that is read", self.record.len());
             return Err(Error::format(&self.path, reason));
         }
-        let names: Vec<String> = self.record.iter().map(|cell| decoded(cell.trim_ascii()).0.into_owned()).collect();
+        let names: Vec<String> = self.record.iter().map(|cell| decoded(cell.trim_ascii()).into_owned()).collect();
         if let Some(name) = names.iter().find(|name| name.contains('\0')) {
             let reason = format!(
                 "a NUL byte in its first line, in `{}`; the file is damaged, or no text",

@@ -7,9 +7,9 @@ use layerloop::Result;
 use layerloop::preprocess::{Column, Frame, Kind, MISSING, Values};
 
 use crate::cells::{Cells, Texts};
-use crate::detect::{not_a, parse_cell};
+use crate::detect::{Detected, not_a, parse_cell};
 
-/// The cells of the columns that `wanted` names, in their order, as columns of these kinds; those that are left out hold nothing but their
+/// The cells of the columns that `wanted` names, in their order, as columns of these kinds; constants and texts hold nothing but their
 /// name. A column that is not there is left out too.
 ///
 /// # Errors
@@ -32,21 +32,40 @@ pub fn typed(cells: &Cells, wanted: &[(&str, Kind)], path: &Path) -> Result<Fram
     let mut columns = Vec::new();
     for &(name, kind) in wanted {
         let Some(place) = cells.names.iter().position(|other| other == name) else { continue };
-        let texts = &cells.columns[place];
-        let values = if !kind.is_used() {
-            Values::Levels { codes: vec![MISSING; texts.len()], levels: Vec::new() }
-        } else if kind.is_numeric() {
-            let number = |(row, cell): (usize, &str)| match cell {
-                "" => Ok(f64::NAN),
-                _ => parse_cell(kind, cell).ok_or_else(|| not_a(path, cells.first_row + row, name, cell, kind)),
-            };
-            Values::Numbers(texts.iter().enumerate().map(number).collect::<Result<_>>()?)
-        } else {
-            levels(texts, kind)
-        };
+        let values = values(cells, place, kind, path)?;
         columns.push(Column { name: name.to_owned(), kind, values });
     }
     Frame::new(path.display().to_string(), columns)
+}
+
+/// As [`typed`], of the columns of the same cells as they were detected: their numbers are moved, not parsed again.
+///
+/// # Errors
+/// As [`typed`].
+pub fn typed_as_detected(cells: &Cells, detected: &mut [Detected], path: &Path) -> Result<Frame> {
+    let columns = detected.iter_mut().enumerate().map(|(place, column)| {
+        let values = match column.numbers.take().filter(|_| column.kind.is_numeric()) {
+            Some(numbers) => Values::Numbers(numbers),
+            None => values(cells, place, column.kind, path)?,
+        };
+        Ok(Column { name: column.name.clone(), kind: column.kind, values })
+    });
+    Frame::new(path.display().to_string(), columns.collect::<Result<_>>()?)
+}
+
+fn values(cells: &Cells, place: usize, kind: Kind, path: &Path) -> Result<Values> {
+    let (texts, name) = (&cells.columns[place], &cells.names[place]);
+    if matches!(kind, Kind::Constant | Kind::Text) {
+        return Ok(Values::Levels { codes: vec![MISSING; texts.len()], levels: Vec::new() });
+    }
+    if !kind.is_numeric() {
+        return Ok(levels(texts, kind));
+    }
+    let number = |(row, cell): (usize, &str)| match cell {
+        "" => Ok(f64::NAN),
+        _ => parse_cell(kind, cell).ok_or_else(|| not_a(path, cells.first_row + row, name, cell, kind)),
+    };
+    Ok(Values::Numbers(texts.iter().enumerate().map(number).collect::<Result<_>>()?))
 }
 
 fn levels(texts: &Texts, kind: Kind) -> Values {

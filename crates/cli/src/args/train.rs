@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use layerloop::augment::Augmentation;
+use layerloop::data::SplitBy;
 use layerloop::metrics::Metric;
 use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Norm, Output, Spec};
@@ -87,6 +88,9 @@ pub(crate) struct Train {
     /// Table with the rows to test on [default: a fifth of the rows, stratified by class, the same for every seed]
     #[arg(long, help_heading = TABLES, value_name = "FILE")]
     pub(crate) test: Option<PathBuf>,
+    /// Hold back the newest rows (time=COLUMN), or all rows of some groups (group=COLUMN), such as customers [default: any rows, stratified by class]
+    #[arg(long, help_heading = TABLES, value_name = "BY", value_parser = split_by)]
+    pub(crate) split: Option<SplitBy>,
     /// What is done to a number to predict before it is standardised: none or log
     #[arg(long, help_heading = TABLES, value_parser = named::<TargetTransform>(), value_name = "NAME", default_value = "none")]
     pub(crate) target_transform: TargetTransform,
@@ -272,6 +276,11 @@ pub(crate) struct Train {
     /// What was typed of all this.
     #[arg(skip)]
     pub(crate) typed: ExplicitArgs,
+}
+
+/// `time=COLUMN`
+fn split_by(text: &str) -> Result<SplitBy, String> {
+    text.parse().map_err(|_| "expected time=COLUMN or group=COLUMN".into())
 }
 
 /// `2.1=0.1`

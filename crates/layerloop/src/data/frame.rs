@@ -1,11 +1,12 @@
 //! Rows of a table as a data set.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::{Dataset, Inputs, split_rows, split_stratified};
 use crate::preprocess::{Column, Frame, MISSING, Preprocessing, Target, Values};
+use crate::rng::Stream;
 use crate::{Error, Result};
 
 /// How the rows of a table become a training, a validation and a test part.
@@ -20,11 +21,38 @@ pub struct TableSplit {
     pub limit: Option<usize>,
     /// Seed of the validation part.
     pub seed: u64,
+    /// Which rows go together.
+    pub by: SplitBy,
+}
+
+/// Which rows of a table go together when some are held back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SplitBy {
+    /// Any: they are drawn, stratified by class.
+    #[default]
+    Rows,
+    /// The newest ones by this column are held back, as those that are to be predicted will be.
+    Time(String),
+    /// Those with one value of this column, such as a customer, are on the same side.
+    Group(String),
+}
+
+impl std::str::FromStr for SplitBy {
+    type Err = Error;
+
+    /// `time=COLUMN` or `group=COLUMN`
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('=') {
+            Some(("time", column)) if !column.is_empty() => Ok(Self::Time(column.to_owned())),
+            Some(("group", column)) if !column.is_empty() => Ok(Self::Group(column.to_owned())),
+            _ => Err(Error::config("split", format!("`{text}`; expected time=COLUMN or group=COLUMN"))),
+        }
+    }
 }
 
 impl Default for TableSplit {
     fn default() -> Self {
-        Self { test: 0.2, validation: 0.0, limit: None, seed: 0 }
+        Self { test: 0.2, validation: 0.0, limit: None, seed: 0, by: SplitBy::Rows }
     }
 }
 
@@ -76,8 +104,8 @@ impl TableParts {
             Some(test) => (frame, with_targets(test, target, &mut notes)?),
             None => {
                 let held = held_back(frame.rows(), split.test).max(1);
-                let [rest, test] = in_proportion(&frame, target, held, TEST_SEED)?;
-                let (rows, name) = (frame.rows(), frame.name());
+                let [rest, test] = hold_back(&frame, target, held, TEST_SEED, &split.by)?;
+                let (rows, name, held) = (frame.rows(), frame.name(), test.len());
                 notes.push(format!(
                     "{held} of the {rows} rows of {name} are held back to test on, the same for every seed"
                 ));
@@ -90,7 +118,7 @@ impl TableParts {
         let (train, validation) = if held == 0 {
             (rest, None)
         } else {
-            let [train, validation] = in_proportion(&rest, target, held, split.seed)?;
+            let [train, validation] = hold_back(&rest, target, held, split.seed, &split.by)?;
             (rest.select(&train), Some(rest.select(&validation)))
         };
         let again = repeated(&train, &test);
@@ -135,12 +163,17 @@ fn with_targets(frame: &Frame, target: &[&str], notes: &mut Vec<String>) -> Resu
     Ok(frame.select(&rows))
 }
 
-/// All rows but `held`, and those, with the classes in proportion.
-fn in_proportion(frame: &Frame, target: &[&str], held: usize, seed: u64) -> Result<[Vec<usize>; 2]> {
+/// All rows but about `held` of them, and those.
+fn hold_back(frame: &Frame, target: &[&str], held: usize, seed: u64, by: &SplitBy) -> Result<[Vec<usize>; 2]> {
     let rows = frame.rows();
     if held >= rows {
         let reason = format!("{rows} rows; holding {held} back leaves none to train on");
         return Err(Error::data(frame.name(), reason));
+    }
+    match by {
+        SplitBy::Rows => {}
+        SplitBy::Time(column) => return newest(frame, column, held),
+        SplitBy::Group(column) => return groups(frame, column, held, seed),
     }
     match target {
         [name] => match &frame.target(name)?.values {
@@ -149,6 +182,49 @@ fn in_proportion(frame: &Frame, target: &[&str], held: usize, seed: u64) -> Resu
         },
         _ => split_rows(rows, [rows - held, held], seed),
     }
+}
+
+/// All rows but the `held` newest, and those; of equally old ones the later are newer, and those without a time are the oldest.
+fn newest(frame: &Frame, column: &str, held: usize) -> Result<[Vec<usize>; 2]> {
+    let Values::Numbers(times) = &frame.column(column)?.values else {
+        let reason = format!("column `{column}` holds names; a time is a date or a number");
+        return Err(Error::config("split", reason));
+    };
+    let age = |row: &usize| if times[*row].is_nan() { f64::NEG_INFINITY } else { times[*row] };
+    let mut order: Vec<usize> = (0..frame.rows()).collect();
+    order.sort_by(|a, b| age(a).total_cmp(&age(b)));
+    let newest = order.split_off(frame.rows() - held);
+    Ok([order, newest].map(|mut rows| {
+        rows.sort_unstable();
+        rows
+    }))
+}
+
+/// All rows but those of some groups, drawn by `seed` until they have at least `held` rows, and those. Rows without a group are one each.
+fn groups(frame: &Frame, column: &str, held: usize, seed: u64) -> Result<[Vec<usize>; 2]> {
+    let mut of_group: BTreeMap<(bool, u64), Vec<usize>> = BTreeMap::new();
+    let column_of_groups = frame.column(column)?;
+    for row in 0..frame.rows() {
+        let key = match &column_of_groups.values {
+            _ if column_of_groups.is_missing(row) => (true, row as u64),
+            Values::Numbers(values) => (false, values[row].to_bits()),
+            Values::Levels { codes, .. } => (false, u64::from(codes[row])),
+        };
+        of_group.entry(key).or_default().push(row);
+    }
+    let mut order: Vec<Vec<usize>> = of_group.into_values().collect();
+    Stream::new(seed, "split", 0).shuffle(&mut order);
+    let (mut rest, mut taken) = (Vec::new(), Vec::new());
+    for group in order {
+        if taken.len() < held { taken.extend(group) } else { rest.extend(group) }
+    }
+    if rest.is_empty() {
+        let reason = format!("the rows have one value of column `{column}`; groups on both sides need two at least");
+        return Err(Error::config("split", reason));
+    }
+    rest.sort_unstable();
+    taken.sort_unstable();
+    Ok([rest, taken])
 }
 
 /// The rows whose class the training rows have.
@@ -170,11 +246,11 @@ fn with_known_classes(frame: &Frame, by: &Preprocessing, what: &str, notes: &mut
     Ok(frame.select(&known))
 }
 
-/// How many rows of `test` are rows of `train`, cell by cell.
+/// How many rows of `test` are rows of `train`, cell by cell of the columns that are used.
 fn repeated(train: &Frame, test: &Frame) -> usize {
     let rows = |frame: &Frame| {
-        let columns: Option<Vec<&Column>> =
-            train.columns().iter().map(|column| frame.column(&column.name).ok()).collect();
+        let used = train.columns().iter().filter(|column| column.kind.is_used());
+        let columns: Option<Vec<&Column>> = used.map(|column| frame.column(&column.name).ok()).collect();
         let columns = columns?;
         let cell = |column: &Column, row: usize, hash: &mut DefaultHasher| match &column.values {
             Values::Numbers(values) => values[row].to_bits().hash(hash),
@@ -301,6 +377,39 @@ mod tests {
             "1 of the 3 rows to test on have a class without a training row and are left out",
         ];
         assert_eq!(notes[1..], said);
+    }
+
+    #[test]
+    fn the_newest_rows_or_whole_groups_are_held_back() {
+        let split = |by: &str| TableSplit { by: by.parse().unwrap(), validation: 0.25, ..TableSplit::default() };
+        let values = |part: &Dataset, column: &str| {
+            let at = part.columns().unwrap().iter().position(|name| name == column).unwrap();
+            (0..part.rows()).map(|row| part.row(row)[at]).collect::<Vec<f32>>()
+        };
+        let parts = parts(&table(100), None, &split("time=x")).unwrap();
+        let [train, validation, test] =
+            [&parts.train, parts.validation.as_ref().unwrap(), &parts.test].map(|part| values(part, "x"));
+        let largest = |values: &[f32]| values.iter().copied().fold(f32::MIN, f32::max);
+        let least = |values: &[f32]| values.iter().copied().fold(f32::MAX, f32::min);
+        assert!(largest(&train) < least(&validation) && largest(&validation) < least(&test));
+        assert_eq!((train.len(), validation.len(), test.len()), (48, 16, 16));
+
+        let group = Column::numbers("g", (0..100).map(|row| f64::from(row % 20)).collect());
+        let columns = [table(100).columns().to_vec(), vec![group]].concat();
+        let frame = Frame::new("t", columns).unwrap();
+        let parts = super::tests::parts(&frame, None, &split("group=g")).unwrap();
+        let [train, validation, test] =
+            [&parts.train, parts.validation.as_ref().unwrap(), &parts.test].map(|part| values(part, "g"));
+        assert!(test.iter().all(|g| !train.contains(g) && !validation.contains(g)));
+        assert!(validation.iter().all(|g| !train.contains(g)) && !validation.is_empty());
+        for (by, said) in [
+            ("time=class", "split: column `class` holds names; a time is a date or a number"),
+            ("group=y", "t: no column `y`; there are x, class"),
+        ] {
+            let refused = super::tests::parts(&table(100), None, &split(by)).unwrap_err().to_string();
+            assert_eq!(refused, said);
+        }
+        assert!("tim=x".parse::<SplitBy>().is_err() && "time=".parse::<SplitBy>().is_err());
     }
 
     #[test]

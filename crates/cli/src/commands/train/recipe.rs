@@ -4,6 +4,7 @@ use layerloop::Result;
 use layerloop::data::Dataset;
 use layerloop::names::{NamedEnum as _, text};
 use layerloop::network::{Init, Norm};
+use layerloop::preprocess::Scaling;
 use layerloop::recipes::{Plan, Recipe};
 use layerloop::train::Optimizer;
 
@@ -26,6 +27,7 @@ pub(crate) fn options(plan: &Plan) -> Vec<(&'static str, String)> {
         (plan.label_smoothing > 0.0).then(|| ("label_smoothing", plan.label_smoothing.to_string())),
         (plan.ensemble > 1).then(|| ("ensemble", plan.ensemble.to_string())),
         (!plan.optimizer.is(Optimizer::ALL[0])).then(|| ("optimizer", text(plan.optimizer))),
+        (plan.scaling != Scaling::Standard).then(|| ("scaling", text(plan.scaling))),
         (plan.init != Init::Default).then(|| ("init", text(plan.init))),
         (plan.validation > 0.0).then(|| ("validation", plan.validation.to_string())),
         plan.patience.map(|_| ("early_stopping", "val_loss".to_owned())),

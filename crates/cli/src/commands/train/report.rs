@@ -148,6 +148,31 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         message(format_args!("warning: {metric} was never a finite number; --early-stopping could not decide"));
     }
     if args.json {
+        return line(run.done(total));
+    }
+    if args.quiet {
+        return Ok(());
+    }
+    let ((name, score), sha256) = (scores.headline(), model.network.sha256());
+    let (training, total) = (duration(fitted.seconds), duration(total.as_secs_f64()));
+    line(format_args!(
+        "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
+        also(measured)
+    ))?;
+    if let Some(compared) = compared {
+        line(format_args!("\n{}", compared.table()))?;
+    }
+    let better = better_recipe(args, model, scores);
+    match path {
+        Some(path) => line(suggestions(model, path, better)),
+        None => better.map_or(Ok(()), |(command, why)| line(format_args!("\nNext:\n  {command}   # {why}"))),
+    }
+}
+
+impl Run<'_> {
+    /// The last event of --json.
+    fn done(&self, total: Duration) -> Value {
+        let Run { model, fitted, scores, measured, compared, path } = self;
         let (name, score) = scores.headline();
         let mut done = json!({
             "event": "done", "parameters": model.network.spec().parameters(), "steps": fitted.steps,
@@ -173,24 +198,7 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         if let Some((epoch, value)) = fitted.best {
             done["best"] = json!({ "epoch": epoch, "value": value });
         }
-        return line(done);
-    }
-    if args.quiet {
-        return Ok(());
-    }
-    let ((name, score), sha256) = (scores.headline(), model.network.sha256());
-    let (training, total) = (duration(fitted.seconds), duration(total.as_secs_f64()));
-    line(format_args!(
-        "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
-        also(measured)
-    ))?;
-    if let Some(compared) = compared {
-        line(format_args!("\n{}", compared.table()))?;
-    }
-    let better = better_recipe(args, model, scores);
-    match path {
-        Some(path) => line(suggestions(model, path, better)),
-        None => better.map_or(Ok(()), |(command, why)| line(format_args!("\nNext:\n  {command}   # {why}"))),
+        done
     }
 }
 

@@ -47,6 +47,7 @@ fn parts(args: &Train, table: &Table, fit: impl FnOnce(&Frame) -> Result<Preproc
     let test = test.transpose()?;
     let mut split = TableSplit::default();
     (split.validation, split.limit, split.seed) = (validation_share(args), args.limit, args.seed);
+    split.by = args.split.clone().unwrap_or_default();
     let parts = TableParts::new(&table.frame, test.as_ref(), &target, &split, fit)?;
     let TableParts { train, validation, test, notes: of_parts, .. } = parts;
     let notes = [table.notes.clone(), more, of_parts].concat();
@@ -90,6 +91,7 @@ pub(super) fn refuse_options(args: &Train) -> Result<()> {
         ("--delimiter", table.delimiter.is_some()),
         ("--skip-bad-rows", table.skip_bad_rows),
         ("--test", args.test.is_some()),
+        ("--split", args.split.is_some()),
     ];
     let Some((option, _)) = typed.iter().find(|(_, is_typed)| *is_typed) else { return Ok(()) };
     Err(Error::config(*option, format!("this is for tables, and {} is none", args.data.display())))
