@@ -91,6 +91,15 @@ fn predictions_are_written_with_their_inputs_and_nothing_is_replaced() {
         .expect("the binary starts");
     child.stdin.take().expect("a pipe").write_all(people(20).as_bytes()).expect("written");
     assert_eq!(String::from_utf8(child.wait_with_output().expect("an end").stdout).expect("text").lines().count(), 20);
+    let train = ["train", "-", "--target", "income", "--epochs", "2", "--save", "piped.safetensors", "--quiet"];
+    let mut child = folder.command(&train).stdin(Stdio::piped()).spawn().expect("the binary starts");
+    child.stdin.take().expect("a pipe").write_all(people(300).as_bytes()).expect("written");
+    assert!(child.wait().expect("an end").success());
+    let [piped, read] = ["piped.safetensors", "m.safetensors"]
+        .map(|model| folder.run(&["predict", model, "people.csv", "--json"]).well().out);
+    assert_eq!(piped, read);
+    let said = folder.run(&["eval", "piped.safetensors"]);
+    assert!(said.refusal(2).contains("the model was trained on standard input; name a table"), "{said:?}");
 }
 
 #[test]

@@ -23,7 +23,9 @@ fn is_name(data: &std::ffi::OsStr) -> bool {
 /// A value of an option as it is kept: paths as seen from the root.
 pub(super) fn kept_value(id: &str, value: &std::ffi::OsStr) -> String {
     match std::path::absolute(value) {
-        Ok(path) if PATHS.contains(&id) && !(id == "data" && is_name(value)) => path.display().to_string(),
+        Ok(path) if PATHS.contains(&id) && value != "-" && !(id == "data" && is_name(value)) => {
+            path.display().to_string()
+        }
         _ => value.to_string_lossy().into_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use layerloop::Result;
 use layerloop::names::text;
-use layerloop::preprocess::{PreprocessOptions, Preprocessing};
+use layerloop::preprocess::{PreprocessOptions, Preprocessing, day};
 use layerloop_data::tables::{Table, read_table};
 use layerloop_table::Detected;
 use serde_json::json;
@@ -43,9 +43,7 @@ pub(crate) fn run(args: &Inspect) -> Result<Outcome> {
     let row = |column: &Detected| {
         let levels = column.levels.map_or("-".into(), |levels| levels.to_string());
         let values = match (&column.range, &column.most_frequent) {
-            (Some(range), _) if column.kind.is_date() => {
-                range.map(|seconds| format!("day {}", (seconds / 86_400.0).floor())).join(" to ")
-            }
+            (Some(range), _) if column.kind.is_date() => range.map(day).join(" to "),
             (Some([from, to]), _) => format!("{from} to {to}"),
             (None, Some((level, rows))) => format!("{level} ({rows})"),
             (None, None) => "-".into(),

@@ -46,6 +46,18 @@ impl Part {
     }
 }
 
+/// The day of a moment, `2026-11-27`, of seconds since 1970-01-01.
+///
+/// # Example
+/// ```
+/// assert_eq!(layerloop::preprocess::day(951_782_400.0), "2000-02-29");
+/// ```
+#[must_use]
+pub fn day(seconds: f64) -> String {
+    let (year, month, day) = civil((seconds / DAY).floor() as i64);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Year, month and day of a number of days since 1970-01-01.
 ///
 /// The year is counted from 1 March, so that a leap day is its last; five months from there have 153 days.

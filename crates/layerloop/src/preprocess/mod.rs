@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use self::category::{Limits, Names, Place};
 use self::date::Dates;
+pub use self::date::day;
 use self::frame::nearest;
 pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
 use self::number::Numbers;
