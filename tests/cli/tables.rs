@@ -137,6 +137,16 @@ fn numbers_are_predicted_in_their_own_unit() {
     let folder = Folder::new();
     let rows: String = (0..400).map(|i| format!("{},{}\n", i % 40, 1000.0 + 250.0 * f64::from(i % 40))).collect();
     fs::write(folder.path("pay.csv"), format!("years,pay\n{rows}")).expect("written");
+    let decimal = rows.replace(',', ";").replace(".", ",");
+    fs::write(folder.path("decimal.csv"), format!("years;pay\n{}", decimal.replace('\n', ",5\n"))).expect("written");
+    let done = folder
+        .run(&["train", "decimal.csv", "--epochs", "5", "--json", "--quiet", "--save", "d.safetensors"])
+        .well()
+        .last();
+    let evaluated = folder.run(&["eval", "d.safetensors", "decimal.csv", "--json"]).well().last();
+    assert_eq!(evaluated["rows"], 400);
+    let [one, other] = [&done, &evaluated].map(|said| said["test"]["rmse"].as_f64().expect("a number"));
+    assert!((one / other - 1.0).abs() < 0.5, "{one} {other}");
     for more in [&[][..], &["--target-transform", "log"]] {
         let all = [&["train", "pay.csv", "--json", "--quiet", "--save", "m.safetensors"], more].concat();
         let done = folder.run(&all).well().last();
@@ -205,6 +215,18 @@ fn tables_that_cannot_be_trained_on_are_refused_in_one_sentence() {
     assert!(said.refusal(2).contains("--target: this is for tables, and digits is none"), "{said:?}");
 }
 
+/// `Yes` was read as `yes` in training, and as `Yes`, which no training row had, in an evaluation.
+#[test]
+fn classes_are_spelt_as_in_the_file() {
+    let folder = Folder::new();
+    let rows: String = (0..200).map(|i| format!("{},{}\n", i % 20, if i % 20 > 9 { "Yes" } else { "No" })).collect();
+    fs::write(folder.path("t.csv"), format!("x,churn\n{rows}")).expect("written");
+    folder.run(&["train", "t.csv", "--quiet", "--save", "m.safetensors"]).well();
+    let evaluated = folder.run(&["eval", "m.safetensors", "t.csv", "--json"]).well().last();
+    assert_eq!((&evaluated["rows"], &evaluated["classes"][1]["class"]), (&200.into(), &"Yes".into()));
+    assert!(folder.run(&["predict", "m.safetensors", "t.csv", "--json"]).well().out.contains(r#""predicted":"Yes""#));
+}
+
 /// Column names that JSON has to escape, many columns, many levels, few rows.
 #[test]
 fn unusual_tables_are_trained_on() {
@@ -238,21 +260,21 @@ const REAL: [(&str, &str, &str); 32] = [
     ("adult_test.csv.gz", "", "category"),
     ("adult_train.csv.gz", "", "category"),
     ("ames_housing.csv", "Id PID", "number"),
-    ("bank_marketing.csv.gz", "", "boolean"),
+    ("bank_marketing.csv.gz", "", "category"),
     ("bike_sharing_hour.csv.gz", "instant", "number"),
     ("breast_cancer.csv", "", "category"),
     ("california_housing.csv.gz", "", "category"),
     ("california_housing_8num.csv.gz", "", "number"),
-    ("churn_modelling.csv", "RowNumber CustomerId", "boolean"),
+    ("churn_modelling.csv", "RowNumber CustomerId", "category"),
     ("covertype_20k.csv.gz", "Soil_Type7 Soil_Type15", "category"),
-    ("credit_default.csv.gz", "ID", "boolean"),
+    ("credit_default.csv.gz", "ID", "category"),
     ("diabetes.csv", "", "number"),
     ("diamonds.csv.gz", "", "number"),
     ("digits.csv", "p00 p40 p47", "category"),
-    ("electricity.csv.gz", "", "boolean"),
+    ("electricity.csv.gz", "", "category"),
     ("german_credit.csv", "", "category"),
-    ("higgs_small_test.csv", "", "boolean"),
-    ("higgs_small_train.csv.gz", "", "boolean"),
+    ("higgs_small_test.csv", "", "category"),
+    ("higgs_small_train.csv.gz", "", "category"),
     ("house_8L.csv.gz", "", "number"),
     ("iris.csv", "", "category"),
     ("letter.csv", "", "category"),
@@ -261,8 +283,8 @@ const REAL: [(&str, &str, &str); 32] = [
     ("nursery.csv.gz", "", "category"),
     ("penguins.csv", "", "number"),
     ("poker_hand_train.csv", "", "category"),
-    ("spambase.csv", "", "boolean"),
-    ("telco_churn.csv", "customerID", "boolean"),
+    ("spambase.csv", "", "category"),
+    ("telco_churn.csv", "customerID", "category"),
     ("titanic.csv", "PassengerId Name", "category"),
     ("wine.csv", "", "category"),
     ("wine_quality.csv", "", "number"),

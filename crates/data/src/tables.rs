@@ -96,6 +96,9 @@ pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
     for column in columns.iter_mut().filter(|column| target.contains(&column.name)) {
         let is_given = kinds.iter().any(|(name, _)| *name == column.name);
         column.kind = if is_given { column.kind } else { as_target(column) };
+        if column.kind == Kind::Boolean {
+            column.kind = Kind::Category; // classes are spelt as in the file
+        }
         column.reason = None;
     }
     let frame = typed_as_detected(&cells, &mut columns, data)?;
@@ -164,7 +167,7 @@ mod tests {
         assert_eq!(kind(&["1", "2", "3", "3"]), Kind::Category);
         assert_eq!(kind(&["3", "4", "5"]), Kind::Number);
         assert_eq!(kind(&["1", "2", "4"]), Kind::Number);
-        assert_eq!(kind(&["0", "1"]), Kind::Boolean);
+        assert_eq!(kind(&["0", "1"]), Kind::Category);
         assert_eq!(kind(&["1", "2"]), Kind::Category);
         assert_eq!(kind(&["1.5", "2.5"]), Kind::Number);
         assert_eq!(kind(&["a", "b"]), Kind::Category);

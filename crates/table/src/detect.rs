@@ -71,7 +71,7 @@ impl Detected {
 /// ```
 ///
 /// # Errors
-/// [`Error::Data`] with row and column where a cell is no number and nearly all others of the column are, or where one is not of the kind
+/// [`Error::Data`] with row and column where a cell is not a number and nearly all others of the column are, or where one is not of the kind
 /// that is given; [`Error::Config`] if a kind is given for a column that is not there.
 pub fn detect(cells: &Cells, kinds: &[(String, Kind)], comma_is_decimal: bool, path: &Path) -> Result<Vec<Detected>> {
     for (name, _) in kinds {

@@ -13,7 +13,7 @@ use crate::detect::{Detected, not_a, parse_cell};
 /// name. A column that is not there is left out too.
 ///
 /// # Errors
-/// [`Error::Data`](layerloop::Error::Data) with row and column where a cell is no number or date and should be one.
+/// [`Error::Data`](layerloop::Error::Data) with row and column where a cell is not a number or date and should be one.
 ///
 /// # Example
 /// ```

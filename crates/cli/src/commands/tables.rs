@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use layerloop::data::Dataset;
 use layerloop::model_file::Model;
-use layerloop::preprocess::{Frame, Kind, Preprocessing, Target};
+use layerloop::preprocess::{Frame, Kind, Preprocessing};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::Defaults;
@@ -29,10 +29,8 @@ pub(crate) fn reading(model: &Model) -> TableArgs {
 
 /// The columns that a model needs and their kinds, perhaps with what is to be predicted.
 pub(crate) fn wanted(by: &Preprocessing, with_target: bool) -> Vec<(String, Kind)> {
-    let columns = by.columns().map(|(name, kind)| (name.to_owned(), kind));
-    let kind = if matches!(by.target(), Target::Classes { .. }) { Kind::Category } else { Kind::Number };
-    let target = by.target().columns().filter(|_| with_target).map(|name| (name.to_owned(), kind));
-    columns.chain(target).collect()
+    let target = by.target().kinds().filter(|_| with_target);
+    by.columns().chain(target).map(|(name, kind)| (name.to_owned(), kind)).collect()
 }
 
 /// The next rows as columns of these kinds, and how many there are.

@@ -40,6 +40,8 @@ pub enum Target {
 pub struct NumberTarget {
     /// Name of the column.
     pub name: String,
+    /// How its cells are written.
+    pub kind: Kind,
     /// f.
     pub transform: TargetTransform,
     /// Mean of f(y) over the training rows.
@@ -70,7 +72,7 @@ impl NumberTarget {
                 format!("the target `{name}` is {} in every training row; there is nothing to learn", values[0]);
             return Err(Error::data(frame, reason));
         }
-        Ok(Self { name: name.clone(), transform, centre, scale })
+        Ok(Self { name: name.clone(), kind: column.kind, transform, centre, scale })
     }
 
     /// What the network is trained on, of a number.
@@ -126,6 +128,15 @@ impl Target {
             Self::Numbers(numbers) => (None, numbers),
         };
         class.into_iter().chain(numbers.iter().map(|number| number.name.as_str()))
+    }
+
+    /// The names of the columns, each with its kind.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, Kind)> {
+        let kind = |at: usize| match self {
+            Self::Classes { .. } => Kind::Category,
+            Self::Numbers(numbers) => numbers[at].kind,
+        };
+        self.columns().enumerate().map(move |(at, name)| (name, kind(at)))
     }
 
     /// The names of the classes, or of the numbers.
