@@ -132,7 +132,7 @@ impl Target {
 
     /// The names of the columns, each with its kind.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, Kind)> {
-        let kind = |at: usize| match self {
+        let kind = move |at: usize| match self {
             Self::Classes { .. } => Kind::Category,
             Self::Numbers(numbers) => numbers[at].kind,
         };
