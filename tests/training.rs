@@ -349,7 +349,7 @@ fn narrow_for(data: &Dataset) -> Network {
 }
 
 fn with_rates(text: &str, rates: &[(&str, f64)], options: &FitOptions) -> Result<[Network; 2]> {
-    let layer_rates = rates.iter().map(|&(layer, factor)| LayerRate { layer: layer.into(), factor }).collect();
+    let layer_rates = rates.iter().map(|&(layer, factor)| LayerRate::new(layer, factor)).collect();
     let mut stream = Stream::new(4, "data", 0);
     let x: Vec<f32> = (0..70 * 5).map(|_| stream.uniform()).collect();
     let labels: Vec<u32> = (0..70).map(|row| row % 3).collect();

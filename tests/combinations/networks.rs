@@ -108,7 +108,26 @@ fn unit(random: &mut Random, width: &mut usize) -> Vec<Layer> {
         Unit::Embedding { .. } if random.percent(95) => return unit_without_width(),
         Unit::Embedding { width: each, .. } => *width *= each,
         Unit::Dropout { .. } | Unit::AlphaDropout { .. } | Unit::BatchNorm { .. } | Unit::LayerNorm { .. } => {}
-        Unit::Scale | Unit::Prelu { .. } | Unit::Rrelu { .. } => {}
+        Unit::Scale | Unit::Gain | Unit::Parametric { .. } | Unit::Prelu { .. } | Unit::Rrelu { .. } => {}
+        Unit::Columns { .. } => {
+            let first = random.below(*width);
+            let count = 1 + random.below(*width - first);
+            *width = count;
+            return vec![Layer::Unit(Unit::Columns { first, count })];
+        }
+        Unit::Waves { deviation, .. } => {
+            let (most, count) = (1 + 60 / *width, 1 + random.below(17));
+            let count = count.min(most);
+            *width *= count;
+            return vec![Layer::Unit(Unit::Waves { count, deviation })];
+        }
+        Unit::Grouped { .. } => {
+            let divisors: Vec<usize> = (1..=*width).filter(|groups| width.is_multiple_of(*groups)).collect();
+            let groups = divisors[random.below(divisors.len())];
+            let each = 1 + random.below(3);
+            *width = groups * each;
+            return vec![Layer::Unit(Unit::Grouped { groups, width: each })];
+        }
     }
     vec![Layer::Unit(unit)]
 }

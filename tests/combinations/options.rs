@@ -83,7 +83,7 @@ fn steps(random: &mut Random, options: &mut FitOptions) {
     }
     if random.percent(20) {
         let factor = random.one_of(&[0.0, 0.0, 0.5, 2.0]);
-        options.layer_rates = vec![LayerRate { layer: random.one_of(&["1", "2", "2.1"]).into(), factor }];
+        options.layer_rates = vec![LayerRate::new(random.one_of(&["1", "2", "2.1"]), factor)];
     }
 }
 

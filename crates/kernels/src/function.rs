@@ -23,12 +23,25 @@ pub enum Function {
     Ln1p,
     /// Phi(t), the probability that a standard normal number is at most t.
     NormalCdf,
+    /// cos(2 pi x)
+    CosTurn,
+    /// sin(2 pi x)
+    SinTurn,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Self; 7] =
-        [Self::Exp, Self::Ln, Self::Sigmoid, Self::Tanh, Self::Expm1, Self::Ln1p, Self::NormalCdf];
+    pub const ALL: [Self; 9] = [
+        Self::Exp,
+        Self::Ln,
+        Self::Sigmoid,
+        Self::Tanh,
+        Self::Expm1,
+        Self::Ln1p,
+        Self::NormalCdf,
+        Self::CosTurn,
+        Self::SinTurn,
+    ];
 
     /// Its name.
     #[must_use]
@@ -41,6 +54,8 @@ impl Function {
             Self::Expm1 => "expm1",
             Self::Ln1p => "ln_1p",
             Self::NormalCdf => "normal_cdf",
+            Self::CosTurn => "cos_turn",
+            Self::SinTurn => "sin_turn",
         }
     }
 
@@ -56,6 +71,7 @@ impl Function {
             Self::Expm1 => 2.0,
             Self::Ln1p => 1.5,
             Self::NormalCdf => 5.7,
+            Self::CosTurn | Self::SinTurn => 4.0,
         }
     }
 
@@ -65,6 +81,7 @@ impl Function {
         match self {
             Self::Ln => x.is_nan() || x.is_normal() && x > 0.0,
             Self::Ln1p => x.is_nan() || (0.0..=1.0).contains(&x),
+            Self::CosTurn | Self::SinTurn => !x.is_infinite(),
             _ => true,
         }
     }
@@ -92,6 +109,8 @@ pub fn apply(isa: Isa, function: Function, values: &mut [f32]) {
                 Function::Expm1 => each!(expm1),
                 Function::Ln1p => each!(ln_1p),
                 Function::NormalCdf => each!(normal_cdf),
+                Function::CosTurn => each!(cos_turn),
+                Function::SinTurn => each!(sin_turn),
             }
         }
     }
@@ -110,6 +129,35 @@ pub(crate) fn polynomial<S: Simd, const N: usize>(simd: S, x: S::F32s, c: [f32; 
         sum = simd.mul_add(sum, x, simd.splat(c));
     }
     sum
+}
+
+/// cos(2 pi x) of numbers of turns; within 4 ULP.
+#[inline(always)]
+pub(crate) fn cos_turn<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    cos_and_sin_turn(simd, x).0
+}
+
+/// sin(2 pi x) of numbers of turns; within 4 ULP.
+#[inline(always)]
+pub(crate) fn sin_turn<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    cos_and_sin_turn(simd, x).1
+}
+
+/// cos(2 pi x) and sin(2 pi x): with r = |x - round(x)|, sines of 1/4 - r and of the smaller one of r and 1/2 - r, none of which loses a place.
+#[inline(always)]
+pub(crate) fn cos_and_sin_turn<S: Simd>(simd: S, x: S::F32s) -> (S::F32s, S::F32s) {
+    let [quarter, half] = [0.25, 0.5].map(|x| simd.splat(x));
+    let rest = simd.sub(x, simd.round(x));
+    let r = simd.abs(rest);
+    let near = simd.select_gt(r, quarter, simd.sub(half, r), r);
+    (sin_of_quarter_turn(simd, simd.sub(quarter, r)), simd.copysign(sin_of_quarter_turn(simd, near), rest))
+}
+
+/// sin(2 pi x) of |x| <= 1/4: x times a polynomial in x^2.
+#[inline(always)]
+fn sin_of_quarter_turn<S: Simd>(simd: S, x: S::F32s) -> S::F32s {
+    const C: [f32; 6] = [std::f32::consts::TAU, -41.341_7, 81.605_225, -76.704_17, 42.007_797, -14.381_391];
+    simd.mul(x, polynomial(simd, simd.mul(x, x), C))
 }
 
 /// n and e^r - 1, where x = n ln 2 + r with n = round(x / ln 2) and |r| <= ln 2 / 2.

@@ -6,8 +6,8 @@
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
-//! - [`columns`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu; standardisation; dropout, sums,
-//!   products, largest values; embedding.
+//! - [`columns`], [`grouped`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu, waves; dense layers of
+//!   parts of a row; standardisation; dropout, sums, products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`warp`]: images moved by a map and by smooth random displacements.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
@@ -21,6 +21,7 @@ pub mod dense;
 pub mod function;
 pub mod gather;
 mod gemm;
+pub mod grouped;
 mod isa;
 mod lanes;
 pub mod loss;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::columns::{self, PerColumn};
 use crate::dense::{self, Input, WeightBlock, Weights};
 use crate::gather::{self, Source};
+use crate::grouped::{self, Groups};
 use crate::loss::{self, Truth};
 use crate::softmax::{self, Logits, Output};
 use crate::{
@@ -191,17 +192,41 @@ const CALLS: &[Call] = &[
         crate::activate(isa, activation, d.size(), d.rows_mut(out), slopes);
     }),
     ("columns", |isa, d, m| {
-        let kind = [PerColumn::Scale, PerColumn::Prelu][d.next() % 2];
+        let kinds = [
+            PerColumn::Scale,
+            PerColumn::Gain,
+            PerColumn::Prelu,
+            PerColumn::Parametric(Activation::Selu),
+            PerColumn::Waves { count: d.size().max(1) },
+        ];
+        let kind = kinds[d.next() % 5];
         let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
         match d.next() % 4 {
             0 => columns::forward(isa, kind, z, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
             1 => columns::input_gradient(isa, kind, z, q, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
-            2 => columns::weight_gradient(isa, kind, [z, q], d.panel(), m.written[0].middle()),
+            2 => {
+                let gradient = m.written[0].middle();
+                columns::weight_gradient(isa, kind, [z, q], d.panel(), d.weights(&m.read[1]).values, gradient);
+            }
             _ => {
                 let [weights, first, second, third] = m.written.each_mut().map(Guarded::middle);
                 let part = Part { weights, states: [first, second, third] };
                 columns::weight_update(isa, kind, [z, q], d.panel(), d.update(), part);
             }
+        }
+    }),
+    ("grouped", |isa, d, m| {
+        let groups = Groups { count: d.size(), inputs: d.size(), outputs: d.size() };
+        let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
+        let out = d.rows_mut(&mut m.written[0]);
+        // As many weights as there are, or any number.
+        let weights = d.weights(&m.read[1]).values;
+        let fit = d.next().is_multiple_of(2);
+        let len = if fit { groups.parameters().min(weights.len()) } else { weights.len() };
+        match d.next() % 3 {
+            0 => grouped::forward(isa, groups, z, &weights[..len], out),
+            1 => grouped::input_gradient(isa, groups, q, &weights[..len], out),
+            _ => grouped::weight_gradient(isa, groups, [z, q], &mut out.values[..len.min(LEN)]),
         }
     }),
     ("rows", |isa, d, m| {

@@ -37,6 +37,11 @@ pub fn function(function: Function, x: f64) -> f64 {
         Function::Ln1p => x.ln_1p(),
         Function::NormalCdf if x > 0.0 => 1.0 - normal_tail(x),
         Function::NormalCdf => normal_tail(-x),
+        Function::CosTurn => (std::f64::consts::TAU * (0.25 - (x - x.round()).abs())).sin(),
+        Function::SinTurn => {
+            let rest = x - x.round();
+            (std::f64::consts::TAU * rest.abs().min(0.5 - rest.abs())).sin().copysign(rest)
+        }
     }
 }
 

@@ -97,10 +97,16 @@ pub(crate) struct Train {
     /// How the numbers of a table are scaled: standard, robust, quantile or none
     #[arg(long, help_heading = TABLES, value_parser = named::<Scaling>(), value_name = "NAME", default_value = "standard")]
     pub(crate) scaling: Scaling,
+    /// Give categories with more levels than this a learned embedding, in recipes that have them
+    #[arg(long, help_heading = TABLES, value_parser = count(), value_name = "LEVELS")]
+    pub(crate) embed_above: Option<usize>,
+    /// Keep predicted numbers between the smallest and the largest one of the training rows
+    #[arg(long, help_heading = TABLES)]
+    pub(crate) clamp: bool,
     /// TOML file with options, by their names here, such as epochs = 10 or hidden = [256, 128]; options that are typed win
     #[arg(long, help_heading = DATA, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) config: Option<PathBuf>,
-    /// Network and options of a recipe: fast, accurate, augmented or best for images, plain for tables; see `layerloop list recipes`. Other options that are given change it
+    /// Network and options of a recipe: fast, accurate, augmented or best for images, plain or realmlp for tables; see `layerloop list recipes`. Other options that are given change it
     #[arg(long, short = 'R', help_heading = DATA, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) recipe: Option<Recipe>,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"
@@ -139,6 +145,9 @@ pub(crate) struct Train {
     /// Batch size, in rows [default: the data set's own]
     #[arg(long, short = 'b', visible_alias = "batch-size", value_parser = count(), help_heading = LENGTH, value_name = "ROWS")]
     pub(crate) batch: Option<usize>,
+    /// Leave out a last batch that would be shorter, in each epoch other rows
+    #[arg(long, help_heading = LENGTH)]
+    pub(crate) drop_last: bool,
     /// Stop after this time, such as 90s, 10min or 2h
     #[arg(long, help_heading = LENGTH, value_name = "TIME", value_parser = duration)]
     pub(crate) time_limit: Option<Duration>,
@@ -159,6 +168,9 @@ pub(crate) struct Train {
     /// The first epoch that --early-stopping looks at
     #[arg(long, value_parser = count(), help_heading = LENGTH, value_name = "EPOCH", default_value_t = 1)]
     pub(crate) start_epoch: usize,
+    /// Of epochs that are equally good, keep the weights of the last one instead of those of the first one
+    #[arg(long, help_heading = LENGTH, conflicts_with = "last_weights")]
+    pub(crate) latest: bool,
     /// Keep the weights of the last epoch instead of the best ones
     #[arg(long, help_heading = LENGTH)]
     pub(crate) last_weights: bool,
@@ -285,9 +297,7 @@ fn split_by(text: &str) -> Result<SplitBy, String> {
 
 /// `2.1=0.1`
 fn layer_rate(text: &str) -> Result<LayerRate, String> {
-    let parts = text.split_once('=').and_then(|(layer, factor)| Some((layer.trim(), factor.trim().parse().ok()?)));
-    let (layer, factor) = parts.ok_or_else(|| "expected LAYER=FACTOR, such as 2=0.1".to_owned())?;
-    Ok(LayerRate { layer: layer.into(), factor })
+    text.parse().map_err(|_| "expected LAYER=FACTOR, such as 2=0.1 or 2=0.1:bias=0.01:decay=2".to_owned())
 }
 
 /// `balanced`, or numbers.

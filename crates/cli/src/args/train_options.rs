@@ -13,6 +13,7 @@ impl Train {
         FitOptions {
             epochs: self.epochs.unwrap_or(default.epochs),
             batch: self.batch.unwrap_or(default.batch),
+            drop_last: self.drop_last,
             augment: self.augment.clone(),
             objective: Objective {
                 loss: self.loss.map(Into::into),
@@ -43,6 +44,7 @@ impl Train {
                 min_delta: self.min_delta,
                 start_epoch: self.start_epoch,
                 restore_best: !self.last_weights,
+                latest: self.latest,
                 ..EarlyStopping::on(metric)
             }),
             time_limit: self.time_limit,
@@ -53,7 +55,7 @@ impl Train {
 
     /// Those with a factor, then those that are frozen.
     fn layer_rates(&self) -> Vec<LayerRate> {
-        let frozen = self.freeze.iter().map(|layer| LayerRate { layer: layer.clone(), factor: 0.0 });
+        let frozen = self.freeze.iter().map(|layer| LayerRate::new(layer, 0.0));
         self.layer_rate.iter().cloned().chain(frozen).collect()
     }
 
@@ -79,7 +81,7 @@ impl Train {
         refuse(self.hidden.contains(&0), "--hidden", "a layer of 0 units; each layer needs at least 1");
         let lbfgs = matches!(self.optimizer, Optimizer::Lbfgs { .. });
         refuse(self.lr.is_some() && lbfgs, "--lr", "lbfgs finds the length of its steps by itself");
-        let of_stopping = ["patience", "min_delta", "start_epoch", "last_weights"];
+        let of_stopping = ["patience", "min_delta", "start_epoch", "latest", "last_weights"];
         let by_recipe = self.recipe.is_some() || is_table(&self.data);
         if let Some(option) =
             of_stopping.iter().find(|id| self.typed.has(id)).filter(|_| self.early_stopping.is_none() && !by_recipe)

@@ -87,7 +87,11 @@ fn recipes() -> Vec<Entry> {
             words.collect::<Vec<_>>().join(" ")
         };
         if recipe.is_for_tables() {
-            let more = vec![format!("10,000 rows: {}", words(recipe.plan_for_table(10_000)))];
+            let of = |classes| words(recipe.plan_for_table(10_000, classes));
+            let more = match [of(true), of(false)] {
+                [one, other] if one == other => vec![format!("10,000 rows: {one}")],
+                [one, other] => vec![format!("10,000 rows with classes: {one}"), format!("with numbers: {other}")],
+            };
             return Entry { more, ..Entry::of(recipe) };
         }
         let plans = match [true, false].map(|characters| words(recipe.plan_for(60_000, [28, 28], characters))) {

@@ -86,6 +86,24 @@ crate::named_enum! {
     }
 }
 
+/// Its name, where it is a number of another choice.
+impl std::fmt::Display for Activation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(crate::NamedEnum::name(*self))
+    }
+}
+
+/// Its name, or another one that it is known by, its numbers at their default values.
+impl std::str::FromStr for Activation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        use crate::NamedEnum as _;
+        let known = |activation: &&Self| activation.name() == text || activation.aliases().contains(&text);
+        Self::ALL.iter().find(known).copied().ok_or_else(|| format!("`{text}` is not an activation"))
+    }
+}
+
 /// Where the backward pass takes sigma'(t) from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slope {

@@ -5,6 +5,8 @@
 
 pub(crate) mod rule;
 
+use std::ops::Range;
+
 use crate::dense::WeightBlock;
 use crate::isa::{Isa, Kernel, LANES, Simd};
 use crate::lanes;
@@ -16,11 +18,13 @@ pub struct Update {
     pub rule: Rule,
     /// What comes before that, if anything.
     pub before: Option<Before>,
+    /// What becomes of the gradient of biases, where that is the same rule with other scalars.
+    pub of_biases: Option<Rule>,
 }
 
 impl From<Rule> for Update {
     fn from(rule: Rule) -> Self {
-        Self { rule, before: None }
+        Self { rule, before: None, of_biases: None }
     }
 }
 
@@ -239,7 +243,7 @@ impl Update {
     pub(crate) fn in_tiles(self) -> bool {
         let common =
             matches!(self.rule, Rule::Sgd { .. } | Rule::Momentum { .. } | Rule::Nesterov { .. } | Rule::Adam { .. });
-        common && self.before.is_none()
+        common && self.before.is_none() && self.of_biases.is_none()
     }
 
     /// The step of biases, and of what belongs to columns.
@@ -282,13 +286,23 @@ pub fn update(isa: Isa, update: Update, block: WeightBlock, part: Part, gradient
     if let Some(before) = update.before {
         isa.run(Prepared { before, block, weights: &mut *part.weights, gradient: &mut *gradient });
     }
-    isa.run(Stepped { rule: update.rule, block, part, gradient });
+    let biases = usize::from(block.bias && update.of_biases.is_some());
+    let Part { weights, states: [first, second, third] } = part;
+    let mut step = |rule, rows| {
+        let states = [&mut *first, &mut *second, &mut *third];
+        isa.run(Stepped { rule, block, rows, part: Part { weights: &mut *weights, states }, gradient: &*gradient });
+    };
+    step(update.rule, 0..block.rows - biases.min(block.rows));
+    if let Some(rule) = update.of_biases.filter(|_| biases > 0) {
+        assert_eq!(rule.states(), update.rule.states(), "states of two rules");
+        step(rule, block.rows - 1..block.rows);
+    }
 }
 
 /// Runs `body` for every vector of a block, with its place in the gradient and among the weights.
 macro_rules! for_each_place {
-    ($block:expr, |$row:ident, $from:ident, $at:ident| $body:expr) => {
-        for $row in 0..$block.rows {
+    ($block:expr, $rows:expr, |$row:ident, $from:ident, $at:ident| $body:expr) => {
+        for $row in $rows {
             for column in (0..$block.panel.width).step_by(LANES) {
                 let ($from, $at) = ($row * $block.panel.width + column, $block.place($block.row + $row, column));
                 $body
@@ -300,6 +314,7 @@ macro_rules! for_each_place {
 struct Stepped<'a> {
     rule: Rule,
     block: WeightBlock<'a>,
+    rows: Range<usize>,
     part: Part<'a>,
     gradient: &'a [f32],
 }
@@ -307,7 +322,7 @@ struct Stepped<'a> {
 impl Kernel for Stepped<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        step!(simd, self.rule, all, |update, scalars| for_each_place!(self.block, |row, from, at| {
+        step!(simd, self.rule, all, |update, scalars| for_each_place!(self.block, self.rows, |row, from, at| {
             update(simd, scalars, &mut self.part, at, get(simd, self.gradient, from));
         }));
     }
@@ -324,7 +339,7 @@ impl Kernel for Prepared<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { before, block, weights, gradient } = self;
-        for_each_place!(block, |row, from, at| {
+        for_each_place!(block, 0..block.rows, |row, from, at| {
             let bias = block.bias && row + 1 == block.rows;
             let before = if bias { before.of_biases() } else { before };
             let (w, g) = (get(simd, weights, at), get(simd, gradient, from));

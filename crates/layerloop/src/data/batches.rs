@@ -16,6 +16,8 @@ pub struct Batches {
     order: Vec<u32>,
     batch: usize,
     seed: u64,
+    /// Rows of an epoch.
+    taken: usize,
 }
 
 impl Batches {
@@ -27,13 +29,19 @@ impl Batches {
     pub fn new(rows: usize, batch: usize, seed: u64) -> Self {
         assert!(batch > 0, "a batch has at least one row");
         let rows = u32::try_from(rows).expect("fewer than 2^32 rows");
-        Self { order: (0..rows).collect(), batch, seed }
+        Self { order: (0..rows).collect(), batch, seed, taken: rows as usize }
+    }
+
+    /// With the first `rows` of the order of each epoch alone; at most all.
+    #[must_use]
+    pub fn of_rows(self, rows: usize) -> Self {
+        Self { taken: rows.min(self.order.len()), ..self }
     }
 
     /// Number of batches of an epoch, a short last one included.
     #[must_use]
     pub fn per_epoch(&self) -> usize {
-        self.order.len().div_ceil(self.batch)
+        self.taken.div_ceil(self.batch)
     }
 
     /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are requested.
@@ -42,7 +50,7 @@ impl Batches {
             *place = row as u32;
         }
         Stream::new(self.seed, "shuffle", epoch).shuffle(&mut self.order);
-        self.order.chunks(self.batch)
+        self.order[..self.taken].chunks(self.batch)
     }
 }
 

@@ -77,6 +77,14 @@ impl<'a> Reader<'a> {
             Unit::BatchNorm { .. } => return Err(refused("a batch norm, which needs all rows of a batch,")),
             Unit::LayerNorm { epsilon } => Map::Chain(vec![Map::Standardise { epsilon: epsilon.into() }, self.scale()]),
             Unit::Scale => self.scale(),
+            Unit::Gain => Map::Gain { w: self.parameters().0 },
+            Unit::Parametric { activation } => Map::Parametric { a: self.parameters().0, sigma: activation },
+            Unit::Columns { first, count } => Map::Columns { first, count },
+            Unit::Waves { .. } => {
+                let (w, b) = self.parameters();
+                Map::Waves { w, b }
+            }
+            Unit::Grouped { groups, width } => Map::Grouped { count: groups, width, w: self.parameters().0 },
             Unit::Prelu { .. } => Map::Prelu { a: self.parameters().0 },
             Unit::Rrelu { lower, upper } => Map::Activation(math::Activation::LeakyRelu { a: lower.midpoint(upper) }),
             Unit::Maxout { pieces } => Map::Max { pieces },

@@ -1,5 +1,7 @@
 //! The layers beside the dense one: maps g from z to z', each with its Jacobians, and how maps are joined.
 
+use std::f64::consts::TAU;
+
 use super::ActivationFunction as _;
 use super::matrix::same_size;
 use super::{Activation, Layer, Matrix, augment};
@@ -13,7 +15,12 @@ use crate::Result;
 ///                 z'                                               B                              A
 /// standardise     (z - m) r,  r = 1 / sqrt(v + epsilon)            r (I - 1 1^T / n - z' z'^T / n)
 /// scale           w z + b                                          diag(w)                        (diag(z)  I)
+/// gain            w z                                              diag(w)                        diag(z)
 /// prelu           max(0, z) + a min(0, z)                          diag(H(z) + a (1 - H(z)))      diag(min(0, z))
+/// parametric      z + a (sigma(z) - z)                             diag(1 + a (sigma'(z) - 1))    diag(sigma(z) - z)
+/// waves           cos(2 pi w_{jk} z_j + b_{jk})                    -2 pi w sin(...) in column j   -2 pi z_j sin(...), -sin(...)
+/// columns         z_{first + 1}, ...                               1 where it was taken
+/// grouped         w_c . z_g + b_c                                  w_c in the columns of part g   z_g and 1 in row c
 /// leak            the same, a given                                the same
 /// mask            scale z + shift where kept, else dropped         diag(scale where kept, else 0)
 /// max             max_i z_{i n + j}                                1 at the first largest i
@@ -34,7 +41,7 @@ use crate::Result;
 ///
 /// # Source
 ///
-/// Standardise: Ba, Kiros and Hinton 2016; Ioffe and Szegedy 2015. Prelu: He et al. 2015. Maxout: Goodfellow et al. 2013.
+/// Parametric and waves: Holzmueller, Grinsztajn and Steinwart 2024. Standardise: Ba, Kiros and Hinton 2016; Ioffe and Szegedy 2015. Prelu: He et al. 2015. Maxout: Goodfellow et al. 2013.
 ///
 /// # Example
 ///
@@ -70,6 +77,41 @@ pub enum Map {
     Prelu {
         /// Slopes.
         a: Vec<f64>,
+    },
+    /// A weight for each component.
+    Gain {
+        /// Weights.
+        w: Vec<f64>,
+    },
+    /// A learnt share of an activation for each component.
+    Parametric {
+        /// Shares.
+        a: Vec<f64>,
+        /// The activation.
+        sigma: Activation,
+    },
+    /// Each component as several cosines.
+    Waves {
+        /// Frequencies, those of a component one after the other.
+        w: Vec<f64>,
+        /// Phases.
+        b: Vec<f64>,
+    },
+    /// Some of the components.
+    Columns {
+        /// How many come before them.
+        first: usize,
+        /// How many they are.
+        count: usize,
+    },
+    /// A dense layer for each of several equal parts.
+    Grouped {
+        /// Number of parts.
+        count: usize,
+        /// Outputs of each.
+        width: usize,
+        /// For each output its weights and its bias.
+        w: Vec<f64>,
     },
     /// A slope below 0 for each component that is drawn, not learnt: rrelu.
     Leak {
@@ -132,6 +174,20 @@ impl Map {
                 same_size("length of z in a scale", w.len(), z.len())?;
                 z.iter().zip(w.iter().zip(b)).map(|(z, (w, b))| w * z + b).collect()
             }
+            Self::Gain { w } => {
+                same_size("length of z where each has a weight", w.len(), z.len())?;
+                z.iter().zip(w).map(|(z, w)| w * z).collect()
+            }
+            Self::Parametric { a, sigma } => {
+                same_size("length of z where each has a share", a.len(), z.len())?;
+                z.iter().zip(a).map(|(&z, a)| z + a * (sigma.value(z) - z)).collect()
+            }
+            Self::Waves { w, b } => (0..w.len()).map(|i| turned(w, b, z, i).cos()).collect(),
+            Self::Columns { first, count } => z[*first..first + count].to_vec(),
+            Self::Grouped { count, width, w } => {
+                let (n, parts) = (z.len() / count, w.chunks_exact(z.len() / count + 1));
+                parts.enumerate().map(|(c, w)| dot(&w[..n], &z[c / width * n..]) + w[n]).collect()
+            }
             Self::Prelu { a } | Self::Leak { a } => {
                 same_size("length of z where each has a slope", a.len(), z.len())?;
                 z.iter().zip(a).map(|(&z, a)| z.max(0.0) + a * z.min(0.0)).collect()
@@ -176,7 +232,21 @@ impl Map {
                 let entry = |i: usize, j: usize| f64::from(i == j) - 1.0 / n - out[i] * out[j] / n;
                 Matrix::from_fn(z.len(), z.len(), |i, j| r * entry(i, j))
             }
-            Self::Scale { w, .. } => diagonal(w.clone()),
+            Self::Scale { w, .. } | Self::Gain { w } => diagonal(w.clone()),
+            Self::Parametric { a, sigma } => {
+                diagonal(z.iter().zip(a).map(|(&z, a)| 1.0 + a * (sigma.derivative(z) - 1.0)).collect())
+            }
+            Self::Waves { w, b } => {
+                let count = w.len() / z.len();
+                let slope = |r: usize| -TAU * w[r] * turned(w, b, z, r).sin();
+                Matrix::from_fn(w.len(), z.len(), |r, c| if r / count == c { slope(r) } else { 0.0 })
+            }
+            Self::Columns { first, count } => Matrix::from_fn(*count, z.len(), |r, c| f64::from(first + r == c)),
+            Self::Grouped { count, width, w } => {
+                let n = z.len() / count;
+                let entry = |r: usize, c: usize| if c / n == r / width { w[r * (n + 1) + c % n] } else { 0.0 };
+                Matrix::from_fn(count * width, z.len(), entry)
+            }
             Self::Prelu { a } | Self::Leak { a } => {
                 diagonal(z.iter().zip(a).map(|(&z, &a)| if z > 0.0 { 1.0 } else { a }).collect())
             }
@@ -249,6 +319,23 @@ impl Map {
                 let n = w.len();
                 beside(&diagonal(z.to_vec()), &diagonal(vec![1.0; n]))
             }
+            Self::Gain { .. } => diagonal(z.to_vec()),
+            Self::Parametric { sigma, .. } => diagonal(z.iter().map(|&z| sigma.value(z) - z).collect()),
+            Self::Waves { w, b } => {
+                let count = w.len() / z.len();
+                let slopes: Vec<f64> = (0..w.len()).map(|i| -turned(w, b, z, i).sin()).collect();
+                let by_w = slopes.iter().enumerate().map(|(i, slope)| TAU * z[i / count] * slope).collect();
+                beside(&diagonal(by_w), &diagonal(slopes))
+            }
+            Self::Grouped { count, width, .. } => {
+                let n = z.len() / count;
+                let entry = |r: usize, c: usize| match c.checked_sub(r * (n + 1)) {
+                    Some(k) if k < n => z[r / width * n + k],
+                    Some(k) if k == n => 1.0,
+                    _ => 0.0,
+                };
+                Matrix::from_fn(count * width, count * width * (n + 1), entry)
+            }
             Self::Prelu { .. } => diagonal(z.iter().map(|z| z.min(0.0)).collect()),
             Self::Bilinear { w, .. } => {
                 let (n, outputs) = (z.len(), w.len());
@@ -319,6 +406,11 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// 2 pi w_i z_j + b_i of wave i, one of those of z_j.
+pub(super) fn turned(w: &[f64], b: &[f64], z: &[f64], i: usize) -> f64 {
+    TAU * w[i] * z[i * z.len() / w.len()] + b[i]
+}
+
 /// m, and 1 / sqrt(v + epsilon).
 pub(super) fn mean_and_inverse(z: &[f64], epsilon: f64) -> (f64, f64) {
     let n = z.len() as f64;
@@ -383,6 +475,12 @@ mod tests {
             Map::Activation(Activation::Swish),
             Map::Standardise { epsilon: 1e-3 },
             Map::Scale { w: all(1), b: all(2) },
+            Map::Gain { w: all(1) },
+            Map::Parametric { a: all(2), sigma: Activation::Mish },
+            Map::Waves { w: numbers(21, 3 * n), b: numbers(22, 3 * n) },
+            Map::Columns { first: n / 2, count: n - n / 2 },
+            Map::Grouped { count: n, width: 2, w: numbers(23, 4 * n) },
+            Map::Grouped { count: 1, width: 2, w: numbers(23, 2 * (n + 1)) },
             Map::Prelu { a: all(3) },
             Map::Leak { a: all(4) },
             Map::Mask { kept, scale: 1.25, shift: -0.5, dropped: 0.75 },
@@ -415,6 +513,10 @@ mod tests {
                 Map::NoBias(Layer::without_bias(&w.unwrap(), layer.activation()))
             }
             Map::Scale { w, .. } => Map::Scale { w: next(w.len()), b: next(w.len()) },
+            Map::Gain { w } => Map::Gain { w: next(w.len()) },
+            Map::Parametric { a, sigma } => Map::Parametric { a: next(a.len()), sigma: *sigma },
+            Map::Waves { w, b } => Map::Waves { w: next(w.len()), b: next(b.len()) },
+            Map::Grouped { count, width, w } => Map::Grouped { count: *count, width: *width, w: next(w.len()) },
             Map::Prelu { a } => Map::Prelu { a: next(a.len()) },
             Map::Bilinear { w, b } => {
                 let n = w[0].rows();

@@ -58,6 +58,16 @@ named_enum! {
         LecunUniform = "lecun-uniform",
         /// normal, of variance 1 / n_in
         LecunNormal = "lecun-normal" | "lecun",
+        /// normal
+        Normal = "normal" {
+            /// Standard deviation.
+            std: f64 = 1.0, "a number above 0" if std > 0.0 && std.is_finite(),
+        },
+        /// by the rows to train on, so that every t has deviation 1; as `lecun-normal` where there are none
+        ///
+        /// w is normal and then scaled; b is minus a mean of t over five rows, with weights drawn at random, so that the kinks of the
+        /// units lie among the rows. Source: Holzmueller, Grinsztajn and Steinwart 2024, RealMLP.
+        Data = "data",
         /// normal, drawn again where it is more than 2 std from 0
         TruncatedNormal = "truncated-normal" | "trunc-normal" {
             /// Standard deviation before anything is cut off.
@@ -128,6 +138,17 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
                 parameters.set_bias(i, std::iter::repeat(bias));
                 continue;
             }
+            Initial::Uniform(range) => {
+                let mut stream = Stream::new(seed, "init", i as u64);
+                parameters.set_weight(i, uniform(f64::from(range), inputs * outputs, &mut stream));
+                continue;
+            }
+            Initial::Waves(deviation) => {
+                let mut stream = Stream::new(seed, "init", i as u64);
+                parameters.set_weight(i, normals(f64::from(deviation), outputs, &mut stream));
+                parameters.set_bias(i, uniform(std::f64::consts::PI, outputs, &mut stream));
+                continue;
+            }
             Initial::Custom(layer, inputs) => {
                 let mut stream = Stream::new(seed, "init", i as u64);
                 parameters.set_weight(i, layer.start(inputs, &mut || stream.uniform()));
@@ -159,7 +180,8 @@ fn draw(init: Init, inputs: usize, outputs: usize, stream: &mut Stream) -> Vec<f
         Init::LecunUniform => uniform((3.0 / n_in).sqrt(), inputs * outputs, stream),
         Init::GlorotNormal => normals((2.0 / both).sqrt(), inputs * outputs, stream),
         Init::KaimingNormal { a } => normals((2.0 / ((1.0 + a * a) * n_in)).sqrt(), inputs * outputs, stream),
-        Init::LecunNormal => normals((1.0 / n_in).sqrt(), inputs * outputs, stream),
+        Init::Normal { std } => normals(std, inputs * outputs, stream),
+        Init::LecunNormal | Init::Data => normals((1.0 / n_in).sqrt(), inputs * outputs, stream),
         Init::TruncatedNormal { std } => {
             let inside = std::iter::repeat_with(|| normal(stream)).filter(|x| x.abs() <= 2.0);
             inside.take(inputs * outputs).map(|x| (std * x) as f32).collect()

@@ -86,6 +86,15 @@ named_enum! {
         },
         /// z' = w z + b, component by component
         Scale = "scale",
+        /// z' = w z, component by component
+        Gain = "gain",
+        /// z' = z + a (sigma(z) - z), a learned for each unit, from 1 on
+        ///
+        /// Source: Holzmueller, Grinsztajn and Steinwart 2024, RealMLP.
+        Parametric = "parametric" {
+            /// sigma.
+            activation: Activation = Activation::Selu, "the name of an activation" if activation != Activation::Identity,
+        },
         /// z' = max(0, z) + a min(0, z), a learned for each unit
         ///
         /// Source: He et al. 2015.
@@ -108,6 +117,29 @@ named_enum! {
         Maxout = "maxout" {
             /// How many values become one.
             pieces: usize = 2, "at least 1" if pieces > 0,
+        },
+        /// z' = (z_{first + 1}; ...; z_{first + count}), some of the values
+        Columns = "columns" {
+            /// How many values come before them.
+            first: usize = 0, "a whole number" if true,
+            /// How many they are.
+            count: usize = 1, "at least 1" if count > 0,
+        },
+        /// z'_{j count + k} = cos(2 pi w_{jk} z_j + b_{jk}), each value as several waves
+        ///
+        /// Source: Gorishniy, Rubachev and Babenko 2022, with the phases of Holzmueller et al. 2024.
+        Waves = "waves" {
+            /// Waves of a value.
+            count: usize = 16, "from 1 to 1024" if (1..=1024).contains(&count),
+            /// Standard deviation of the w at the start; the b are anywhere in the circle.
+            deviation: f32 = 0.1, "a number above 0" if deviation > 0.0 && deviation.is_finite(),
+        },
+        /// z' = (W_1 z_1 + b_1; ...; W_groups z_groups + b_groups), z_1, ... equal parts of z
+        Grouped = "grouped" {
+            /// Number of parts.
+            groups: usize = 1, "at least 1" if groups > 0,
+            /// Outputs of each.
+            width: usize = 1, "at least 1" if width > 0,
         },
         /// z'_k = z^T W_k z + b_k
         Bilinear = "bilinear" {
@@ -156,7 +188,7 @@ impl Norm {
 impl Unit {
     /// Whether it brings a width of its own, as a dense layer does.
     pub(crate) fn has_width(self) -> bool {
-        matches!(self, Self::Bilinear { .. } | Self::Embedding { .. })
+        matches!(self, Self::Bilinear { .. } | Self::Embedding { .. } | Self::Grouped { .. })
     }
 }
 

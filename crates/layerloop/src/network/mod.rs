@@ -15,8 +15,10 @@ pub(crate) mod predict;
 pub(crate) mod program;
 mod sound;
 mod spec;
+mod start;
 mod summary;
 mod text;
+mod units;
 pub(crate) mod weight_plan;
 pub(crate) mod workspace;
 

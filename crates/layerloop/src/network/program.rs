@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use layerloop_kernels::columns::PerColumn;
+use layerloop_kernels::grouped::Groups;
 use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::custom;
 use super::init::Init;
-use super::layer::{Dense, Join, Layer, Unit};
+use super::layer::{Dense, Join, Layer};
 use super::sound;
 use super::spec::Spec;
 use crate::names::Custom;
@@ -96,6 +97,11 @@ pub(crate) enum Kind {
         pieces: usize,
     },
     Outer,
+    /// Some of the values, from the `first` on.
+    Columns {
+        first: usize,
+    },
+    Grouped(Groups),
     Table,
     Custom(Custom<dyn custom::Layer>),
 }
@@ -118,6 +124,8 @@ pub(crate) enum Role {
     /// They are multiplied by the inputs.
     Product,
     PerColumn(PerColumn),
+    /// They are dense layers of parts of a row, one after the other.
+    Grouped(Groups),
     /// Their columns are looked up.
     Table,
     /// Running mean and variance of a batch norm: no gradient moves them.
@@ -133,6 +141,10 @@ pub(crate) enum Initial {
     Drawn(Init),
     /// Every weight, and every bias.
     Constant(f32, f32),
+    /// Weights and biases uniform between minus this and this.
+    Uniform(f32),
+    /// Weights normal, of this deviation, biases anywhere in the circle.
+    Waves(f32),
     /// As a custom layer of so many inputs says.
     Custom(Custom<dyn custom::Layer>, usize),
 }
@@ -155,7 +167,7 @@ impl Parameter {
     pub(crate) fn weight_shape(&self) -> Vec<usize> {
         match self.role {
             Role::Product | Role::Table => vec![self.outputs, self.inputs],
-            Role::PerColumn(_) | Role::Statistics | Role::Custom(_) => vec![self.outputs],
+            Role::PerColumn(_) | Role::Statistics | Role::Grouped(_) | Role::Custom(_) => vec![self.outputs],
         }
     }
 
@@ -252,9 +264,9 @@ impl Program {
     }
 
     /// An operation that reads `from` and gives `width` values; its parameters are those that were added last.
-    fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
+    pub(super) fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
         let learns = match kind {
-            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Table => true,
+            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Grouped(_) | Kind::Table => true,
             Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,
             _ => false,
         };
@@ -283,7 +295,14 @@ impl Program {
     }
 
     /// Parameters for the next operation.
-    fn parameter(&mut self, path: &str, [inputs, outputs]: [usize; 2], bias: bool, role: Role, start: Initial) {
+    pub(super) fn parameter(
+        &mut self,
+        path: &str,
+        [inputs, outputs]: [usize; 2],
+        bias: bool,
+        role: Role,
+        start: Initial,
+    ) {
         self.parameters.push(Parameter { path: path.into(), inputs, outputs, bias, role, start });
     }
 
@@ -336,7 +355,7 @@ impl Program {
         }
     }
 
-    fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
+    pub(super) fn dense(&mut self, dense: Dense, from: usize, path: &str) -> usize {
         let shape = [self.values[from].width, dense.width];
         let init = if dense.init == Init::Default {
             Init::default(dense.activation, self.activation_of(from))
@@ -355,62 +374,6 @@ impl Program {
             Some((Kind::Fork | Kind::Drop { .. }, from)) => self.activation_of(from),
             _ => Activation::Identity,
         }
-    }
-
-    fn scale(&mut self, from: usize, path: &str) -> usize {
-        let width = self.values[from].width;
-        let scale = PerColumn::Scale;
-        self.parameter(path, [1, width], true, Role::PerColumn(scale), Initial::Constant(1.0, 0.0));
-        self.op(Kind::PerColumn(scale), vec![from], width, path)
-    }
-
-    fn unit(&mut self, unit: Unit, from: usize, path: &str) -> Result<usize> {
-        let width = self.values[from].width;
-        let refuse = |reason: String| Err(Error::config(format!("layer {path}"), reason));
-        Ok(match unit {
-            Unit::Dropout { rate } => self.op(Kind::Drop { rate, alpha: false }, vec![from], width, path),
-            Unit::AlphaDropout { rate } => self.op(Kind::Drop { rate, alpha: true }, vec![from], width, path),
-            Unit::BatchNorm { momentum, epsilon } => {
-                self.parameter(path, [1, width], true, Role::Statistics, Initial::Constant(0.0, 1.0));
-                let index = self.batch_norms().count();
-                let to = self.op(Kind::BatchStandardise { epsilon, momentum, index }, vec![from], width, path);
-                self.scale(to, path)
-            }
-            Unit::LayerNorm { epsilon } => {
-                let to = self.op(Kind::Standardise { epsilon }, vec![from], width, path);
-                self.scale(to, path)
-            }
-            Unit::Scale => self.scale(from, path),
-            Unit::Prelu { start } => {
-                let prelu = PerColumn::Prelu;
-                self.parameter(path, [1, width], false, Role::PerColumn(prelu), Initial::Constant(start, 0.0));
-                self.op(Kind::PerColumn(prelu), vec![from], width, path)
-            }
-            Unit::Rrelu { lower, upper } if lower > upper => {
-                return refuse(format!("rrelu between {lower} and {upper}; lower is at most upper"));
-            }
-            Unit::Rrelu { lower, upper } => self.op(Kind::Leak { lower, upper }, vec![from], width, path),
-            Unit::Maxout { pieces } if !width.is_multiple_of(pieces) => {
-                return refuse(format!(
-                    "maxout of {pieces} pieces reads {width} values, which is not a multiple of it"
-                ));
-            }
-            Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
-            Unit::Bilinear { width: outputs } => {
-                let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
-                self.dense(Dense::new(outputs, Activation::Identity), products, path)
-            }
-            Unit::Embedding { .. } if self.values[from].z != 0 || self.table.is_some() => {
-                return refuse(
-                    "embedding reads whole numbers: it has to be the first layer, and the only embedding".into(),
-                );
-            }
-            Unit::Embedding { count, width: numbers } => {
-                self.parameter(path, [count, numbers], false, Role::Table, Initial::Drawn(Init::GlorotUniform));
-                self.table = Some(count);
-                self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
-            }
-        })
     }
 
     fn custom(&mut self, layer: Custom<dyn custom::Layer>, from: usize, path: &str) -> Result<usize> {

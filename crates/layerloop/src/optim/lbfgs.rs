@@ -296,7 +296,7 @@ mod tests {
         let adam = FitOptions { epochs: 60, batch: 70, learning_rate: 0.01, ..FitOptions::default() };
         let built_in = last(&lbfgs()).0;
         assert!(built_in < 0.3 * last(&adam).0, "{built_in}");
-        let frozen = vec![crate::train::LayerRate { layer: "1".into(), factor: 0.0 }];
+        let frozen = vec![crate::train::LayerRate::new("1", 0.0)];
         assert!(last(&FitOptions { layer_rates: frozen, ..lbfgs() }).1, "a frozen layer stays");
         let refused = |spec: &str, options: FitOptions| {
             let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();

@@ -1,6 +1,6 @@
 //! The optimiser's memory, and its step for every block of weights.
 
-use layerloop_kernels::{Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, table};
+use layerloop_kernels::{Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, table};
 
 use crate::network::Network;
 use crate::network::input_plan::InputPlan;
@@ -59,6 +59,11 @@ impl Moments {
                 Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
                 Role::Table => {
                     table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);
+                }
+                Role::Grouped(groups) => {
+                    let mut gradient = vec![0.0; part.weights.len()];
+                    grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()]);
+                    layerloop_kernels::update(isa, by, block, part, &mut gradient);
                 }
                 Role::Custom(layer) => {
                     let mut gradient = vec![0.0; part.weights.len()];

@@ -24,8 +24,8 @@ use self::date::Dates;
 pub use self::date::day;
 use self::frame::nearest;
 pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
-use self::number::Numbers;
 pub use self::number::Scaling;
+use self::number::{Numbers, Scale};
 pub use self::target::{NumberTarget, Target, TargetTransform};
 use crate::{Error, Result};
 
@@ -39,13 +39,25 @@ pub struct PreprocessOptions {
     pub max_levels: usize,
     /// How many rows a level needs to have an input of its own.
     pub min_rows: usize,
+    /// Levels of a category, above which it is meant for a learned embedding. Where this is stated, the inputs are sorted: those of
+    /// numbers and dates, then those of categories with few levels, scaled robustly as numbers are, then a block for each other category.
+    pub embed_above: Option<usize>,
     /// What is done to numbers to predict.
     pub target_transform: TargetTransform,
+    /// Whether predicted numbers stay between the smallest and the largest one of the training rows.
+    pub clamp: bool,
 }
 
 impl Default for PreprocessOptions {
     fn default() -> Self {
-        Self { scaling: Scaling::Standard, max_levels: 64, min_rows: 2, target_transform: TargetTransform::Identity }
+        Self {
+            scaling: Scaling::Standard,
+            max_levels: 64,
+            min_rows: 2,
+            embed_above: None,
+            target_transform: TargetTransform::Identity,
+            clamp: false,
+        }
     }
 }
 
@@ -92,7 +104,8 @@ impl TryFrom<Parts> for Preprocessing {
                 Encoding::Dates(dates) => dates.check(),
                 Encoding::Unused => Ok(()),
             };
-            checked.map_err(|reason| format!("column `{}`: {reason}", column.name))?;
+            let scaled = column.scales.iter().try_for_each(Scale::check);
+            checked.and(scaled).map_err(|reason| format!("column `{}`: {reason}", column.name))?;
         }
         target.check()?;
         Ok(Self { columns, target })
@@ -105,6 +118,20 @@ struct FittedColumn {
     name: String,
     kind: Kind,
     encoding: Encoding,
+    /// What is done to each input of a category, where they are scaled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scales: Vec<Scale>,
+}
+
+/// The inputs, where they are sorted: [`PreprocessOptions::embed_above`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocks {
+    /// Inputs of numbers and dates.
+    pub numbers: usize,
+    /// Inputs of categories with few levels.
+    pub levels: usize,
+    /// Inputs of each category that is meant for an embedding.
+    pub embedded: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,9 +186,12 @@ impl Preprocessing {
             return Err(Error::data(train.name(), "it has no rows"));
         }
         let targets = target.iter().map(|name| target_column(train, name)).collect::<Result<Vec<_>>>()?;
-        let target = Target::fit(&targets, options.target_transform, train.name())?;
+        let target = Target::fit(&targets, options, train.name())?;
         let inputs = train.columns().iter().filter(|column| !target.columns().any(|name| name == column.name));
-        let columns: Vec<FittedColumn> = inputs.map(|column| FittedColumn::fit(column, options)).collect();
+        let mut columns: Vec<FittedColumn> = inputs.map(|column| FittedColumn::fit(column, options)).collect();
+        if options.embed_above.is_some() {
+            columns.sort_by_key(FittedColumn::block);
+        }
         let fitted = Self { columns, target };
         if fitted.width() == 0 {
             let reason = "no column can be used: all are identifiers, constants or text; name their kinds to use them";
@@ -174,6 +204,13 @@ impl Preprocessing {
     #[must_use]
     pub fn width(&self) -> usize {
         self.columns.iter().map(FittedColumn::width).sum()
+    }
+
+    /// The blocks of the inputs, where they are sorted.
+    #[must_use]
+    pub fn blocks(&self) -> Blocks {
+        let of = |block: u8| self.columns.iter().filter(move |column| column.block() == block).map(FittedColumn::width);
+        Blocks { numbers: of(0).sum(), levels: of(1).sum(), embedded: of(2).filter(|width| *width > 0).collect() }
     }
 
     /// The names of the inputs.
@@ -286,7 +323,34 @@ impl FittedColumn {
             }
             (_, Values::Levels { codes, levels }) => Names::fit(codes, levels, limits).map(Encoding::Names),
         };
-        Self { name: name.clone(), kind: *kind, encoding: encoding.unwrap_or(Encoding::Unused) }
+        let encoding = encoding.unwrap_or(Encoding::Unused);
+        let mut fitted = Self { name: name.clone(), kind: *kind, encoding, scales: Vec::new() };
+        if let (Encoding::Names(names), Some(most)) = (&fitted.encoding, options.embed_above)
+            && names.levels().len() <= most
+        {
+            fitted.scales = fitted.fit_scales(column);
+        }
+        fitted
+    }
+
+    /// The robust scale of each input of a category, over the training rows.
+    fn fit_scales(&self, column: &Column) -> Vec<Scale> {
+        let width = self.width();
+        let mut inputs = vec![0.0; column.rows() * width];
+        if self.apply(column, inputs.chunks_exact_mut(width), &mut Vec::new()).is_err() {
+            return Vec::new();
+        }
+        let of = |at: usize| inputs.iter().skip(at).step_by(width).map(|x| f64::from(*x)).collect::<Vec<_>>();
+        (0..width).filter_map(|at| Numbers::fit(&of(at), Scaling::Robust)).map(|numbers| numbers.scale).collect()
+    }
+
+    /// In which block its inputs are, where they are sorted.
+    fn block(&self) -> u8 {
+        match self.encoding {
+            Encoding::Names(_) if self.scales.is_empty() => 2,
+            Encoding::Names(_) => 1,
+            _ => 0,
+        }
     }
 
     fn width(&self) -> usize {
@@ -333,6 +397,7 @@ impl FittedColumn {
                         counts[code as usize] += 1;
                     }
                     names.apply(place, inputs);
+                    inputs.iter_mut().zip(&self.scales).for_each(|(x, scale)| *x = scale.apply(f64::from(*x)) as f32);
                 }
                 if !names.knows_rare() {
                     let counted = levels.iter().zip(counts).filter(|(_, rows)| *rows > 0);

@@ -85,16 +85,7 @@ impl Numbers {
 
     /// Whether what was read from a file can be used: the reason why not.
     pub(super) fn check(&self) -> Result<(), String> {
-        let finite = self.fill.is_finite()
-            && match &self.scale {
-                Scale::Linear { centre, factor } | Scale::Clipped { centre, factor } => {
-                    centre.is_finite() && factor.is_finite()
-                }
-                Scale::Normal { quantiles } => {
-                    quantiles.len() > 1 && quantiles.iter().all(|q| q.is_finite()) && quantiles.is_sorted()
-                }
-            };
-        if finite { Ok(()) } else { Err("a scaling with a value that is not a finite number".into()) }
+        if self.fill.is_finite() { self.scale.check() } else { Err("a median that is not a finite number".into()) }
     }
 
     /// Number of inputs.
@@ -112,6 +103,19 @@ impl Numbers {
 }
 
 impl Scale {
+    /// Whether what was read from a file can be used: the reason why not.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let finite = match self {
+            Self::Linear { centre, factor } | Self::Clipped { centre, factor } => {
+                centre.is_finite() && factor.is_finite()
+            }
+            Self::Normal { quantiles } => {
+                quantiles.len() > 1 && quantiles.iter().all(|q| q.is_finite()) && quantiles.is_sorted()
+            }
+        };
+        if finite { Ok(()) } else { Err("a scaling with a value that is not a finite number".into()) }
+    }
+
     /// In words.
     pub(super) fn described(&self) -> &'static str {
         match self {
@@ -121,7 +125,7 @@ impl Scale {
         }
     }
 
-    fn apply(&self, x: f64) -> f64 {
+    pub(super) fn apply(&self, x: f64) -> f64 {
         match self {
             Self::Linear { centre, factor } => (x - centre) * factor,
             Self::Clipped { centre, factor } => {

@@ -3,6 +3,7 @@
 use layerloop_kernels::named_enum;
 use serde::{Deserialize, Serialize};
 
+use super::PreprocessOptions;
 use super::category::compare;
 use super::frame::{Column, Kind, MISSING, Values};
 use crate::names::serialised::serde_as_text;
@@ -48,10 +49,14 @@ pub struct NumberTarget {
     pub centre: f64,
     /// Its standard deviation there.
     pub scale: f64,
+    /// The smallest and the largest y there, where predictions stay between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
 }
 
 impl NumberTarget {
-    fn fit(column: &Column, transform: TargetTransform, frame: &str) -> Result<Self> {
+    fn fit(column: &Column, options: &PreprocessOptions, frame: &str) -> Result<Self> {
+        let transform = options.target_transform;
         let name = &column.name;
         let Values::Numbers(values) = &column.values else {
             return Err(Error::data(frame, format!("the target `{name}` holds names, not numbers")));
@@ -72,7 +77,8 @@ impl NumberTarget {
                 format!("the target `{name}` is {} in every training row; there is nothing to learn", values[0]);
             return Err(Error::data(frame, reason));
         }
-        Ok(Self { name: name.clone(), kind: column.kind, transform, centre, scale })
+        let range = options.clamp.then(|| [f64::min, f64::max].map(|f| values.iter().copied().fold(values[0], f)));
+        Ok(Self { name: name.clone(), kind: column.kind, transform, centre, scale, range })
     }
 
     /// What the network is trained on, of a number.
@@ -85,10 +91,11 @@ impl NumberTarget {
     #[must_use]
     pub fn decode(&self, t: f32) -> f64 {
         let f = f64::from(t) * self.scale + self.centre;
-        match self.transform {
+        let y = match self.transform {
             TargetTransform::Identity => f,
             TargetTransform::Log => libm::expm1(f),
-        }
+        };
+        self.range.map_or(y, |[least, most]| y.clamp(least, most))
     }
 }
 
@@ -101,7 +108,7 @@ fn forward(transform: TargetTransform, y: f64) -> f64 {
 
 impl Target {
     /// Of the training rows' columns, none of whose cells is empty.
-    pub(super) fn fit(columns: &[&Column], transform: TargetTransform, frame: &str) -> Result<Self> {
+    pub(super) fn fit(columns: &[&Column], options: &PreprocessOptions, frame: &str) -> Result<Self> {
         if let [Column { name, kind: Kind::Category | Kind::Boolean, values: Values::Levels { codes, levels } }] =
             columns
         {
@@ -117,7 +124,7 @@ impl Target {
             }
             return Ok(Self::Classes { name: name.clone(), classes });
         }
-        let numbers = columns.iter().map(|column| NumberTarget::fit(column, transform, frame));
+        let numbers = columns.iter().map(|column| NumberTarget::fit(column, options, frame));
         Ok(Self::Numbers(numbers.collect::<Result<_>>()?))
     }
 
@@ -150,7 +157,8 @@ impl Target {
 
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         let Self::Numbers(numbers) = self else { return Ok(()) };
-        let finite = |n: &NumberTarget| n.centre.is_finite() && n.scale.is_finite() && n.scale > 0.0;
+        let ordered = |n: &NumberTarget| n.range.is_none_or(|[least, most]| least <= most);
+        let finite = |n: &NumberTarget| n.centre.is_finite() && n.scale.is_finite() && n.scale > 0.0 && ordered(n);
         if numbers.iter().all(finite) {
             Ok(())
         } else {

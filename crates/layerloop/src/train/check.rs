@@ -1,6 +1,7 @@
 //! Whether one can train by some options: all that is wrong with them, at once.
 
-use super::options::{FitOptions, LayerRate};
+use super::options::FitOptions;
+use super::rates::LayerRate;
 use crate::names::{self, NamedEnum, OrCustom};
 use crate::network::program::{Kind, Program};
 use crate::optim::{Optimizer, Schedule};
@@ -44,10 +45,7 @@ impl FitOptions {
                 format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1"),
             ),
         ]);
-        faults.extend(self.layer_rates.iter().flat_map(|LayerRate { layer, factor }| {
-            let reason = format!("{factor} for layer {layer}; it must be a finite number, at least 0");
-            Error::of_rules([(!is_size(*factor), "layer_rates", reason)])
-        }));
+        faults.extend(self.layer_rates.iter().filter_map(LayerRate::fault));
         let follows_loss = |schedule| matches!(schedule, OrCustom::BuiltIn(Schedule::ReduceOnPlateau { .. }));
         let reason = |schedule| format!("`{schedule}` follows the loss; only the learning rate can");
         let (decay, dropout) = (self.decay_schedule, self.dropout_schedule);
@@ -169,7 +167,13 @@ impl FitOptions {
             ("l1", self.l1 > 0.0),
             ("ema", self.ema.is_some()),
             ("swa_from_epoch", self.swa_from_epoch.is_some()),
-            ("layer_rates", self.layer_rates.iter().any(|rate| rate.factor != 0.0 && rate.factor != 1.0)),
+            ("drop_last", self.drop_last),
+            (
+                "layer_rates",
+                self.layer_rates
+                    .iter()
+                    .any(|rate| ![0.0, 1.0].contains(&rate.factor) || rate.bias.is_some() || rate.decay.is_some()),
+            ),
         ];
         match odd.iter().find(|(_, wrong)| *wrong) {
             Some((field, _)) => refuse(field, "a line search finds the length of each step"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::options::{FitOptions, LayerRate};
+use super::options::FitOptions;
 use crate::names::text;
 use crate::objective::{ClassWeights, Objective};
 
@@ -21,6 +21,7 @@ impl FitOptions {
         json!({
             "epochs": self.epochs,
             "batch": self.batch,
+            "drop_last": self.drop_last.then_some(true),
             "augment": (!self.augment.is_empty()).then(|| self.augment.to_string()),
             "optimizer": text(self.optimizer),
             "learning_rate": self.learning_rate,
@@ -30,7 +31,7 @@ impl FitOptions {
             "reduction": text(*reduction),
             "each_member": each_member.then_some(true),
             "schedule": self.schedule.to_string(),
-            "layer_rates": layer_rates(&self.layer_rates),
+            "layer_rates": self.layer_rates.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warmup": self.warmup,
             "weight_decay": self.weight_decay,
             "decay_schedule": self.decay_schedule.to_string(),
@@ -51,6 +52,7 @@ impl FitOptions {
                 "min_delta": rule.min_delta,
                 "start_epoch": rule.start_epoch,
                 "restore_best": rule.restore_best,
+                "latest": rule.latest.then_some(true),
             })),
             "seed": self.seed,
         })
@@ -72,8 +74,4 @@ fn class_weights_described(weights: &ClassWeights) -> Value {
         ClassWeights::Balanced => json!("balanced"),
         ClassWeights::Given(weights) => json!(weights),
     }
-}
-
-fn layer_rates(rates: &[LayerRate]) -> Value {
-    json!(rates.iter().map(|LayerRate { layer, factor }| format!("{layer}={factor}")).collect::<Vec<_>>())
 }

@@ -54,13 +54,24 @@ pub struct EarlyStopping {
     pub start_epoch: usize,
     /// Whether the network is given the weights of the best epoch at the end, not those of the last one.
     pub restore_best: bool,
+    /// Of epochs with the same value, whether the last is the best one rather than the first.
+    #[serde(default)]
+    pub latest: bool,
 }
 
 impl EarlyStopping {
     /// On that column: a patience of 5, from the first epoch on, any improvement counts, the best weights are restored.
     #[must_use]
     pub fn on(metric: impl Into<String>) -> Self {
-        Self { metric: metric.into(), better: None, patience: 5, min_delta: 0.0, start_epoch: 1, restore_best: true }
+        Self {
+            metric: metric.into(),
+            better: None,
+            patience: 5,
+            min_delta: 0.0,
+            start_epoch: 1,
+            restore_best: true,
+            latest: false,
+        }
     }
 
     /// What is wrong about it, whatever the data.
@@ -172,7 +183,10 @@ impl<'a> Stopper<'a> {
             Better::Lower => best - value,
             Better::Higher => value - best,
         };
-        let is_better = self.standing.best.is_none_or(|(_, best)| gain(best) > self.rule.min_delta);
+        let is_better = self
+            .standing
+            .best
+            .is_none_or(|(_, best)| gain(best) > self.rule.min_delta || self.rule.latest && gain(best) == 0.0);
         if value.is_finite() && is_better {
             self.standing = Standing { best: Some((epoch, value)), waited: 0 };
             if self.rule.restore_best {

@@ -80,7 +80,7 @@ pub struct Finding {
 /// ```
 pub fn find_learning_rate(network: &Network, train: &Dataset, options: &FitOptions) -> Result<Finding> {
     options.check()?;
-    let per_epoch = train.rows().div_ceil(options.batch.saturating_mul(options.accumulate)).max(1) as u64;
+    let per_epoch = options.steps_of_epoch(train.rows()).max(1);
     let steps = STEPS.max(per_epoch / LONGEST);
     let [first, last] = RATES;
     let factor = libm::pow(last / first, per_epoch as f64 / (steps - 1) as f64);

@@ -14,6 +14,7 @@ use super::full_gradient::FullGradient;
 use super::history::History;
 use super::monitored::{ALWAYS, Monitored};
 use super::options::FitOptions;
+use super::rates::Rates;
 use super::run::Run;
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
@@ -166,7 +167,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
         let reason = "1; a batch norm has the mean and the variance of a batch, which takes at least 2 rows";
         return Err(Error::config("batch", reason));
     }
-    options.factors(&network.program)?;
+    Rates::of(&options.layer_rates, &network.program)?;
     options.check_lbfgs(&network.program)?;
     options.augment.check(train)?;
     BoundLoss::new(network, train, &options.objective)?.check_weights(train)
@@ -284,13 +285,13 @@ fn begin<'a>(
     let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
     let whole = FullGradient::wanted(options, network);
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
-    let factors = options.factors(&network.program)?;
-    let stepper = stepper.with_frozen(factors.iter().map(|&factor| factor == 0.0).collect());
+    let rates = Rates::of(&options.layer_rates, &network.program)?;
+    let stepper = stepper.with_frozen(rates.iter().map(|rates| rates.frozen()).collect());
     // With more threads than processors, timings say nothing about a team with a processor for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
     let adaptive_threads = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
     let rows = batch.saturating_mul(options.accumulate);
-    let per_epoch = train.rows().div_ceil(rows) as u64;
+    let per_epoch = options.steps_of_epoch(train.rows());
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
     let plateau = match options.schedule {
         OrCustom::BuiltIn(schedule) => Plateau::of(schedule),
@@ -311,8 +312,8 @@ fn begin<'a>(
         start,
         stopper,
         lbfgs,
-        updates: vec![None; factors.len()],
-        factors,
+        updates: vec![None; rates.len()],
+        rates,
         batch,
         rows,
         last_rows: 0,

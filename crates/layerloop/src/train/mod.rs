@@ -16,6 +16,7 @@ mod history;
 mod learner;
 mod monitored;
 mod options;
+mod rates;
 mod run;
 mod samples;
 mod state;
@@ -28,7 +29,8 @@ pub use finder::{Finding, find_learning_rate};
 pub use fit::{FitContext, Report, check, check_memory, default_threads, fit, fit_with};
 pub use history::History;
 pub use learner::Learner;
-pub use options::{FitOptions, LayerRate};
+pub use options::FitOptions;
+pub use rates::LayerRate;
 pub use run::Run;
 #[cfg(feature = "explain")]
 pub(crate) use samples::{FastSample, LastLayer, fast_sample, last_layer};

@@ -6,33 +6,14 @@ use layerloop_kernels::{Before, Update};
 use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
+use super::rates::{LayerRate, Rates};
 use crate::augment::Augmentation;
 use crate::metrics::AnyMetric;
 use crate::names::OrCustom;
-use crate::network::program::Program;
 use crate::objective::Objective;
 use crate::optim;
 use crate::optim::Optimizer;
 use crate::optim::Schedule;
-use crate::{Error, Result};
-
-/// A factor on the learning rate of one layer.
-///
-/// # Example
-/// ```
-/// use layerloop::train::{FitOptions, LayerRate};
-/// let frozen = LayerRate { layer: "1".into(), factor: 0.0 };
-/// let slow = LayerRate { layer: "2.1".into(), factor: 0.1 };
-/// let options = FitOptions { layer_rates: vec![frozen, slow], ..FitOptions::default() };
-/// assert!(options.check().is_ok());
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LayerRate {
-    /// The path of the layer: `3`, or `2.1` for the first layer of the chain in the second; `2` is all layers in it.
-    pub layer: String,
-    /// The factor; at 0 the layer is frozen, and so are the running statistics of a batch norm.
-    pub factor: f64,
-}
 
 /// How to train. In JSON, what is left out is as in the default, and members of closed sets are their texts.
 ///
@@ -51,6 +32,8 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Rows of a batch; the last one of an epoch may be shorter and has a mean of its own.
     pub batch: usize,
+    /// Whether a last batch that would be shorter is left out, in each epoch other rows.
+    pub drop_last: bool,
     /// What is done to images at random, anew in every epoch. Nothing by default.
     pub augment: Augmentation,
     /// What is minimised.
@@ -114,6 +97,7 @@ impl Default for FitOptions {
         Self {
             epochs: 20,
             batch: 128,
+            drop_last: false,
             augment: Augmentation::default(),
             objective: Objective::default(),
             optimizer: Optimizer::ADAM,
@@ -150,37 +134,35 @@ impl FitOptions {
     /// The step `t`, counted from 1, at the learning rate `lr`; weights decay by `decay` times what the options say.
     pub(crate) fn step(&self, t: u64, lr: f64, decay: f64) -> Update {
         let before = self.before(lr, decay);
-        Update { rule: self.optimizer.at(t, lr), before: (before != Before::NOTHING).then_some(before) }
+        Update {
+            rule: self.optimizer.at(t, lr),
+            before: (before != Before::NOTHING).then_some(before),
+            of_biases: None,
+        }
     }
 
-    /// The factor on the learning rate of each parameter of `program`, where any has one.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if a layer is named that is none, or if nothing is left that moves.
-    pub(crate) fn factors(&self, program: &Program) -> Result<Vec<f64>> {
-        let mut factors = vec![1.0; program.parameters.len()];
-        for LayerRate { layer, factor } in &self.layer_rates {
-            let inside = |path: &str| {
-                path == layer || path.strip_prefix(layer.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            };
-            let named = program.parameters.iter().zip(&mut factors).filter(|(parameter, _)| inside(&parameter.path));
-            if named.map(|(_, slot)| *slot = *factor).count() == 0 {
-                let mut paths: Vec<&str> = program.parameters.iter().map(|parameter| parameter.path.as_str()).collect();
-                paths.dedup();
-                let reason = format!(
-                    "layer {layer} has no trainable parameters; the layers that have some are {}",
-                    paths.join(", ")
-                );
-                return Err(Error::config("layer_rates", reason));
-            }
+    /// As [`Self::step`], for parameters with rates of their own.
+    pub(crate) fn step_at(&self, t: u64, lr: f64, decay: f64, rates: Rates) -> Update {
+        let before = self.before(lr * rates.weights, decay * rates.decay);
+        let before = Before { everywhere: before.everywhere || rates.all_decay && before != Before::NOTHING, ..before };
+        let rule = |factor: f64| self.optimizer.at(t, lr * factor);
+        Update {
+            rule: rule(rates.weights),
+            before: (before != Before::NOTHING).then_some(before),
+            of_biases: (rates.biases != rates.weights).then(|| rule(rates.biases)),
         }
-        let learns =
-            program.parameters.iter().zip(&factors).any(|(parameter, &factor)| parameter.count() > 0 && factor > 0.0);
-        if learns {
-            Ok(factors)
-        } else {
-            Err(Error::config("layer_rates", "every layer is frozen; nothing would be trained"))
-        }
+    }
+
+    /// How many of `rows` an epoch trains on.
+    #[must_use]
+    pub fn rows_of_epoch(&self, rows: usize) -> usize {
+        if self.drop_last && rows >= self.batch { rows / self.batch * self.batch } else { rows }
+    }
+
+    /// Steps of an epoch of `rows`.
+    #[must_use]
+    pub fn steps_of_epoch(&self, rows: usize) -> u64 {
+        self.rows_of_epoch(rows).div_ceil(self.batch.saturating_mul(self.accumulate).max(1)) as u64
     }
 
     /// Whether weights move whose gradient is always 0.

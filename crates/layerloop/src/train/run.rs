@@ -13,6 +13,7 @@ use super::full_gradient::sum_of_squares;
 use super::history::History;
 use super::monitored::Monitored;
 use super::options::FitOptions;
+use super::rates::Rates;
 use super::state::{State, Stopped};
 use super::step::Stepper;
 use crate::augment::{Augmented, Augmenter};
@@ -54,7 +55,7 @@ pub struct Run<'a> {
     /// Where each step looks at all rows.
     pub(super) lbfgs: Option<Lbfgs>,
     /// On the learning rate, for each parameter.
-    pub(super) factors: Vec<f64>,
+    pub(super) rates: Vec<Rates>,
     /// The step of each parameter that moves.
     pub(super) updates: Vec<Option<Update>>,
     /// Rows of a batch, and of a step, at most.
@@ -205,7 +206,8 @@ impl Run<'_> {
 
     /// Epoch after epoch, from the current state.
     pub(super) fn go(&mut self, callback: &mut dyn Callback) -> Result<()> {
-        let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed);
+        let of_epoch = self.options.rows_of_epoch(self.train.rows());
+        let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed).of_rows(of_epoch);
         if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
             self.state.stopped = None; // continued on purpose
         }
@@ -222,7 +224,8 @@ impl Run<'_> {
     }
 
     fn epoch<'b>(&mut self, batches: impl Iterator<Item = &'b [u32]>, callback: &mut dyn Callback) -> Result<()> {
-        let mut left = self.train.rows().saturating_sub(self.state.taken);
+        let rows_of_epoch = self.options.rows_of_epoch(self.train.rows());
+        let mut left = rows_of_epoch.saturating_sub(self.state.taken);
         let (mut sum, mut taken) = (0.0, 0);
         for rows in batches.skip(self.state.taken.div_ceil(self.batch)) {
             let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
@@ -246,7 +249,7 @@ impl Run<'_> {
         if let Some(average) = &mut self.average {
             average.epoch(self.state.epoch, self.network);
         }
-        let train_loss = self.state.total / self.train.rows() as f64;
+        let train_loss = self.state.total / rows_of_epoch as f64;
         self.state.plateau.iter_mut().for_each(|plateau| _ = plateau.observe(train_loss));
         self.after_epoch(train_loss, callback)
     }
@@ -315,7 +318,7 @@ impl Run<'_> {
             self.lbfgs = Some(lbfgs);
             return self.after_epoch(self.state.total, callback).map(|()| true);
         }
-        let Self { network, train, bound_loss, options, stepper, factors, .. } = self;
+        let Self { network, train, bound_loss, options, stepper, rates, .. } = self;
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
         let batch = Batch {
             source: train.inputs().source(),
@@ -334,7 +337,7 @@ impl Run<'_> {
             let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
             let mut g = gradient.values().to_vec();
             let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
-            for (view, _) in network.parameters.layers.iter().zip(&*factors).filter(|(_, factor)| **factor == 0.0) {
+            for (view, _) in network.parameters.layers.iter().zip(&*rates).filter(|(_, rates)| rates.frozen()) {
                 g[view.start..][..view.layout.len()].fill(0.0);
             }
             Point { w, f: if f.is_finite() { f } else { f64::INFINITY }, g, loss: sum / rows.len() as f64 }
@@ -395,11 +398,11 @@ impl Run<'_> {
         let decay = self.options.decay_schedule.factor(self.progress());
         let (options, rate) = (self.options, self.learning_rate());
         let plain = options.step(step, rate, decay);
-        for (update, &factor) in self.updates.iter_mut().zip(&self.factors) {
-            *update = match factor {
-                0.0 => None,
-                1.0 => Some(plain),
-                _ => Some(options.step(step, rate * factor, decay)),
+        for (update, &rates) in self.updates.iter_mut().zip(&self.rates) {
+            *update = match rates {
+                _ if rates.frozen() => None,
+                Rates::SAME => Some(plain),
+                _ => Some(options.step_at(step, rate, decay, rates)),
             };
         }
         self.stepper.update(self.network, ends.step.then_some(&self.updates));

@@ -67,6 +67,13 @@ fn parts() -> Vec<Part> {
             Unit::Maxout { .. } => (format!("256 -> 512 {name} -> 10"), "256 -> 512 relu -> 10"),
             Unit::Bilinear { .. } => ("16 -> bilinear=256 relu -> 10".into(), "256 -> 256 relu -> 10"),
             Unit::Embedding { .. } => ("16 -> embedding 256 relu -> 10".into(), "1 -> 256 relu -> 256 relu -> 10"),
+            Unit::Columns { .. } => {
+                ("256 -> 256 columns(count=128) -> 256 relu -> 10".into(), "256 -> 128 -> 256 relu -> 10")
+            }
+            Unit::Waves { .. } => (format!("16 -> {name} 256 relu -> 10"), "256 -> 256 relu -> 10"),
+            Unit::Grouped { .. } => {
+                ("256 -> 256 -> grouped(groups=8, width=32) relu -> 10".into(), "256 -> 256 -> 256 relu -> 10")
+            }
             _ => (twice(format!("256 {name} relu")), PLAIN),
         };
         add("layer", name, with, plain, Optimizer::ADAM);

@@ -50,12 +50,12 @@ impl Job {
         let (train, validation) = split(args, loaded.train, loaded.validation.take())?;
         loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
-        let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
+        let mut options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
         let (network, from) = match &args.warm_start {
             None => {
                 let spec = args.spec(&loaded.train)?.ensemble(args.ensemble);
                 check_memory(&spec, loaded.train.rows(), &options)?;
-                (Network::new(&spec, args.seed)?, None)
+                (Network::started_by(&spec, &loaded.train, args.seed)?, None)
             }
             Some(path) => {
                 let Model { network, .. } = Model::load(path)?;
@@ -63,14 +63,16 @@ impl Job {
                 (network, Some(from))
             }
         };
+        if let Some(plan) = args.structured(&loaded.train)? {
+            options.layer_rates.splice(0..0, plan.layer_rates(network.spec())?);
+        }
         layerloop::train::check(&network, &loaded.train, &options)?;
         Ok(Self { loaded, validation, options, network, from })
     }
 
     /// Steps of the whole run.
     pub(crate) fn steps(&self) -> u64 {
-        let rows = self.options.batch.saturating_mul(self.options.accumulate);
-        (self.loaded.train.rows().div_ceil(rows) as u64).saturating_mul(self.options.epochs as u64)
+        self.options.steps_of_epoch(self.loaded.train.rows()).saturating_mul(self.options.epochs as u64)
     }
 
     /// The metric that says most.
@@ -161,6 +163,9 @@ impl Train {
     /// The network for this data.
     fn spec(&self, data: &Dataset) -> Result<Spec> {
         let (inputs, names) = (data.width(), data.target_names().len());
+        if let Some(plan) = self.structured(data)? {
+            return Ok(plan.spec(data));
+        }
         let Some(spec) = &self.network else {
             let default = match data.targets() {
                 Targets::Labels { .. } => Output::Softmax,

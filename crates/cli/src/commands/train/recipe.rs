@@ -5,8 +5,8 @@ use layerloop::data::Dataset;
 use layerloop::names::{NamedEnum as _, text};
 use layerloop::network::{Init, Norm};
 use layerloop::preprocess::Scaling;
-use layerloop::recipes::{Plan, Recipe};
-use layerloop::train::Optimizer;
+use layerloop::recipes::{Plan, Recipe, Structure};
+use layerloop::train::{Optimizer, Schedule};
 
 use crate::args::{ExplicitArgs, Train, parse};
 
@@ -29,8 +29,15 @@ pub(crate) fn options(plan: &Plan) -> Vec<(&'static str, String)> {
         (!plan.optimizer.is(Optimizer::ALL[0])).then(|| ("optimizer", text(plan.optimizer))),
         (plan.scaling != Scaling::Standard).then(|| ("scaling", text(plan.scaling))),
         (plan.init != Init::Default).then(|| ("init", text(plan.init))),
+        plan.weight_decay.map(|decay| ("weight_decay", decay.to_string())),
+        (plan.decay_schedule != Schedule::Constant).then(|| ("decay_schedule", text(plan.decay_schedule))),
+        (plan.dropout_schedule != Schedule::Constant).then(|| ("dropout_schedule", text(plan.dropout_schedule))),
+        plan.embed_above.map(|levels| ("embed_above", levels.to_string())),
+        plan.clamp.then(|| ("clamp", String::new())),
+        plan.drop_last.then(|| ("drop_last", String::new())),
+        plan.latest.then(|| ("latest", String::new())),
         (plan.validation > 0.0).then(|| ("validation", plan.validation.to_string())),
-        plan.patience.map(|_| ("early_stopping", "val_loss".to_owned())),
+        plan.patience.map(|_| ("early_stopping", plan.metric.to_owned())),
         plan.patience.map(|patience| ("patience", patience.to_string())),
         (!plan.augment.is_empty()).then(|| ("augment", plan.augment.to_string())),
     ];
@@ -48,6 +55,17 @@ impl Train {
         let options = options(plan).into_iter();
         let all = options.fold(ExplicitArgs::default(), |all, (id, value)| all.and(ExplicitArgs::with(id, &[value])));
         self.with_typed(&parse::over(self.typed.clone(), all))
+    }
+
+    /// The plan of the recipe for `data`, with the layers that these options say, where a recipe has layers of its own.
+    pub(super) fn structured(&self, data: &Dataset) -> Result<Option<Plan>> {
+        let Some(recipe) = self.recipe.filter(|recipe| recipe.is_for_tables() && self.network.is_none()) else {
+            return Ok(None);
+        };
+        let mut plan = recipe.plan_for_table(data.rows(), !data.classes().is_empty())?;
+        (plan.hidden, plan.activation) = (self.hidden.clone(), self.activation);
+        (plan.dropout, plan.init) = (self.dropout, self.init);
+        Ok(Some(plan).filter(|plan| plan.structure != Structure::Dense))
     }
 
     /// These options as if `typed` had been typed, shown and resumed as before.

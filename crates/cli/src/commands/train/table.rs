@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use layerloop::data::{TableParts, TableSplit};
-use layerloop::preprocess::{Frame, PreprocessOptions, Preprocessing};
+use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing};
 use layerloop::recipes::Recipe;
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
@@ -20,12 +20,18 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     let table = read_table(&args.data, &args.table.options())?;
     let recipe = args.recipe.unwrap_or(Recipe::Plain);
     let rows = args.limit.unwrap_or(usize::MAX).min(table.frame.rows());
-    let with = args.with_plan(&recipe.plan_for_table(rows)?)?;
+    let with = args.with_plan(&recipe.plan_for_table(rows, predicts_classes(&table))?)?;
     let options = with.preprocessing();
     let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
     let mut loaded = parts(&with, &table, |train| Preprocessing::fit(train, &target, &options))?;
     loaded.notes.extend(left_out(&table));
     Ok((Some(with), loaded))
+}
+
+/// Whether classes are to be predicted, not numbers.
+fn predicts_classes(table: &Table) -> bool {
+    let of = |name: &String| table.columns.iter().find(|column| column.name == *name).map(|column| column.kind);
+    table.target.iter().any(|name| matches!(of(name), Some(Kind::Category | Kind::Boolean)))
 }
 
 /// The parts of the table that a run had, with what was fitted then.
@@ -76,6 +82,7 @@ impl Train {
     fn preprocessing(&self) -> PreprocessOptions {
         let mut options = PreprocessOptions::default();
         (options.scaling, options.target_transform) = (self.scaling, self.target_transform);
+        (options.embed_above, options.clamp) = (self.embed_above, self.clamp);
         options
     }
 }

@@ -1,6 +1,6 @@
 //! Layers that treat each row by itself, and the standardisation of a batch norm.
 
-use layerloop_kernels::{Block, columns, norm, rows, table};
+use layerloop_kernels::{Block, columns, grouped, norm, rows, table};
 
 use crate::network::forward::{Mode, Pass, weights};
 use crate::network::program::{Kind, Op};
@@ -30,6 +30,10 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::BatchStandardise { index, .. } => pass.statistics[index].standardise(isa, z, out),
         Kind::Max { pieces } => rows::max(isa, z, pieces, to.width, out),
         Kind::Outer => rows::outer(isa, z, from.width, out),
+        Kind::Columns { first } => rows::copy(z, first, out, 0, to.width),
+        Kind::Grouped(groups) => {
+            grouped::forward(isa, groups, z, &weights(network, op).values[..groups.parameters()], out);
+        }
         Kind::Table => table::look_up(z, from.width, weights(network, op), out),
         Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => unreachable!("no unit"),
     }
@@ -58,6 +62,14 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
         Kind::BatchStandardise { index, .. } => pass.statistics[index].gradient(isa, next, q, out),
         Kind::Max { pieces } => rows::max_gradient(isa, z, next, q, pieces, to.width, out),
         Kind::Outer => rows::outer_gradient(isa, z, q, from.width, out),
+        Kind::Columns { first } => {
+            let mut out = out;
+            (0..out.count()).for_each(|row| out.row(row, from.width).fill(0.0));
+            rows::copy(q, 0, out, first, to.width);
+        }
+        Kind::Grouped(groups) => {
+            grouped::input_gradient(isa, groups, q, &weights(network, op).values[..groups.parameters()], out);
+        }
         Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => {
             unreachable!("no unit")
         }

@@ -1,0 +1,89 @@
+//! What units become: operations and their parameters.
+
+use layerloop_kernels::Activation;
+use layerloop_kernels::columns::PerColumn;
+use layerloop_kernels::grouped::Groups;
+
+use super::init::Init;
+use super::layer::{Dense, Unit};
+use super::program::{Initial, Kind, Program, Role};
+use crate::{Error, Result};
+
+impl Program {
+    /// The value that `unit` makes of `from`.
+    pub(super) fn unit(&mut self, unit: Unit, from: usize, path: &str) -> Result<usize> {
+        let width = self.values[from].width;
+        let refuse = |reason: String| Err(Error::config(format!("layer {path}"), reason));
+        Ok(match unit {
+            Unit::Dropout { rate } => self.op(Kind::Drop { rate, alpha: false }, vec![from], width, path),
+            Unit::AlphaDropout { rate } => self.op(Kind::Drop { rate, alpha: true }, vec![from], width, path),
+            Unit::BatchNorm { momentum, epsilon } => {
+                self.parameter(path, [1, width], true, Role::Statistics, Initial::Constant(0.0, 1.0));
+                let index = self.batch_norms().count();
+                let to = self.op(Kind::BatchStandardise { epsilon, momentum, index }, vec![from], width, path);
+                self.scale(to, path)
+            }
+            Unit::LayerNorm { epsilon } => {
+                let to = self.op(Kind::Standardise { epsilon }, vec![from], width, path);
+                self.scale(to, path)
+            }
+            Unit::Scale => self.scale(from, path),
+            Unit::Gain => self.per_column(PerColumn::Gain, Initial::Constant(1.0, 0.0), from, path),
+            Unit::Parametric { activation } => {
+                self.per_column(PerColumn::Parametric(activation), Initial::Constant(1.0, 0.0), from, path)
+            }
+            Unit::Prelu { start } => self.per_column(PerColumn::Prelu, Initial::Constant(start, 0.0), from, path),
+            Unit::Waves { count, deviation } => {
+                self.per_column(PerColumn::Waves { count }, Initial::Waves(deviation), from, path)
+            }
+            Unit::Columns { first, count } if first.saturating_add(count) > width => {
+                return refuse(format!("{count} values after the first {first}; it reads {width} values"));
+            }
+            Unit::Columns { first, count } => self.op(Kind::Columns { first }, vec![from], count, path),
+            Unit::Grouped { groups, .. } if !width.is_multiple_of(groups) => {
+                return refuse(format!("{groups} groups of {width} values, which is not a multiple of it"));
+            }
+            Unit::Grouped { groups: count, width: outputs } => {
+                let groups = Groups { count, inputs: width / count, outputs };
+                let range = Initial::Uniform(1.0 / (groups.inputs as f32).sqrt());
+                self.parameter(path, [1, groups.parameters()], false, Role::Grouped(groups), range);
+                self.op(Kind::Grouped(groups), vec![from], count.saturating_mul(outputs), path)
+            }
+            Unit::Rrelu { lower, upper } if lower > upper => {
+                return refuse(format!("rrelu between {lower} and {upper}; lower is at most upper"));
+            }
+            Unit::Rrelu { lower, upper } => self.op(Kind::Leak { lower, upper }, vec![from], width, path),
+            Unit::Maxout { pieces } if !width.is_multiple_of(pieces) => {
+                return refuse(format!(
+                    "maxout of {pieces} pieces reads {width} values, which is not a multiple of it"
+                ));
+            }
+            Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
+            Unit::Bilinear { width: outputs } => {
+                let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
+                self.dense(Dense::new(outputs, Activation::Identity), products, path)
+            }
+            Unit::Embedding { .. } if self.values[from].z != 0 || self.table.is_some() => {
+                return refuse(
+                    "embedding reads whole numbers: it has to be the first layer, and the only embedding".into(),
+                );
+            }
+            Unit::Embedding { count, width: numbers } => {
+                self.parameter(path, [count, numbers], false, Role::Table, Initial::Drawn(Init::GlorotUniform));
+                self.table = Some(count);
+                self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
+            }
+        })
+    }
+
+    fn scale(&mut self, from: usize, path: &str) -> usize {
+        self.per_column(PerColumn::Scale, Initial::Constant(1.0, 0.0), from, path)
+    }
+
+    /// A layer with one or two parameters for each column that it gives.
+    fn per_column(&mut self, layer: PerColumn, start: Initial, from: usize, path: &str) -> usize {
+        let width = self.values[from].width.saturating_mul(layer.spread());
+        self.parameter(path, [1, width], layer.parameters() > 1, Role::PerColumn(layer), start);
+        self.op(Kind::PerColumn(layer), vec![from], width, path)
+    }
+}
