@@ -27,7 +27,19 @@ fn networks_of(unit: Unit) -> Vec<String> {
         Unit::Dropout { .. } => vec!["6 -> dropout=0 8 tanh dropout=0 -> 3".into()],
         Unit::AlphaDropout { .. } => vec!["6 -> 8 selu alpha-dropout=0 -> 3".into()],
         Unit::BatchNorm { .. } => vec![], // has a test of its own
-        Unit::LayerNorm { .. } | Unit::Scale | Unit::Prelu { .. } => {
+        Unit::MemberGain { .. } | Unit::MemberScale { .. } | Unit::MemberDense { .. } => vec![], // have a test of their own
+        Unit::Columns { .. } => vec![
+            "6 -> columns(first=2, count=3) 8 tanh -> 3".into(),
+            "6 -> 5 tanh -> parallel(columns(count=2) | columns(first=1, count=4), join=concatenate) -> 3".into(),
+        ],
+        Unit::Waves { .. } => {
+            vec!["6 -> waves(count=3, deviation=0.5) 8 tanh -> 3".into(), "6 -> 5 tanh waves -> 3".into()]
+        }
+        Unit::Grouped { .. } => vec![
+            "6 -> grouped(groups=2, width=4) tanh -> grouped(groups=1, width=3)".into(),
+            "6 -> 34 tanh -> grouped(groups=2, width=17) tanh -> 3".into(),
+        ],
+        Unit::LayerNorm { .. } | Unit::Scale | Unit::Gain | Unit::Parametric { .. } | Unit::Prelu { .. } => {
             vec![
                 format!("6 -> {name} 17 {name} tanh -> 3 {name}"),
                 format!("6 -> 5 tanh -> skip({name} 5 {name}) -> 3"),
@@ -249,5 +261,60 @@ fn what_is_drawn_goes_back_as_it_came() {
         )
         .unwrap();
         assert_near(&fast, &gradient(&Map::Chain(vec![below, drawn, above]), &data), GRADIENT, unit);
+    }
+}
+
+/// Members of a row are networks of one row that share the weights of their products: each in f64 by itself, the outputs the means of
+/// theirs, the gradient of what they share the mean of theirs.
+#[test]
+fn members_are_networks_that_share_the_weights_of_their_products() {
+    const MEMBERS: usize = 3;
+    let text = "6 -> member-gain(members=3, signs=true) 17 no-bias member-scale=3 tanh -> 5 tanh -> member-dense(members=3, width=3)";
+    let network = network(text);
+    let data = data(text, 7);
+    let tensor = |layer: usize, what: &str| network.tensor(&format!("layers.{layer}.{what}")).unwrap().values;
+    // Where the parameters of member m are, of those of the network in their order: gain, 17 x 6, scale, 5 x 17 and 5, 3 x 5 and 3.
+    let starts = [0, 18, 18 + 102, 18 + 102 + 102, 18 + 102 + 102 + 90];
+    let single = "6 -> gain 17 no-bias scale tanh -> 5 tanh -> 3";
+    let mut outputs = vec![0.0; data.rows() * CLASSES];
+    let mut mean = vec![0.0; starts[4] + MEMBERS * 3 * 6];
+    for m in 0..MEMBERS {
+        let mut alone = Network::new(&single.parse().unwrap(), 0).unwrap();
+        let mut set = |name: &str, values: &[f32]| alone.set_tensor(name, values).unwrap();
+        let (gain, scale, last) = (tensor(0, "weight"), tensor(2, "weight"), tensor(5, "weight"));
+        set("layers.0.weight", &gain[m * 6..][..6]);
+        set("layers.1.weight", &tensor(1, "weight"));
+        set("layers.2.weight", &scale[m * 17..][..17]);
+        set("layers.2.bias", &scale[(MEMBERS + m) * 17..][..17]);
+        set("layers.4.weight", &tensor(4, "weight"));
+        set("layers.4.bias", &tensor(4, "bias"));
+        let rows: Vec<&[f32]> = last[m * 18..][..18].chunks(6).collect();
+        set("layers.5.weight", &rows.iter().flat_map(|row| &row[..5]).copied().collect::<Vec<_>>());
+        set("layers.5.bias", &rows.iter().map(|row| row[5]).collect::<Vec<_>>());
+        let map = in_map(&alone).unwrap();
+        for (i, outputs) in outputs.chunks_exact_mut(CLASSES).enumerate() {
+            let p = Output::Softmax.probabilities(&map.g(&row(&data, i)).unwrap());
+            outputs.iter_mut().zip(p).for_each(|(sum, p)| *sum += p / MEMBERS as f64);
+        }
+        // gain 6, 17 x 6, scale 17 and 17, 5 x 17 and 5, 3 x 5 and 3
+        let of = gradient(&map, &data);
+        let mut add = |to: usize, from: std::ops::Range<usize>| {
+            of[from].iter().zip(&mut mean[to..]).for_each(|(p, sum)| *sum += p / MEMBERS as f64);
+        };
+        add(starts[0] + m * 6, 0..6);
+        add(starts[1], 6..108);
+        add(starts[2] + m * 17, 108..125);
+        add(starts[2] + (MEMBERS + m) * 17, 125..142);
+        add(starts[3], 142..232);
+        for class in 0..CLASSES {
+            add(starts[4] + m * 18 + class * 6, 232 + class * 5..237 + class * 5);
+            add(starts[4] + m * 18 + class * 6 + 5, 247 + class..248 + class);
+        }
+    }
+    for threads in [1, 2] {
+        let got = Predictor::new(&network, threads).unwrap().probabilities(data.inputs()).unwrap();
+        assert_near(&got, &outputs, PROBABILITIES, text);
+        let (_, got) = loss_and_gradient(&network, &data, threads).unwrap();
+        assert_near(&got, &mean, GRADIENT, text);
     }
 }

@@ -109,6 +109,12 @@ fn unit(random: &mut Random, width: &mut usize) -> Vec<Layer> {
         Unit::Embedding { width: each, .. } => *width *= each,
         Unit::Dropout { .. } | Unit::AlphaDropout { .. } | Unit::BatchNorm { .. } | Unit::LayerNorm { .. } => {}
         Unit::Scale | Unit::Gain | Unit::Parametric { .. } | Unit::Prelu { .. } | Unit::Rrelu { .. } => {}
+        // Members of several numbers do not go together: of most networks with two of these nothing else would be seen.
+        Unit::MemberGain { .. } | Unit::MemberScale { .. } => {}
+        Unit::MemberDense { members, .. } => {
+            *width = 1 + random.below(7);
+            return vec![Layer::Unit(Unit::MemberDense { members, width: *width })];
+        }
         Unit::Columns { .. } => {
             let first = random.below(*width);
             let count = 1 + random.below(*width - first);

@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::columns::{self, PerColumn};
 use crate::dense::{self, Input, WeightBlock, Weights};
 use crate::gather::{self, Source};
-use crate::grouped::{self, Groups};
+use crate::grouped::{self, Groups, Parts};
 use crate::loss::{self, Truth};
+use crate::members::{self, Members};
 use crate::softmax::{self, Logits, Output};
 use crate::{
     Activation, Before, ByColumn, Csr, Entries, Isa, Listed, Loss, Marks, Matrix, Panel, Panels, Part, Partition, Rows,
@@ -216,7 +217,8 @@ const CALLS: &[Call] = &[
         }
     }),
     ("grouped", |isa, d, m| {
-        let groups = Groups { count: d.size(), inputs: d.size(), outputs: d.size() };
+        let of = [Parts::Columns, Parts::Rows][d.next() % 2];
+        let groups = Groups { count: d.size().max(1), inputs: d.size(), outputs: d.size().max(1), of };
         let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
         let out = d.rows_mut(&mut m.written[0]);
         // As many weights as there are, or any number.
@@ -224,9 +226,21 @@ const CALLS: &[Call] = &[
         let fit = d.next().is_multiple_of(2);
         let len = if fit { groups.parameters().min(weights.len()) } else { weights.len() };
         match d.next() % 3 {
-            0 => grouped::forward(isa, groups, z, &weights[..len], out),
-            1 => grouped::input_gradient(isa, groups, q, &weights[..len], out),
+            0 => grouped::forward(isa, groups, d.size(), z, &weights[..len], out),
+            1 => grouped::input_gradient(isa, groups, d.size(), q, &weights[..len], out),
             _ => grouped::weight_gradient(isa, groups, [z, q], &mut out.values[..len.min(LEN)]),
+        }
+    }),
+    ("members", |isa, d, m| {
+        let members = Members { count: d.size().max(1), width: d.size(), bias: d.next().is_multiple_of(2) };
+        let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
+        let out = d.rows_mut(&mut m.written[0]);
+        let weights = d.weights(&m.read[1]).values;
+        let len = members.parameters().min(weights.len());
+        match d.next() % 3 {
+            0 => members::forward(isa, members, d.size(), z, &weights[..len], out),
+            1 => members::input_gradient(isa, members, d.size(), q, &weights[..len], out),
+            _ => members::weight_gradient(isa, members, [z, q], &mut out.values[..len.min(LEN)]),
         }
     }),
     ("rows", |isa, d, m| {

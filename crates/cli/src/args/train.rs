@@ -106,7 +106,7 @@ pub(crate) struct Train {
     /// TOML file with options, by their names here, such as epochs = 10 or hidden = [256, 128]; options that are typed win
     #[arg(long, help_heading = DATA, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) config: Option<PathBuf>,
-    /// Network and options of a recipe: fast, accurate, augmented or best for images, plain or realmlp for tables; see `layerloop list recipes`. Other options that are given change it
+    /// Network and options of a recipe: fast, accurate, augmented or best for images, plain, realmlp, tabm or tabm-mini for tables; see `layerloop list recipes`. Other options that are given change it
     #[arg(long, short = 'R', help_heading = DATA, value_parser = named::<Recipe>(), hide_possible_values = true, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) recipe: Option<Recipe>,
     /// The whole network as text, such as "784 -> 256 relu dropout=0.1 -> 10"

@@ -126,7 +126,7 @@ fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
     let lion = Rule::Lion { rate: 0.1, weight_1: 0.1, weight_2: 0.01 };
     let rules = [Rule::Sgd { rate: 0.1 }, momentum, Rule::Nesterov { rate: 0.1, momentum: 0.9 }, adam, lion];
     let decay = Before { clip: 0.5, l1: 0.01, l2: 0.1, decay: 0.01, ..Before::NOTHING };
-    let decayed = Update { rule: adam, before: Some(decay) };
+    let decayed = Update { rule: adam, before: Some(decay), of_biases: None };
     let updates: Vec<Update> = rules.map(Update::from).into_iter().chain([decayed]).collect();
     let (batch, inputs, outputs) = if cfg!(miri) { (5, 33, 17) } else { (29, 33, 46) };
     let layout = Panels::new(inputs, outputs);

@@ -85,6 +85,9 @@ impl<'a> Reader<'a> {
                 Map::Waves { w, b }
             }
             Unit::Grouped { groups, width } => Map::Grouped { count: groups, width, w: self.parameters().0 },
+            Unit::MemberGain { .. } | Unit::MemberScale { .. } | Unit::MemberDense { .. } => {
+                return Err(refused("a layer of several members, which look at each row at once,"));
+            }
             Unit::Prelu { .. } => Map::Prelu { a: self.parameters().0 },
             Unit::Rrelu { lower, upper } => Map::Activation(math::Activation::LeakyRelu { a: lower.midpoint(upper) }),
             Unit::Maxout { pieces } => Map::Max { pieces },

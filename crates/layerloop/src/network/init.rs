@@ -138,6 +138,17 @@ pub(crate) fn initialise(parameters: &mut Parameters, program: &Program, output:
                 parameters.set_bias(i, std::iter::repeat(bias));
                 continue;
             }
+            Initial::Signs => {
+                let mut stream = Stream::new(seed, "init", i as u64);
+                let signs = std::iter::repeat_with(|| if stream.uniform() < 0.5 { -1.0 } else { 1.0 });
+                parameters.set_weight(i, signs.take(outputs));
+                continue;
+            }
+            Initial::Ones(count) => {
+                let ones = (0..outputs).map(|at| if at < count { 1.0 } else { 0.0 });
+                parameters.set_weight(i, ones);
+                continue;
+            }
             Initial::Uniform(range) => {
                 let mut stream = Stream::new(seed, "init", i as u64);
                 parameters.set_weight(i, uniform(f64::from(range), inputs * outputs, &mut stream));

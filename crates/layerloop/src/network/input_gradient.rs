@@ -133,6 +133,10 @@ impl InputGradients {
     }
 
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
+        if network.program.members_of_row > 1 {
+            let reason = "several members look at each row; gradients by the inputs are for networks that do so once";
+            return Err(Error::config("network", reason));
+        }
         let mut team = threads::team(threads)?;
         let input_plan = InputPlan::all(network.spec().inputs);
         let mut plan = WeightPlan::new(&network, &input_plan);

@@ -141,6 +141,28 @@ named_enum! {
             /// Outputs of each.
             width: usize = 1, "at least 1" if width > 0,
         },
+        /// z' = w_m z, component by component, m each of several members that look at every row
+        ///
+        /// All units of members in a network have as many. The outputs of a row are the means of its members' probabilities, or numbers;
+        /// its loss in training is the mean of theirs. Source: Wen, Tran and Ba 2020, in the form of Gorishniy et al. 2025 (TabM).
+        MemberGain = "member-gain" {
+            /// How many members look at every row.
+            members: usize = 32, "from 2 to 1024" if (2..=1024).contains(&members),
+            /// Whether w starts at 1 or -1 at random, rather than at 1.
+            signs: bool = false, "true or false" if true,
+        },
+        /// z' = w_m z + b_m, component by component, m each of several members that look at every row
+        MemberScale = "member-scale" {
+            /// How many members look at every row.
+            members: usize = 32, "from 2 to 1024" if (2..=1024).contains(&members),
+        },
+        /// z' = W_m z + b_m, m each of several members that look at every row
+        MemberDense = "member-dense" {
+            /// How many members look at every row.
+            members: usize = 32, "from 2 to 1024" if (2..=1024).contains(&members),
+            /// Outputs of each.
+            width: usize = 1, "at least 1" if width > 0,
+        },
         /// z'_k = z^T W_k z + b_k
         Bilinear = "bilinear" {
             /// Number of outputs.
@@ -188,7 +210,7 @@ impl Norm {
 impl Unit {
     /// Whether it brings a width of its own, as a dense layer does.
     pub(crate) fn has_width(self) -> bool {
-        matches!(self, Self::Bilinear { .. } | Self::Embedding { .. } | Self::Grouped { .. })
+        matches!(self, Self::Bilinear { .. } | Self::Embedding { .. } | Self::Grouped { .. } | Self::MemberDense { .. })
     }
 }
 

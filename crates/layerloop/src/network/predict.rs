@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use layerloop_kernels::gather::Source;
 use layerloop_kernels::norm::Statistics;
-use layerloop_kernels::softmax::{self, Logits};
+use layerloop_kernels::softmax::{self, Logits, Output};
 use layerloop_kernels::{Block, Team, rows};
 
 use super::Network;
@@ -337,6 +337,9 @@ impl Rows<'_> {
         probabilities: &mut [f32],
         losses: &mut [f32],
     ) {
+        if self.network.program.members_of_row > 1 {
+            return self.pass_members(team, memory, bound_loss, probabilities, losses);
+        }
         let Self { network, statistics, variants, source, rows } = self;
         let Memory { workspace: Workspace { matrices, places, input_plan, block }, order } = memory;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
@@ -369,6 +372,73 @@ impl Rows<'_> {
                 probabilities,
             );
         });
+    }
+}
+
+/// Logits of which the output map makes these outputs.
+fn logits_of(output: Output, outputs: &[f32], logits: &mut [f32]) {
+    let ln = |p: f32| libm::logf(p.max(f32::MIN_POSITIVE));
+    let (last, one) = (outputs.last().copied().unwrap_or(1.0), logits.len() == 1);
+    for (i, z) in logits.iter_mut().enumerate() {
+        *z = match output {
+            Output::Identity => outputs[i],
+            Output::Softmax | Output::Exp => ln(outputs[i]),
+            Output::ReferenceSoftmax => ln(outputs[i]) - ln(last),
+            Output::Sigmoid if one => ln(last) - ln(1.0 - last),
+            Output::Sigmoid => ln(outputs[i]) - ln(1.0 - outputs[i]),
+        };
+    }
+}
+
+/// Rows whose members' outputs are in memory at once.
+const ROWS_OF_MEMBERS: usize = 1024;
+
+impl Rows<'_> {
+    /// As [`Self::pass`], where several members look at each row: its outputs are the means of theirs.
+    fn pass_members(
+        self,
+        team: &mut Team,
+        memory: &mut Memory,
+        bound_loss: Option<&BoundLoss>,
+        probabilities: &mut [f32],
+        losses: &mut [f32],
+    ) {
+        let Self { network, statistics, source, rows, .. } = self;
+        let Workspace { matrices, places, input_plan, block } = &mut memory.workspace;
+        let (isa, output, places) = (team.isa(), network.spec().output, *places);
+        let (last, classes, members) = (network.program.logits(), network.classes(), network.program.members_of_row);
+        input_plan.strategy = InputStrategy::Rows;
+        let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
+        for first in (0..rows).step_by(ROWS_OF_MEMBERS) {
+            let all: Vec<u32> = (first..rows.min(first + ROWS_OF_MEMBERS)).map(|row| row as u32).collect();
+            let each: Vec<u32> = all.iter().flat_map(|row| std::iter::repeat_n(*row, members)).collect();
+            let mut outputs = vec![0.0; each.len() * classes];
+            let batch = Batch { source, rows: &each, next: &[], bound_loss, augmented: None };
+            team.for_each_range(matrices, each.len(), *block, [(&mut outputs, classes)], |range, block, [outputs]| {
+                forward::forward(pass, batch.part(range), 0, block);
+                let logits = Logits { rows: block.read(places.z(last)), width: last.width, output };
+                softmax::probabilities(isa, logits, outputs);
+            });
+            let means = &mut probabilities[first * classes..][..all.len() * classes];
+            for (mean, outputs) in means.chunks_exact_mut(classes).zip(outputs.chunks_exact(classes * members)) {
+                for (class, mean) in mean.iter_mut().enumerate() {
+                    *mean = outputs.iter().skip(class).step_by(classes).sum::<f32>() / members as f32;
+                }
+            }
+            let Some(bound_loss) = bound_loss else { continue };
+            // Logits that give these means.
+            let batch = Batch { rows: &all, ..batch };
+            let outs = [(means, classes), (&mut losses[first..][..all.len()], 1)];
+            team.for_each_range(matrices, all.len(), *block, outs, |range, block, [means, losses]| {
+                let ([mut z], []) = block.write([places.z(last)], []);
+                for (row, means) in means.chunks_exact(classes).enumerate() {
+                    logits_of(output, means, z.row(row, last.width));
+                }
+                bound_loss.evaluate(pass, batch.part(range), 1.0, block);
+                let loss = block.read(places.loss());
+                losses.iter_mut().zip(loss.values.chunks_exact(loss.stride)).for_each(|(to, row)| *to = row[0]);
+            });
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use layerloop_kernels::columns::PerColumn;
 use layerloop_kernels::grouped::Groups;
+use layerloop_kernels::members::Members;
 use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::custom;
@@ -33,6 +34,8 @@ pub(crate) struct Program {
     pub(crate) kept: Vec<usize>,
     /// Number of rows of the table that the input's whole numbers name, where there is one.
     pub(crate) table: Option<usize>,
+    /// How many members look at every row: rows of a pass that are the same row of the data.
+    pub(crate) members_of_row: usize,
     /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
     pub(crate) only_multiplies_its_input: bool,
 }
@@ -102,6 +105,7 @@ pub(crate) enum Kind {
         first: usize,
     },
     Grouped(Groups),
+    Members(Members),
     Table,
     Custom(Custom<dyn custom::Layer>),
 }
@@ -124,8 +128,10 @@ pub(crate) enum Role {
     /// They are multiplied by the inputs.
     Product,
     PerColumn(PerColumn),
-    /// They are dense layers of parts of a row, one after the other.
+    /// They are dense layers of parts of a row, or of members, one after the other.
     Grouped(Groups),
+    /// They scale the columns of each member.
+    Members(Members),
     /// Their columns are looked up.
     Table,
     /// Running mean and variance of a batch norm: no gradient moves them.
@@ -141,6 +147,10 @@ pub(crate) enum Initial {
     Drawn(Init),
     /// Every weight, and every bias.
     Constant(f32, f32),
+    /// Weights 1 or -1.
+    Signs,
+    /// So many weights 1, the biases behind them 0.
+    Ones(usize),
     /// Weights and biases uniform between minus this and this.
     Uniform(f32),
     /// Weights normal, of this deviation, biases anywhere in the circle.
@@ -167,7 +177,9 @@ impl Parameter {
     pub(crate) fn weight_shape(&self) -> Vec<usize> {
         match self.role {
             Role::Product | Role::Table => vec![self.outputs, self.inputs],
-            Role::PerColumn(_) | Role::Statistics | Role::Grouped(_) | Role::Custom(_) => vec![self.outputs],
+            Role::PerColumn(_) | Role::Statistics | Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => {
+                vec![self.outputs]
+            }
         }
     }
 
@@ -207,6 +219,7 @@ impl Program {
             matrices: [0; 2],
             kept: vec![],
             table: None,
+            members_of_row: 1,
             only_multiplies_its_input: false,
         };
         let input = program.value(spec.inputs, input);
@@ -266,7 +279,7 @@ impl Program {
     /// An operation that reads `from` and gives `width` values; its parameters are those that were added last.
     pub(super) fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
         let learns = match kind {
-            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Grouped(_) | Kind::Table => true,
+            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Grouped(_) | Kind::Members(_) | Kind::Table => true,
             Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,
             _ => false,
         };

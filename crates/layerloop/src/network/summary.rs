@@ -15,13 +15,17 @@ pub(crate) fn summary(network: &Network) -> String {
             (Kind::Dense(dense), Initial::Drawn(init)) => [text(dense.activation), text(init)],
             (_, Initial::Drawn(init)) => [String::new(), text(init)],
             (_, Initial::Constant(weight, _)) => [String::new(), weight.to_string()],
+            (_, Initial::Signs) => [String::new(), "1 or -1".into()],
+            (_, Initial::Ones(_)) => [String::new(), "1".into()],
             (_, Initial::Uniform(range)) => [String::new(), format!("uniform {range}")],
             (_, Initial::Waves(deviation)) => [String::new(), format!("normal {deviation}")],
             (_, Initial::Custom(layer, _)) => [layer.name().into(), String::new()],
         };
         let shape = match parameter.role {
             Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),
-            Role::PerColumn(_) | Role::Grouped(_) | Role::Custom(_) => format!("{} each", parameter.outputs),
+            Role::PerColumn(_) | Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => {
+                format!("{} each", parameter.outputs)
+            }
             Role::Statistics => continue,
         };
         rows.push([parameter.path.clone(), shape, activation, start, thousands(parameter.count())]);

@@ -2,7 +2,8 @@
 
 use layerloop_kernels::Activation;
 use layerloop_kernels::columns::PerColumn;
-use layerloop_kernels::grouped::Groups;
+use layerloop_kernels::grouped::{Groups, Parts};
+use layerloop_kernels::members::Members;
 
 use super::init::Init;
 use super::layer::{Dense, Unit};
@@ -44,10 +45,7 @@ impl Program {
                 return refuse(format!("{groups} groups of {width} values, which is not a multiple of it"));
             }
             Unit::Grouped { groups: count, width: outputs } => {
-                let groups = Groups { count, inputs: width / count, outputs };
-                let range = Initial::Uniform(1.0 / (groups.inputs as f32).sqrt());
-                self.parameter(path, [1, groups.parameters()], false, Role::Grouped(groups), range);
-                self.op(Kind::Grouped(groups), vec![from], count.saturating_mul(outputs), path)
+                self.grouped(Groups { count, inputs: width / count, outputs, of: Parts::Columns }, from, path)
             }
             Unit::Rrelu { lower, upper } if lower > upper => {
                 return refuse(format!("rrelu between {lower} and {upper}; lower is at most upper"));
@@ -59,6 +57,23 @@ impl Program {
                 ));
             }
             Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
+            Unit::MemberGain { members, .. } | Unit::MemberScale { members } | Unit::MemberDense { members, .. }
+                if ![1, members].contains(&self.members_of_row) =>
+            {
+                return refuse(format!("{members} members; {} look at every row already", self.members_of_row));
+            }
+            Unit::MemberGain { members, signs } => {
+                let start = if signs { Initial::Signs } else { Initial::Ones(members * width) };
+                self.of_members(Members { count: members, width, bias: false }, start, from, path)
+            }
+            Unit::MemberScale { members } => {
+                let start = Initial::Ones(members * width);
+                self.of_members(Members { count: members, width, bias: true }, start, from, path)
+            }
+            Unit::MemberDense { members, width: outputs } => {
+                self.members_of_row = members;
+                self.grouped(Groups { count: members, inputs: width, outputs, of: Parts::Rows }, from, path)
+            }
             Unit::Bilinear { width: outputs } => {
                 let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
                 self.dense(Dense::new(outputs, Activation::Identity), products, path)
@@ -74,6 +89,18 @@ impl Program {
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
         })
+    }
+
+    fn grouped(&mut self, groups: Groups, from: usize, path: &str) -> usize {
+        let range = Initial::Uniform(1.0 / (groups.inputs as f32).sqrt());
+        self.parameter(path, [1, groups.parameters()], false, Role::Grouped(groups), range);
+        self.op(Kind::Grouped(groups), vec![from], groups.widths()[1], path)
+    }
+
+    fn of_members(&mut self, members: Members, start: Initial, from: usize, path: &str) -> usize {
+        self.members_of_row = members.count;
+        self.parameter(path, [1, members.parameters()], false, Role::Members(members), start);
+        self.op(Kind::Members(members), vec![from], members.width, path)
     }
 
     fn scale(&mut self, from: usize, path: &str) -> usize {

@@ -151,9 +151,11 @@ pub(crate) fn chunk_rows(program: &Program, input_plan: &InputPlan, batch: usize
 }
 
 /// Rows of a task: few, so that they spread over many threads; more where a layer's weights outgrow the second cache, since
-/// every task reads all of them, and where rows are short. A batch norm adds up task by task: its bits depend on them.
+/// every task reads all of them, and where rows are short. A batch norm adds up task by task: its bits depend on them. All members
+/// of a row are in one task.
 pub(crate) fn block_rows(program: &Program) -> usize {
     let sizes = program.parameters.iter().map(|parameter| parameter.inputs * parameter.outputs * 4);
     let short = bytes(program, 1, Reach::Gradient) <= SHORT && program.batch_norms().next().is_none();
-    if short || sizes.max().unwrap_or(0) > 512 * 1024 { 64 } else { 32 }
+    let rows: usize = if short || sizes.max().unwrap_or(0) > 512 * 1024 { 64 } else { 32 };
+    rows.next_multiple_of(program.members_of_row)
 }

@@ -1,6 +1,8 @@
 //! The optimiser's memory, and its step for every block of weights.
 
-use layerloop_kernels::{Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, table};
+use layerloop_kernels::{
+    Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, members, table,
+};
 
 use crate::network::Network;
 use crate::network::input_plan::InputPlan;
@@ -63,6 +65,11 @@ impl Moments {
                 Role::Grouped(groups) => {
                     let mut gradient = vec![0.0; part.weights.len()];
                     grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()]);
+                    layerloop_kernels::update(isa, by, block, part, &mut gradient);
+                }
+                Role::Members(members) => {
+                    let mut gradient = vec![0.0; part.weights.len()];
+                    members::weight_gradient(isa, members, [z, delta], &mut gradient[..members.parameters()]);
                     layerloop_kernels::update(isa, by, block, part, &mut gradient);
                 }
                 Role::Custom(layer) => {

@@ -47,6 +47,14 @@ named_enum! {
         ///
         /// Source: Holzmueller, Grinsztajn and Steinwart 2024, RealMLP-TD.
         RealMlp = "realmlp",
+        /// for tables: 32 networks that share the weights of their products, with scales of their own
+        ///
+        /// Source: Gorishniy, Kotelnikov and Babenko 2025, TabM.
+        TabM = "tabm",
+        /// for tables: as tabm, but all scales but the first are shared too
+        ///
+        /// Source: Gorishniy, Kotelnikov and Babenko 2025, TabM-mini.
+        TabMMini = "tabm-mini",
     }
 }
 
@@ -59,6 +67,10 @@ pub enum Structure {
     Dense,
     /// Waves of the numbers, embeddings of the categories, dense layers with parametric activations.
     RealMlp,
+    /// Members that share the weights of their products; each has scales before and behind every product.
+    TabM,
+    /// Members that share all weights but the scales of the inputs and the last layer.
+    TabMMini,
 }
 
 /// A recipe for a data set.
@@ -203,7 +215,7 @@ impl Recipe {
     /// Whether it is for tables rather than images.
     #[must_use]
     pub fn is_for_tables(self) -> bool {
-        matches!(self, Self::Plain | Self::RealMlp)
+        matches!(self, Self::Plain | Self::RealMlp | Self::TabM | Self::TabMMini)
     }
 }
 
@@ -211,8 +223,10 @@ impl Plan {
     /// The network for `data`; of numbers to predict instead of classes, one with the output map `identity`.
     #[must_use]
     pub fn spec(&self, data: &Dataset) -> Spec {
-        if self.structure == Structure::RealMlp {
-            return tables::real_mlp(self, data).ensemble(self.ensemble);
+        match self.structure {
+            Structure::Dense => {}
+            Structure::RealMlp => return tables::real_mlp(self, data).ensemble(self.ensemble),
+            Structure::TabM | Structure::TabMMini => return tables::tab_m(self, data).ensemble(self.ensemble),
         }
         let output = match data.targets() {
             Targets::Labels { .. } => Output::Softmax,
@@ -232,7 +246,7 @@ impl Plan {
     /// As [`Network::new`](crate::network::Network::new).
     pub fn layer_rates(&self, spec: &Spec) -> Result<Vec<LayerRate>> {
         match self.structure {
-            Structure::Dense => Ok(Vec::new()),
+            Structure::Dense | Structure::TabM | Structure::TabMMini => Ok(Vec::new()),
             Structure::RealMlp => tables::real_mlp_rates(spec),
         }
     }

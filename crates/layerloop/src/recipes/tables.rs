@@ -21,6 +21,8 @@ impl Recipe {
         match self {
             Self::Plain => plain(rows),
             Self::RealMlp => real_mlp_plan(rows, classes),
+            Self::TabM => tab_m_plan(rows, Structure::TabM),
+            Self::TabMMini => tab_m_plan(rows, Structure::TabMMini),
             _ => Err(Error::config(Self::WHAT, format!("`{}` is for images, and this is a table", self.name()))),
         }
     }
@@ -147,12 +149,91 @@ pub(super) fn real_mlp_rates(spec: &Spec) -> Result<Vec<LayerRate>> {
     Ok(program.parameters.iter().enumerate().filter_map(rate).collect())
 }
 
+/// Members that look at every row.
+const MEMBERS: usize = 32;
+
+/// TabM, with the numbers of its package.
+fn tab_m_plan(rows: usize, structure: Structure) -> Result<Plan> {
+    Ok(Plan {
+        structure,
+        hidden: vec![512; 3],
+        dropout: 0.1,
+        batch: rows.clamp(1, 256),
+        learning_rate: 0.002,
+        weight_decay: Some(3e-4),
+        scaling: Scaling::Quantile,
+        optimizer: parse("adamw")?,
+        init: parse("kaiming-uniform(a=2.23606797749979)")?,
+        validation: 0.2,
+        patience: Some(16),
+        ..Plan::default()
+    })
+}
+
+/// ```text
+/// tabm         x -> gain_m -> W scale_m sigma -> gain_m -> W scale_m sigma -> ... -> W_m
+/// tabm-mini    x -> gain_m -> W sigma -> W sigma -> ... -> W_m
+/// ```
+pub(super) fn tab_m(plan: &Plan, data: &Dataset) -> Spec {
+    let (unit, members) = (Layer::Unit, MEMBERS);
+    let output = match data.targets() {
+        Targets::Labels { .. } => Output::Softmax,
+        Targets::Numbers { .. } => Output::Identity,
+    };
+    let dropout = (plan.dropout > 0.0).then_some(unit(Unit::Dropout { rate: plan.dropout }));
+    let own = plan.structure == Structure::TabM;
+    let hidden = plan.hidden.iter().enumerate().flat_map(|(i, &n)| {
+        let gain = (own || i == 0).then(|| unit(Unit::MemberGain { members, signs: i == 0 }));
+        let dense = Dense { bias: !own, init: plan.init, ..Dense::new(n, Activation::Identity) };
+        let dense = if own { dense } else { Dense { activation: plan.activation, ..dense } };
+        let scale = own.then(|| [unit(Unit::MemberScale { members }), Layer::Activation(plan.activation)]);
+        let layers = gain.into_iter().chain([Layer::Dense(dense)]).chain(scale.into_iter().flatten());
+        layers.chain(dropout.clone()).collect::<Vec<_>>()
+    });
+    let last = unit(Unit::MemberDense { members, width: data.target_names().len() });
+    hidden.chain([last]).fold(Spec::new(data.width()), Spec::then).output(output)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::network::{Network, Predictor};
     use crate::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
     use crate::train::{FitOptions, fit};
+
+    #[test]
+    fn members_share_products_and_learn_to_the_same_bits_whatever_the_threads() {
+        let x: Vec<f32> = (0..300 * 3).map(|i| (i * 7919 % 1009) as f32 / 504.5 - 1.0).collect();
+        let labels: Vec<u32> =
+            x.chunks_exact(3).map(|x| u32::from(x[0] * x[1] > 0.1) + u32::from(x[2] > 0.7)).collect();
+        let data = Dataset::new("made", x.into(), 3, labels, ["a", "b", "c"]).unwrap();
+        for recipe in [Recipe::TabM, Recipe::TabMMini] {
+            let plan = recipe.plan_for_table(300, true).unwrap();
+            let plan = Plan { hidden: vec![24, 16], epochs: 40, learning_rate: 0.01, batch: 50, ..plan };
+            let spec = plan.spec(&data);
+            assert_eq!(spec.to_string().parse::<Spec>().unwrap(), spec);
+            let train = |threads| {
+                let mut network = Network::started_by(&spec, &data, 1).unwrap();
+                let options = FitOptions { early_stopping: None, threads: Some(threads), ..plan.options() };
+                let report = fit(&mut network, &data, &options).unwrap();
+                assert!(report.epochs[39].train_loss < 0.5 * report.epochs[0].train_loss, "{spec}");
+                network
+            };
+            let network = train(1);
+            assert_eq!(network.sha256(), train(2).sha256());
+            let (outputs, losses) = Predictor::new(&network, 1).unwrap().evaluate(&data).unwrap();
+            let (same, _) = Predictor::new(&network, 3).unwrap().evaluate(&data).unwrap();
+            assert_eq!(outputs, same);
+            for (row, (outputs, loss)) in outputs.chunks_exact(3).zip(losses).enumerate() {
+                assert!((outputs.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+                let label = data.labels()[row] as usize;
+                assert!((loss + outputs[label].ln()).abs() < 1e-4, "the loss is that of the mean outputs");
+            }
+            let predictor = Predictor::new(&network, 1).unwrap();
+            let alone = predictor.row(&data.row(7), &mut predictor.scratch().unwrap()).unwrap().to_vec();
+            assert_eq!(alone, outputs[21..24]);
+        }
+    }
 
     #[test]
     fn realmlp_has_waves_of_numbers_and_embeddings_of_large_categories_and_learns() {

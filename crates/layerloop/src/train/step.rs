@@ -35,8 +35,10 @@ pub(crate) struct Stepper {
     statistics: Vec<Statistics>,
     /// Where a batch comes in chunks.
     chunks: Option<Chunks>,
-    /// Which rows of the batch the workspace holds.
+    /// Which rows of the batch the workspace holds, each as often as members look at it.
     held: Range<usize>,
+    /// The rows of a batch, each as often as members look at it.
+    repeated: Vec<u32>,
 }
 
 /// A batch of short rows, worked on in chunks that stay in a processor's own cache.
@@ -60,6 +62,8 @@ impl Stepper {
         states: usize,
     ) -> Self {
         let mut plan = WeightPlan::new(network, &input_plan);
+        let members = network.program.members_of_row;
+        let [batch, chunk] = [batch, chunk].map(|rows| rows.saturating_mul(members));
         let chunks = (chunk < batch).then(|| Chunks {
             rows: chunk,
             losses: Matrix::column(batch),
@@ -79,6 +83,7 @@ impl Stepper {
             statistics,
             chunks,
             held: 0..0,
+            repeated: Vec::new(),
         }
     }
 
@@ -95,6 +100,21 @@ impl Stepper {
     /// The sum of the losses of the batch, deltas times `scale`: every z, loss and delta is known then, or, where the batch comes in
     /// chunks, the gradient. Batch norms take note of the batch.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
+        let members = network.program.members_of_row;
+        if members == 1 {
+            return self.backpropagate_rows(network, batch, scale, mode);
+        }
+        let mut repeated = std::mem::take(&mut self.repeated);
+        repeated.clear();
+        repeated.extend(batch.rows.iter().flat_map(|row| std::iter::repeat_n(*row, members)));
+        let batch = Batch { rows: &repeated, next: &[], ..batch };
+        let loss = self.backpropagate_rows(network, batch, scale / members as f32, mode) / members as f64;
+        self.repeated = repeated;
+        loss
+    }
+
+    /// As [`Self::backpropagate`], every row for itself.
+    fn backpropagate_rows(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
         if self.chunks.is_some() {
             return self.chunk_loops(network, batch, scale, mode);
         }
@@ -228,7 +248,7 @@ impl Stepper {
     pub(crate) fn first_not_finite(&self, network: &Network) -> Option<(String, usize)> {
         let loss = || Some(("the loss".into(), self.losses().position(|loss| !loss.is_finite())?));
         let (layer, row) = self.first_value_not_finite(network).or_else(loss)?;
-        Some((layer, self.held.start + row))
+        Some((layer, (self.held.start + row) / network.program.members_of_row))
     }
 
     /// As [`Self::first_not_finite`], the row among those that are held.

@@ -71,6 +71,9 @@ fn parts() -> Vec<Part> {
                 ("256 -> 256 columns(count=128) -> 256 relu -> 10".into(), "256 -> 128 -> 256 relu -> 10")
             }
             Unit::Waves { .. } => (format!("16 -> {name} 256 relu -> 10"), "256 -> 256 relu -> 10"),
+            Unit::MemberDense { .. } => {
+                ("256 -> 256 relu -> member-dense(members=32, width=10)".into(), "256 -> 256 relu -> 10")
+            }
             Unit::Grouped { .. } => {
                 ("256 -> 256 -> grouped(groups=8, width=32) relu -> 10".into(), "256 -> 256 -> 256 relu -> 10")
             }

@@ -1,6 +1,6 @@
 //! Layers that treat each row by itself, and the standardisation of a batch norm.
 
-use layerloop_kernels::{Block, columns, grouped, norm, rows, table};
+use layerloop_kernels::{Block, columns, grouped, members, norm, rows, table};
 
 use crate::network::forward::{Mode, Pass, weights};
 use crate::network::program::{Kind, Op};
@@ -32,7 +32,10 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::Outer => rows::outer(isa, z, from.width, out),
         Kind::Columns { first } => rows::copy(z, first, out, 0, to.width),
         Kind::Grouped(groups) => {
-            grouped::forward(isa, groups, z, &weights(network, op).values[..groups.parameters()], out);
+            grouped::forward(isa, groups, first, z, &weights(network, op).values[..groups.parameters()], out);
+        }
+        Kind::Members(members) => {
+            members::forward(isa, members, first, z, &weights(network, op).values[..members.parameters()], out);
         }
         Kind::Table => table::look_up(z, from.width, weights(network, op), out),
         Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => unreachable!("no unit"),
@@ -68,7 +71,10 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
             rows::copy(q, 0, out, first, to.width);
         }
         Kind::Grouped(groups) => {
-            grouped::input_gradient(isa, groups, q, &weights(network, op).values[..groups.parameters()], out);
+            grouped::input_gradient(isa, groups, first, q, &weights(network, op).values[..groups.parameters()], out);
+        }
+        Kind::Members(members) => {
+            members::input_gradient(isa, members, first, q, &weights(network, op).values[..members.parameters()], out);
         }
         Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => {
             unreachable!("no unit")
