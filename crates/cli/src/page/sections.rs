@@ -15,8 +15,7 @@ use serde_json::Value;
 
 use super::chart::{Log, histogram, lines, reliability, scatter};
 use super::{Contents, date, escape, picture, short};
-use crate::scores::Scores;
-use crate::scores::threads_for;
+use crate::scores::{Scores, outputs, threads_for};
 
 /// Mistakes that are shown, at most.
 const MISTAKES: usize = 24;
@@ -37,7 +36,8 @@ const GRADIENT_ROWS: usize = 1000;
 pub(super) fn heading(contents: &Contents) -> Result<String> {
     let Contents { model, train, test, seconds, .. } = contents;
     let loss = contents.objective.loss.and_then(|loss| layerloop::names::parse(&loss.to_string()).ok());
-    let scores = Scores::of(&model.network, test, loss)?;
+    let predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
+    let scores = Scores::of_outputs(&outputs(&predictor, test, loss)?.with_threshold(model.threshold), test)?;
     let ((name, score), spec) = (scores.headline(), model.network.spec());
     let facts = [
         (format!("test {name}"), format!("{score:.4}")),
@@ -116,7 +116,7 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     let classes = &model.classes;
     let mut counts = vec![vec![0_usize; classes.len()]; classes.len()];
     for (p, &label) in outputs.chunks_exact(classes.len()).zip(labels) {
-        counts[label as usize][onecold(p)] += 1;
+        counts[label as usize][model.predicted(p)] += 1;
     }
     let pairs = if classes.len() <= CLASSES {
         let pictures = taken(model, test, labels, outputs, &counts)?;
@@ -189,7 +189,7 @@ fn scores_by_class(classes: &[String], counts: &[Vec<usize>]) -> String {
 /// The pictures behind each wrong cell of a confusion matrix: those that were meant when the cell was followed.
 fn taken(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32], counts: &[Vec<usize>]) -> Result<String> {
     let Some((_, width)) = test.image() else { return Ok(String::new()) };
-    let said: Vec<usize> = outputs.chunks_exact(model.classes.len()).map(onecold).collect();
+    let said: Vec<usize> = outputs.chunks_exact(model.classes.len()).map(|p| model.predicted(p)).collect();
     let mut page = String::from("<p class=\"soft\">A number that is wrong leads to its pictures.</p>\n");
     for (truth, row) in counts.iter().enumerate() {
         for (answer, &count) in row.iter().enumerate().filter(|(answer, count)| *answer != truth && **count > 0) {
@@ -327,7 +327,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
     let (outputs, losses) = predictor.evaluate_by(test, objective)?;
     let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
     let wrong = |row: &usize| match test.targets() {
-        Targets::Labels { labels, .. } => onecold(outputs[*row]) != labels[*row] as usize,
+        Targets::Labels { labels, .. } => model.predicted(outputs[*row]) != labels[*row] as usize,
         Targets::Numbers { .. } => true,
     };
     let mut rows: Vec<usize> = (0..test.rows()).filter(wrong).collect();
@@ -340,7 +340,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
         (Some((_, width)), Targets::Labels { labels, .. }) => {
             let mut figures = String::from("<div class=\"samples\">\n");
             for &row in &rows {
-                let said = onecold(outputs[row]);
+                let said = model.predicted(outputs[row]);
                 let [truth, name] = [labels[row] as usize, said].map(|class| escape(&model.classes[class]));
                 let source = picture::grey(&test.row(row), width)?;
                 _ = writeln!(
@@ -366,7 +366,7 @@ fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32
     let row = |&row: &usize| {
         let (truth, said) = match test.targets() {
             Targets::Labels { labels, .. } => {
-                let said = onecold(outputs[row]);
+                let said = model.predicted(outputs[row]);
                 (
                     model.classes[labels[row] as usize].clone(),
                     format!("{} ({:.3})", model.classes[said], outputs[row][said]),

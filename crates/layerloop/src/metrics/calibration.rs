@@ -31,6 +31,11 @@ pub(super) fn expected_calibration_error(predictions: &Predictions, bins: usize)
     sums.iter().map(|[_, right, confidence]| (right - confidence).abs()).sum::<f64>() / all
 }
 
+/// The share of rows whose predicted class is the true one.
+pub(super) fn accuracy(predictions: &Predictions) -> f64 {
+    predictions.mean(|p, label| f64::from(u8::from(predictions.class_of(p) == label)))
+}
+
 /// The share of rows whose class is among the k most probable; of equal ones the first comes first.
 pub(super) fn top_k(predictions: &Predictions, k: usize) -> f64 {
     predictions.mean(|p, label| {
