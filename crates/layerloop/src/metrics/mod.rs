@@ -12,6 +12,7 @@ mod regression;
 mod threshold;
 
 pub use bootstrap::intervals;
+pub use calibration::{CalibrationBin, calibration};
 pub use classification::{ClassScores, Evaluation};
 pub use confusion::Average;
 pub use metric::{AnyMetric, Metric};
