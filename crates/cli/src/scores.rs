@@ -16,6 +16,12 @@ pub(crate) fn threads_for(spec: &Spec) -> usize {
     default_threads(spec, 512)
 }
 
+/// Up to `most` of so many rows, evenly spaced, in their order.
+pub(crate) fn evenly(rows: usize, most: usize) -> Vec<usize> {
+    let count = rows.min(most);
+    (0..count).map(|i| (i * 2 + 1) * rows / (2 * count)).collect()
+}
+
 /// How a network does.
 #[derive(Debug, Clone)]
 pub(crate) enum Scores {

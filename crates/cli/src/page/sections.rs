@@ -14,8 +14,9 @@ use layerloop::train::{History, loss_and_gradient_of};
 use serde_json::Value;
 
 use super::chart::{Log, histogram, lines, reliability, scatter};
+use super::columns::{calibrated, in_units, threshold};
 use super::{Contents, date, escape, picture, short};
-use crate::scores::{Scores, outputs, threads_for};
+use crate::scores::{Scores, evenly, outputs, threads_for};
 
 /// Mistakes that are shown, at most.
 const MISTAKES: usize = 24;
@@ -23,6 +24,8 @@ const MISTAKES: usize = 24;
 const TAKEN: usize = 12;
 /// Augmented images that are shown, at most.
 const AUGMENTED: usize = 32;
+/// Points of a chart, at most.
+const POINTS: usize = 2_000;
 /// Units of the first layer that are shown, at most.
 const UNITS: usize = 64;
 /// Bins of confidence.
@@ -106,9 +109,15 @@ pub(super) fn evaluation(contents: &Contents) -> Result<Option<String>> {
     match test.targets() {
         Targets::Labels { labels, .. } => {
             let predictions = Predictions::classes(&outputs, labels, model.network.classes());
-            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration(model, labels, &outputs, &predictions)))
+            let calibration = match test.preprocessing() {
+                Some(_) => calibrated(&model.classes, &predictions)?,
+                None => calibration(model, labels, &outputs, &predictions),
+            };
+            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration))
         }
-        Targets::Numbers { values, names } => Ok(Some(predicted_and_true(values, names, &outputs))),
+        Targets::Numbers { values, names } => {
+            Ok(Some(predicted_and_true(&in_units(test, values), names, &in_units(test, &outputs))))
+        }
     }
 }
 
@@ -124,7 +133,8 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     } else {
         most_confused(classes, &counts)
     };
-    Ok(format!("<h2>Confusion</h2>\n{pairs}{}", scores_by_class(classes, &counts)))
+    let threshold = threshold(model);
+    Ok(format!("<h2>Confusion</h2>\n{threshold}{pairs}{}", scores_by_class(classes, &counts)))
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -306,7 +316,8 @@ fn predicted_and_true(values: &[f32], names: &[String], outputs: &[f32]) -> Stri
         let pairs = values.chunks_exact(names.len()).zip(outputs.chunks_exact(names.len()));
         let points: Vec<(f64, f64)> = pairs.map(|(t, y)| (f64::from(t[i]), f64::from(y[i]))).collect();
         let residuals: Vec<f32> = points.iter().map(|(t, y)| (y - t) as f32).collect();
-        let scatter = scatter(&format!("predicted over true {name}"), "true", &points);
+        let drawn: Vec<(f64, f64)> = evenly(points.len(), POINTS).into_iter().map(|row| points[row]).collect();
+        let scatter = scatter(&format!("predicted over true {name}"), "true", &drawn);
         let residuals = histogram(&format!("residuals of {name}"), &residuals, 1);
         let scatter = scatter.map(|svg| chart(&format!("{}: predicted over true", escape(name)), &svg));
         let residuals =
@@ -373,7 +384,8 @@ fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32
                 )
             }
             Targets::Numbers { values, names } => {
-                (numbers(&values[row * names.len()..][..names.len()]), numbers(outputs[row]))
+                let truth = &values[row * names.len()..][..names.len()];
+                (numbers(&in_units(test, truth)), numbers(&in_units(test, outputs[row])))
             }
         };
         let inputs = test.row(row);

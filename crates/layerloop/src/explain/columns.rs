@@ -108,15 +108,15 @@ pub struct Dependence {
     pub outputs: Vec<Vec<f64>>,
 }
 
-/// The values of a column to look at: up to `points` quantiles of numbers, (i / (points - 1)), without repetitions; or the `points` most
-/// frequent levels, of equally frequent ones those that come first. Missing values are none of them.
+/// The values of a column to look at: up to `points` quantiles of numbers, i / (points - 1), those that are nearest among its values, without
+/// repetitions; or the `points` most frequent levels, of equally frequent ones those that come first. Missing values are none of them.
 ///
 /// # Example
 /// ```
 /// use layerloop::explain::grid;
 /// use layerloop::preprocess::{Column, Values};
 /// let ages = Column::numbers("age", vec![40.0, 20.0, f64::NAN, 30.0, 20.0]);
-/// assert_eq!(grid(&ages, 3).values, Values::Numbers(vec![20.0, 25.0, 40.0]));
+/// assert_eq!(grid(&ages, 3).values, Values::Numbers(vec![20.0, 30.0, 40.0]));
 /// ```
 #[must_use]
 pub fn grid(column: &Column, points: usize) -> Column {
@@ -125,9 +125,8 @@ pub fn grid(column: &Column, points: usize) -> Column {
             let mut sorted: Vec<f64> = values.iter().copied().filter(|x| !x.is_nan()).collect();
             sorted.sort_by(f64::total_cmp);
             let quantile = |i: usize| {
-                let place = i as f64 / points.saturating_sub(1).max(1) as f64 * (sorted.len() - 1) as f64;
-                let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-                below + (above - below) * place.fract()
+                let share = i as f64 / points.saturating_sub(1).max(1) as f64;
+                sorted[(share * (sorted.len() - 1) as f64).round() as usize]
             };
             let mut values: Vec<f64> = if sorted.is_empty() { Vec::new() } else { (0..points).map(quantile).collect() };
             values.dedup();

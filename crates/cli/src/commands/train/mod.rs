@@ -108,9 +108,10 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let path = outputs.save(&model)?;
     if let Some(path) = &outputs.report {
         let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
-        let (history, seconds) = (&fitted.history, fitted.seconds);
+        let (history, seconds, sample) = (&fitted.history, fitted.seconds, job.loaded.test_frame.as_ref());
         let norms = outputs.logs.as_ref().map_or_else(Vec::new, |(logs, _)| gradient_norms(logs));
-        let page = page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds })?;
+        let page =
+            page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds, sample })?;
         write_page(path, page)?;
     }
     report::conclude(
