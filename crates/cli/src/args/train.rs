@@ -259,7 +259,7 @@ pub(crate) struct Train {
     /// Do not save the model
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) no_save: bool,
-    /// Write an HTML report: curves, confusion matrix, mistakes, weights, receipt; of tables also calibration, importance of the columns, partial dependence [default: DIR/report.html of --run DIR]
+    /// Write an HTML report: curves, confusion matrix, mistakes, weights, columns of a table, receipt [default: DIR/report.html of --run DIR]
     #[arg(long, help_heading = OUTPUT, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Show the run as curves, with keys to pause it, stop it and lower the learning rate

@@ -7,7 +7,7 @@ use super::{escape, short};
 /// The plane of a chart, and its room for labels.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 60.0;
 const RIGHT: f64 = 124.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
