@@ -19,7 +19,7 @@ use crate::scores::{evenly, threads_for, threshold_in_words};
 /// Rows that the importances are measured on, at most.
 const ROWS: usize = 2_000;
 /// Rows of all shuffles of all columns together, at most.
-const ALL_ROWS: usize = 1_000_000;
+const ALL_ROWS: usize = 400_000;
 /// Shuffles of each column.
 const SHUFFLES: usize = 5;
 /// Columns whose importance is shown, at most.
