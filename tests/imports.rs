@@ -27,7 +27,7 @@ const LIBRARY: [(&str, &str); 24] = [
     ("recipes", "named ways to train"),
     ("model_file", "a network in a file"),
     ("logs", "a run for other tools"),
-    ("explain", "traces, attributions, mistakes, curvature"),
+    ("explain", "traces, attributions, columns, mistakes, curvature"),
     ("custom", "user-defined parts, collected"),
 ];
 

@@ -15,6 +15,7 @@ mod faults;
 mod fixtures;
 mod help;
 mod images;
+mod imbalanced;
 mod interrupt;
 mod list;
 mod live;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use super::{Folder, Said, data_dir};
 
 /// People whose income follows from their age and job, with gaps.
@@ -329,4 +331,78 @@ fn real_tables_are_trained_on_with_nothing_but_their_target() {
             [&done["test"], &done["baseline"]["linear"]].map(|scores| scores[score].as_f64().expect(score));
         assert!(own > least && own > linear - 0.02, "{name}: {own}, linear {linear}");
     }
+}
+
+#[test]
+fn the_report_of_a_table_has_scores_calibration_importance_and_dependence() {
+    let folder = with_people(600);
+    train(&folder, &["--no-save", "--threshold", "youden", "--report", "classes.html"]).well();
+    let page = fs::read_to_string(folder.path("classes.html")).expect("written");
+    for piece in [
+        ">Scores</h2>",
+        ">Calibration</h2>",
+        ">Importance of the columns</h2>",
+        "<figcaption>mean probability of &gt;50K by age<",
+    ] {
+        assert!(page.contains(piece), "{piece}");
+    }
+    assert!(page.contains("<code>&gt;50K</code> is predicted where its probability is above it"));
+    // Age and job decide; the region is constant and the name left out.
+    let importance =
+        page.split("all columns</summary>").nth(1).and_then(|rest| rest.split("</table>").next()).expect("a table");
+    let columns: Vec<&str> =
+        importance.split("<th scope=\"row\">").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    assert_eq!((columns.len(), columns[0]), (3, "age"), "{columns:?}");
+    let again = train(&folder, &["--no-save", "--threshold", "youden", "--report", "again.html", "--threads", "1"]);
+    again.well();
+    let other = fs::read_to_string(folder.path("again.html")).expect("written");
+    let sections = |page: &str| {
+        page.split(">Calibration</h2>").nth(1).map(|rest| rest.split(">Units</h2>").next().map(str::to_owned))
+    };
+    assert_eq!(sections(&page), sections(&other));
+    let rows: String =
+        (0..400).map(|i| format!("{},{},{}\n", i % 40, ["x", "y"][i % 2], 1000 + 250 * (i % 40))).collect();
+    fs::write(folder.path("pay.csv"), format!("years,kind,pay\n{rows}")).expect("written");
+    folder.run(&["train", "pay.csv", "--epochs", "5", "--quiet", "--no-save", "--report", "pay.html"]).well();
+    let page = fs::read_to_string(folder.path("pay.html")).expect("written");
+    for piece in [
+        "<figcaption>pay: predicted over true<",
+        "residuals: predicted - true",
+        "<figcaption>mean prediction by years<",
+    ] {
+        assert!(page.contains(piece), "{piece}");
+    }
+    let true_pay = page.split("<title>true ").skip(1).filter_map(|rest| rest.split(',').next()?.parse::<f64>().ok());
+    assert!(true_pay.fold(f64::MAX, f64::min) >= 1000.0, "in the units of the column");
+}
+
+#[test]
+fn numbers_that_may_be_codes_are_pointed_out_and_can_be_levels() {
+    let folder = Folder::new();
+    let rows: String = (0..100).map(|i| format!("{},{},{}\n", i % 5 + 1, i * i % 37, i % 2)).collect();
+    fs::write(folder.path("t.csv"), format!("the grade,x,y\n{rows}")).expect("written");
+    let said = folder.run(&["inspect", "t.csv"]).well();
+    let note =
+        "note: `the grade` is a number, 5 distinct integers; --column 'the grade=category' treats them as levels";
+    assert!(said.err.contains(note) && !said.err.contains("`x`"), "{said:?}");
+    let first: Value =
+        serde_json::from_str(folder.run(&["inspect", "t.csv", "--json"]).well().out.lines().next().expect("a line"))
+            .expect("an object");
+    assert_eq!((&first["integers"], &first["kind"]), (&5.into(), &"number".into()));
+    let levels = folder.run(&["inspect", "t.csv", "--column", "the grade=category"]).well();
+    assert!(levels.out.contains("one-hot, 5 levels") && !levels.err.contains("distinct"), "{levels:?}");
+    folder
+        .run(&[
+            "train",
+            "t.csv",
+            "--column",
+            "the grade=category",
+            "--epochs",
+            "2",
+            "--quiet",
+            "--save",
+            "m.safetensors",
+        ])
+        .well();
+    assert!(folder.run(&["summary", "m.safetensors"]).well().out.contains("the grade=5"));
 }

@@ -2,15 +2,24 @@
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
-use layerloop::evaluate::{Outputs, RegressionScores, measure};
+use layerloop::evaluate::{Outputs, RegressionScores};
 use layerloop::metrics::{AnyMetric, Evaluation, Metric};
+use layerloop::model_file::Model;
 use layerloop::network::{Network, Predictor, Spec};
 use layerloop::train::{Loss, Objective, default_threads};
 use serde_json::{Value, json};
 
+use crate::output::shown;
+
 /// Threads for evaluating and predicting: as many as a batch of 512 rows keeps busy.
 pub(crate) fn threads_for(spec: &Spec) -> usize {
     default_threads(spec, 512)
+}
+
+/// Up to `most` of so many rows, evenly spaced, in their order.
+pub(crate) fn evenly(rows: usize, most: usize) -> Vec<usize> {
+    let count = rows.min(most);
+    (0..count).map(|i| (i * 2 + 1) * rows / (2 * count)).collect()
 }
 
 /// How a network does.
@@ -24,8 +33,8 @@ pub(crate) enum Scores {
 pub(crate) type Measured = (Metric, f64);
 
 /// The values of `metrics`.
-pub(crate) fn measured(metrics: &[Metric], network: &Network, data: &Dataset) -> Result<Vec<Measured>> {
-    let values = measure(metrics, network, data, threads_for(network.spec()))?;
+pub(crate) fn measured(metrics: &[Metric], outputs: &Outputs) -> Result<Vec<Measured>> {
+    let values = outputs.measure(metrics)?;
     Ok(metrics.iter().copied().zip(values.into_iter().map(|value| value.unwrap_or(f64::NAN))).collect())
 }
 
@@ -56,6 +65,12 @@ fn metrics_of(data: &Dataset) -> &'static [Metric] {
         Targets::Labels { .. } => &[Metric::Accuracy, Metric::LogLoss, Metric::RocAuc],
         Targets::Numbers { .. } => &[Metric::Rmse, Metric::Mae, Metric::R2],
     }
+}
+
+/// The threshold of a model that has one, and what is predicted above it.
+pub(crate) fn threshold_in_words(model: &Model) -> Option<String> {
+    let (threshold, [_, second]) = (model.threshold?, &model.classes[..]) else { return None };
+    Some(format!("{threshold:.4}: `{}` is predicted where its probability is above it", shown(second)))
 }
 
 /// `binary`, `multiclass` or `regression`.

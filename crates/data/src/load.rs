@@ -28,6 +28,8 @@ pub struct Loaded {
     pub folder: Option<PathBuf>,
     /// What the user should know about how it was read, in sentences.
     pub notes: Vec<String>,
+    /// Of a table, rows of the test part before they became inputs; all of them, or some where whoever loads it needs no more.
+    pub test_frame: Option<Frame>,
 }
 
 /// How to load a data set.
@@ -182,7 +184,7 @@ fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(
         None => split_off(&train, &mut notes)?,
     };
     let folder = Some(std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf()));
-    Ok(Loaded { train, test, validation: None, about: "", defaults: Defaults::IMAGES, folder, notes })
+    Ok(Loaded { train, test, validation: None, about: "", defaults: Defaults::IMAGES, folder, notes, test_frame: None })
 }
 
 /// What is said of `data` that is neither a name nor a folder nor a file.
@@ -203,7 +205,7 @@ fn from_table(data: &Path) -> Result<Loaded> {
     let fit = |train: &Frame| Preprocessing::fit(train, &target, &PreprocessOptions::default());
     let parts = TableParts::new(&frame, None, &target, &TableSplit::default(), fit)?;
     notes.extend(parts.notes);
-    let TableParts { train, test, .. } = parts;
+    let TableParts { train, test, test_frame, .. } = parts;
     Ok(Loaded {
         train,
         test,
@@ -212,6 +214,7 @@ fn from_table(data: &Path) -> Result<Loaded> {
         defaults: Defaults::IMAGES,
         folder: place_of_table(data),
         notes,
+        test_frame: Some(test_frame),
     })
 }
 
@@ -246,5 +249,14 @@ fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Pat
     let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
     let fit = |part: Dataset| if let Some(fit) = entry.fit { part.with_fit(fit) } else { part };
     let (train, test) = (fit(train), fit(test));
-    Loaded { train, test, validation: None, about: entry.about, defaults: entry.defaults, folder, notes: Vec::new() }
+    Loaded {
+        train,
+        test,
+        validation: None,
+        about: entry.about,
+        defaults: entry.defaults,
+        folder,
+        notes: Vec::new(),
+        test_frame: None,
+    }
 }

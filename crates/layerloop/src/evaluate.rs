@@ -6,7 +6,7 @@
 //! rows: see [`Objective`].
 
 use crate::data::{Dataset, Targets};
-use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions, Truth, intervals};
+use crate::metrics::{AnyMetric, Evaluation, Metric, Predictions, Threshold, Truth, intervals};
 use crate::network::predict::{check_memory, evaluate_with};
 use crate::network::{Network, Predictor};
 use crate::objective::Objective;
@@ -148,6 +148,7 @@ pub struct Outputs<'a> {
     classes: usize,
     loss: f64,
     values: InUnits<'a>,
+    threshold: Option<f64>,
 }
 
 impl<'a> Outputs<'a> {
@@ -170,7 +171,22 @@ impl<'a> Outputs<'a> {
     }
 
     fn new(data: &'a Dataset, classes: usize, (outputs, losses): (Vec<f32>, Vec<f32>)) -> Result<Self> {
-        Ok(Self { data, classes, loss: mean_loss(data, &losses)?, values: InUnits::new(data, outputs, classes) })
+        let (loss, values) = (mean_loss(data, &losses)?, InUnits::new(data, outputs, classes));
+        Ok(Self { data, classes, loss, values, threshold: None })
+    }
+
+    /// The same, a row of two classes being predicted as the second one where its probability is above `threshold`.
+    #[must_use]
+    pub fn with_threshold(self, threshold: Option<f64>) -> Self {
+        Self { threshold, ..self }
+    }
+
+    /// The threshold that `rule` finds by these rows.
+    ///
+    /// # Errors
+    /// Those of [`Threshold::of`].
+    pub fn threshold(&self, rule: Threshold) -> Result<f64> {
+        rule.of(&self.predictions())
     }
 
     /// The mean loss.
@@ -180,7 +196,7 @@ impl<'a> Outputs<'a> {
     }
 
     fn predictions(&self) -> Predictions<'_> {
-        self.values.predictions()
+        Predictions { threshold: self.threshold, ..self.values.predictions() }
     }
 
     /// The whole picture of a classifier.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use layerloop::Error;
 use layerloop::augment::Augmentation;
 use layerloop::data::SplitBy;
-use layerloop::metrics::Metric;
+use layerloop::metrics::{Metric, Threshold};
 use layerloop::names::is_same;
 use layerloop::network::{Activation, Init, Norm, Output, Spec};
 use layerloop::preprocess::{Scaling, TargetTransform};
@@ -77,7 +78,7 @@ pub(crate) struct Train {
     /// Train on the first ROWS rows only
     #[arg(long, value_parser = count(), help_heading = DATA, value_name = "ROWS")]
     pub(crate) limit: Option<usize>,
-    /// Share of the training rows to hold back and to evaluate the network on after every epoch [default: 0.1 if --early-stopping needs it, else 0]
+    /// Share of the training rows to hold back and to evaluate the network on after every epoch [default: 0.1 if --early-stopping or --threshold needs it, else 0]
     #[arg(long, visible_alias = "validation-split", value_parser = number::<f64>("a number, at least 0 and below 1"), help_heading = DATA, value_name = "SHARE")]
     pub(crate) validation: Option<f64>,
     /// Change the images at random, anew in every epoch, such as "shift=2 rotate=12 elastic=36,5"; see `layerloop list augmentations`
@@ -261,13 +262,16 @@ pub(crate) struct Train {
     /// More metrics to compute after every epoch, such as f1,roc-auc; see `layerloop list metrics`
     #[arg(long, short = 'm', alias = "metric", help_heading = OUTPUT, value_name = "METRICS", hide_possible_values = true, value_parser = several::<Metric>())]
     pub(crate) metrics: Option<Several<Metric>>,
+    /// Of two classes, predict the second where its probability is above this: f1 or youden, the best for F1 or for sensitivity + specificity - 1 on the validation rows, or a number such as 0.3; kept in the model [default: the more probable class]
+    #[arg(long, help_heading = OUTPUT, value_name = "RULE", value_parser = threshold)]
+    pub(crate) threshold: Option<Threshold>,
     /// File to save the model to [default: DATA.safetensors, or the first free DATA-2.safetensors, ...]
     #[arg(long, short = 'o', help_heading = OUTPUT, value_name = "FILE", conflicts_with = "no_save")]
     pub(crate) save: Option<PathBuf>,
     /// Do not save the model
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) no_save: bool,
-    /// Write an HTML report: curves, confusion matrix, mistakes, weights, receipt [default: DIR/report.html of --run DIR]
+    /// Write an HTML report: curves, confusion matrix, mistakes, weights, columns of a table, receipt [default: DIR/report.html of --run DIR]
     #[arg(long, help_heading = OUTPUT, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Show the run as curves, with keys to pause it, stop it and lower the learning rate
@@ -293,6 +297,11 @@ pub(crate) struct Train {
 /// `time=COLUMN`
 fn split_by(text: &str) -> Result<SplitBy, String> {
     text.parse().map_err(|_| "expected time=COLUMN or group=COLUMN".into())
+}
+
+/// `f1`, `youden` or a number.
+fn threshold(text: &str) -> Result<Threshold, Error> {
+    text.parse()
 }
 
 /// `2.1=0.1`

@@ -11,7 +11,7 @@ use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::{Eval, Part};
 use crate::output::{line, shown};
-use crate::scores::{Scores, of_table, outputs, task};
+use crate::scores::{Scores, of_table, outputs, task, threshold_in_words};
 use crate::table::table;
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
@@ -20,13 +20,16 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
     let predictor = args.variants.predictor(&model)?;
-    let outputs = outputs(&predictor, &test, loss)?;
+    let outputs = outputs(&predictor, &test, loss)?.with_threshold(model.threshold);
     let (scores, values) = (Scores::of_outputs(&outputs, &test)?, outputs.measure(metrics)?);
     let values: Vec<Value> = metrics.iter().copied().zip(values).collect();
     if args.quiet {
         line(short(&scores, &values))?;
     } else if args.json {
         let mut object = as_json(&model, test.name(), test.rows(), &scores);
+        if let Some(threshold) = model.threshold {
+            object["threshold"] = json!(threshold);
+        }
         if args.metrics.is_some() {
             let key = |metric: Metric| AnyMetric::from(metric).key();
             object["metrics"] =
@@ -86,12 +89,13 @@ fn as_text(model: &Model, data: &str, rows: usize, scores: &Scores) -> String {
         }
     };
     let (data, Evaluation { loss, accuracy, top_2_accuracy, .. }) = (shown(data), evaluation);
+    let threshold = threshold_in_words(model).map_or_else(String::new, |said| format!("\nthreshold {said}"));
     let share = |x: f64| format!("{x:.4}");
     let scores = (model.classes.iter().zip(evaluation.classes()))
         .map(|(name, s)| vec![name.clone(), share(s.precision), share(s.recall), share(s.f1), s.support.to_string()])
         .collect::<Vec<_>>();
     format!(
-        "{data}, {rows} rows\nloss {loss:.4}   accuracy {accuracy:.4}   top-2 accuracy {top_2_accuracy:.4}\n\n\
+        "{data}, {rows} rows\nloss {loss:.4}   accuracy {accuracy:.4}   top-2 accuracy {top_2_accuracy:.4}{threshold}\n\n\
          Confusion matrix: a row for each true class, a column for each answer\n{}\n{}",
         confusion(model, evaluation),
         table(&["class", "precision", "recall", "F1", "rows"], &scores).trim_end()

@@ -2,7 +2,7 @@
 
 use layerloop::Result;
 use layerloop::names::text;
-use layerloop::preprocess::{PreprocessOptions, Preprocessing, day};
+use layerloop::preprocess::{Kind, PreprocessOptions, Preprocessing, day};
 use layerloop_data::tables::{Table, read_table};
 use layerloop_table::Detected;
 use serde_json::json;
@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::args::Inspect;
 use crate::output::{line, message, shown};
+use crate::shell;
 use crate::table::table;
 
 pub(crate) fn run(args: &Inspect) -> Result<Outcome> {
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &Inspect) -> Result<Outcome> {
         for column in &columns {
             line(json!({
                 "column": column.name, "kind": text(column.kind), "missing": column.missing, "levels": column.levels, "range": column.range,
-                "target": target.contains(&column.name), "becomes": becomes(column),
+                "target": target.contains(&column.name), "becomes": becomes(column), "integers": few_integers(column),
             }))?;
         }
         return Ok(Outcome::Done);
@@ -60,8 +61,24 @@ pub(crate) fn run(args: &Inspect) -> Result<Outcome> {
         columns.len(),
         table(&header, &rows).trim_end()
     ))?;
+    for column in columns.iter().filter(|column| !target.contains(&column.name)) {
+        if let Some(count) = few_integers(column) {
+            let option = format!("{}=category", column.name);
+            message(format_args!(
+                "note: `{}` is a number, {count} distinct integers; --column {} treats them as levels",
+                shown(&column.name),
+                shell::quoted(option.as_ref())
+            ));
+        }
+    }
     if let Err(error) = fitted {
         message(format_args!("warning: {error}"));
     }
     Ok(Outcome::Done)
+}
+
+/// How many whole numbers a column of numbers has, where they are so few that they may be codes of categories.
+fn few_integers(column: &Detected) -> Option<usize> {
+    const FEW: usize = 10;
+    column.levels.filter(|levels| column.kind == Kind::Number && *levels <= FEW)
 }

@@ -41,17 +41,23 @@ pub(crate) fn run(args: &Replay) -> Result<Outcome> {
     let with = FitContext { watch: job.watched(), callback: Some(&mut again), ..FitContext::default() };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with)?;
     let [was, is] = [&model.network, &network].map(|network| network.sha256());
-    let same = was == is;
+    let threshold = job.threshold(&network)?;
+    let same = was == is && threshold == model.threshold;
     if args.json {
         line(json!({
             "event": "replay", "same": same, "weights_sha256": is, "expected": was, "steps": fitted.steps,
-            "train_seconds": fitted.seconds, "threads": fitted.threads,
+            "train_seconds": fitted.seconds, "threads": fitted.threads, "threshold": threshold,
         }))?;
     } else {
         let verdict = if same { "the same to the bit" } else { "NOT the same" };
         let steps = fitted.steps;
+        let or_none = |threshold: Option<f64>| threshold.map_or("none".into(), |threshold| threshold.to_string());
+        let thresholds = match (threshold, model.threshold) {
+            (None, None) => String::new(),
+            (now, was) => format!("threshold      {}\nin the model   {}\n", or_none(now), or_none(was)),
+        };
         line(format_args!(
-            "{steps} steps in {:.3} s\nweights sha256 {is}\nin the model   {was}\n{verdict}",
+            "{steps} steps in {:.3} s\nweights sha256 {is}\nin the model   {was}\n{thresholds}{verdict}",
             fitted.seconds
         ))?;
         let version = &receipt["version"];

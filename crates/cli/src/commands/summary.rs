@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::args::Summary;
 use crate::output::{line, shown};
+use crate::scores::threshold_in_words;
 
 pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
@@ -26,6 +27,9 @@ pub(crate) fn run(args: &Summary) -> Result<Outcome> {
         line(format_args!("columns  {}", shown(&columns.join(", "))))?;
     }
     line(format_args!("classes  {}", shown(&model.classes.join(", "))))?;
+    if let Some(said) = threshold_in_words(&model) {
+        line(format_args!("threshold {said}"))?;
+    }
     line(format_args!("sha256   {}", model.network.sha256()))?;
     line(format_args!("receipt  {:#}", model.receipt))?;
     Ok(Outcome::Done)
@@ -37,10 +41,14 @@ fn as_json(model: &Model) -> Value {
         .tensors()
         .map(|tensor| json!({ "name": tensor.name, "shape": tensor.shape, "parameters": tensor.values.len() }))
         .collect();
-    json!({
+    let mut object = json!({
         "network": spec.to_string(), "inputs": spec.inputs, "outputs": spec.classes(), "parameters": spec.parameters(),
         "tensors": tensors, "image": model.input.image, "scale": model.input.scale,
         "fit": model.input.fit.map(text), "columns": model.input.columns, "classes": model.classes,
         "weights_sha256": network.sha256(), "receipt": model.receipt,
-    })
+    });
+    if let Some(threshold) = model.threshold {
+        object["threshold"] = json!(threshold);
+    }
+    object
 }

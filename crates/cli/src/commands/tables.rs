@@ -78,5 +78,6 @@ pub(crate) fn load(model: &Model, by: &Arc<Preprocessing>, data: Option<&Path>) 
         defaults: Defaults::IMAGES,
         folder,
         notes: Vec::new(),
+        test_frame: None,
     })
 }

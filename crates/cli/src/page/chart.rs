@@ -7,7 +7,7 @@ use super::{escape, short};
 /// The plane of a chart, and its room for labels.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 60.0;
 const RIGHT: f64 = 124.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
@@ -233,6 +233,87 @@ pub(super) fn reliability(title: &str, bins: &[(f64, f64, usize)]) -> String {
     plane.svg(title, "confidence")
 }
 
+/// How often what was predicted came true over the predicted probability, beside the diagonal, where they would be equal.
+pub(super) fn calibration_curve(title: &str, bins: &[(f64, f64, usize)]) -> String {
+    let most = bins.iter().fold(0.1, |most: f64, bin| most.max(bin.0).max(bin.1));
+    let axis = Scale { low: 0.0, high: (most * 10.0).ceil().min(10.0) / 10.0, log: false };
+    let mut plane = Plane { x: axis, y: axis, inside: String::new() };
+    let ((x1, y1), (x2, y2)) = (plane.at(0.0, 0.0), plane.at(axis.high, axis.high));
+    _ = write!(
+        plane.inside,
+        r#"<line class="axis" stroke-dasharray="4 4" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#
+    );
+    let points: Vec<(f64, f64)> = bins.iter().map(|bin| plane.at(bin.0, bin.1)).collect();
+    let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    _ = write!(plane.inside, r#"<polyline class="curve c0" points="{}"/>"#, path.join(" "));
+    for ((x, y), (predicted, observed, rows)) in points.into_iter().zip(bins) {
+        let said = format!("{rows} rows: predicted {predicted:.3}, observed {observed:.3}");
+        _ = write!(
+            plane.inside,
+            r#"<circle class="dot c0" cx="{x:.1}" cy="{y:.1}" r="4"><title>{said}</title></circle>"#
+        );
+    }
+    plane.svg(title, "predicted")
+}
+
+/// A bar with its name, its length, and how far that is from certain.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Bar {
+    pub(super) name: String,
+    pub(super) value: f64,
+    pub(super) deviation: Option<f64>,
+}
+
+/// Bars from 0, one below the other, each with its value behind it.
+pub(super) fn bars(title: &str, all: &[Bar]) -> String {
+    const NAMES: f64 = 170.0;
+    const VALUES: f64 = 120.0;
+    const ROW: f64 = 24.0;
+    const LETTERS: usize = 24;
+    let ends = |bar: &Bar| {
+        let deviation = bar.deviation.unwrap_or(0.0);
+        [bar.value - deviation, bar.value + deviation]
+    };
+    let [low, high] = all
+        .iter()
+        .flat_map(ends)
+        .filter(|x| x.is_finite())
+        .fold([0.0, 0.0], |[l, h]: [f64; 2], x| [l.min(x), h.max(x)]);
+    let size = if high > low { high - low } else { 1.0 };
+    let place = |x: f64| NAMES + (x.clamp(low, high) - low) / size * (WIDTH - NAMES - VALUES);
+    let mut inside = String::new();
+    for (i, bar) in all.iter().enumerate() {
+        let (top, middle) = (4.0 + i as f64 * ROW, 4.0 + (i as f64 + 0.5) * ROW);
+        let (from, to) = (place(bar.value.min(0.0)), place(bar.value.max(0.0)));
+        let short_name: String = bar.name.chars().take(LETTERS).collect();
+        let name = if short_name.len() < bar.name.len() { short_name + "..." } else { short_name };
+        let deviation = bar.deviation.map_or_else(String::new, |deviation| format!(" \u{b1} {}", short(deviation)));
+        let (said, value) = (escape(&bar.name), short(bar.value));
+        _ = write!(
+            inside,
+            r#"<text x="{}" y="{:.1}" text-anchor="end">{}<title>{said}</title></text><rect class="bar c0" x="{from:.1}" y="{:.1}" width="{:.1}" height="{}"><title>{said}: {value}{deviation}</title></rect>"#,
+            NAMES - 8.0,
+            middle + 4.0,
+            escape(&name),
+            top + 3.0,
+            to - from,
+            ROW - 6.0
+        );
+        let [least, most] = ends(bar).map(place);
+        if bar.deviation.is_some_and(|deviation| deviation > 0.0) {
+            _ = write!(
+                inside,
+                r#"<line class="axis" x1="{least:.1}" x2="{most:.1}" y1="{middle:.1}" y2="{middle:.1}"/>"#
+            );
+        }
+        let x = most.max(to) + 8.0;
+        _ = write!(inside, r#"<text x="{x:.1}" y="{:.1}">{value}{deviation}</text>"#, middle + 4.0);
+    }
+    let (height, zero, title) = (8.0 + all.len() as f64 * ROW, place(0.0), escape(title));
+    _ = write!(inside, r#"<line class="axis" x1="{zero:.1}" x2="{zero:.1}" y1="2" y2="{:.1}"/>"#, height - 2.0);
+    format!(r#"<svg viewBox="0 0 {WIDTH} {height}" role="img"><title>{title}</title>{inside}</svg>"#)
+}
+
 /// How numbers are spread, in bins of equal width; small.
 pub(super) fn histogram(title: &str, values: &[f32], class: usize) -> Option<String> {
     const BINS: usize = 41;
@@ -274,6 +355,23 @@ mod tests {
             assert!(placed.iter().all(|(_, y)| (TOP..HEIGHT - BOTTOM).contains(y)), "{placed:?}");
             assert!(placed.windows(2).all(|two| two[0].1 - two[1].1 >= LINE - 1e-9), "{placed:?}");
         }
+    }
+
+    #[test]
+    fn bars_begin_at_0_and_a_calibration_curve_has_a_point_for_each_bin() {
+        let bar = |name: &str, value, deviation| Bar { name: name.into(), value, deviation };
+        let all = [bar("a <name> that is longer than there is room for it", 2.0, Some(0.5)), bar("b", -0.5, None)];
+        let svg = bars("importance", &all);
+        assert_eq!((svg.matches("<rect").count(), svg.matches("...<title>").count()), (2, 1));
+        assert!(
+            svg.contains("a &lt;name&gt;") && svg.contains(">2 \u{b1} 0.5</text>") && svg.contains(">-0.5</text>"),
+            "{svg}"
+        );
+        assert!(svg.contains(r#"x="170.0""#), "the least value is where the names end: {svg}");
+        assert!(bars("none", &[]).contains("<svg") && !bars("zero", &[bar("z", 0.0, Some(0.0))]).contains("NaN"));
+        let svg = calibration_curve("curve", &[(0.02, 0.0, 10), (0.13, 0.21, 9)]);
+        assert_eq!(svg.matches("<circle").count(), 2);
+        assert!(svg.contains("9 rows: predicted 0.130, observed 0.210") && svg.contains(">0.3</text>"), "{svg}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Pages, each one self-contained HTML file: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
 
 pub(crate) mod chart;
+mod columns;
 pub(crate) mod comparison;
 mod date;
 pub(crate) mod explain;
@@ -14,6 +15,7 @@ use layerloop::Result;
 use layerloop::data::Dataset;
 use layerloop::logs::Curve;
 use layerloop::model_file::Model;
+use layerloop::preprocess::Frame;
 use layerloop::train::{History, Objective};
 
 use crate::table::short;
@@ -30,6 +32,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) objective: &'a Objective,
     /// Seconds of training.
     pub(crate) seconds: f64,
+    /// Of a table, rows of the test part before they became inputs.
+    pub(crate) sample: Option<&'a Frame>,
 }
 
 /// The page.
@@ -40,7 +44,9 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
     let sections: Vec<Option<String>> = vec![
         Some(sections::heading(contents)?),
         sections::curves(contents.history, contents.norms),
+        columns::scores(&contents.model.receipt),
         sections::evaluation(contents)?,
+        columns::columns(contents)?,
         sections::mistakes(contents)?,
         sections::augmented(contents)?,
         sections::first_layer(contents.model)?,
@@ -103,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    fn page(train: &Dataset, test: &Dataset, network: &str) -> String {
+    fn page(train: &Dataset, test: &Dataset, sample: Option<&Frame>, network: &str) -> String {
         let mut network = Network::new(&network.parse().unwrap(), 0).unwrap();
         let options = FitOptions { epochs: 3, ..FitOptions::default() };
         let with = FitContext { watch: vec![("test", test)], ..FitContext::default() };
@@ -111,8 +117,17 @@ mod tests {
         let receipt = json!({ "version": "0", "options": { "batch": 128, "layer_rates": ["1=<0>"] } });
         let model = Model::new(network, train, receipt);
         let objective = &options.objective;
-        html(&Contents { model: &model, train, test, history: &fitted.history, norms: &[], objective, seconds: 0.5 })
-            .unwrap()
+        html(&Contents {
+            model: &model,
+            train,
+            test,
+            history: &fitted.history,
+            norms: &[],
+            objective,
+            seconds: 0.5,
+            sample,
+        })
+        .unwrap()
     }
 
     /// Every element that is opened is closed, in order.
@@ -133,7 +148,7 @@ mod tests {
     #[test]
     fn a_page_of_pictures_has_every_section_and_asks_for_nothing() {
         let digits = layerloop_data::load("digits", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
-        let page = page(&digits.train, &digits.test, "64 -> 16 sigmoid -> 10");
+        let page = page(&digits.train, &digits.test, None, "64 -> 16 sigmoid -> 10");
         is_well_formed(&page);
         assert!(!page.contains("http") && !page.contains("<script"), "no request to anybody");
         let headings = [
@@ -169,16 +184,43 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_a_table_says_what_its_columns_do() {
+        let penguins = layerloop_data::load("penguins", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
+        let spec = format!("{} -> 8 relu -> 3", penguins.train.width());
+        let page = page(&penguins.train, &penguins.test, penguins.test_frame.as_ref(), &spec);
+        is_well_formed(&page);
+        for heading in ["Confusion", "Calibration", "Importance of the columns", "Partial dependence"] {
+            assert!(page.contains(&format!(">{heading}</h2>")), "{heading}");
+        }
+        assert!(!page.contains(">Reliability</h2>") && !page.contains(">Scores</h2>") && !page.contains("NaN"));
+        assert_eq!(page.matches("<figcaption>mean probabilities by ").count(), 4);
+        assert!(
+            page.contains(">bill_length_mm</text>") || page.contains(">bill_length_mm<title>"),
+            "a bar for a column"
+        );
+        let receipt = json!({ "result": {
+            "test": { "roc_auc": 0.9 }, "intervals": { "roc_auc": [0.8, 0.95] }, "baseline": { "trivial": { "roc_auc": 0.5 }, "linear": {} }
+        } });
+        let scores = columns::scores(&receipt).unwrap();
+        assert!(
+            scores.contains("<th scope=\"col\">roc auc</th>") && scores.contains("<td>0.8 to 0.95</td>"),
+            "{scores}"
+        );
+        assert!(scores.contains("<th scope=\"row\">linear</th><td>-</td>"), "{scores}");
+        is_well_formed(&scores);
+    }
+
+    #[test]
     fn numbers_many_classes_and_few_rows_have_their_page_too() {
         let diabetes = layerloop_data::load("diabetes", &layerloop_data::LoadOptions::default(), &mut |_| {}).unwrap();
-        let numbers = page(&diabetes.train, &diabetes.test, "10 -> 8 tanh -> 1 -> identity");
+        let numbers = page(&diabetes.train, &diabetes.test, None, "10 -> 8 tanh -> 1 -> identity");
         is_well_formed(&numbers);
         assert!(numbers.contains(">Predicted and true</h2>") && numbers.contains(">Worst mistakes</h2>"));
         let names: Vec<String> = (0..40).map(|class| format!("class <{class}>")).collect();
         let inputs = Inputs::Floats((0..160).map(|i| (i * 37 % 11) as f32).collect());
         let labels: Vec<u32> = (0..80).map(|i| i * 7 % 40).collect();
         let many = Dataset::new("many", inputs, 2, labels, names).unwrap();
-        let many = page(&many, &many.head(1), "2 -> 40");
+        let many = page(&many, &many.head(1), None, "2 -> 40");
         is_well_formed(&many);
         assert!(many.contains("class &lt;"), "{many:.3000}");
     }

@@ -14,9 +14,9 @@ use layerloop::train::{History, loss_and_gradient_of};
 use serde_json::Value;
 
 use super::chart::{Log, histogram, lines, reliability, scatter};
+use super::columns::{calibrated, in_units, threshold};
 use super::{Contents, date, escape, picture, short};
-use crate::scores::Scores;
-use crate::scores::threads_for;
+use crate::scores::{Scores, evenly, outputs, threads_for};
 
 /// Mistakes that are shown, at most.
 const MISTAKES: usize = 24;
@@ -24,6 +24,8 @@ const MISTAKES: usize = 24;
 const TAKEN: usize = 12;
 /// Augmented images that are shown, at most.
 const AUGMENTED: usize = 32;
+/// Points of a chart, at most.
+const POINTS: usize = 2_000;
 /// Units of the first layer that are shown, at most.
 const UNITS: usize = 64;
 /// Bins of confidence.
@@ -37,7 +39,8 @@ const GRADIENT_ROWS: usize = 1000;
 pub(super) fn heading(contents: &Contents) -> Result<String> {
     let Contents { model, train, test, seconds, .. } = contents;
     let loss = contents.objective.loss.and_then(|loss| layerloop::names::parse(&loss.to_string()).ok());
-    let scores = Scores::of(&model.network, test, loss)?;
+    let predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
+    let scores = Scores::of_outputs(&outputs(&predictor, test, loss)?.with_threshold(model.threshold), test)?;
     let ((name, score), spec) = (scores.headline(), model.network.spec());
     let facts = [
         (format!("test {name}"), format!("{score:.4}")),
@@ -106,9 +109,15 @@ pub(super) fn evaluation(contents: &Contents) -> Result<Option<String>> {
     match test.targets() {
         Targets::Labels { labels, .. } => {
             let predictions = Predictions::classes(&outputs, labels, model.network.classes());
-            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration(model, labels, &outputs, &predictions)))
+            let calibration = match test.preprocessing() {
+                Some(_) => calibrated(&model.classes, &predictions)?,
+                None => calibration(model, labels, &outputs, &predictions),
+            };
+            Ok(Some(confusion(model, test, labels, &outputs)? + &calibration))
         }
-        Targets::Numbers { values, names } => Ok(Some(predicted_and_true(values, names, &outputs))),
+        Targets::Numbers { values, names } => {
+            Ok(Some(predicted_and_true(&in_units(test, values), names, &in_units(test, &outputs))))
+        }
     }
 }
 
@@ -116,7 +125,7 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     let classes = &model.classes;
     let mut counts = vec![vec![0_usize; classes.len()]; classes.len()];
     for (p, &label) in outputs.chunks_exact(classes.len()).zip(labels) {
-        counts[label as usize][onecold(p)] += 1;
+        counts[label as usize][model.predicted(p)] += 1;
     }
     let pairs = if classes.len() <= CLASSES {
         let pictures = taken(model, test, labels, outputs, &counts)?;
@@ -124,7 +133,8 @@ fn confusion(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32]) -> 
     } else {
         most_confused(classes, &counts)
     };
-    Ok(format!("<h2>Confusion</h2>\n{pairs}{}", scores_by_class(classes, &counts)))
+    let threshold = threshold(model);
+    Ok(format!("<h2>Confusion</h2>\n{threshold}{pairs}{}", scores_by_class(classes, &counts)))
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -189,7 +199,7 @@ fn scores_by_class(classes: &[String], counts: &[Vec<usize>]) -> String {
 /// The pictures behind each wrong cell of a confusion matrix: those that were meant when the cell was followed.
 fn taken(model: &Model, test: &Dataset, labels: &[u32], outputs: &[f32], counts: &[Vec<usize>]) -> Result<String> {
     let Some((_, width)) = test.image() else { return Ok(String::new()) };
-    let said: Vec<usize> = outputs.chunks_exact(model.classes.len()).map(onecold).collect();
+    let said: Vec<usize> = outputs.chunks_exact(model.classes.len()).map(|p| model.predicted(p)).collect();
     let mut page = String::from("<p class=\"soft\">A number that is wrong leads to its pictures.</p>\n");
     for (truth, row) in counts.iter().enumerate() {
         for (answer, &count) in row.iter().enumerate().filter(|(answer, count)| *answer != truth && **count > 0) {
@@ -306,7 +316,8 @@ fn predicted_and_true(values: &[f32], names: &[String], outputs: &[f32]) -> Stri
         let pairs = values.chunks_exact(names.len()).zip(outputs.chunks_exact(names.len()));
         let points: Vec<(f64, f64)> = pairs.map(|(t, y)| (f64::from(t[i]), f64::from(y[i]))).collect();
         let residuals: Vec<f32> = points.iter().map(|(t, y)| (y - t) as f32).collect();
-        let scatter = scatter(&format!("predicted over true {name}"), "true", &points);
+        let drawn: Vec<(f64, f64)> = evenly(points.len(), POINTS).into_iter().map(|row| points[row]).collect();
+        let scatter = scatter(&format!("predicted over true {name}"), "true", &drawn);
         let residuals = histogram(&format!("residuals of {name}"), &residuals, 1);
         let scatter = scatter.map(|svg| chart(&format!("{}: predicted over true", escape(name)), &svg));
         let residuals =
@@ -327,7 +338,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
     let (outputs, losses) = predictor.evaluate_by(test, objective)?;
     let outputs: Vec<&[f32]> = outputs.chunks_exact(model.network.classes().max(1)).collect();
     let wrong = |row: &usize| match test.targets() {
-        Targets::Labels { labels, .. } => onecold(outputs[*row]) != labels[*row] as usize,
+        Targets::Labels { labels, .. } => model.predicted(outputs[*row]) != labels[*row] as usize,
         Targets::Numbers { .. } => true,
     };
     let mut rows: Vec<usize> = (0..test.rows()).filter(wrong).collect();
@@ -340,7 +351,7 @@ pub(super) fn mistakes(contents: &Contents) -> Result<Option<String>> {
         (Some((_, width)), Targets::Labels { labels, .. }) => {
             let mut figures = String::from("<div class=\"samples\">\n");
             for &row in &rows {
-                let said = onecold(outputs[row]);
+                let said = model.predicted(outputs[row]);
                 let [truth, name] = [labels[row] as usize, said].map(|class| escape(&model.classes[class]));
                 let source = picture::grey(&test.row(row), width)?;
                 _ = writeln!(
@@ -366,14 +377,15 @@ fn rows_as_table(test: &Dataset, model: &Model, rows: &[usize], outputs: &[&[f32
     let row = |&row: &usize| {
         let (truth, said) = match test.targets() {
             Targets::Labels { labels, .. } => {
-                let said = onecold(outputs[row]);
+                let said = model.predicted(outputs[row]);
                 (
                     model.classes[labels[row] as usize].clone(),
                     format!("{} ({:.3})", model.classes[said], outputs[row][said]),
                 )
             }
             Targets::Numbers { values, names } => {
-                (numbers(&values[row * names.len()..][..names.len()]), numbers(outputs[row]))
+                let truth = &values[row * names.len()..][..names.len()];
+                (numbers(&in_units(test, truth)), numbers(&in_units(test, outputs[row])))
             }
         };
         let inputs = test.row(row);

@@ -68,6 +68,8 @@ pub struct TableParts {
     pub validation: Option<Dataset>,
     /// The part to evaluate on.
     pub test: Dataset,
+    /// The rows of the test part before they became inputs.
+    pub test_frame: Frame,
     /// What the user should know, in sentences.
     pub notes: Vec<String>,
 }
@@ -129,13 +131,12 @@ impl TableParts {
             ));
         }
         let by = Arc::new(fit(&train)?);
-        let mut part = |frame: &Frame, what: &str| {
-            let known = with_known_classes(frame, &by, what, &mut notes)?;
-            Dataset::of_frame(&known, &by)
-        };
-        let validation = validation.map(|validation| part(&validation, "validate")).transpose()?;
-        let test = part(&test, "test")?;
-        Ok(Self { train: Dataset::of_frame(&train, &by)?, validation, test, notes })
+        let mut known = |frame: &Frame, what: &str| with_known_classes(frame, &by, what, &mut notes);
+        let validation = validation.map(|validation| known(&validation, "validate")).transpose()?;
+        let test_frame = known(&test, "test")?;
+        let part = |frame: &Frame| Dataset::of_frame(frame, &by);
+        let validation = validation.as_ref().map(part).transpose()?;
+        Ok(Self { train: part(&train)?, validation, test: part(&test_frame)?, test_frame, notes })
     }
 }
 
@@ -350,7 +351,7 @@ mod tests {
     #[test]
     fn parts_are_disjoint_and_have_the_classes_in_proportion() {
         let split = TableSplit { validation: 0.25, seed: 3, ..TableSplit::default() };
-        let TableParts { train, validation, test, notes } = parts(&table(500), None, &split).unwrap();
+        let TableParts { train, validation, test, notes, .. } = parts(&table(500), None, &split).unwrap();
         let validation = validation.unwrap();
         let share = |part: &Dataset| part.labels().iter().filter(|label| **label == 0).count() * 4;
         for (part, rows) in [(&train, 240), (&validation, 80), (&test, 80)] {

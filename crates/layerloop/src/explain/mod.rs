@@ -2,10 +2,11 @@
 //! the fast path, the derivation and central differences agree.
 //!
 //! Read in this order: `conversion`, `map`, `check`, `differences`, `trace`, `comparison`; then
-//! `attribution`, which asks why an output is what it is.
+//! `attribution`, which asks why an output is what it is, and `columns`, which asks what the columns of a table do.
 
 mod attribution;
 mod check;
+mod columns;
 mod comparison;
 mod conversion;
 mod curvature;
@@ -20,6 +21,7 @@ mod units;
 
 pub use attribution::{Attributed, Attribution, Attributor};
 pub use check::{GradientCheck, LayerCheck, check_gradients, has_derivation, specimen};
+pub use columns::{Dependence, Importance, grid, partial_dependence, permutation_importance};
 pub use comparison::{Comparison, Ulps, differences, ulps};
 pub use conversion::{in_math, loss_and_gradient, matrices};
 pub use curvature::{Eigen, Estimate, Hessian, surface};

@@ -1,9 +1,8 @@
 //! Loss, accuracy, top-k, the confusion matrix and what follows from it.
 
-use super::calibration::top_k;
+use super::calibration::{accuracy, top_k};
 use super::confusion::{Confusion, Counts};
 use super::predictions::Predictions;
-use crate::data::onecold;
 
 /// How a network does on labelled samples.
 ///
@@ -27,7 +26,7 @@ use crate::data::onecold;
 pub struct Evaluation {
     /// Mean loss; of softmax the cross-entropy, in nats.
     pub loss: f64,
-    /// Share of rows whose most probable class is the true one.
+    /// Share of rows whose predicted class, the most probable one or that by the threshold, is the true one.
     pub accuracy: f64,
     /// Share of rows whose true class is among the two most probable.
     pub top_2_accuracy: f64,
@@ -70,8 +69,8 @@ impl Evaluation {
     /// From the probabilities with the labels of their rows, and the mean loss.
     pub(crate) fn new(predictions: &Predictions, loss: f64, classes: usize) -> Self {
         let mut confusion = vec![vec![0; classes]; classes];
-        predictions.class_rows().for_each(|(p, label, _)| confusion[label][onecold(p)] += 1);
-        let [accuracy, top_2_accuracy] = [1, 2].map(|k| top_k(predictions, k));
+        predictions.class_rows().for_each(|(p, label, _)| confusion[label][predictions.class_of(p)] += 1);
+        let (accuracy, top_2_accuracy) = (accuracy(predictions), top_k(predictions, 2));
         Self { loss, accuracy, top_2_accuracy, confusion, weighted: Confusion::of(predictions, classes) }
     }
 }

@@ -1,7 +1,6 @@
 //! What follows from how often class r was predicted as class c.
 
 use super::predictions::Predictions;
-use crate::data::onecold;
 use crate::names::is_same;
 use crate::{Error, Result};
 
@@ -70,7 +69,7 @@ impl Counts {
 impl Confusion {
     pub(super) fn of(predictions: &Predictions, classes: usize) -> Self {
         let mut counts = vec![vec![0.0; classes]; classes];
-        predictions.class_rows().for_each(|(p, label, weight)| counts[label][onecold(p)] += weight);
+        predictions.class_rows().for_each(|(p, label, weight)| counts[label][predictions.class_of(p)] += weight);
         Self(counts)
     }
 

@@ -176,7 +176,7 @@ impl Metric {
     fn of_classes(self, predictions: &Predictions, classes: usize) -> Result<Option<f64>> {
         let confusion = || Confusion::of(predictions, classes);
         Ok(Some(match self {
-            Self::Accuracy => calibration::top_k(predictions, 1),
+            Self::Accuracy => calibration::accuracy(predictions),
             Self::BalancedAccuracy => confusion().balanced_accuracy(),
             Self::TopK { k } => calibration::top_k(predictions, k),
             Self::LogLoss => calibration::log_loss(predictions),

@@ -1,5 +1,6 @@
 //! What was predicted, and what is true.
 
+use super::threshold::predicted;
 use crate::data::{Dataset, Targets};
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ pub struct Predictions<'a> {
     pub truth: Truth<'a>,
     /// How much each row counts, at least 0; all the same where there are none.
     pub weights: Option<&'a [f32]>,
+    /// Of two classes, the probability above which a row is predicted as the second; else the more probable one is.
+    pub threshold: Option<f64>,
 }
 
 /// What is true of some rows.
@@ -48,13 +51,13 @@ impl<'a> Predictions<'a> {
     /// Probabilities, rows x `classes`, and the true class of each row.
     #[must_use]
     pub fn classes(probabilities: &'a [f32], labels: &'a [u32], classes: usize) -> Self {
-        Self { predicted: probabilities, truth: Truth::Classes { labels, classes }, weights: None }
+        Self { predicted: probabilities, truth: Truth::Classes { labels, classes }, weights: None, threshold: None }
     }
 
     /// Predicted and true numbers, rows x `outputs`.
     #[must_use]
     pub fn numbers(predictions: &'a [f32], targets: &'a [f32], outputs: usize) -> Self {
-        Self { predicted: predictions, truth: Truth::Numbers { targets, outputs }, weights: None }
+        Self { predicted: predictions, truth: Truth::Numbers { targets, outputs }, weights: None, threshold: None }
     }
 
     /// What a network of `classes` outputs gave for the rows of `data`, each with its weight.
@@ -128,6 +131,11 @@ impl<'a> Predictions<'a> {
         let this = *self;
         let rows = self.predicted.chunks_exact(classes.max(1)).zip(labels).enumerate();
         rows.map(move |(row, (p, &label))| (p, label as usize, this.weight(row)))
+    }
+
+    /// The class that is predicted for a row with these probabilities.
+    pub(super) fn class_of(&self, probabilities: &[f32]) -> usize {
+        predicted(probabilities, self.threshold)
     }
 
     /// The weighted mean of `f` over the rows of a classifier.

@@ -3,19 +3,19 @@
 use super::predictions::Predictions;
 use crate::{Error, Result};
 
-/// Weights of the rows of a class, and of the others, for every probability that occurs, the largest first.
-fn thresholds(predictions: &Predictions, class: usize) -> Vec<[f64; 2]> {
+/// Every probability that occurs, the largest first, with the weights of its rows that are of the class, and of its others.
+pub(super) fn thresholds(predictions: &Predictions, class: usize) -> Vec<(f32, [f64; 2])> {
     let mut rows: Vec<(f32, bool, f64)> =
         predictions.class_rows().map(|(p, label, w)| (p[class], label == class, w)).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let ties = rows.chunk_by(|a, b| a.0 == b.0);
     let sum = |tie: &[(f32, bool, f64)], of: bool| tie.iter().filter(|row| row.1 == of).map(|row| row.2).sum();
-    ties.map(|tie| [sum(tie, true), sum(tie, false)]).collect()
+    ties.map(|tie| (tie[0].0, [sum(tie, true), sum(tie, false)])).collect()
 }
 
 /// Weight of all rows of a class (0) or of all others (1); refused where there are none, as nothing can be ranked then.
-fn total(thresholds: &[[f64; 2]], of: usize, class: usize) -> Result<f64> {
-    let total: f64 = thresholds.iter().map(|t| t[of]).sum();
+fn total(thresholds: &[(f32, [f64; 2])], of: usize, class: usize) -> Result<f64> {
+    let total: f64 = thresholds.iter().map(|(_, t)| t[of]).sum();
     if total == 0.0 {
         let which = ["no", "every"][of];
         return Err(Error::config(
@@ -31,7 +31,7 @@ fn auc_of(predictions: &Predictions, class: usize) -> Result<f64> {
     let thresholds = thresholds(predictions, class);
     let (positives, negatives) = (total(&thresholds, 0, class)?, total(&thresholds, 1, class)?);
     let (mut area, mut above) = (0.0, 0.0);
-    for [right, wrong] in thresholds {
+    for (_, [right, wrong]) in thresholds {
         area += wrong * (above + right / 2.0);
         above += right;
     }
@@ -43,7 +43,7 @@ fn average_precision_of(predictions: &Predictions, class: usize) -> Result<f64> 
     let thresholds = thresholds(predictions, class);
     let positives = total(&thresholds, 0, class)?;
     let (mut sum, mut taken, mut found) = (0.0, 0.0, 0.0);
-    for [right, wrong] in thresholds {
+    for (_, [right, wrong]) in thresholds {
         taken += right + wrong;
         found += right;
         sum += if taken > 0.0 { right * found / taken } else { 0.0 };

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Fit, Standardisation, little_endian};
 use crate::files::{Kind, regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
+use crate::metrics::{check_threshold, predicted};
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
 use crate::preprocess::Preprocessing;
@@ -51,6 +52,8 @@ pub struct Model {
     pub input: Input,
     /// How it came to be: version, seed, options, data, final metrics.
     pub receipt: serde_json::Value,
+    /// Of two classes, the probability above which a row is predicted as the second; else the more probable one is.
+    pub threshold: Option<f64>,
 }
 
 /// What the inputs of a network are.
@@ -81,6 +84,8 @@ struct Card {
     classes: Vec<String>,
     input: Input,
     receipt: serde_json::Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
 }
 
 impl Model {
@@ -92,7 +97,19 @@ impl Model {
         let (scale, image, fit) = (data.scale(), data.image(), data.fit());
         let preprocessing = data.preprocessing().cloned();
         let input = Input { scale, image, fit, columns, standardisation, preprocessing };
-        Self { network, classes: data.target_names().to_vec(), input, receipt }
+        Self { network, classes: data.target_names().to_vec(), input, receipt, threshold: None }
+    }
+
+    /// The same with a threshold, which is between 0 and 1, for two classes.
+    #[must_use]
+    pub fn with_threshold(self, threshold: Option<f64>) -> Self {
+        Self { threshold, ..self }
+    }
+
+    /// The class that is predicted for a row with these probabilities, as [`predicted`] has it.
+    #[must_use]
+    pub fn predicted(&self, probabilities: &[f32]) -> usize {
+        predicted(probabilities, self.threshold)
     }
 
     /// Predictions for rows as they are outside: they are standardised first, if the model's inputs are.
@@ -148,6 +165,7 @@ impl Model {
             classes: self.classes.clone(),
             input: self.input.clone(),
             receipt: self.receipt.clone(),
+            threshold: self.threshold,
         };
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
@@ -200,8 +218,8 @@ impl Model {
         if !network.is_finite() {
             return Err(Error::data(path, "the model has weights that are not finite numbers; train it again"));
         }
-        let Card { classes, input, receipt, .. } = card;
-        Ok(Self { network, classes, input, receipt })
+        let Card { classes, input, receipt, threshold, .. } = card;
+        Ok(Self { network, classes, input, receipt, threshold })
     }
 }
 
@@ -230,6 +248,12 @@ impl Card {
                     by.target().names().join(", "),
                     classes.join(", ")
                 ));
+            }
+        }
+        if let Some(threshold) = self.threshold {
+            check_threshold(threshold).map_err(|e| e.to_string())?;
+            if !(spec.output.is_classifier() && spec.classes() == 2 && classes.len() == 2) {
+                return Err(format!("a threshold for {} outputs; it is for two classes", classes.len()));
             }
         }
         if let Some(by) = &input.standardisation {
@@ -399,6 +423,29 @@ mod tests {
         assert!(image.contains("images of 2 x 3 pixels for 4 inputs"), "{image}");
         let foreign = text("layerloop", "otherloop");
         assert!(foreign.contains("another program made it"), "{foreign}");
+    }
+
+    #[test]
+    fn a_threshold_is_kept_and_a_model_without_one_does_not_mention_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let data = Dataset::new("demo", vec![0.0, 1.0].into(), 1, vec![0, 1], ["no", "yes"]).unwrap();
+        let model = |threshold| {
+            let network = Network::new(&"1 -> 2".parse().unwrap(), 7).unwrap();
+            Model::new(network, &data, serde_json::Value::Null).with_threshold(threshold)
+        };
+        model(Some(0.3)).save(&path).unwrap();
+        let back = Model::load(&path).unwrap();
+        assert_eq!((back.threshold, back.predicted(&[0.6, 0.4])), (Some(0.3), 1));
+        assert_eq!(model(None).predicted(&[0.6, 0.4]), 0);
+        let bytes = model(None).to_bytes(&path).unwrap();
+        assert!(!bytes.windows(9).any(|part| part == b"threshold"));
+        for (wrong, said) in
+            [(model(Some(1.5)), "1.5"), (super::Model { threshold: Some(0.3), ..self::model() }, "3 outputs")]
+        {
+            let refused = wrong.save(&path).unwrap_err().to_string();
+            assert!(refused.contains("not saved") && refused.contains(said), "{refused}");
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod frame;
 mod number;
 mod target;
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use self::category::{Limits, Names, Place};
@@ -223,6 +225,17 @@ impl Preprocessing {
     pub fn columns(&self) -> impl Iterator<Item = (&str, Kind)> {
         let used = self.columns.iter().filter(|column| column.encoding != Encoding::Unused);
         used.map(|column| (column.name.as_str(), column.kind))
+    }
+
+    /// The columns that become inputs, each with the places of its inputs in a row.
+    pub fn inputs_of_columns(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        let mut from = 0;
+        let places = self.columns.iter().map(move |column| {
+            let places = from..from + column.width();
+            from = places.end;
+            (column.name.as_str(), places)
+        });
+        places.filter(|(_, places)| !places.is_empty())
     }
 
     /// What a column becomes, in words; `None` if it becomes nothing.

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Predict) -> Result<Outcome> {
             let outputs = predictor.probabilities(&Inputs::Floats(inputs.clone().into()))?;
             let rows = outputs.chunks_exact(model.classes.len()).zip(inputs.chunks_exact(model.network.spec().inputs));
             for (row, (outputs, x)) in rows.enumerate() {
-                let why = attributor.as_mut().map(|asked| asked.attribute(x, path, row)).transpose()?;
+                let why = attributor.as_mut().map(|asked| asked.attribute(x, outputs, path, row)).transpose()?;
                 line(answer(args, &model, path, row, outputs, why.as_ref()))?;
             }
         }
@@ -60,6 +60,7 @@ struct Asked<'a> {
     class: Option<usize>,
     pictures: Option<&'a Path>,
     width: usize,
+    model: &'a Model,
 }
 
 impl<'a> Asked<'a> {
@@ -86,12 +87,20 @@ impl<'a> Asked<'a> {
             class: class.transpose()?,
             pictures: args.pictures.as_deref(),
             width: image.map_or(1, |(_, width)| width),
+            model,
         })
     }
 
     /// The attribution of a row, and where it is drawn: under a name that is free, so that no file is ever replaced.
-    fn attribute(&mut self, x: &[f32], path: &Path, row: usize) -> Result<(Attributed, Option<PathBuf>)> {
-        let why = self.attributor.attribute(x, self.class, self.by)?;
+    fn attribute(
+        &mut self,
+        x: &[f32],
+        outputs: &[f32],
+        path: &Path,
+        row: usize,
+    ) -> Result<(Attributed, Option<PathBuf>)> {
+        let predicted = self.model.threshold.map(|_| self.model.predicted(outputs));
+        let why = self.attributor.attribute(x, self.class.or(predicted), self.by)?;
         if let Some(folder) = self.pictures {
             let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let picture = with_attribution(x, &why.values, self.width)?;
@@ -163,7 +172,7 @@ fn answer(
     }
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
-    let predicted = ranked[0].0;
+    let predicted = &model.classes[model.predicted(probabilities)];
     let top = ranked.iter().take(args.top);
     if args.json {
         let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();

@@ -91,8 +91,8 @@ impl Rows<'_> {
             let mut cells_of_rows = RowsOf::new(&cells, args.with_input);
             for (i, (outputs, x)) in of_rows.enumerate() {
                 let row = cells.first_row + i;
-                let why = asked.as_mut().map(|asked| asked.attribute(x, path, row)).transpose()?;
-                let answer = Answer::new(by.target(), outputs);
+                let why = asked.as_mut().map(|asked| asked.attribute(x, outputs, path, row)).transpose()?;
+                let answer = Answer::new(model, by.target(), outputs);
                 let text = match out {
                     Out::Csv(_) => {
                         let names = if std::mem::take(&mut self.header) {
@@ -166,12 +166,10 @@ enum Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn new(target: &'a Target, outputs: &'a [f32]) -> Self {
+    fn new(model: &Model, target: &'a Target, outputs: &'a [f32]) -> Self {
         match target {
             Target::Classes { classes, .. } => {
-                // The first of equals.
-                let best = |best: usize, i: usize| if outputs[i] > outputs[best] { i } else { best };
-                Self::Class { classes, probabilities: outputs, predicted: (0..outputs.len()).fold(0, best) }
+                Self::Class { classes, probabilities: outputs, predicted: model.predicted(outputs) }
             }
             Target::Numbers(targets) => Self::Numbers {
                 names: targets.iter().map(|target| target.name.as_str()).collect(),

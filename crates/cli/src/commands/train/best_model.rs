@@ -62,7 +62,12 @@ impl Callback for Best<'_> {
             let mut receipt = self.receipt.clone();
             receipt["result"] = json!({ "epochs": end.epoch, "steps": end.steps });
             receipt["result"][&self.column] = json!(value);
-            let model = Model::new(run.outcome(), &self.job.loaded.train, receipt);
+            let network = run.outcome();
+            let threshold = self.job.threshold(&network).unwrap_or_else(|error| {
+                message(format_args!("warning: {error}; the best model has no threshold"));
+                None
+            });
+            let model = Model::new(network, &self.job.loaded.train, receipt).with_threshold(threshold);
             let path = self.path.clone();
             self.writer.put(move || model.save(path));
         }

@@ -1,8 +1,10 @@
 //! What was typed, made ready: data, network, options.
 
 use layerloop::data::{Dataset, Targets, split_rows};
+use layerloop::evaluate::Outputs;
+use layerloop::metrics::Threshold;
 use layerloop::model_file::Model;
-use layerloop::network::{Dense, Layer, Network, Output, Spec, Unit};
+use layerloop::network::{Dense, Layer, Network, Output, Predictor, Spec, Unit};
 use layerloop::train::{FitOptions, Loss, check_memory};
 use layerloop::{Error, Result};
 use layerloop_data::registry::Defaults;
@@ -13,8 +15,9 @@ use serde_json::{Value, json};
 use super::table;
 use crate::args::{Size, Train};
 use crate::data;
+use crate::scores::threads_for;
 
-/// The share of the training rows that early stopping evaluates, where nothing is said.
+/// The share of the training rows that early stopping evaluates, or that the threshold is found on, where nothing is said.
 const VALIDATION: f64 = 0.1;
 
 /// A run that can begin.
@@ -24,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) validation: Option<Dataset>,
     pub(crate) options: FitOptions,
     pub(crate) network: Network,
+    /// How the threshold of two classes is found, where one is wanted.
+    threshold: Option<Threshold>,
     /// The model whose weights the network has.
     from: Option<Value>,
 }
@@ -67,12 +72,59 @@ impl Job {
             options.layer_rates.splice(0..0, plan.layer_rates(network.spec())?);
         }
         layerloop::train::check(&network, &loaded.train, &options)?;
-        Ok(Self { loaded, validation, options, network, from })
+        let threshold = args.threshold;
+        let job = Self { loaded, validation, options, network, threshold, from };
+        job.check_threshold()?;
+        Ok(job)
     }
 
     /// Steps of the whole run.
     pub(crate) fn steps(&self) -> u64 {
         self.options.steps_of_epoch(self.loaded.train.rows()).saturating_mul(self.options.epochs as u64)
+    }
+
+    /// Refuses a threshold that cannot be found, before the training.
+    fn check_threshold(&self) -> Result<()> {
+        let Some(rule) = self.threshold else { return Ok(()) };
+        let refuse = |reason: String| Err(Error::config("--threshold", reason));
+        let data = &self.loaded.train;
+        match data.targets() {
+            Targets::Labels { classes, .. } if classes.len() == 2 && self.network.spec().output.is_classifier() => {}
+            Targets::Labels { classes, .. } if classes.len() == 2 => {
+                return refuse(format!("the outputs of `{}` are not probabilities", self.network.spec()));
+            }
+            Targets::Labels { classes, .. } => {
+                return refuse(format!("it is between two classes, and {} has {}", data.name(), classes.len()));
+            }
+            Targets::Numbers { names, .. } => {
+                return refuse(format!("it is between two classes, and {} is a number", names.join(", ")));
+            }
+        }
+        match (&self.validation, rule) {
+            (_, Threshold::Given(_)) => Ok(()),
+            (None, _) => refuse(format!(
+                "`{rule}` is found on validation rows, and none are held back; --validation 0.1 holds a tenth back"
+            )),
+            (Some(held), _) => {
+                let missing = (0..2).find(|class| !held.labels().contains(class));
+                missing.map_or(Ok(()), |class| {
+                    let (rows, name) = (held.rows(), &held.classes()[class as usize]);
+                    refuse(format!("`{rule}` needs both classes, and none of the {rows} validation rows is `{name}`; a larger --validation has more rows"))
+                })
+            }
+        }
+    }
+
+    /// The threshold for `network`: as it is given, or by the validation rows.
+    pub(crate) fn threshold(&self, network: &Network) -> Result<Option<f64>> {
+        match (self.threshold, &self.validation) {
+            (Some(Threshold::Given(given)), _) => Ok(Some(given)),
+            (Some(rule), Some(held)) => {
+                let predictor = Predictor::new(network, threads_for(network.spec()))?;
+                Outputs::of(&predictor, held, &self.options.objective)?.threshold(rule).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The metric that says most.
@@ -145,7 +197,8 @@ pub(crate) fn split(
 /// The share of the training rows that is held back to validate on.
 pub(super) fn validation_share(args: &Train) -> f64 {
     let scores = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
-    args.validation.unwrap_or(if scores { VALIDATION } else { 0.0 })
+    let by_rule = args.threshold.is_some_and(|rule| !matches!(rule, Threshold::Given(_)));
+    args.validation.unwrap_or(if scores || by_rule { VALIDATION } else { 0.0 })
 }
 
 /// Only pictures are scaled.

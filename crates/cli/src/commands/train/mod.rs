@@ -18,7 +18,7 @@ use layerloop::logs::gradient_norms;
 use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
 use layerloop::names::text;
-use layerloop::network::{Network, Predictor};
+use layerloop::network::Predictor;
 use layerloop::recipes::Recipe;
 use layerloop::train::{Checkpoint, Checkpoints, FitContext, Identity, Report, Stopped, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
@@ -38,7 +38,7 @@ use crate::args::{Train, parse};
 use crate::output::message;
 use crate::page::{self, Contents};
 use crate::places::write_page;
-use crate::scores::{Measured, Scores, intervals_of_table, measured, of_table, outputs, task, threads_for};
+use crate::scores::{Measured, Scores, intervals_of_table, measured, of_table, outputs as of_data, task, threads_for};
 use crate::shell;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
@@ -91,10 +91,12 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
         ));
     }
     let (fitted, signal, failure) = callbacks.finish(fitted)?;
-    let scores = Scores::of(&network, &job.loaded.test, args.loss)?;
+    let (threshold, predictor) = (job.threshold(&network)?, Predictor::new(&network, threads_for(network.spec()))?);
+    let of_test = of_data(&predictor, &job.loaded.test, args.loss)?.with_threshold(threshold);
+    let scores = Scores::of_outputs(&of_test, &job.loaded.test)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |metrics| &metrics.0);
-    let measured = measured(metrics, &network, &job.loaded.test)?;
-    let compared = job.loaded.train.preprocessing().map(|_| Compared::of(args, &job, &network)).transpose()?;
+    let measured = measured(metrics, &of_test)?;
+    let compared = job.loaded.train.preprocessing().map(|_| Compared::of(args, &job, &of_test)).transpose()?;
     let mut receipt = receipt_with_result(receipt, &fitted, &scores, &measured);
     if let Some(compared) = &compared {
         receipt["result"]["test"] = compared.test.clone();
@@ -102,13 +104,14 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
         receipt["result"]["baseline"] = compared.baseline.clone();
     }
     job.network = network;
-    let model = Model::new(job.network, &job.loaded.train, receipt);
+    let model = Model::new(job.network, &job.loaded.train, receipt).with_threshold(threshold);
     let path = outputs.save(&model)?;
     if let Some(path) = &outputs.report {
         let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
-        let (history, seconds) = (&fitted.history, fitted.seconds);
+        let (history, seconds, sample) = (&fitted.history, fitted.seconds, job.loaded.test_frame.as_ref());
         let norms = outputs.logs.as_ref().map_or_else(Vec::new, |(logs, _)| gradient_norms(logs));
-        let page = page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds })?;
+        let page =
+            page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds, sample })?;
         write_page(path, page)?;
     }
     report::conclude(
@@ -131,15 +134,13 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    fn of(args: &Train, job: &Job, network: &Network) -> Result<Self> {
+    fn of(args: &Train, job: &Job, outputs: &layerloop::evaluate::Outputs) -> Result<Self> {
         let Loaded { train, test, .. } = &job.loaded;
-        let predictor = Predictor::new(network, threads_for(network.spec()))?;
-        let outputs = outputs(&predictor, test, args.loss)?;
         Ok(Self {
             task: task(test),
             recipe: text(args.recipe.unwrap_or(Recipe::Plain)),
-            test: of_table(&outputs, test)?,
-            intervals: intervals_of_table(&outputs, test)?,
+            test: of_table(outputs, test)?,
+            intervals: intervals_of_table(outputs, test)?,
             baseline: baselines(train, test, args.seed)?,
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use layerloop::Result;
 use layerloop::augment::Distortion;
 use layerloop::data::Targets;
-use layerloop::metrics::AnyMetric;
+use layerloop::metrics::{AnyMetric, Threshold};
 use layerloop::model_file::Model;
 use layerloop::names::{NamedEnum as _, text};
 use layerloop::recipes::{Recipe, is_characters};
@@ -18,7 +18,7 @@ use super::job::Job;
 use crate::args::Train;
 use crate::commands::list::reached;
 use crate::output::{line, message, shown};
-use crate::scores::{Measured, Scores};
+use crate::scores::{Measured, Scores, threshold_in_words};
 use crate::shell;
 use crate::table::table;
 
@@ -159,6 +159,13 @@ pub(super) fn conclude(args: &Train, run: &Run<'_>, total: Duration) -> Result<(
         "\ntest {name} {score:.4} after {training} of training, {total} in all{}\nweights sha256 {sha256}",
         also(measured)
     ))?;
+    if let Some(said) = threshold_in_words(model) {
+        let rule = args.threshold.map_or_else(String::new, |rule| match rule {
+            Threshold::Given(_) => ", as given".into(),
+            rule => format!(", by {rule} on the validation rows"),
+        });
+        line(format_args!("threshold {said}{rule}"))?;
+    }
     if let Some(compared) = compared {
         line(format_args!("\n{}", compared.table()))?;
     }
@@ -181,6 +188,9 @@ impl Run<'_> {
         done[format!("test_{name}")] = json!(score);
         for &(metric, value) in *measured {
             done[format!("test_{}", AnyMetric::from(metric).key())] = json!(value);
+        }
+        if let Some(threshold) = model.threshold {
+            done["threshold"] = json!(threshold);
         }
         if let Some(Compared { task, recipe, test, intervals, baseline }) = compared {
             done["task"] = json!(task);

@@ -13,6 +13,10 @@ use layerloop_table::typed;
 
 use super::job::validation_share;
 use crate::args::Train;
+use crate::scores::evenly;
+
+/// Rows of the test part that a report averages over, at most.
+const SAMPLE: usize = 500;
 
 /// Reads the table and makes its parts; of the recipe also the options.
 pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
@@ -55,14 +59,24 @@ fn parts(args: &Train, table: &Table, fit: impl FnOnce(&Frame) -> Result<Preproc
     (split.validation, split.limit, split.seed) = (validation_share(args), args.limit, args.seed);
     split.by = args.split.clone().unwrap_or_default();
     let parts = TableParts::new(&table.frame, test.as_ref(), &target, &split, fit)?;
-    let TableParts { train, validation, test, notes: of_parts, .. } = parts;
+    let TableParts { train, validation, test, test_frame, notes: of_parts, .. } = parts;
+    let test_frame = Some(test_frame.select(&evenly(test_frame.rows(), SAMPLE)));
     let notes = [table.notes.clone(), more, of_parts].concat();
     let entry = args.data.to_str().and_then(registry::find);
     let about = entry.map_or("", |entry| entry.about);
     let name = |data: &Path| data.display().to_string();
     let (train, test) =
         (train.named(name(&args.data)), test.named(format!("{} test", name(args.test.as_ref().unwrap_or(&args.data)))));
-    Ok(Loaded { train, test, validation, about, defaults: Defaults::IMAGES, folder: place(&args.data), notes })
+    Ok(Loaded {
+        train,
+        test,
+        validation,
+        about,
+        defaults: Defaults::IMAGES,
+        folder: place(&args.data),
+        notes,
+        test_frame,
+    })
 }
 
 /// A sentence of the columns that are left out.
