@@ -24,6 +24,7 @@ mod missing_classes;
 mod names;
 mod outputs;
 mod own_data;
+mod parquet;
 mod paste;
 mod pictures;
 mod power;

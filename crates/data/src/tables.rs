@@ -68,8 +68,7 @@ pub fn open_table(data: &Path, options: &ReadOptions) -> Result<Reader> {
 /// ```
 pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
     let mut reader = open_table(data, &options.read)?;
-    let mut cells = reader.all_rows()?;
-    let names: Vec<String> = cells.names.clone();
+    let names: Vec<String> = reader.names().to_vec();
     let known = |option: &str, name: &String| {
         let found = names.contains(name);
         let among = names.iter().map(String::as_str);
@@ -80,19 +79,22 @@ pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
         }
     };
     options.ignore.iter().try_for_each(|name| known("--ignore", name))?;
-    let mut notes = notes(&reader);
+    let mut said = Vec::new();
     let target = match options.target.as_slice() {
-        [] => vec![default_target(data, &names, &options.ignore, &mut notes)?],
+        [] => vec![default_target(data, &names, &options.ignore, &mut said)?],
         target => target.to_vec(),
     };
     target.iter().try_for_each(|name| known("--target", name))?;
     if let Some(name) = target.iter().find(|name| options.ignore.contains(name)) {
         return Err(Error::config("--ignore", format!("`{name}` is what is to be predicted")));
     }
-    cells.retain(|name| !options.ignore.iter().any(|ignored| ignored == name));
+    reader.retain(|name| !options.ignore.iter().any(|ignored| ignored == name));
+    let cells = reader.all_rows()?;
     let kinds: Vec<(String, Kind)> =
         options.kinds.iter().filter(|(name, _)| !options.ignore.contains(name)).cloned().collect();
     let mut columns = detect(&cells, &kinds, reader.comma_is_decimal(), data)?;
+    let notes = notes(&reader).into_iter().chain(said).chain(columns.iter().filter_map(|column| column.note.clone()));
+    let notes = notes.collect();
     for column in columns.iter_mut().filter(|column| target.contains(&column.name)) {
         let is_given = kinds.iter().any(|(name, _)| *name == column.name);
         column.kind = if is_given { column.kind } else { as_target(column) };

@@ -6,7 +6,7 @@ use std::path::Path;
 use layerloop::preprocess::Kind;
 use layerloop::{Error, Result};
 
-use crate::cells::{Cells, Texts};
+use crate::cells::{Cells, Texts, Type};
 use crate::date::First;
 use crate::number::Notation;
 
@@ -40,6 +40,8 @@ pub struct Detected {
     pub most_frequent: Option<(String, usize)>,
     /// Why it was taken for this kind, where that leaves it out.
     pub reason: Option<String>,
+    /// What the user should know about it.
+    pub note: Option<String>,
     /// The numbers or seconds, NaN where a cell is empty, so that they are not parsed again.
     pub(crate) numbers: Option<Vec<f64>>,
 }
@@ -107,6 +109,7 @@ impl Column<'_> {
             range: None,
             most_frequent: None,
             reason: Some(reason.to_owned()),
+            note: None,
             numbers: None,
         };
         if let Some(kind) = given.filter(|kind| !kind.is_used()) {
@@ -117,12 +120,15 @@ impl Column<'_> {
         }
         let number_kinds =
             if comma_is_decimal { [Kind::DecimalComma, Kind::Number] } else { [Kind::Number, Kind::DecimalComma] };
-        for kind in number_kinds.into_iter().filter(|kind| given.is_none_or(|given| given == *kind)) {
+        let values = self.texts.values();
+        // A column of text stays one, unless it is said to be something else.
+        let may_be = |kind: Kind| given.map_or(values != Type::Text || kind.is_date(), |given| given == kind);
+        for kind in number_kinds.into_iter().filter(|kind| may_be(*kind)) {
             if let Some(numbers) = self.all(|cell| parse_number(kind, cell)) {
                 return Ok(self.of_numbers(kind, given.is_some(), missing, numbers));
             }
         }
-        for kind in [Kind::Date, Kind::UsDate].into_iter().filter(|kind| given.is_none_or(|given| given == *kind)) {
+        for kind in [Kind::Date, Kind::UsDate].into_iter().filter(|kind| may_be(*kind)) {
             if let Some(seconds) = self.all(|cell| parse_date(kind, cell)) {
                 let range = Some(range(&seconds));
                 return Ok(Detected { range, reason: None, numbers: Some(seconds), ..none(kind, "") });
@@ -130,6 +136,8 @@ impl Column<'_> {
         }
         match given {
             Some(kind) if kind.is_numeric() => Err(self.not_a(kind)),
+            None if values.is_number() => Err(self.not_a(Kind::Number)),
+            None if matches!(values, Type::Date | Type::Timestamp) => Err(self.not_a(Kind::Date)),
             _ => self.of_names(given, missing),
         }
     }
@@ -177,6 +185,7 @@ impl Column<'_> {
             range: Some([from, to]),
             most_frequent: None,
             reason: reason.map(str::to_owned),
+            note: None,
             numbers: Some(numbers),
         }
     }
@@ -185,7 +194,9 @@ impl Column<'_> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         self.texts.iter().filter(|cell| !cell.is_empty()).for_each(|cell| *counts.entry(cell).or_default() += 1);
         let (rows, levels) = (self.texts.len() - missing, counts.len());
-        if given.is_none() && levels > FEW_LEVELS {
+        let is_text = self.texts.values() == Type::Text;
+        let note = (given.is_none() && is_text).then(|| self.numbers_as_text(rows)).flatten();
+        if given.is_none() && levels > FEW_LEVELS && !is_text {
             self.check_no_numbers(rows)?;
         }
         let words: usize = counts.keys().map(|level| level.split_whitespace().count()).sum();
@@ -211,17 +222,29 @@ impl Column<'_> {
             range: None,
             most_frequent: most.map(|(level, rows)| (level.to_owned(), rows)),
             reason: reason.map(str::to_owned),
+            note,
             numbers: None,
         })
+    }
+
+    /// How many cells are numbers, if nearly all of `rows` are.
+    fn mostly_numbers(&self, rows: usize) -> Option<usize> {
+        let numbers = self.texts.iter().filter(|cell| parse_number(Kind::Number, cell).is_some()).count();
+        (numbers * 100 >= rows * MOSTLY).then_some(numbers)
+    }
+
+    /// That a column of text has numbers in it.
+    fn numbers_as_text(&self, rows: usize) -> Option<String> {
+        let (name, numbers) = (self.name, self.mostly_numbers(rows)?);
+        Some(format!(
+            "column `{name}` is text in the file, and {numbers} of its {rows} values are numbers; --column {name}=number reads it as numbers"
+        ))
     }
 
     /// Refuses names among numbers.
     fn check_no_numbers(&self, rows: usize) -> Result<()> {
         let is_number = |cell: &str| parse_number(Kind::Number, cell).is_some();
-        let numbers = self.texts.iter().filter(|cell| is_number(cell)).count();
-        if numbers * 100 < rows * MOSTLY {
-            return Ok(());
-        }
+        let Some(numbers) = self.mostly_numbers(rows) else { return Ok(()) };
         let other = self.texts.iter().enumerate().find(|(_, cell)| !cell.is_empty() && !is_number(cell));
         let (row, cell) = other.unwrap_or_default();
         let (path, name) = (self.path, self.name);
@@ -298,7 +321,7 @@ mod tests {
     }
 
     fn named(name: &str, cells: impl IntoIterator<Item = impl AsRef<str>>) -> Cells {
-        let mut all = Cells::new(&[name.to_owned()], 1);
+        let mut all = Cells::new([(name.to_owned(), Type::Unknown)], 1);
         cells.into_iter().for_each(|cell| all.columns[0].push(cell.as_ref()));
         all
     }

@@ -1,22 +1,31 @@
 //! Tables: files to typed columns, in chunks, with the kind of each column detected from its values.
 //!
-//! - [`open`]: a CSV file, plain, gzip or Zstandard, or standard input, as a [`Reader`] that gives rows in chunks
-//! - [`Cells`]: the cells of a chunk, as text
+//! - [`open`]: a CSV file, plain, gzip or Zstandard, a Parquet or an Arrow file, or standard input, as a [`Reader`] that gives rows in chunks
+//! - [`Cells`]: the cells of a chunk, as text, with the [`Type`] that the file says
 //! - [`detect`]: what each column is: a number, a category, a date, an identifier, ...
 //! - [`typed`]: the cells as a [`Frame`](layerloop::preprocess::Frame) of such columns
+//! - [`ParquetWriter`]: rows as a Parquet file
 #![forbid(unsafe_code)]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod about;
+mod arrow;
 mod cells;
+mod csv;
 mod date;
 mod detect;
 mod encoding;
+mod missing;
 mod number;
+mod parquet;
 mod reader;
 mod source;
 mod typed;
+mod written;
 
-pub use cells::{Cells, Texts};
+pub use about::Skipped;
+pub use cells::{Cells, Texts, Type};
 pub use detect::{Detected, detect};
-pub use reader::{ReadOptions, Reader, Skipped, open, read};
+pub use parquet::ParquetWriter;
+pub use reader::{ReadOptions, Reader, open, read};
 pub use typed::{typed, typed_as_detected};

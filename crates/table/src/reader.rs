@@ -1,90 +1,49 @@
-//! CSV: a line of names, then a line for each row.
+//! Reads tables of every format in chunks.
 
-use std::borrow::Cow;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 
-use csv::ByteRecord;
 use layerloop::{Error, Result, memory};
 
+use crate::about::{About, Skipped};
+use crate::arrow::Arrow;
 use crate::cells::Cells;
-use crate::encoding::{decoded, to_utf8};
-use crate::number::Notation;
-use crate::source::{self, Bounded};
+use crate::csv::Csv;
+use crate::parquet::Parquet;
+use crate::source::{self, Indexed};
 
-/// Bytes of a cell, at most.
-const LONGEST_CELL: usize = 1 << 20;
-/// Columns, at most.
-const MOST_COLUMNS: usize = 100_000;
 /// Bytes of cells between two looks at the memory that is left.
 const LOOK: usize = 64 << 20;
-/// Skipped rows that are described.
-const DESCRIBED: usize = 5;
 
 /// How a table is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// What is between two cells; otherwise the comma, semicolon, tab or bar that the line of names has most of.
+    /// What is between two cells of a CSV file; otherwise the comma, semicolon, tab or bar that the line of names has most of.
     pub delimiter: Option<u8>,
     /// Cells that stand for a missing value, beside empty ones; otherwise `NA`, `N/A`, `NaN`, `nan`, `null` and `NULL`.
     pub missing: Option<Vec<String>>,
-    /// Leave rows out that have more or fewer cells than there are names, instead of refusing the file.
+    /// Leave rows of a CSV file out that have more or fewer cells than there are names, instead of refusing the file.
     pub skip_bad_rows: bool,
-}
-
-/// The words for a missing value where none are given.
-const MISSING: [&str; 6] = ["NA", "N/A", "NaN", "nan", "null", "NULL"];
-
-/// The words for a missing value, and the bytes that they begin with: few cells are compared with all of them.
-struct Missing {
-    words: Vec<String>,
-    starts: [bool; 256],
-}
-
-impl Missing {
-    fn new(words: Vec<String>) -> Self {
-        let mut starts = [false; 256];
-        words.iter().filter_map(|word| word.bytes().next()).for_each(|byte| starts[usize::from(byte)] = true);
-        Self { words, starts }
-    }
-
-    fn contains(&self, cell: &str) -> bool {
-        cell.bytes().next().is_some_and(|byte| self.starts[usize::from(byte)])
-            && self.words.iter().any(|word| word == cell)
-    }
-}
-
-/// Rows that were left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// How many.
-    pub rows: usize,
-    /// The first few, each with the reason.
-    pub described: Vec<String>,
 }
 
 /// A table that is being read.
 pub struct Reader {
-    path: PathBuf,
-    csv: csv::Reader<Bounded>,
-    /// Bytes since the last row.
-    count: Arc<AtomicUsize>,
-    names: Vec<String>,
-    missing: Missing,
-    skip_bad_rows: bool,
-    skipped: Skipped,
-    rows: usize,
-    notes: Vec<String>,
-    is_latin_1: bool,
-    comma_is_decimal: bool,
-    record: ByteRecord,
+    about: About,
+    format: Format,
+}
+
+enum Format {
+    Csv(Csv),
+    Parquet(Parquet),
+    Arrow(Arrow),
 }
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("path", &self.path).field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Reader")
+            .field("path", &self.about.path)
+            .field("names", &self.about.names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,7 +66,14 @@ impl std::fmt::Debug for Reader {
 /// ```
 pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
     let path = path.as_ref();
-    read(source::open(path)?, path, options)
+    let bytes = source::open(path)?;
+    let Some((format, file)) = bytes.indexed else { return read(bytes.all, path, options) };
+    let mut about = About::new(path, options.missing.clone());
+    let format = match format {
+        Indexed::Parquet => Format::Parquet(Parquet::open(file, &mut about)?),
+        Indexed::Arrow => Format::Arrow(Arrow::open_file(file, &mut about)?),
+    };
+    Ok(Reader { about, format })
 }
 
 /// As [`open`], of bytes that messages call `path`.
@@ -115,89 +81,54 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Reader> {
 /// # Errors
 /// As [`open`].
 pub fn read(bytes: impl BufRead + 'static, path: &Path, options: &ReadOptions) -> Result<Reader> {
-    let mut bytes = to_utf8(Box::new(bytes)).map_err(Error::io(path))?;
-    let start = source::fill(&mut *bytes, path)?;
-    source::check_is_text(start, path)?;
-    let delimiter = options.delimiter.unwrap_or_else(|| most_frequent_delimiter(start));
-    let count = Arc::new(AtomicUsize::new(0));
-    let bytes = Bounded { bytes, count: Arc::clone(&count) };
-    let mut builder = csv::ReaderBuilder::new();
-    let csv =
-        builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 16).from_reader(bytes);
-    let missing = Missing::new(options.missing.clone().unwrap_or_else(|| MISSING.map(String::from).into()));
-    let mut reader = Reader {
-        path: path.to_path_buf(),
-        csv,
-        count,
-        comma_is_decimal: delimiter == b';',
-        names: Vec::new(),
-        missing,
-        skip_bad_rows: options.skip_bad_rows,
-        skipped: Skipped::default(),
-        rows: 0,
-        notes: Vec::new(),
-        is_latin_1: false,
-        record: ByteRecord::new(),
+    let mut about = About::new(path, options.missing.clone());
+    let mut bytes: Box<dyn BufRead> = Box::new(bytes);
+    let format = if source::is_arrow(source::fill(&mut *bytes, path)?) {
+        Format::Arrow(Arrow::open_stream(bytes, &mut about)?)
+    } else {
+        Format::Csv(Csv::open(bytes, &mut about, options.delimiter, options.skip_bad_rows)?)
     };
-    reader.read_names()?;
-    Ok(reader)
+    Ok(Reader { about, format })
 }
-
-/// The delimiter of which the first line has most, outside of quotes; a comma where it has none.
-fn most_frequent_delimiter(start: &[u8]) -> u8 {
-    let mut quoted = false;
-    let line: Vec<u8> = start
-        .iter()
-        .copied()
-        .take_while(|byte| {
-            quoted ^= *byte == b'"';
-            quoted || !b"\r\n".contains(byte)
-        })
-        .collect();
-    let mut quoted = false;
-    let mut counts = [0; 4];
-    for byte in line {
-        quoted ^= byte == b'"';
-        if let (false, Some(i)) = (quoted, DELIMITERS.iter().position(|delimiter| *delimiter == byte)) {
-            counts[i] += 1;
-        }
-    }
-    let most = counts.iter().max().copied().unwrap_or(0);
-    counts.iter().position(|count| *count == most).map_or(b',', |i| DELIMITERS[i])
-}
-
-const DELIMITERS: [u8; 4] = *b",;\t|";
 
 impl Reader {
     /// The names of the columns.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.about.names
+    }
+
+    /// Reads no other columns from here on.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.about.kept = self.about.names.iter().map(|name| is_kept(name)).collect();
     }
 
     /// What the user should know about how it was read so far, in sentences.
     #[must_use]
     pub fn notes(&self) -> &[String] {
-        &self.notes
+        &self.about.notes
     }
 
     /// The rows that were left out so far.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {
-        &self.skipped
+        &self.about.skipped
     }
 
     /// Whether commas in numbers are before their decimals rather than between thousands, where both could be: as in files with semicolons
     /// between the cells.
     #[must_use]
     pub fn comma_is_decimal(&self) -> bool {
-        self.comma_is_decimal
+        match &self.format {
+            Format::Csv(csv) => csv.comma_is_decimal(),
+            _ => false,
+        }
     }
 
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.about.path
     }
 
     /// The next rows, at most `rows` of them; `None` at the end.
@@ -206,280 +137,42 @@ impl Reader {
     /// [`Error::Data`] with the row where one has more or fewer cells than there are names, or a cell is too long or has a NUL byte;
     /// [`Error::Io`] and [`Error::Format`] where the bytes cannot be read or unpacked; [`Error::Config`] if they do not fit into memory.
     pub fn next_rows(&mut self, rows: usize) -> Result<Option<Cells>> {
-        let mut cells = Cells::new(&self.names, self.rows + 1);
-        let mut looked = 0;
-        let mut taken = 0;
-        while taken < rows && self.read_record()? {
-            self.rows += 1;
-            if let Some(reason) = self.misfit() {
-                if !self.skip_bad_rows {
-                    return Err(self.refused(&reason));
-                }
-                self.skipped.rows += 1;
-                if self.skipped.described.len() < DESCRIBED {
-                    self.skipped.described.push(format!("row {}: {reason}", self.rows));
-                }
-                continue;
+        let Self { about, format } = self;
+        let mut cells = about.cells();
+        let (mut taken, mut looked) = (0, 0);
+        while taken < rows {
+            let added = match format {
+                Format::Csv(csv) => csv.add(about, &mut cells, rows - taken)?,
+                Format::Parquet(parquet) => parquet.add(about, &mut cells, rows - taken)?,
+                Format::Arrow(arrow) => arrow.add(about, &mut cells, rows - taken)?,
+            };
+            if added == 0 {
+                break;
             }
-            self.take(&mut cells)?;
-            taken += 1;
-            if taken % 1024 == 0 && cells.bytes() >= looked + LOOK {
+            taken += added;
+            if cells.bytes() >= looked + LOOK {
                 looked = cells.bytes();
-                memory::check(&format!("the table {}", self.path.display()), looked / 2, "fewer rows")?;
+                memory::check(&format!("the table {}", about.path.display()), looked / 2, "fewer rows")?;
             }
         }
-        Ok((cells.rows() > 0).then_some(cells))
+        Ok((taken > 0).then_some(cells))
     }
 
     /// All rows that are left.
     ///
     /// # Errors
-    /// As [`Self::next_rows`]; [`Error::Format`] if there are none.
+    /// As [`Self::next_rows`]; [`Self::no_rows`] if there are none.
     pub fn all_rows(&mut self) -> Result<Cells> {
-        self.next_rows(usize::MAX)?.ok_or_else(|| Error::format(&self.path, "it has a line of names and no rows"))
+        self.next_rows(usize::MAX)?.ok_or_else(|| self.no_rows())
     }
 
-    fn read_record(&mut self) -> Result<bool> {
-        loop {
-            let read = self.csv.read_byte_record(&mut self.record);
-            self.count.store(0, Ordering::Relaxed);
-            let more = read.map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(cause) => Error::io(&self.path)(cause),
-                other => Error::format(&self.path, format!("row {}: {other:?}", self.rows + 1)),
-            })?;
-            // A line that is empty but for spaces is none.
-            let is_empty = self.record.len() == 1 && self.record[0].trim_ascii().is_empty() && self.names.len() != 1;
-            if !(more && is_empty) {
-                return Ok(more);
-            }
-        }
-    }
-
-    /// Why the record is no row of this table.
-    fn misfit(&self) -> Option<String> {
-        let (is, names) = (self.record.len(), self.names.len());
-        (is != names).then(|| {
-            let plural = |n: usize| if n == 1 { "" } else { "s" };
-            format!("{is} cell{} for {names} column{}", plural(is), plural(names))
-        })
-    }
-
-    fn refused(&self, reason: &str) -> Error {
-        let advice = "; write each cell with a delimiter or a line break in it in quotes, or leave such rows out (--skip-bad-rows)";
-        Error::data(&self.path, format!("row {}: {reason}{advice}", self.rows))
-    }
-
-    /// Adds the record to the columns. What is checked of every cell is looked for in all of them at once.
-    fn take(&mut self, cells: &mut Cells) -> Result<()> {
-        let all = self.record.as_slice();
-        if all.len() > LONGEST_CELL || all.contains(&0) {
-            self.check_cells()?;
-        }
-        let is_utf_8 = std::str::from_utf8(all).is_ok();
-        for (cell, column) in self.record.iter().zip(&mut cells.columns) {
-            let cell = cell.trim_ascii();
-            let text = match std::str::from_utf8(cell) {
-                Ok(text) if is_utf_8 => Cow::Borrowed(text),
-                _ => decoded(cell),
-            };
-            column.push(if self.missing.contains(&text) { "" } else { &text });
-        }
-        if !is_utf_8 && !self.is_latin_1 {
-            self.is_latin_1 = true;
-            self.notes.push(format!("row {} is not UTF-8; such cells are read as Latin-1", self.rows));
-        }
-        Ok(())
-    }
-
-    /// Refuses cells that are too long, or no text.
-    fn check_cells(&self) -> Result<()> {
-        for (cell, name) in self.record.iter().zip(&self.names) {
-            let reason = match () {
-                () if cell.len() > LONGEST_CELL => {
-                    format!("a cell of {} bytes; a quote may be missing before it", cell.len())
-                }
-                () if cell.contains(&0) => "a NUL byte; the file is damaged, or no text".to_owned(),
-                () => continue,
-            };
-            return Err(Error::data(&self.path, format!("row {}, column `{name}`: {reason}", self.rows)));
-        }
-        Ok(())
-    }
-
-    fn read_names(&mut self) -> Result<()> {
-        if !self.read_record()? {
-            return Err(Error::format(&self.path, "this is an empty file; a table with a line of names is needed"));
-        }
-        if self.record.len() > MOST_COLUMNS {
-            let reason =
-                format!("{} columns in its first line; {MOST_COLUMNS} are the most that is read", self.record.len());
-            return Err(Error::format(&self.path, reason));
-        }
-        let names: Vec<String> = self.record.iter().map(|cell| decoded(cell.trim_ascii()).into_owned()).collect();
-        if let Some(name) = names.iter().find(|name| name.contains('\0')) {
-            let reason = format!(
-                "a NUL byte in its first line, in `{}`; the file is damaged, or no text",
-                name.replace('\0', "")
-            );
-            return Err(Error::format(&self.path, reason));
-        }
-        if names.iter().all(|name| Notation::Plain.parse(name).is_some()) {
-            let some: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-            let reason = format!(
-                "its first line has numbers ({}, ...) where the names of the columns should be; write a line of names above it",
-                some.join(", ")
-            );
-            return Err(Error::format(&self.path, reason));
-        }
-        for (i, name) in names.iter().enumerate() {
-            let name = if name.is_empty() {
-                let made = format!("column {}", i + 1);
-                self.notes.push(format!("column {} has no name in the first line and is called `{made}`", i + 1));
-                made
-            } else {
-                name.clone()
-            };
-            if let Some(first) = self.names.iter().position(|other| *other == name) {
-                let reason = format!("columns {} and {} are both named `{name}`; rename one of them", first + 1, i + 1);
-                return Err(Error::format(&self.path, reason));
-            }
-            self.names.push(name);
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    fn read_with(bytes: &[u8], options: &ReadOptions) -> std::result::Result<(Vec<String>, Vec<Vec<String>>), String> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(bytes).unwrap();
-        let all = || {
-            let mut reader = open(file.path(), options)?;
-            let cells = reader.all_rows()?;
-            let columns = cells.columns.iter().map(|column| column.iter().map(str::to_owned).collect()).collect();
-            Ok((cells.names, columns))
+    /// That there are no rows.
+    #[must_use]
+    pub fn no_rows(&self) -> Error {
+        let reason = match &self.format {
+            Format::Csv(_) => "it has a line of names and no rows",
+            _ => "it has columns and no rows",
         };
-        all().map_err(|error: Error| error.to_string().replace(&format!("{}: ", file.path().display()), ""))
-    }
-
-    fn read(bytes: &[u8]) -> std::result::Result<(Vec<String>, Vec<Vec<String>>), String> {
-        read_with(bytes, &ReadOptions::default())
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(bytes).unwrap();
-        gzip.finish().unwrap()
-    }
-
-    #[test]
-    fn one_table_in_many_forms() {
-        let table = (
-            vec!["a".to_owned(), "b c".to_owned()],
-            vec![vec!["1".to_owned(), String::new()], vec!["x, y".to_owned(), "z".to_owned()]],
-        );
-        let zstd = b"\x28\xb5\x2f\xfd\x04\x58\x99\x00\x00a,b c\n1,\"x, y\"\n,z\n";
-        let utf_16: Vec<u8> = "\u{feff}a,b c\n1,\"x, y\"\n,z\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for bytes in [
-            &b"a,b c\n1,\"x, y\"\n,z\n"[..],
-            b"\xef\xbb\xbfa,b c\r\n1,\"x, y\"\r\n,z",
-            b"a;b c\n1;x, y\n;z\n",
-            b"a\tb c\n 1\tx, y\n\tz \n",
-            b"a|b c\n1|x, y\nNA|z\n\n  \n",
-            b"a,b c\n1,\"x, y\"\nnull,z\n",
-            &gzip(b"a,b c\n1,\"x, y\"\n,z\n"),
-            &utf_16,
-        ] {
-            assert_eq!(read(bytes).as_ref(), Ok(&table), "{:?}", String::from_utf8_lossy(bytes));
-        }
-        assert!(read(zstd).is_err_and(|said| said.contains("damaged Zstandard data")), "a checksum that is missing");
-    }
-
-    #[test]
-    fn quotes_hold_delimiters_quotes_and_line_breaks() {
-        let (_, columns) = read(b"a,b\n\"x\ny\",\"he said \"\"no\"\"\"\n").unwrap();
-        assert_eq!(columns, [["x\ny"], ["he said \"no\""]]);
-    }
-
-    #[test]
-    fn words_for_missing_values_can_be_given() {
-        let options = ReadOptions { missing: Some(vec!["?".into()]), ..Default::default() };
-        assert_eq!(read_with(b"a,b\n?,NA\n", &options).unwrap().1, [[""], ["NA"]]);
-    }
-
-    #[test]
-    fn what_is_no_table_is_refused_in_one_sentence() {
-        for (bytes, said) in [
-            (&b""[..], "this is an empty file; a table with a line of names is needed"),
-            (b"a,b\n", "it has a line of names and no rows"),
-            (b"a,b,a\n1,2,3\n", "columns 1 and 3 are both named `a`; rename one of them"),
-            (
-                b"1.5,2\n3,4\n",
-                "its first line has numbers (1.5, 2, ...) where the names of the columns should be; write a line of names above it",
-            ),
-            (
-                b"a,b\n1,2\n3\n",
-                "row 2: 1 cell for 2 columns; write each cell with a delimiter or a line break in it in quotes, or leave such rows out (--skip-bad-rows)",
-            ),
-            (
-                b"a,b\n1,2\n3,4,5\n",
-                "row 2: 3 cells for 2 columns; write each cell with a delimiter or a line break in it in quotes, or leave such rows out (--skip-bad-rows)",
-            ),
-            (b"a,b\n1,x\0y\n", "row 1, column `b`: a NUL byte; the file is damaged, or no text"),
-            (
-                b"\x89PNG\r\n\x1a\n\0\0",
-                "this is a PNG picture; a table is needed: CSV, plain, gzip or Zstandard; or name the folder that it is in",
-            ),
-        ] {
-            assert_eq!(read(bytes).unwrap_err(), said);
-        }
-        let cut = gzip(&b"a,b\n1,2\n".repeat(100));
-        assert!(read(&cut[..cut.len() - 12]).unwrap_err().contains("damaged gzip data"));
-        let long = [&b"a,b\n1,"[..], &vec![b'x'; LONGEST_CELL + 1]].concat();
-        let said = format!("row 1, column `b`: a cell of {} bytes; a quote may be missing before it", LONGEST_CELL + 1);
-        assert_eq!(read(&long).unwrap_err(), said);
-    }
-
-    #[test]
-    fn bad_rows_are_skipped_and_counted_if_asked() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b"a,b\n1,2\n3\n4,5,6\n7,8\n").unwrap();
-        let mut reader = open(file.path(), &ReadOptions { skip_bad_rows: true, ..Default::default() }).unwrap();
-        assert_eq!(reader.all_rows().unwrap().columns[0].iter().collect::<Vec<_>>(), ["1", "7"]);
-        let described = ["row 2: 1 cell for 2 columns", "row 3: 3 cells for 2 columns"].map(String::from).into();
-        assert_eq!(*reader.skipped(), Skipped { rows: 2, described });
-    }
-
-    #[test]
-    fn what_is_unusual_is_said() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b",b\n1,Z\xfcrich\n").unwrap();
-        let mut reader = open(file.path(), &ReadOptions::default()).unwrap();
-        assert_eq!(reader.all_rows().unwrap().columns[1].iter().collect::<Vec<_>>(), ["Zürich"]);
-        let said = [
-            "column 1 has no name in the first line and is called `column 1`",
-            "row 1 is not UTF-8; such cells are read as Latin-1",
-        ];
-        assert_eq!(reader.notes(), said);
-    }
-
-    #[test]
-    fn chunks_are_the_rows_of_the_whole_in_their_order() {
-        let text: String =
-            std::iter::once("n,m\n".into()).chain((0..1000).map(|i| format!("{i},{}\n", i * i))).collect();
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let mut reader = open(file.path(), &ReadOptions::default()).unwrap();
-        let mut seen = Vec::new();
-        while let Some(cells) = reader.next_rows(300).unwrap() {
-            assert_eq!(cells.first_row, seen.len() + 1);
-            seen.extend(cells.columns[0].iter().map(|cell| cell.parse::<usize>().unwrap()));
-        }
-        assert_eq!(seen, (0..1000).collect::<Vec<_>>());
+        Error::format(&self.about.path, reason)
     }
 }

@@ -115,9 +115,10 @@ fn merged(mut codes: Vec<u32>, levels: Vec<String>) -> Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::Type;
 
     fn cells() -> Cells {
-        let mut cells = Cells::new(&["age", "job", "paid", "day"].map(String::from), 11);
+        let mut cells = Cells::new(["age", "job", "paid", "day"].map(|name| (name.to_owned(), Type::Unknown)), 11);
         for row in [
             ["31", "cook", "Yes", "1970-01-02"],
             ["", "", "", ""],

@@ -8,7 +8,7 @@ use super::table::TableArgs;
 
 #[derive(Debug, Parser)]
 pub(crate) struct Inspect {
-    /// A table: CSV, plain, gzip or Zstandard, - for standard input, or penguins
+    /// A table: CSV (plain, gzip or Zstandard), Parquet or Arrow, - for standard input, or penguins
     #[arg(value_name = "TABLE")]
     pub(crate) data: PathBuf,
     #[command(flatten)]

@@ -17,10 +17,10 @@ const OUTPUT: &str = "Output";
 pub(crate) struct Predict {
     /// Model file that `layerloop train` saved
     pub(crate) model: PathBuf,
-    /// PNG or JPEG pictures of any size, folders of them, IDX files of images, tables (CSV, plain, gzip or Zstandard), or - for standard input
+    /// PNG or JPEG pictures of any size, folders of them, IDX files of images, tables (CSV, plain, gzip or Zstandard, Parquet, Arrow), or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Write a CSV file with the predictions for the rows of tables; - is standard output
+    /// Write the predictions for the rows of tables to a Parquet file, if its name ends in .parquet, or else a CSV file; - is standard output
     #[arg(long, short = 'o', help_heading = OUTPUT, value_name = "FILE", conflicts_with = "json")]
     pub(crate) out: Option<PathBuf>,
     /// Write the columns of the input before the predictions

@@ -22,7 +22,7 @@ pub(crate) struct TableArgs {
     /// What stands for a missing value, beside an empty cell, such as "?,NA" [default: NA, N/A, NaN, nan, null, NULL]
     #[arg(long, help_heading = TABLE, value_name = "WORDS", value_delimiter = ',')]
     pub(crate) missing: Option<Vec<String>>,
-    /// What is between two cells: one character, or tab [default: the comma, semicolon, tab or bar that the first line has most of]
+    /// What is between two cells of a CSV file: one character, or tab [default: the comma, semicolon, tab or bar that the first line has most of]
     #[arg(long, help_heading = TABLE, value_name = "CHARACTER", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
     /// Leave rows out that have more or fewer cells than there are columns, instead of refusing the file

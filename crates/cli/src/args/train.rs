@@ -66,7 +66,7 @@ Examples (accuracy on the test part, training time on two cores):
 #[command(args_override_self = true)]
 #[command(after_help = "`layerloop train --help` shows all options, and five examples.", after_long_help = format!("{EXIT_CODES}\n\n{EXAMPLES}"))]
 pub(crate) struct Train {
-    /// digits, diabetes, penguins, mnist, fashion-mnist, a table (CSV, plain, gzip or Zstandard, or - for standard input), a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
+    /// digits, diabetes, penguins, mnist, fashion-mnist, a table (CSV, plain, gzip or Zstandard, Parquet, Arrow, or - for standard input), a folder with a folder of PNG or JPEG pictures for each class, or a folder of IDX files
     #[arg(value_name = "DATA", default_value = "digits")]
     pub(crate) data: PathBuf,
     /// Folder that has the data set's files; nothing is downloaded then [default: the one in LAYERLOOP_DATA]

@@ -39,15 +39,15 @@ pub(crate) fn next_frame(
     wanted: &[(String, Kind)],
     rows: usize,
 ) -> Result<Option<(Frame, layerloop_table::Cells)>> {
-    let Some(cells) = reader.next_rows(rows)? else { return Ok(None) };
-    let kinds: Vec<(&str, Kind)> = wanted.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
-    let missing = kinds.iter().find(|(name, _)| !cells.names.iter().any(|other| other == name));
+    let missing = wanted.iter().find(|(name, _)| !reader.names().contains(name));
     if let Some((name, _)) = missing {
-        let names = cells.names.iter().map(String::as_str);
+        let names = reader.names().iter().map(String::as_str);
         let reason =
             format!("no column `{name}`, which the model needs{}", layerloop::preprocess::suggestion(name, names));
         return Err(Error::data(reader.path(), reason));
     }
+    let Some(cells) = reader.next_rows(rows)? else { return Ok(None) };
+    let kinds: Vec<(&str, Kind)> = wanted.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     Ok(Some((typed(&cells, &kinds, reader.path())?, cells)))
 }
 
@@ -61,8 +61,10 @@ pub(crate) fn load(model: &Model, by: &Arc<Preprocessing>, data: Option<&Path>) 
         return again(&args, by);
     };
     let mut reader = open_table(path, &reading(model).read())?;
-    let read = next_frame(&mut reader, &wanted(by, true), usize::MAX)?;
-    let (frame, _) = read.ok_or_else(|| Error::format(path, "it has a line of names and no rows"))?;
+    let wanted = wanted(by, true);
+    reader.retain(|name| wanted.iter().any(|(other, _)| other == name));
+    let read = next_frame(&mut reader, &wanted, usize::MAX)?;
+    let (frame, _) = read.ok_or_else(|| reader.no_rows())?;
     let mut said = notes(&reader);
     let data = Dataset::of_known_rows(&frame, by, &mut said)?;
     by.inputs(&frame)?.unseen.iter().for_each(|unseen| said.push(unseen.to_string()));

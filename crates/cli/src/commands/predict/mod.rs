@@ -1,5 +1,6 @@
 //! `layerloop predict`
 
+mod out;
 mod table;
 
 use std::path::{Path, PathBuf};

@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
+use layerloop::Result;
 use layerloop::data::Inputs;
-use layerloop::files::NewFile;
 use layerloop::model_file::Model;
 use layerloop::network::Predictor;
-use layerloop::preprocess::{Preprocessing, Target, Unseen};
-use layerloop::{Error, Result};
+use layerloop::preprocess::{Kind, Preprocessing, Target, Unseen};
 use layerloop_data::tables::{notes, open_table};
-use layerloop_table::Cells;
+use layerloop_table::{Cells, Type};
 use serde_json::{Map, Value, json};
 
+use super::out::Out;
 use super::{Asked, add_attribution, because};
 use crate::args::Predict;
 use crate::commands::tables::{next_frame, reading, wanted};
-use crate::output::{line, message, raw, shown};
+use crate::output::{line, message, shown};
 
 /// Rows of a chunk.
 const CHUNK: usize = 8192;
@@ -29,41 +29,18 @@ pub(super) fn run(
     predictor: &Predictor,
     mut asked: Option<Asked>,
 ) -> Result<()> {
-    let mut out = match args.out.as_deref() {
-        None => Out::Lines,
-        Some(path) if path.as_os_str() == "-" => Out::Csv(None),
-        Some(path) => Out::Csv(Some(NewFile::create(path)?)),
-    };
+    let mut out = Out::open(args.out.as_deref())?;
     let start = Instant::now();
     let mut rows = 0;
-    for (i, path) in args.inputs.iter().enumerate() {
-        let mut table = Rows { args, model, by, predictor, path, header: i == 0 };
+    for path in &args.inputs {
+        let table = Rows { args, model, by, predictor, path };
         rows += table.predict(&mut out, asked.as_mut())?;
     }
-    if let Out::Csv(Some(file)) = out {
-        file.finish()?;
+    if out.finish()? {
         let seconds = start.elapsed().as_secs_f64();
         message(format_args!("{rows} rows in {seconds:.3} s, {:.0} a second", rows as f64 / seconds));
     }
     Ok(())
-}
-
-/// Where answers go.
-enum Out {
-    /// A line of text or an object for each row, on standard output.
-    Lines,
-    /// A CSV file, or standard output.
-    Csv(Option<NewFile>),
-}
-
-impl Out {
-    fn write(&mut self, text: &str) -> Result<()> {
-        match self {
-            Self::Lines => line(text.trim_end_matches('\n')),
-            Self::Csv(None) => raw(text.as_bytes()),
-            Self::Csv(Some(file)) => file.write(text.as_bytes()),
-        }
-    }
 }
 
 /// The rows of one table.
@@ -73,15 +50,14 @@ struct Rows<'a> {
     by: &'a Preprocessing,
     predictor: &'a Predictor,
     path: &'a Path,
-    /// Whether a CSV file still needs its line of names.
-    header: bool,
 }
 
 impl Rows<'_> {
-    fn predict(&mut self, out: &mut Out, mut asked: Option<&mut Asked>) -> Result<usize> {
+    fn predict(&self, out: &mut Out, mut asked: Option<&mut Asked>) -> Result<usize> {
         let Self { args, model, by, predictor, path, .. } = *self;
         let mut reader = open_table(path, &reading(model).read())?;
         let wanted = wanted(by, false);
+        reader.retain(|name| args.with_input || wanted.iter().any(|(other, _)| other == name));
         let (mut rows, mut unseen) = (0, Vec::<Unseen>::new());
         while let Some((frame, cells)) = next_frame(&mut reader, &wanted, CHUNK)? {
             let encoded = by.inputs(&frame)?;
@@ -93,51 +69,53 @@ impl Rows<'_> {
                 let row = cells.first_row + i;
                 let why = asked.as_mut().map(|asked| asked.attribute(x, outputs, path, row)).transpose()?;
                 let answer = Answer::new(model, by.target(), outputs);
-                let text = match out {
-                    Out::Csv(_) => {
-                        let names = if std::mem::take(&mut self.header) {
-                            csv_line(&self.names(&cells, by.target()))
-                        } else {
-                            String::new()
-                        };
-                        names
-                            + &csv_line(
-                                &cells_of_rows.next().into_iter().chain([answer.cells()]).flatten().collect::<Vec<_>>(),
-                            )
+                match out {
+                    Out::Table(table) => {
+                        table.name_columns(|| self.columns(&cells, by))?;
+                        let input = cells_of_rows.next().unwrap_or_default();
+                        table.push(&[input, answer.cells()].concat())?;
                     }
                     Out::Lines if args.json => {
                         let mut object = answer.object(row);
                         add_attribution(&mut object, args, model, why.as_ref());
-                        object.to_string()
+                        line(object)?;
                     }
                     Out::Lines => {
                         let because = why.as_ref().map_or_else(String::new, |(why, _)| because(model, why));
-                        format!("{}[{row}]: {}{because}", shown(&path.display().to_string()), answer.text(args.top))
+                        let place = shown(&path.display().to_string()).into_owned();
+                        line(format_args!("{place}[{row}]: {}{because}", answer.text(args.top)))?;
                     }
-                };
-                out.write(&text)?;
+                }
             }
             rows += cells.rows();
         }
         if rows == 0 {
-            return Err(Error::format(path, "it has a line of names and no rows"));
+            return Err(reader.no_rows());
         }
         notes(&reader).iter().for_each(|note| message(format_args!("note: {}", shown(note))));
         unseen.iter().for_each(|one| message(format_args!("warning: {}", shown(&one.to_string()))));
         Ok(rows)
     }
 
-    /// The names of what is written.
-    fn names(&self, cells: &Cells, target: &Target) -> Vec<String> {
-        let inputs = if self.args.with_input { cells.names.clone() } else { Vec::new() };
-        let outputs = match target {
+    /// The columns of what is written: those of the input as its file has them, or of text where it says nothing, unless the model takes
+    /// them as numbers.
+    fn columns(&self, cells: &Cells, by: &Preprocessing) -> Vec<(String, Type)> {
+        let is_number = |name: &str| by.columns().any(|(other, kind)| other == name && kind == Kind::Number);
+        let inputs = cells.names.iter().zip(&cells.columns).map(|(name, column)| match column.values() {
+            Type::Unknown if is_number(name) => (name.clone(), Type::Number),
+            values => (name.clone(), values),
+        });
+        let mut columns: Vec<(String, Type)> = inputs.filter(|_| self.args.with_input).collect();
+        match by.target() {
             Target::Classes { name, classes } => {
-                let probabilities = classes.iter().map(|class| format!("probability of {class}"));
-                std::iter::once(format!("predicted {name}")).chain(probabilities).collect::<Vec<_>>()
+                columns.push((format!("predicted {name}"), Type::Text));
+                columns.extend(classes.iter().map(|class| (format!("probability of {class}"), Type::Single)));
             }
-            Target::Numbers(targets) => targets.iter().map(|target| format!("predicted {}", target.name)).collect(),
-        };
-        [inputs, outputs].concat()
+            Target::Numbers(targets) => {
+                columns.extend(targets.iter().map(|target| (format!("predicted {}", target.name), Type::Number)));
+            }
+        }
+        columns
     }
 }
 
@@ -217,14 +195,6 @@ impl<'a> Answer<'a> {
             }
         }
     }
-}
-
-/// A line of CSV; cells that need them have quotes.
-fn csv_line(cells: &[String]) -> String {
-    let quoted = |cell: &String| {
-        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
-    };
-    cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n"
 }
 
 /// Counts a level together with that of earlier chunks.

@@ -28,7 +28,7 @@ enum Place {
 /// What a model of this data is called: the file's name without what says how it is written.
 fn name_of(data: &Path) -> String {
     let name = data.file_name().map_or("model".into(), |name| name.to_string_lossy().into_owned());
-    let ends = [".gz", ".zst", ".csv", ".tsv", ".txt"];
+    let ends = [".gz", ".zst", ".csv", ".tsv", ".txt", ".parquet", ".arrow", ".feather", ".ipc"];
     let short = ends
         .iter()
         .fold(name.as_str(), |name, end| name.strip_suffix(end).filter(|rest| !rest.is_empty()).unwrap_or(name));

@@ -50,6 +50,7 @@ fn parts(args: &Train, table: &Table, fit: impl FnOnce(&Frame) -> Result<Preproc
     let test = args.test.as_ref().map(|path| {
         let kinds: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
         let mut reader = open_table(path, &args.table.read())?;
+        reader.retain(|name| kinds.iter().any(|(other, _)| *other == name));
         let frame = typed(&reader.all_rows()?, &kinds, path)?;
         more.extend(notes(&reader));
         Ok::<Frame, Error>(frame)
