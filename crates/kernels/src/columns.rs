@@ -5,9 +5,6 @@
 //!
 //! [`Panels`]: crate::Panels
 
-use std::marker::PhantomData;
-
-use crate::activation::{Activation, Function, with_function};
 use crate::dense::{WeightBlock, Weights};
 use crate::function::{cos_and_sin_turn, cos_turn};
 use crate::isa::{Isa, Kernel, LANES, Simd};
@@ -17,7 +14,7 @@ use crate::panels::{PANEL, Panel};
 use crate::update::{Part, Update, update};
 
 /// A layer that treats each column by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PerColumn {
     /// z' = w z + b
     Scale,
@@ -25,8 +22,6 @@ pub enum PerColumn {
     Gain,
     /// z' = max(0, z) + w min(0, z)
     Prelu,
-    /// z' = z + w (sigma(z) - z)
-    Parametric(Activation),
     /// z'_{j count + k} = cos(2 pi w_{j count + k} z_j + b_{j count + k})
     Waves {
         /// How many columns each column that is read becomes.
@@ -40,7 +35,7 @@ impl PerColumn {
     pub fn parameters(self) -> usize {
         match self {
             Self::Scale | Self::Waves { .. } => 2,
-            Self::Gain | Self::Prelu | Self::Parametric(_) => 1,
+            Self::Gain | Self::Prelu => 1,
         }
     }
 
@@ -124,38 +119,6 @@ impl<S: Simd> Equation<S> for Prelu {
     }
 }
 
-/// With the numbers of the activation.
-struct Parametric<F, S: Simd, const N: usize>([S::F32s; N], PhantomData<F>);
-
-impl<F, S: Simd, const N: usize> Clone for Parametric<F, S, N> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<F, S: Simd, const N: usize> Copy for Parametric<F, S, N> {}
-
-impl<F: Function<N>, S: Simd, const N: usize> Equation<S> for Parametric<F, S, N> {
-    #[inline(always)]
-    fn value(self, simd: S, [w, _]: [S::F32s; 2], z: S::F32s) -> S::F32s {
-        simd.mul_add(w, simd.sub(F::value(simd, self.0, z), z), z)
-    }
-
-    /// q' (1 + w (sigma'(z) - 1))
-    #[inline(always)]
-    fn input_gradient(self, simd: S, [w, _]: [S::F32s; 2], z: S::F32s, q: S::F32s) -> S::F32s {
-        let (_, slope) = F::both(simd, self.0, z);
-        let one = simd.splat(1.0);
-        simd.mul(q, simd.mul_add(w, simd.sub(slope, one), one))
-    }
-
-    #[inline(always)]
-    fn add(self, simd: S, [w, none]: [S::F32s; 2], _: [S::F32s; 2], z: S::F32s, q: S::F32s) -> [S::F32s; 2] {
-        [simd.mul_add(q, simd.sub(F::value(simd, self.0, z), z), w), none]
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Waves;
 
@@ -208,10 +171,6 @@ macro_rules! with_equation {
                 let $equation = Waves;
                 $body
             }
-            PerColumn::Parametric(activation) => with_function!(activation, |F, numbers| {
-                let $equation = Parametric::<F, S, _>(numbers.map(|x| $simd.splat(x)), PhantomData);
-                $body
-            }),
         }
     };
 }
@@ -401,12 +360,10 @@ mod tests {
     use crate::matrix::Matrix;
     use crate::panels::Panels;
 
-    const ALL: [PerColumn; 7] = [
+    const ALL: [PerColumn; 5] = [
         PerColumn::Scale,
         PerColumn::Gain,
         PerColumn::Prelu,
-        PerColumn::Parametric(Activation::Selu),
-        PerColumn::Parametric(Activation::Mish),
         PerColumn::Waves { count: 3 },
         PerColumn::Waves { count: 16 },
     ];
@@ -427,11 +384,6 @@ mod tests {
             PerColumn::Scale => w * z + b,
             PerColumn::Gain => w * z,
             PerColumn::Prelu => z.max(0.0) + w * z.min(0.0),
-            PerColumn::Parametric(Activation::Mish) => z + w * (z * z.exp().ln_1p().tanh() - z),
-            PerColumn::Parametric(_) => {
-                let selu = 1.050_700_987_355_480_5 * if z > 0.0 { z } else { 1.673_263_242_354_377_2 * z.exp_m1() };
-                z + w * (selu - z)
-            }
             PerColumn::Waves { .. } => (std::f64::consts::TAU * w * z + b).cos(),
         }
     }

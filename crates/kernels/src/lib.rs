@@ -6,7 +6,7 @@
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
-//! - [`columns`], [`grouped`], [`members`], [`norm`], [`rows`], [`table`]: what other layers do to rows: scale, prelu, waves; dense layers of
+//! - [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`rows`], [`table`]: what other layers do to rows: scale, prelu, waves; dense layers of
 //!   parts of a row; standardisation; dropout, sums, products, largest values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`warp`]: images moved by a map and by smooth random displacements.
@@ -32,6 +32,7 @@ mod named_enum;
 pub mod norm;
 mod pages;
 mod panels;
+pub mod parametric;
 pub mod peak;
 #[cfg(test)]
 mod random_arguments;

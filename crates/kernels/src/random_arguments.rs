@@ -12,7 +12,7 @@ use crate::members::{self, Members};
 use crate::softmax::{self, Logits, Output};
 use crate::{
     Activation, Before, ByColumn, Csr, Entries, Isa, Listed, Loss, Marks, Matrix, Panel, Panels, Part, Partition, Rows,
-    RowsMut, Rule, Team, Update, norm, rows, table,
+    RowsMut, Rule, Team, Update, norm, parametric, rows, table,
 };
 
 /// Sizes around nothing, a vector, a panel, and around every power of two at which a product or a sum wraps around.
@@ -193,14 +193,8 @@ const CALLS: &[Call] = &[
         crate::activate(isa, activation, d.size(), d.rows_mut(out), slopes);
     }),
     ("columns", |isa, d, m| {
-        let kinds = [
-            PerColumn::Scale,
-            PerColumn::Gain,
-            PerColumn::Prelu,
-            PerColumn::Parametric(Activation::Selu),
-            PerColumn::Waves { count: d.size().max(1) },
-        ];
-        let kind = kinds[d.next() % 5];
+        let kinds = [PerColumn::Scale, PerColumn::Gain, PerColumn::Prelu, PerColumn::Waves { count: d.size().max(1) }];
+        let kind = kinds[d.next() % 4];
         let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
         match d.next() % 4 {
             0 => columns::forward(isa, kind, z, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
@@ -241,6 +235,19 @@ const CALLS: &[Call] = &[
             0 => members::forward(isa, members, d.size(), z, &weights[..len], out),
             1 => members::input_gradient(isa, members, d.size(), q, &weights[..len], out),
             _ => members::weight_gradient(isa, members, [z, q], &mut out.values[..len.min(LEN)]),
+        }
+    }),
+    ("parametric", |isa, d, m| {
+        let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
+        match d.next() % 4 {
+            0 => parametric::forward(isa, z, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
+            1 => parametric::input_gradient(isa, q, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
+            2 => parametric::weight_gradient(isa, [z, d.rows(&m.read[0]), q], d.panel(), m.written[0].middle()),
+            _ => {
+                let [weights, first, second, third] = m.written.each_mut().map(Guarded::middle);
+                let part = Part { weights, states: [first, second, third] };
+                parametric::weight_update(isa, [z, d.rows(&m.read[0]), q], d.panel(), d.update(), part);
+            }
         }
     }),
     ("rows", |isa, d, m| {

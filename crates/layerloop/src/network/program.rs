@@ -106,6 +106,8 @@ pub(crate) enum Kind {
     },
     Grouped(Groups),
     Members(Members),
+    /// Keeps sigma(z) and sigma'(z).
+    Parametric(Activation),
     Table,
     Custom(Custom<dyn custom::Layer>),
 }
@@ -128,6 +130,8 @@ pub(crate) enum Role {
     /// They are multiplied by the inputs.
     Product,
     PerColumn(PerColumn),
+    /// They are shares of an activation, one for each column.
+    Parametric,
     /// They are dense layers of parts of a row, or of members, one after the other.
     Grouped(Groups),
     /// They scale the columns of each member.
@@ -177,7 +181,12 @@ impl Parameter {
     pub(crate) fn weight_shape(&self) -> Vec<usize> {
         match self.role {
             Role::Product | Role::Table => vec![self.outputs, self.inputs],
-            Role::PerColumn(_) | Role::Statistics | Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => {
+            Role::PerColumn(_)
+            | Role::Parametric
+            | Role::Statistics
+            | Role::Grouped(_)
+            | Role::Members(_)
+            | Role::Custom(_) => {
                 vec![self.outputs]
             }
         }
@@ -279,7 +288,12 @@ impl Program {
     /// An operation that reads `from` and gives `width` values; its parameters are those that were added last.
     pub(super) fn op(&mut self, kind: Kind, from: Vec<usize>, width: usize, path: &str) -> usize {
         let learns = match kind {
-            Kind::Dense(_) | Kind::PerColumn(_) | Kind::Grouped(_) | Kind::Members(_) | Kind::Table => true,
+            Kind::Dense(_)
+            | Kind::PerColumn(_)
+            | Kind::Parametric(_)
+            | Kind::Grouped(_)
+            | Kind::Members(_)
+            | Kind::Table => true,
             Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,
             _ => false,
         };
@@ -292,7 +306,9 @@ impl Program {
                 self.values[to].slopes = Some(self.keep([width]));
             }
             Kind::Standardise { .. } => self.values[to].kept = Some(self.keep([1])),
-            Kind::BatchStandardise { .. } => self.values[to].kept = Some(self.keep([width; 2])),
+            Kind::BatchStandardise { .. } | Kind::Parametric(_) => {
+                self.values[to].kept = Some(self.keep([width; 2]));
+            }
             _ => {}
         }
         let owns = learns || matches!(kind, Kind::BatchStandardise { .. });

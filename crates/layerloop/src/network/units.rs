@@ -31,7 +31,8 @@ impl Program {
             Unit::Scale => self.scale(from, path),
             Unit::Gain => self.per_column(PerColumn::Gain, Initial::Constant(1.0, 0.0), from, path),
             Unit::Parametric { activation } => {
-                self.per_column(PerColumn::Parametric(activation), Initial::Constant(1.0, 0.0), from, path)
+                self.parameter(path, [1, width], false, Role::Parametric, Initial::Constant(1.0, 0.0));
+                self.op(Kind::Parametric(activation), vec![from], width, path)
             }
             Unit::Prelu { start } => self.per_column(PerColumn::Prelu, Initial::Constant(start, 0.0), from, path),
             Unit::Waves { count, deviation } => {

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
-use layerloop_kernels::{Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, grouped, members, table};
+use layerloop_kernels::{
+    Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, grouped, members, parametric, table,
+};
 
 use super::Network;
 use super::input_plan::InputPlan;
@@ -73,7 +75,7 @@ impl WeightPlan {
             let (columns, step) = match role {
                 Role::Product if from.depends => (view.inputs(), PANEL),
                 Role::Product => (0, FIRST_LAYER_ROWS),
-                Role::PerColumn(_) => (0, PANEL),
+                Role::PerColumn(_) | Role::Parametric => (0, PANEL),
                 Role::Table => (0, table::TABLE_ROWS),
                 Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => (0, 1),
                 Role::Statistics => (0, 0),
@@ -154,6 +156,10 @@ impl WeightPlan {
                 Role::PerColumn(layer) => {
                     let w = &network.parameters.layer(task.parameter)[task.panel.start..][..gradient.len()];
                     columns::weight_gradient(isa, layer, [z, delta], task.panel, w, gradient);
+                }
+                Role::Parametric => {
+                    let rows = [z, activated(workspace, task, rows), delta];
+                    parametric::weight_gradient(isa, rows, task.panel, gradient);
                 }
                 Role::Grouped(groups) => {
                     grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()])
@@ -248,4 +254,10 @@ pub(crate) fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -
     let Workspace { matrices, places, .. } = workspace;
     let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
     (z, delta)
+}
+
+/// sigma(z_i) of the first `rows` rows, which a parametric activation keeps.
+pub(crate) fn activated<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> Rows<'a> {
+    let Workspace { matrices, places, .. } = workspace;
+    matrices[places.kept(task.to).unwrap_or(places.z(task.to))].head(rows)
 }

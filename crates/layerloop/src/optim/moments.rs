@@ -1,14 +1,14 @@
 //! The optimiser's memory, and its step for every block of weights.
 
 use layerloop_kernels::{
-    Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, members, table,
+    Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, members, parametric, table,
 };
 
 use crate::network::Network;
 use crate::network::input_plan::InputPlan;
 use crate::network::layers;
 use crate::network::program::Role;
-use crate::network::weight_plan::{GradientSums, Task, WeightPlan, operands};
+use crate::network::weight_plan::{GradientSums, Task, WeightPlan, activated, operands};
 use crate::network::workspace::Workspace;
 
 /// The optimiser's memory for every weight, in the order of the flat vector; what a rule does not use is empty.
@@ -62,6 +62,10 @@ impl Moments {
                 Role::Table => {
                     table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);
                 }
+                Role::Parametric => {
+                    let rows = [z, activated(workspace, task, rows), delta];
+                    parametric::weight_update(isa, rows, task.panel, by, part);
+                }
                 Role::Grouped(groups) => {
                     let mut gradient = vec![0.0; part.weights.len()];
                     grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()]);
@@ -114,7 +118,7 @@ impl Moments {
     ) {
         let isa = team.isa();
         self.each_block(team, plan, network, Some((gradient.values_mut(), None)), by, |task, by, part, gradient| {
-            let by = if matches!(task.role, Role::PerColumn(_)) { by.of_biases() } else { by };
+            let by = if matches!(task.role, Role::PerColumn(_) | Role::Parametric) { by.of_biases() } else { by };
             layerloop_kernels::update(isa, by, task.all_rows(gradient.len()), part, gradient);
         });
     }

@@ -6,6 +6,7 @@ mod tables;
 use layerloop_kernels::named_enum;
 
 pub use self::images::is_characters;
+pub use self::tables::Choice;
 use crate::Result;
 use crate::augment::Augmentation;
 use crate::data::{Dataset, Targets};

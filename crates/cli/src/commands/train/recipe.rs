@@ -57,6 +57,12 @@ impl Train {
         self.with_typed(&parse::over(self.typed.clone(), all))
     }
 
+    /// As [`Self::with_plan`], of a recipe that was chosen for a table: its name is kept.
+    pub(super) fn with_recipe_plan(&self, recipe: Recipe, plan: &Plan) -> Result<Box<Self>> {
+        let named = ExplicitArgs::with("recipe", &[text(recipe)]);
+        self.with_typed(&parse::over(self.typed.clone(), named))?.with_plan(plan)
+    }
+
     /// The plan of the recipe for `data`, with the layers that these options say, where a recipe has layers of its own.
     pub(super) fn structured(&self, data: &Dataset) -> Result<Option<Plan>> {
         let Some(recipe) = self.recipe.filter(|recipe| recipe.is_for_tables() && self.network.is_none()) else {

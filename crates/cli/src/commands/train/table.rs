@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use layerloop::data::{TableParts, TableSplit};
+use layerloop::names::text;
 use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing};
-use layerloop::recipes::Recipe;
+use layerloop::recipes::{Choice, Recipe};
+use layerloop::train::default_threads;
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::{self, Defaults};
@@ -22,12 +24,24 @@ const SAMPLE: usize = 500;
 pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     refuse_image_options(args)?;
     let table = read_table(&args.data, &args.table.options())?;
-    let recipe = args.recipe.unwrap_or(Recipe::Plain);
     let rows = args.limit.unwrap_or(usize::MAX).min(table.frame.rows());
-    let with = args.with_plan(&recipe.plan_for_table(rows, predicts_classes(&table))?)?;
+    let classes = predicts_classes(&table);
+    let choice = args.recipe.is_none().then(|| {
+        let columns = table.columns.iter().filter(|column| column.kind.is_used()).count();
+        Choice::for_table(rows, columns, classes, args.threads.unwrap_or_else(default_threads))
+    });
+    let recipe = choice.as_ref().map_or(args.recipe.unwrap_or(Recipe::Plain), |choice| choice.recipe);
+    let mut plan = recipe.plan_for_table(rows, classes)?;
+    plan.ensemble = choice.as_ref().map_or(1, |choice| choice.ensemble);
+    let with = args.with_recipe_plan(recipe, &plan)?;
     let options = with.preprocessing();
     let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
     let mut loaded = parts(&with, &table, |train| Preprocessing::fit(train, &target, &options))?;
+    let members = if plan.ensemble > 1 { format!(" with {} networks", plan.ensemble) } else { String::new() };
+    loaded.notes.extend(
+        choice
+            .map(|choice| format!("recipe {}{members}: {}; --recipe NAME takes another", text(recipe), choice.reason)),
+    );
     loaded.notes.extend(left_out(&table));
     Ok((Some(with), loaded))
 }
@@ -86,7 +100,7 @@ fn left_out(table: &Table) -> Option<String> {
     let each: Vec<String> = unused
         .map(|column| {
             let reason = column.reason.as_deref().unwrap_or("as given");
-            format!("`{}` ({}: {reason})", column.name, layerloop::names::text(column.kind))
+            format!("`{}` ({}: {reason})", column.name, text(column.kind))
         })
         .collect();
     (!each.is_empty()).then(|| format!("left out: {}; --column NAME=KIND uses a column all the same", each.join(", ")))

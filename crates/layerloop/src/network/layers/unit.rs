@@ -1,6 +1,8 @@
 //! Layers that treat each row by itself, and the standardisation of a batch norm.
 
-use layerloop_kernels::{Block, columns, grouped, members, norm, rows, table};
+use layerloop_kernels::{
+    Block, Rows, Slope, activate, columns, dense, grouped, members, norm, parametric, rows, table,
+};
 
 use crate::network::forward::{Mode, Pass, weights};
 use crate::network::program::{Kind, Op};
@@ -14,6 +16,19 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
     if let (Kind::Standardise { epsilon }, Some(inverse)) = (op.kind, places.kept(to)) {
         let ([out, inverse], [z]) = block.write([places.z(to), inverse], [places.z(from)]);
         return norm::rows(isa, epsilon, z, to.width, out, Some(inverse));
+    }
+    if let (Kind::Parametric(activation), Some(kept)) = (op.kind, places.kept(to)) {
+        let ([out, mut values, mut slopes], [z]) = block.write([places.z(to), kept, kept + 1], [places.z(from)]);
+        rows::copy(z, 0, values.again(), 0, to.width);
+        activate(isa, activation, to.width, values.again(), Some(slopes.again()));
+        let values = Rows { values: values.values, stride: values.stride };
+        if activation.slope() == Slope::OfOutput {
+            (0..slopes.count()).for_each(|row| slopes.row(row, to.width).fill(1.0));
+            dense::through_activation(isa, activation, values, to.width, slopes);
+        }
+        let mut out = out;
+        rows::copy(values, 0, out.again(), 0, to.width);
+        return parametric::forward(isa, z, weights(network, op), out);
     }
     let ([out], [z]) = block.write([places.z(to)], [places.z(from)]);
     match op.kind {
@@ -34,6 +49,12 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::Grouped(groups) => {
             grouped::forward(isa, groups, first, z, &weights(network, op).values[..groups.parameters()], out);
         }
+        Kind::Parametric(activation) => {
+            let mut out = out;
+            rows::copy(z, 0, out.again(), 0, to.width);
+            activate(isa, activation, to.width, out.again(), None);
+            parametric::forward(isa, z, weights(network, op), out);
+        }
         Kind::Members(members) => {
             members::forward(isa, members, first, z, &weights(network, op).values[..members.parameters()], out);
         }
@@ -47,6 +68,11 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
     let Pass { isa, network, places, mode, .. } = pass;
     let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
     let first = block.rows().start;
+    if let (Kind::Parametric(_), Some(kept)) = (op.kind, places.kept(to)) {
+        let ([mut out], [q, slopes]) = block.write([places.delta(from)], [places.delta(to), kept + 1]);
+        rows::copy(slopes, 0, out.again(), 0, to.width);
+        return parametric::input_gradient(isa, q, weights(network, op), out);
+    }
     let reads = [places.delta(to), places.z(from), places.z(to), places.kept(to).unwrap_or(places.z(to))];
     let ([out], [q, z, next, kept]) = block.write([places.delta(from)], reads);
     match op.kind {
@@ -76,7 +102,13 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
         Kind::Members(members) => {
             members::input_gradient(isa, members, first, q, &weights(network, op).values[..members.parameters()], out);
         }
-        Kind::Table | Kind::Dense(_) | Kind::Activation(_) | Kind::Fork | Kind::Join(_) | Kind::Custom(_) => {
+        Kind::Table
+        | Kind::Parametric(_)
+        | Kind::Dense(_)
+        | Kind::Activation(_)
+        | Kind::Fork
+        | Kind::Join(_)
+        | Kind::Custom(_) => {
             unreachable!("no unit")
         }
     }
