@@ -49,7 +49,7 @@ const PATIENCE: f64 = 120.0;
 const RATE: f64 = 6e10;
 
 impl Choice {
-    /// For a table of so many rows and columns to train on, and so many threads.
+    /// For a table of so many rows and columns to train on, and so many cores.
     ///
     /// ```text
     /// fewer than 1,000 rows               plain
@@ -65,20 +65,19 @@ impl Choice {
     /// assert_eq!(Choice::for_table(1_000_000, 14, true, 2).recipe, Recipe::Plain);
     /// ```
     #[must_use]
-    pub fn for_table(rows: usize, columns: usize, classes: bool, threads: usize) -> Self {
+    pub fn for_table(rows: usize, columns: usize, classes: bool, cores: usize) -> Self {
         // Four inputs a column; a multiplication and an addition for each weight, forward, back, and for the gradient.
         let weights = 256.0 * (4.0 * columns as f64 + 2.0 * 256.0);
-        let seconds = EPOCHS as f64 * 0.8 * rows as f64 * 6.0 * weights / (RATE * threads.max(1) as f64);
+        let seconds = EPOCHS as f64 * 0.8 * rows as f64 * 6.0 * weights / (RATE * cores.max(1) as f64);
         let (recipe, ensemble, reason) = if rows < FEW {
             (Recipe::Plain, 1, format!("{rows} rows are few"))
         } else if !classes && rows < FEW_NUMBERS {
             (Recipe::Plain, 8, format!("of numbers in {rows} rows the mean of several networks is closer"))
         } else if seconds <= PATIENCE {
-            let reason = format!("{rows} rows and {columns} columns, up to {seconds:.0} s on {threads} threads");
+            let reason = format!("{rows} rows and {columns} columns, up to {seconds:.0} s on {cores} cores");
             (Recipe::RealMlp, 1, reason)
         } else {
-            let reason =
-                format!("{rows} rows: realmlp would take up to {:.0} min on {threads} threads", seconds / 60.0);
+            let reason = format!("{rows} rows: realmlp would take up to {:.0} min on {cores} cores", seconds / 60.0);
             (Recipe::Plain, 1, reason)
         };
         Self { recipe, ensemble, reason }

@@ -1,12 +1,12 @@
 //! Training on a table: its columns become inputs, fitted to the training rows.
 
 use std::path::Path;
+use std::thread::available_parallelism;
 
 use layerloop::data::{TableParts, TableSplit};
 use layerloop::names::text;
 use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing};
 use layerloop::recipes::{Choice, Recipe};
-use layerloop::train::default_threads;
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::registry::{self, Defaults};
@@ -28,7 +28,8 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     let classes = predicts_classes(&table);
     let choice = args.recipe.is_none().then(|| {
         let columns = table.columns.iter().filter(|column| column.kind.is_used()).count();
-        Choice::for_table(rows, columns, classes, args.threads.unwrap_or_else(default_threads))
+        let cores = available_parallelism().map_or(1, usize::from); // whatever --threads: no bit depends on it
+        Choice::for_table(rows, columns, classes, cores)
     });
     let recipe = choice.as_ref().map_or(args.recipe.unwrap_or(Recipe::Plain), |choice| choice.recipe);
     let mut plan = recipe.plan_for_table(rows, classes)?;
