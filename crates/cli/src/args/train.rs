@@ -306,7 +306,7 @@ fn threshold(text: &str) -> Result<Threshold, Error> {
 
 /// `2.1=0.1`
 fn layer_rate(text: &str) -> Result<LayerRate, String> {
-    text.parse().map_err(|_| "expected LAYER=FACTOR, such as 2=0.1 or 2=0.1:bias=0.01:decay=2".to_owned())
+    text.parse().map_err(|_| "expected LAYER=FACTOR, such as 2=0.1 or 2=0.1:bias=0.01:unit=0.5:decay=2".to_owned())
 }
 
 /// `balanced`, or numbers.

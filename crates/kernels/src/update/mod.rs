@@ -237,6 +237,26 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The rule for weights w = unit v, of which v is what is learned: its step, and what keeps a divisor from 0, are v's.
+    ///
+    /// `None` for rules whose numbers cannot say that.
+    #[must_use]
+    pub fn in_units(self, unit: f32) -> Option<Self> {
+        let square = unit * unit;
+        Some(match self {
+            Self::Sgd { rate } => Self::Sgd { rate: rate * square },
+            Self::Momentum { rate, momentum } => Self::Momentum { rate: rate * square, momentum },
+            Self::Nesterov { rate, momentum } => Self::Nesterov { rate: rate * square, momentum },
+            Self::Adam { rate, weight_1, weight_2, epsilon } => {
+                Self::Adam { rate: rate * unit, weight_1, weight_2, epsilon: epsilon / unit }
+            }
+            Self::Lion { rate, weight_1, weight_2 } => Self::Lion { rate: rate * unit, weight_1, weight_2 },
+            _ => return None,
+        })
+    }
+}
+
 impl Update {
     /// Whether the tiles of a product take the step before they are stored. In every size of tile the other rules would fill the
     /// instruction cache.

@@ -183,24 +183,24 @@ pub(super) fn real_mlp(plan: &Plan, data: &Dataset) -> Spec {
 /// Rates of the layers of [`real_mlp`].
 ///
 /// ```text
-/// dense, of n inputs     1 / sqrt(n), biases 0.1: the rate of v in w = v / sqrt(n)
+/// dense, of n inputs     1 of v in w = v / sqrt(n), biases 0.1
 /// gain                   6
 /// waves, groups, parametric activations    0.1
 /// ```
 ///
-/// Of a factor f the decay of weights has the square, as pytabkit has it; that of dense weights is the option's whatever their rate.
+/// Of a factor f the decay of weights has the square, as pytabkit has it.
 pub(super) fn real_mlp_rates(spec: &Spec) -> Result<Vec<LayerRate>> {
     let program = Program::of(spec)?;
     let rate = |(i, parameter): (usize, &crate::network::program::Parameter)| {
         let is_embedding = matches!(program.owner(i).kind, Kind::Dense(Dense { init: Init::Normal { .. }, .. }));
         let root = libm::sqrt(parameter.inputs as f64);
-        let (factor, bias, decay) = match parameter.role {
+        let rate = |factor: f64| LayerRate::new(parameter.path.as_str(), factor);
+        Some(match parameter.role {
             Role::Product if is_embedding => return None,
-            Role::Product => (1.0 / root, Some(0.1), root),
-            Role::PerColumn(PerColumn::Gain) => (6.0, None, 6.0),
-            _ => (0.1, None, 0.1),
-        };
-        Some(LayerRate { layer: parameter.path.clone(), factor, bias, decay: Some(decay) })
+            Role::Product => LayerRate { unit: Some(1.0 / root), bias: Some(0.1), ..rate(1.0) },
+            Role::PerColumn(PerColumn::Gain) => LayerRate { decay: Some(6.0), ..rate(6.0) },
+            _ => LayerRate { decay: Some(0.1), ..rate(0.1) },
+        })
     };
     Ok(program.parameters.iter().enumerate().filter_map(rate).collect())
 }

@@ -46,6 +46,17 @@ impl FitOptions {
             ),
         ]);
         faults.extend(self.layer_rates.iter().filter_map(LayerRate::fault));
+        let has_unit = self.layer_rates.iter().any(|rate| rate.unit.is_some());
+        let knows_units =
+            self.optimizer.at(1, rate).in_units(1.0).is_some() && !matches!(self.optimizer, Optimizer::Muon { .. });
+        faults.extend(Error::of_rules([(
+            has_unit && !knows_units,
+            "layer_rates",
+            format!(
+                "a unit goes with sgd, momentum, nesterov, adam, adamw and lion, not with {}",
+                names::text(self.optimizer)
+            ),
+        )]));
         let follows_loss = |schedule| matches!(schedule, OrCustom::BuiltIn(Schedule::ReduceOnPlateau { .. }));
         let reason = |schedule| format!("`{schedule}` follows the loss; only the learning rate can");
         let (decay, dropout) = (self.decay_schedule, self.dropout_schedule);

@@ -145,11 +145,13 @@ impl FitOptions {
     pub(crate) fn step_at(&self, t: u64, lr: f64, decay: f64, rates: Rates) -> Update {
         let before = self.before(lr * rates.weights, decay * rates.decay);
         let before = Before { everywhere: before.everywhere || rates.all_decay && before != Before::NOTHING, ..before };
-        let rule = |factor: f64| self.optimizer.at(t, lr * factor);
+        let plain = |factor: f64| self.optimizer.at(t, lr * factor);
+        let rule = plain(rates.weights);
+        let rule = if rates.unit == 1.0 { rule } else { rule.in_units(rates.unit as f32).unwrap_or(rule) };
         Update {
-            rule: rule(rates.weights),
+            rule,
             before: (before != Before::NOTHING).then_some(before),
-            of_biases: (rates.biases != rates.weights).then(|| rule(rates.biases)),
+            of_biases: (rates.biases != rates.weights || rates.unit != 1.0).then(|| plain(rates.biases)),
         }
     }
 

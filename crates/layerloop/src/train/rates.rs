@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// A factor on the learning rate of one layer.
 ///
-/// As text: `2.1=0.1`, or with the other two `2.1=0.1:bias=0.01:decay=2`.
+/// As text: `2.1=0.1`, or with others `2.1=0.1:bias=0.01:unit=0.5:decay=2`.
 ///
 /// # Example
 /// ```
@@ -30,6 +30,10 @@ pub struct LayerRate {
     /// That of its biases, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<f64>,
+    /// What the weights of a dense layer are multiples of: w = unit v, and v is what the optimiser moves and what decays. Of n inputs, a unit of
+    /// 1 / sqrt(n) is the NTK parametrisation (Jacot, Gabriel and Hongler 2018).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<f64>,
     /// A factor on the decay of its weights, beside that on the rate. Where there is one, what norms, scales, waves and groups learn
     /// decays too; biases of dense layers do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,12 +44,18 @@ impl LayerRate {
     /// A factor on the rate of everything in a layer.
     #[must_use]
     pub fn new(layer: impl Into<String>, factor: f64) -> Self {
-        Self { layer: layer.into(), factor, bias: None, decay: None }
+        Self { layer: layer.into(), factor, bias: None, unit: None, decay: None }
     }
 
     /// What is wrong about it.
     pub(super) fn fault(&self) -> Option<Error> {
-        let Self { layer, factor, bias, decay } = self;
+        let Self { layer, factor, bias, unit, decay } = self;
+        if let Some(unit) = unit.filter(|unit| !(*unit > 0.0 && unit.is_finite())) {
+            return Some(Error::config(
+                "layer_rates",
+                format!("unit={unit} for layer {layer}; it is a finite number above 0"),
+            ));
+        }
         let wrong = [Some(*factor), *bias, *decay].into_iter().flatten().find(|x| !(*x >= 0.0 && x.is_finite()))?;
         let reason = format!("{wrong} for layer {layer}; it must be a finite number, at least 0");
         Some(Error::config("layer_rates", reason))
@@ -56,6 +66,7 @@ impl fmt::Display for LayerRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.layer, self.factor)?;
         self.bias.map_or(Ok(()), |bias| write!(f, ":bias={bias}"))?;
+        self.unit.map_or(Ok(()), |unit| write!(f, ":unit={unit}"))?;
         self.decay.map_or(Ok(()), |decay| write!(f, ":decay={decay}"))
     }
 }
@@ -77,6 +88,7 @@ impl FromStr for LayerRate {
         for part in parts {
             match part? {
                 (name, value) if name == "bias" => rate.bias = Some(value),
+                (name, value) if name == "unit" => rate.unit = Some(value),
                 (name, value) if name == "decay" => rate.decay = Some(value),
                 _ => return Err(refused()),
             }
@@ -91,6 +103,8 @@ pub(crate) struct Rates {
     /// Factor of all, and of the biases of a dense layer.
     pub(crate) weights: f64,
     pub(crate) biases: f64,
+    /// What the weights are multiples of.
+    pub(crate) unit: f64,
     /// Factor on the share that decays.
     pub(crate) decay: f64,
     /// Whether all of them decay, where other options do not say so.
@@ -99,7 +113,7 @@ pub(crate) struct Rates {
 
 impl Rates {
     /// As the options say.
-    pub(crate) const SAME: Self = Self { weights: 1.0, biases: 1.0, decay: 1.0, all_decay: false };
+    pub(crate) const SAME: Self = Self { weights: 1.0, biases: 1.0, unit: 1.0, decay: 1.0, all_decay: false };
 
     pub(crate) fn frozen(self) -> bool {
         self.weights == 0.0 && self.biases == 0.0
@@ -111,7 +125,7 @@ impl Rates {
     /// [`Error::Config`] if a layer is named that is none, or if nothing is left that moves.
     pub(crate) fn of(layer_rates: &[LayerRate], program: &Program) -> Result<Vec<Self>> {
         let mut rates = vec![Self::SAME; program.parameters.len()];
-        for LayerRate { layer, factor, bias, decay } in layer_rates {
+        for LayerRate { layer, factor, bias, unit, decay } in layer_rates {
             let inside = |path: &str| {
                 path == layer || path.strip_prefix(layer.as_str()).is_some_and(|rest| rest.starts_with('.'))
             };
@@ -121,6 +135,7 @@ impl Rates {
                 *rates = Self {
                     weights: *factor,
                     biases: bias.filter(|_| product).unwrap_or(*factor),
+                    unit: unit.filter(|_| product).unwrap_or(1.0),
                     decay: decay.unwrap_or(1.0),
                     all_decay: decay.is_some() && !product,
                 };
