@@ -55,7 +55,7 @@ impl Job {
         let (train, validation) = split(args, loaded.train, loaded.validation.take())?;
         loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
-        let mut options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
+        let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
         let (network, from) = match &args.warm_start {
             None => {
                 let spec = args.spec(&loaded.train)?.ensemble(args.ensemble);
@@ -68,9 +68,6 @@ impl Job {
                 (network, Some(from))
             }
         };
-        if let Some(plan) = args.structured(&loaded.train)? {
-            options.layer_rates.splice(0..0, plan.layer_rates(network.spec())?);
-        }
         layerloop::train::check(&network, &loaded.train, &options)?;
         let threshold = args.threshold;
         let job = Self { loaded, validation, options, network, threshold, from };
@@ -216,9 +213,6 @@ impl Train {
     /// The network for this data.
     fn spec(&self, data: &Dataset) -> Result<Spec> {
         let (inputs, names) = (data.width(), data.target_names().len());
-        if let Some(plan) = self.structured(data)? {
-            return Ok(plan.spec(data));
-        }
         let Some(spec) = &self.network else {
             let default = match data.targets() {
                 Targets::Labels { .. } => Output::Softmax,

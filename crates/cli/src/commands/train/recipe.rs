@@ -63,15 +63,21 @@ impl Train {
         self.with_typed(&parse::over(self.typed.clone(), named))?.with_plan(plan)
     }
 
-    /// The plan of the recipe for `data`, with the layers that these options say, where a recipe has layers of its own.
-    pub(super) fn structured(&self, data: &Dataset) -> Result<Option<Plan>> {
-        let Some(recipe) = self.recipe.filter(|recipe| recipe.is_for_tables() && self.network.is_none()) else {
-            return Ok(None);
+    /// These options with the network and the rates of its layers, where the recipe has layers of its own: a replay does not depend on what
+    /// the recipe means later.
+    pub(super) fn with_layers_of_recipe(&self, data: &Dataset) -> Result<Box<Self>> {
+        let recipe = self.recipe.filter(|recipe| recipe.is_for_tables() && self.network.is_none());
+        let plan = recipe.map(|recipe| recipe.plan_for_table(data.rows(), !data.classes().is_empty())).transpose()?;
+        let Some(mut plan) = plan.filter(|plan| plan.structure != Structure::Dense) else {
+            return self.with_typed(&self.typed);
         };
-        let mut plan = recipe.plan_for_table(data.rows(), !data.classes().is_empty())?;
         (plan.hidden, plan.activation) = (self.hidden.clone(), self.activation);
         (plan.dropout, plan.init) = (self.dropout, self.init);
-        Ok(Some(plan).filter(|plan| plan.structure != Structure::Dense))
+        let spec = plan.spec(data);
+        let rates = plan.layer_rates(&spec.clone().ensemble(self.ensemble))?;
+        let rates: Vec<String> = rates.iter().chain(&self.layer_rate).map(ToString::to_string).collect();
+        let rates = if rates.is_empty() { ExplicitArgs::default() } else { ExplicitArgs::with("layer_rate", &rates) };
+        self.with_typed(&parse::over(ExplicitArgs::with("network", &[spec]).and(rates), self.typed.clone()))
     }
 
     /// These options as if `typed` had been typed, shown and resumed as before.

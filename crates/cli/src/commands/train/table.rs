@@ -38,6 +38,7 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     let options = with.preprocessing();
     let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
     let mut loaded = parts(&with, &table, |train| Preprocessing::fit(train, &target, &options))?;
+    let with = with.with_layers_of_recipe(&loaded.train)?;
     let members = if plan.ensemble > 1 { format!(" with {} networks", plan.ensemble) } else { String::new() };
     loaded.notes.extend(
         choice
