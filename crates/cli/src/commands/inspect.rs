@@ -61,20 +61,23 @@ pub(crate) fn run(args: &Inspect) -> Result<Outcome> {
         columns.len(),
         table(&header, &rows).trim_end()
     ))?;
-    for column in columns.iter().filter(|column| !target.contains(&column.name)) {
-        if let Some(count) = few_integers(column) {
-            let option = format!("{}=category", column.name);
-            message(format_args!(
-                "note: `{}` is a number, {count} distinct integers; --column {} treats them as levels",
-                shown(&column.name),
-                shell::quoted(option.as_ref())
-            ));
-        }
-    }
+    columns.iter().filter(|column| !target.contains(&column.name)).for_each(note_integers);
     if let Err(error) = fitted {
         message(format_args!("warning: {error}"));
     }
     Ok(Outcome::Done)
+}
+
+/// A note of a column of numbers that may be codes of categories.
+fn note_integers(column: &Detected) {
+    if let Some(count) = few_integers(column) {
+        let option = format!("{}=category", column.name);
+        message(format_args!(
+            "note: `{}` is a number, {count} distinct integers; --column {} treats them as levels",
+            shown(&column.name),
+            shell::quoted(option.as_ref())
+        ));
+    }
 }
 
 /// How many whole numbers a column of numbers has, where they are so few that they may be codes of categories.

@@ -328,8 +328,6 @@ fn shape(program: &Program, i: usize, parameter: &Parameter) -> String {
         (Kind::Dense(Dense { activation, .. }), _) => text(activation),
         (_, Role::PerColumn(per_column)) => format!("{per_column:?}").to_lowercase(),
         (Kind::Parametric(activation), _) => format!("parametric {}", text(activation)),
-        (_, Role::Members(members)) => format!("{} members", members.count),
-        (_, Role::Grouped(groups)) => format!("{} groups", groups.count),
         (_, Role::Table) => "embedding".into(),
         (kind, _) => format!("{kind:?}"),
     };

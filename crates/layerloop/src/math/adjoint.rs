@@ -1,9 +1,7 @@
 //! What the transposes of a map's Jacobians do to a vector, without the Jacobians: the closed forms of `p` and `q`.
 
-use std::f64::consts::TAU;
-
 use super::ActivationFunction as _;
-use super::map::{largest, mean_and_inverse, others, turned};
+use super::map::{largest, mean_and_inverse, others};
 use super::matrix::same_size;
 use super::{Activation, Layer, Map, Matrix};
 use crate::Result;
@@ -63,38 +61,8 @@ impl Map {
                 let p: Vec<f64> = times(&|i| z[i]);
                 ([p, q_next.to_vec()].concat(), times(&|i| w[i]))
             }
-            Self::Gain { w } => (times(&|i| z[i]), times(&|i| w[i])),
-            // z' = z + a (sigma(z) - z)
-            Self::Parametric { a, sigma } => {
-                (times(&|i| sigma.value(z[i]) - z[i]), times(&|i| 1.0 + a[i] * (sigma.derivative(z[i]) - 1.0)))
-            }
-            // z'_i = cos(2 pi w_i z_j + b_i)
-            Self::Waves { w, b } => {
-                let count = w.len() / z.len();
-                let delta: Vec<f64> = times(&|i| -turned(w, b, z, i).sin());
-                let p = delta.iter().enumerate().map(|(i, delta)| TAU * z[i / count] * delta);
-                let mut q = vec![0.0; z.len()];
-                delta.iter().enumerate().for_each(|(i, delta)| q[i / count] += TAU * w[i] * delta);
-                (p.chain(delta.iter().copied()).collect(), q)
-            }
-            Self::Columns { first, count } => {
-                let mut q = vec![0.0; z.len()];
-                q[*first..first + count].copy_from_slice(q_next);
-                (vec![], q)
-            }
-            // z'_c = w_c . z_g + b_c
-            Self::Grouped { count, width, w } => {
-                let n = z.len() / count;
-                let part = |c: usize| c / width * n;
-                let of = |(c, q): (usize, &f64)| {
-                    z[part(c)..][..n].iter().chain(&[1.0]).map(move |z| q * z).collect::<Vec<_>>()
-                };
-                let mut q = vec![0.0; z.len()];
-                for (c, (w, q_next)) in w.chunks_exact(n + 1).zip(q_next).enumerate() {
-                    q[part(c)..][..n].iter_mut().zip(w).for_each(|(q, w)| *q += w * q_next);
-                }
-                (q_next.iter().enumerate().flat_map(of).collect(), q)
-            }
+            Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } => self.numbers_adjoint(z, q_next),
+            Self::Columns { .. } | Self::Grouped { .. } => self.numbers_adjoint(z, q_next),
             // z' = max(0, z) + a min(0, z)
             Self::Prelu { a } => (times(&|i| z[i].min(0.0)), times(&|i| if z[i] > 0.0 { 1.0 } else { a[i] })),
             Self::Leak { a } => (vec![], times(&|i| if z[i] > 0.0 { 1.0 } else { a[i] })),

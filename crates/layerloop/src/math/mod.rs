@@ -76,6 +76,7 @@ pub use losses::LossFunction;
 
 // All of them together: h_x(w), f_{x,y}(w), and the order of w.
 mod network;
+mod numbers;
 pub use network::Network;
 
 // The forward layer loop (z, t) and, twice, the backward one (q, p).

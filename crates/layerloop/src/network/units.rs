@@ -58,22 +58,8 @@ impl Program {
                 ));
             }
             Unit::Maxout { pieces } => self.op(Kind::Max { pieces }, vec![from], width / pieces, path),
-            Unit::MemberGain { members, .. } | Unit::MemberScale { members } | Unit::MemberDense { members, .. }
-                if ![1, members].contains(&self.members_of_row) =>
-            {
-                return refuse(format!("{members} members; {} look at every row already", self.members_of_row));
-            }
-            Unit::MemberGain { members, signs } => {
-                let start = if signs { Initial::Signs } else { Initial::Ones(members * width) };
-                self.of_members(Members { count: members, width, bias: false }, start, from, path)
-            }
-            Unit::MemberScale { members } => {
-                let start = Initial::Ones(members * width);
-                self.of_members(Members { count: members, width, bias: true }, start, from, path)
-            }
-            Unit::MemberDense { members, width: outputs } => {
-                self.members_of_row = members;
-                self.grouped(Groups { count: members, inputs: width, outputs, of: Parts::Rows }, from, path)
+            Unit::MemberGain { .. } | Unit::MemberScale { .. } | Unit::MemberDense { .. } => {
+                return self.unit_of_members(unit, from, path);
             }
             Unit::Bilinear { width: outputs } => {
                 let products = self.op(Kind::Outer, vec![from], width.saturating_mul(width), path);
@@ -89,6 +75,32 @@ impl Program {
                 self.table = Some(count);
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
+        })
+    }
+
+    /// A unit of which each member that looks at a row has its own parameters.
+    fn unit_of_members(&mut self, unit: Unit, from: usize, path: &str) -> Result<usize> {
+        let width = self.values[from].width;
+        Ok(match unit {
+            Unit::MemberGain { members, .. } | Unit::MemberScale { members } | Unit::MemberDense { members, .. }
+                if ![1, members].contains(&self.members_of_row) =>
+            {
+                let reason = format!("{members} members; {} look at every row already", self.members_of_row);
+                return Err(Error::config(format!("layer {path}"), reason));
+            }
+            Unit::MemberGain { members, signs } => {
+                let start = if signs { Initial::Signs } else { Initial::Ones(members * width) };
+                self.of_members(Members { count: members, width, bias: false }, start, from, path)
+            }
+            Unit::MemberScale { members } => {
+                let start = Initial::Ones(members * width);
+                self.of_members(Members { count: members, width, bias: true }, start, from, path)
+            }
+            Unit::MemberDense { members, width: outputs } => {
+                self.members_of_row = members;
+                self.grouped(Groups { count: members, inputs: width, outputs, of: Parts::Rows }, from, path)
+            }
+            _ => unreachable!("no unit of members"),
         })
     }
 
