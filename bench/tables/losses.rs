@@ -3,6 +3,8 @@
 //! FOLDER has the network as text (`network.txt`), the rows batch after batch (`inputs.f32`), what is to be predicted (`targets.f32`) and a
 //! file for each tensor. Prints a loss a line.
 
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+
 use std::path::Path;
 
 use layerloop::data::{Batches, Dataset, Inputs};
