@@ -22,7 +22,7 @@ fn with_loans(rows: u64) -> Folder {
 }
 
 fn train(folder: &Folder, more: &[&str]) -> Said {
-    folder.run(&[&["train", "loans.csv", "--json", "--quiet", "--epochs", "6"], more].concat())
+    folder.run(&[&["train", "loans.csv", "--recipe", "plain", "--json", "--quiet", "--epochs", "6"], more].concat())
 }
 
 /// Rows that are predicted as the rare class, and its recall, by `eval`.

@@ -167,15 +167,39 @@ fn numbers_are_predicted_in_their_own_unit() {
 fn the_same_bits_for_every_number_of_threads_and_after_a_resume() {
     let folder = with_people(500);
     let hash = |said: &Said| said.last()["weights_sha256"].as_str().expect("weights").to_owned();
-    let one = hash(&train(&folder, &["--no-save", "--threads", "1"]).well());
-    assert_eq!(one, hash(&train(&folder, &["--no-save", "--threads", "2"]).well()));
-    let run = ["--run", "r", "--time-limit", "0.02s", "--checkpoint-every", "7steps"];
-    train(&folder, &run).well();
-    let resume = ["train", "--resume", "r", "--time-limit", "600s", "--json", "--quiet", "--threads", "1"];
-    assert_eq!(hash(&folder.run(&resume).well()), one);
-    assert_eq!(folder.run(&["replay", "r/model.safetensors", "--json"]).well().last()["same"], true);
-    let page = fs::read_to_string(folder.path("r/report.html")).expect("a report");
+    let small = ["--hidden", "24,16", "--epochs", "6"];
+    for (i, recipe) in
+        [&["plain"][..], &["plain", "--ensemble", "3"], &["realmlp"], &["tabm"], &["tabm-mini"]].iter().enumerate()
+    {
+        let options = [&["--recipe"], *recipe, if i == 0 { &[] } else { &small }].concat();
+        let trained = |more: &[&str]| train(&folder, &[&options[..], more].concat()).well();
+        let one = hash(&trained(&["--no-save", "--threads", "1"]));
+        assert_eq!(one, hash(&trained(&["--no-save", "--threads", "2"])), "{recipe:?}");
+        let run = format!("r{i}");
+        trained(&["--run", &run, "--time-limit", "0.02s", "--checkpoint-every", "7steps"]);
+        let resume = ["train", "--resume", &run, "--time-limit", "600s", "--json", "--quiet", "--threads", "1"];
+        assert_eq!(hash(&folder.run(&resume).well()), one, "{recipe:?}");
+        let model = format!("{run}/model.safetensors");
+        assert_eq!(folder.run(&["replay", &model, "--json"]).well().last()["same"], true, "{recipe:?}");
+        let predicted = folder.run(&["predict", &model, "people.csv", "--json"]).well();
+        assert_eq!(predicted.out.lines().count(), 500, "{recipe:?}");
+    }
+    let page = fs::read_to_string(folder.path("r0/report.html")).expect("a report");
     assert!(page.contains("people.csv"));
+}
+
+/// A recipe is chosen by the table, and the reason said; what was chosen is kept.
+#[test]
+fn without_a_recipe_one_is_chosen_and_the_reason_printed() {
+    let folder = with_people(1200);
+    let typed =
+        ["train", "people.csv", "--target", "income", "--epochs", "2", "--hidden", "8", "--save", "m.safetensors"];
+    let said = folder.run(&typed).well();
+    assert!(said.err.contains("recipe realmlp: 1200 rows and"), "{said:?}");
+    assert!(folder.run(&["replay", "m.safetensors"]).well().out.contains("the same to the bit"));
+    let folder = with_people(300);
+    let said = folder.run(&typed).well();
+    assert!(said.err.contains("recipe plain: 300 rows are few; --recipe NAME takes another"), "{said:?}");
 }
 
 #[test]

@@ -170,7 +170,9 @@ fn explained(case: &Case, small: &Small, threads: usize) -> Result<Vec<String>> 
     let curvature = Hessian::of(network, data, objective, threads)
         .and_then(|hessian| Ok(vec![hessian.largest(3, 0)?.value, hessian.trace(2, 0)?.value]));
     shown.see("curvature", chain, curvature, Clone::clone);
-    let whole = case.spec.to_string().contains("embedding");
+    // Inputs that are names, or that several members look at, have no gradient.
+    let text = case.spec.to_string();
+    let whole = text.contains("embedding") || text.contains("member-");
     let views = class_views(network, data, threads);
     shown.see("class views", classes && !whole, views, |views| views.iter().flatten().map(|&v| v.into()).collect());
     let worst = mistakes(network, [&case.data.train, data], objective, 2, threads);
@@ -225,7 +227,7 @@ impl Shown {
 /// The loss and the gradient of each row.
 fn outliers(case: &Case, small: &Small, threads: usize) -> Result<Vec<String>> {
     let samples = samples(small.network, &small.data, &case.options.objective, threads)?;
-    let normed = case.spec.to_string().contains("batch-norm");
+    let normed = ["batch-norm", "member-"].iter().any(|name| case.spec.to_string().contains(name));
     let finite = samples.iter().all(|s| s.loss.is_finite() && (normed || s.gradient_norm.is_finite()));
     Ok(if finite || !small.tame { vec![] } else { vec![format!("of a finite network: {samples:?}")] })
 }

@@ -50,10 +50,11 @@ pub struct Sample {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads: usize) -> Result<Vec<Sample>> {
-    let batch_norms = network.program.batch_norms().next().is_some();
+    // Rows that meet in a batch norm or in members have no such closed form.
+    let unknown = network.program.batch_norms().next().is_some() || network.program.members_of_row > 1;
     let mut samples = Vec::with_capacity(data.rows());
     for_each_batch(network, data, objective, threads, |network, stepper, rows| {
-        let mut squares = vec![if batch_norms { f64::NAN } else { 0.0 }; rows];
+        let mut squares = vec![if unknown { f64::NAN } else { 0.0 }; rows];
         let parameters = network.program.parameters.iter().enumerate();
         for (i, parameter) in parameters.filter(|(_, parameter)| parameter.role == Role::Product) {
             let [z, delta] = stepper.operands(network, i);
@@ -64,7 +65,7 @@ pub fn samples(network: &Network, data: &Dataset, objective: &Objective, threads
             }
         }
         let of_row = |(loss, square): (f32, f64)| Sample { loss, gradient_norm: libm::sqrt(square) as f32 };
-        samples.extend(stepper.losses().zip(squares).map(of_row));
+        samples.extend(stepper.losses(network).into_iter().zip(squares).map(of_row));
     })?;
     Ok(samples)
 }
@@ -93,13 +94,16 @@ pub(crate) fn last_layer(
     let (i, last) = parameters
         .rfind(|(_, parameter)| parameter.role == Role::Product)
         .ok_or_else(|| Error::config("network", format!("{}: there is no dense layer in it", network.spec())))?;
+    if network.program.members_of_row > 1 {
+        return Err(Error::config("network", "several members look at each row; this is for networks that do so once"));
+    }
     let widths = [last.inputs, last.outputs];
     let mut all = LastLayer { z: vec![], delta: vec![], losses: vec![], widths };
     for_each_batch(network, data, objective, threads, |network, stepper, rows| {
         let [z, delta] = stepper.operands(network, i);
         (0..rows).for_each(|row| all.z.extend_from_slice(z.row(row, widths[0])));
         (0..rows).for_each(|row| all.delta.extend_from_slice(delta.row(row, widths[1])));
-        all.losses.extend(stepper.losses());
+        all.losses.extend(stepper.losses(network));
     })?;
     Ok(all)
 }
@@ -159,7 +163,7 @@ pub(crate) fn fast_sample(network: &Network, data: &Dataset, objective: &Objecti
         parameters.map(|(i, p)| stepper.operands(&network, i)[0].row(0, p.inputs).to_vec()).collect();
     z.push(stepper.logits(&network).row(0, network.program.logits().width).to_vec());
     let probabilities = Predictor::new(&network, 1)?.probabilities(data.inputs())?;
-    let loss = stepper.losses().sum();
+    let loss = stepper.losses(&network).into_iter().sum();
     Ok(FastSample { z, probabilities, loss, gradient: stepper.gradient(&network) })
 }
 

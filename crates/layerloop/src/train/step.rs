@@ -120,7 +120,7 @@ impl Stepper {
         }
         self.held = 0..batch.rows.len();
         self.layer_loops(network, batch, scale, mode);
-        self.losses().map(f64::from).sum()
+        self.losses_held().map(f64::from).sum()
     }
 
     /// Forward and backward layer loop over one chunk after the other; each adds its gradient to that of those before it, so that
@@ -246,7 +246,7 @@ impl Stepper {
 
     /// Where the first value that is not finite is, or else the first loss: the layer, by name, and the row of the batch.
     pub(crate) fn first_not_finite(&self, network: &Network) -> Option<(String, usize)> {
-        let loss = || Some(("the loss".into(), self.losses().position(|loss| !loss.is_finite())?));
+        let loss = || Some(("the loss".into(), self.losses_held().position(|loss| !loss.is_finite())?));
         let (layer, row) = self.first_value_not_finite(network).or_else(loss)?;
         Some((layer, (self.held.start + row) / network.program.members_of_row))
     }
@@ -298,8 +298,17 @@ impl Stepper {
         self.workspace.matrices[self.workspace.places.z(network.program.logits())].head(self.held.len())
     }
 
+    /// The losses of the rows of the batch that are held; of several members that look at a row the mean.
+    pub(super) fn losses(&self, network: &Network) -> Vec<f32> {
+        let (all, members) = (self.losses_held().collect::<Vec<_>>(), network.program.members_of_row);
+        if members == 1 {
+            return all;
+        }
+        all.chunks_exact(members).map(|losses| losses.iter().sum::<f32>() / members as f32).collect()
+    }
+
     /// The losses of the rows that are held.
-    pub(super) fn losses(&self) -> impl Iterator<Item = f32> {
+    fn losses_held(&self) -> impl Iterator<Item = f32> {
         let losses = self.workspace.matrices[self.workspace.places.loss()].head(self.held.len());
         losses.values.chunks_exact(losses.stride).map(|row| row[0])
     }
