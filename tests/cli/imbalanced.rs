@@ -64,7 +64,10 @@ fn the_threshold_is_found_on_validation_rows_and_used_wherever_a_class_is_predic
         assert_eq!((&replayed["same"], &replayed["threshold"]), (&true.into(), &done["threshold"]));
         assert_eq!(Model::load(folder.path(rule)).expect("a model").threshold, Some(threshold));
     }
-    let said = folder.run(&["train", "loans.csv", "--epochs", "2", "--threshold", "f1", "--no-save"]).well().out;
+    let said = folder
+        .run(&["train", "loans.csv", "--recipe", "plain", "--epochs", "2", "--threshold", "f1", "--no-save"])
+        .well()
+        .out;
     assert!(
         said.contains("`unpaid` is predicted where its probability is above it, by f1 on the validation rows"),
         "{said}"
@@ -75,7 +78,8 @@ fn the_threshold_is_found_on_validation_rows_and_used_wherever_a_class_is_predic
 fn a_run_that_goes_on_and_a_file_of_options_keep_the_threshold() {
     let folder = with_loans(1500);
     let whole = train(&folder, &["--threshold", "f1", "--schedule", "constant", "--save", "whole"]).well().last();
-    fs::write(folder.path("run.toml"), "threshold = \"f1\"\nepochs = 3\nschedule = \"constant\"\n").expect("written");
+    fs::write(folder.path("run.toml"), "recipe = \"plain\"\nthreshold = \"f1\"\nepochs = 3\nschedule = \"constant\"\n")
+        .expect("written");
     folder.run(&["train", "loans.csv", "--config", "run.toml", "--run", "run", "--quiet"]).well();
     for model in ["run/best.safetensors", "run/model.safetensors"] {
         assert!(Model::load(folder.path(model)).expect("a model").threshold.is_some(), "{model}");

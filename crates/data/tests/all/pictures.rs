@@ -192,7 +192,7 @@ fn a_file_instead_of_a_folder_is_told_what_it_is() {
         (
             "x.jpg",
             b"\xff\xd8\xff\xe0\0\x10JFIF",
-            "a JPEG picture; a table is needed: CSV, plain, gzip or Zstandard; or name the folder that it is in",
+            "a JPEG picture; a table is needed: CSV (plain, gzip or Zstandard), Parquet or Arrow; or name the folder that it is in",
         ),
     ] {
         let said = say(name, bytes);

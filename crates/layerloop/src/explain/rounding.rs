@@ -127,6 +127,7 @@ fn slopes(map: &Map, z: &[f64]) -> Result<Vec<f64>> {
     Ok(match map {
         Map::Dense(layer) | Map::NoBias(layer) if is_curved(map) => layer.sigma_prime(&layer.t(z)?),
         Map::Activation(activation) => z.iter().map(|&t| activation.derivative(t)).collect(),
+        Map::Parametric { a, sigma } => z.iter().zip(a).map(|(&t, a)| a * sigma.derivative(t)).collect(),
         _ => Vec::new(),
     })
 }
@@ -134,7 +135,7 @@ fn slopes(map: &Map, z: &[f64]) -> Result<Vec<f64>> {
 fn is_curved(map: &Map) -> bool {
     match map {
         Map::Dense(layer) | Map::NoBias(layer) => layer.activation() != Activation::Identity,
-        Map::Activation(_) => true,
+        Map::Activation(_) | Map::Parametric { .. } => true,
         _ => false,
     }
 }
@@ -143,7 +144,9 @@ fn is_curved(map: &Map) -> bool {
 fn z_terms(map: &Map, inputs: usize) -> f64 {
     match map {
         Map::Dense(_) | Map::NoBias(_) | Map::Standardise { .. } | Map::Bilinear { .. } => inputs as f64 + 1.0,
-        Map::Table(_) => 0.0, // names of rows
+        Map::Table(_) | Map::Columns { .. } => 0.0, // names of rows, or copies
+        Map::Grouped { count, .. } => (inputs / count) as f64 + 1.0,
+        Map::Waves { .. } => 16.0, // turns of several radians
         _ => 1.0,
     }
 }

@@ -84,6 +84,9 @@ fn output_width(map: &Map, width: usize) -> usize {
         Map::Dense(layer) | Map::NoBias(layer) => layer.outputs(),
         Map::Max { pieces } => width / pieces,
         Map::Bilinear { w, .. } => w.len(),
+        Map::Waves { w, .. } => w.len(),
+        Map::Columns { count, .. } => *count,
+        Map::Grouped { count, width, .. } => count * width,
         Map::Table(rows) => width * rows.cols(),
         _ => width,
     }
@@ -188,8 +191,9 @@ impl Stage {
                 };
                 layer.w_mut().get_mut(at)
             }
-            Self::Map(Map::Scale { w, b }) => w.iter_mut().chain(b).nth(k),
-            Self::Map(Map::Prelu { a }) => a.get_mut(k),
+            Self::Map(Map::Scale { w, b } | Map::Waves { w, b }) => w.iter_mut().chain(b).nth(k),
+            Self::Map(Map::Prelu { a } | Map::Parametric { a, .. }) => a.get_mut(k),
+            Self::Map(Map::Gain { w } | Map::Grouped { w, .. }) => w.get_mut(k),
             Self::Map(Map::Bilinear { w, b }) => w.iter_mut().flat_map(|w| w.entries_mut()).chain(b).nth(k),
             Self::Map(Map::Table(rows)) => {
                 let (count, width) = (rows.rows(), rows.cols());
@@ -204,8 +208,9 @@ impl Stage {
         match self {
             Self::Map(Map::Dense(layer)) => (layer.inputs() + 1) * layer.outputs(),
             Self::Map(Map::NoBias(layer)) => layer.inputs() * layer.outputs(),
-            Self::Map(Map::Scale { w, .. }) => 2 * w.len(),
-            Self::Map(Map::Prelu { a }) => a.len(),
+            Self::Map(Map::Scale { w, .. } | Map::Waves { w, .. }) => 2 * w.len(),
+            Self::Map(Map::Prelu { a } | Map::Parametric { a, .. }) => a.len(),
+            Self::Map(Map::Gain { w } | Map::Grouped { w, .. }) => w.len(),
             Self::Map(Map::Bilinear { w, b }) => w.iter().map(|w| w.entries().len()).sum::<usize>() + b.len(),
             Self::Map(Map::Table(rows)) => rows.entries().len(),
             Self::Map(_) => 0,
@@ -264,7 +269,7 @@ fn sides_of(map: &Map, z: &[f64]) -> Result<Vec<usize>> {
         Map::Dense(layer) | Map::NoBias(layer) if !layer.activation().joints().is_empty() => {
             past(layer.activation(), &layer.t(z)?)
         }
-        Map::Activation(sigma) => past(*sigma, z),
+        Map::Activation(sigma) | Map::Parametric { sigma, .. } => past(*sigma, z),
         Map::Prelu { .. } | Map::Leak { .. } => z.iter().map(|&z| usize::from(z > 0.0)).collect(),
         Map::Max { pieces } => {
             let n = z.len() / pieces;
