@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::tables::{TABLE_RECIPES, with_people};
 use super::{Folder, Running, Said, data_dir};
 
 /// Everything that has a memory is on.
@@ -43,25 +44,53 @@ fn a_run_that_is_killed_and_resumed_has_the_bits_of_one_that_never_was() {
         let more = ["train", "mnist", "--data-dir", &data, "--limit", "4000", "--epochs", "8", "--json", "--run", run];
         folder.command(&[&more[..], &ALL_ON].concat())
     };
+    let epochs = same_bits_after_kills(&folder, kills, begin);
+    assert!(epochs > 2);
+}
+
+/// The same with each recipe for tables, whose preprocessing, layers and ensembles are kept and found again.
+#[test]
+fn a_training_on_a_table_that_is_killed_and_resumed_has_the_bits_of_one_that_never_was() {
+    let folder = with_people(500);
+    for (i, recipe) in TABLE_RECIPES.iter().enumerate() {
+        let begin = |run: &str| {
+            let run = format!("{run}-{i}");
+            let options =
+                ["--json", "--epochs", "6", "--hidden", "24,16", "--checkpoint-every", "3steps", "--run", &run];
+            folder
+                .command(&[&["train", "people.csv", "--target", "income", "--recipe"][..], *recipe, &options].concat())
+        };
+        assert_eq!(same_bits_after_kills(&folder, 4, begin), 6, "{recipe:?}");
+    }
+}
+
+/// Kills runs so many times and lets them go on; compares them with one that was never killed, whose epochs it counts.
+fn same_bits_after_kills(folder: &Folder, kills: u32, begin: impl Fn(&str) -> Command) -> usize {
+    let place = |run: &str| {
+        let command = begin(run);
+        let name = command.get_args().skip_while(|arg| *arg != "--run").nth(1).expect("a run").to_owned();
+        folder.path(name.to_str().expect("text"))
+    };
     let start = Instant::now();
     let whole = Said::new(begin("whole").output().expect("the binary starts")).well();
     let seconds = start.elapsed().as_secs_f64();
-    let model = fs::read(folder.path("whole/model.safetensors")).expect("a model");
-    let history = measured(&folder.path("whole"));
+    let model = fs::read(place("whole").join("model.safetensors")).expect("a model");
+    let history = measured(&place("whole"));
     let epochs = history.lines().count() - 1;
-    assert!(epochs > 2 && whole.last()["weights_sha256"].is_string());
+    assert!(whole.last()["weights_sha256"].is_string());
 
     for kill in 0..kills {
         let run = format!("run-{kill}");
         let go_on = || {
-            let begun = folder.path(&run).join("run.json").exists();
-            if begun { folder.command(&["train", "--resume", &run, "--json"]) } else { begin(&run) }
+            let place = place(&run);
+            let resume = ["train", "--resume", place.to_str().expect("text"), "--json"];
+            if place.join("run.json").exists() { folder.command(&resume) } else { begin(&run) }
         };
         // Spread evenly, whatever their number; every third run is killed a second time.
         let instants = [f64::from(kill) * 0.618_034, f64::from(kill) * 0.414_214].map(|x| x.fract() * epochs as f64);
         let (mut first, of_epoch) = (instants[0], seconds / epochs as f64);
         while !killed_after(&mut begin(&run), first, of_epoch) {
-            fs::remove_dir_all(folder.path(&run)).expect("a folder");
+            fs::remove_dir_all(place(&run)).expect("a folder");
             first /= 2.0; // it was over: earlier
         }
         if kill % 3 == 0 {
@@ -69,15 +98,16 @@ fn a_run_that_is_killed_and_resumed_has_the_bits_of_one_that_never_was() {
         }
         let said = Said::new(go_on().output().expect("the binary starts")).well();
         assert_eq!(said.last()["weights_sha256"], whole.last()["weights_sha256"], "{run} of {instants:?}: {said:?}");
-        assert_eq!(fs::read(folder.path(&run).join("model.safetensors")).expect("a model"), model, "{run}");
-        assert_eq!(measured(&folder.path(&run)), history, "{run}");
-        fs::remove_dir_all(folder.path(&run)).expect("a folder");
+        assert_eq!(fs::read(place(&run).join("model.safetensors")).expect("a model"), model, "{run}");
+        assert_eq!(measured(&place(&run)), history, "{run}");
+        fs::remove_dir_all(place(&run)).expect("a folder");
     }
+    epochs
 }
 
 /// Kills it after so many epochs, of the last one a part; whether that was before its end. Whole epochs are those that it tells of,
 /// so that the speed of the machine changes little.
-fn killed_after(command: &mut std::process::Command, epochs: f64, seconds_of_epoch: f64) -> bool {
+fn killed_after(command: &mut Command, epochs: f64, seconds_of_epoch: f64) -> bool {
     let mut child = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     lines.by_ref().take(epochs as usize).for_each(drop);

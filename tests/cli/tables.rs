@@ -21,7 +21,7 @@ pub(super) fn people(rows: usize) -> String {
     std::iter::once("name,age,job,since,region,income\n".into()).chain((0..rows).map(row)).collect()
 }
 
-fn with_people(rows: usize) -> Folder {
+pub(crate) fn with_people(rows: usize) -> Folder {
     let folder = Folder::new();
     fs::write(folder.path("people.csv"), people(rows)).expect("written");
     folder
@@ -163,15 +163,23 @@ fn numbers_are_predicted_in_their_own_unit() {
     }
 }
 
+/// Every recipe for tables, and an ensemble.
+pub(crate) const TABLE_RECIPES: [&[&str]; 6] = [
+    &["plain"],
+    &["plain", "--ensemble", "3"],
+    &["realmlp"],
+    &["realmlp", "--ensemble", "2"],
+    &["tabm"],
+    &["tabm-mini=0"],
+];
+
 #[test]
 fn the_same_bits_for_every_number_of_threads_and_after_a_resume() {
     let folder = with_people(500);
     let hash = |said: &Said| said.last()["weights_sha256"].as_str().expect("weights").to_owned();
     let small = ["--hidden", "24,16", "--epochs", "6"];
-    for (i, recipe) in
-        [&["plain"][..], &["plain", "--ensemble", "3"], &["realmlp"], &["tabm"], &["tabm-mini"]].iter().enumerate()
-    {
-        let options = [&["--recipe"], *recipe, if i == 0 { &[] } else { &small }].concat();
+    for (i, recipe) in TABLE_RECIPES.iter().enumerate() {
+        let options = [&["--recipe"][..], *recipe, if i == 0 { &[] } else { &small }].concat();
         let trained = |more: &[&str]| train(&folder, &[&options[..], more].concat()).well();
         let one = hash(&trained(&["--no-save", "--threads", "1"]));
         assert_eq!(one, hash(&trained(&["--no-save", "--threads", "2"])), "{recipe:?}");

@@ -170,14 +170,14 @@ fn explained(case: &Case, small: &Small, threads: usize) -> Result<Vec<String>> 
     let curvature = Hessian::of(network, data, objective, threads)
         .and_then(|hessian| Ok(vec![hessian.largest(3, 0)?.value, hessian.trace(2, 0)?.value]));
     shown.see("curvature", chain, curvature, Clone::clone);
-    // Inputs that are names, or that several members look at, have no gradient.
+    // Inputs that are names have no gradient; members have no last layer of their own.
     let text = case.spec.to_string();
-    let whole = text.contains("embedding") || text.contains("member-");
+    let (whole, members) = (text.contains("embedding"), text.contains("member-"));
     let views = class_views(network, data, threads);
     shown.see("class views", classes && !whole, views, |views| views.iter().flatten().map(|&v| v.into()).collect());
     let worst = mistakes(network, [&case.data.train, data], objective, 2, threads);
     let dense = has_dense(&case.spec.layers);
-    shown.see("mistakes", classes && dense && !whole, worst, |worst| {
+    shown.see("mistakes", classes && dense && !whole && !members, worst, |worst| {
         worst.iter().flat_map(|mistake| mistake.probabilities.iter().map(|&p| p.into())).collect()
     });
     for &by in Attribution::ALL {

@@ -6,8 +6,9 @@
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
-//! - [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`rows`], [`table`]: what other layers do to rows: scale, prelu, waves; dense layers of
-//!   parts of a row; standardisation; dropout, sums, products, largest values; embedding.
+//! - [`bins`], [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`rows`], [`table`]: what other layers do to rows:
+//!   piecewise-linear parts; scale, prelu, waves; dense layers of parts of a row; standardisation; dropout, sums, products, largest
+//!   values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`warp`]: images moved by a map and by smooth random displacements.
 //! - [`Team`]: threads that a caller owns, and safe ways to share matrices among them.
@@ -16,6 +17,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod activation;
+pub mod bins;
 pub mod columns;
 pub mod dense;
 pub mod function;

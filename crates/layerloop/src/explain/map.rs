@@ -2,6 +2,7 @@
 
 use crate::math::{self, Map, Matrix};
 use crate::network::{Join, Layer, Network, Unit};
+use crate::preprocess::normal_edges;
 use crate::{Error, Result};
 
 /// `network` in use, as one map from its inputs to its logits: the same numbers, in f64, its parameters in canonical order.
@@ -79,6 +80,7 @@ impl<'a> Reader<'a> {
             Unit::Scale => self.scale(),
             Unit::Gain => Map::Gain { w: self.parameters().0 },
             Unit::Parametric { activation } => Map::Parametric { a: self.parameters().0, sigma: activation },
+            Unit::Bins { count } => Map::Bins { edges: normal_edges(count).map(f64::from).collect() },
             Unit::Columns { first, count } => Map::Columns { first, count },
             Unit::Waves { .. } => {
                 let (w, b) = self.parameters();

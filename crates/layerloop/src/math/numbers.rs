@@ -1,4 +1,4 @@
-//! The maps of numbers in tables: gain, parametric activation, waves, columns, groups.
+//! The maps of numbers in tables: gain, parametric activation, waves, bins, columns, groups.
 
 use std::f64::consts::TAU;
 
@@ -21,6 +21,7 @@ impl Map {
                 z.iter().zip(a).map(|(&z, a)| z + a * (sigma.value(z) - z)).collect()
             }
             Self::Waves { w, b } => (0..w.len()).map(|i| turned(w, b, z, i).cos()).collect(),
+            Self::Bins { edges } => z.iter().flat_map(|&z| edges.windows(2).map(move |e| share(e, z))).collect(),
             Self::Columns { first, count } => z[*first..first + count].to_vec(),
             Self::Grouped { count, width, w } => {
                 let (n, parts) = (z.len() / count, w.chunks_exact(z.len() / count + 1));
@@ -41,6 +42,11 @@ impl Map {
                 let count = w.len() / z.len();
                 let slope = |r: usize| -TAU * w[r] * turned(w, b, z, r).sin();
                 Matrix::from_fn(w.len(), z.len(), |r, c| if r / count == c { slope(r) } else { 0.0 })
+            }
+            Self::Bins { edges } => {
+                let n = edges.len() - 1;
+                let entry = |r: usize, c: usize| if r / n == c { share_slope(&edges[r % n..], z[c]) } else { 0.0 };
+                Matrix::from_fn(n * z.len(), z.len(), entry)
             }
             Self::Columns { first, count } => Matrix::from_fn(*count, z.len(), |r, c| f64::from(first + r == c)),
             Self::Grouped { count, width, w } => {
@@ -94,6 +100,12 @@ impl Map {
                 delta.iter().enumerate().for_each(|(i, delta)| q[i / count] += TAU * w[i] * delta);
                 (p.chain(delta.iter().copied()).collect(), q)
             }
+            // z'_{j n + t} = (z_j - e_t) / (e_{t+1} - e_t), at least 0 and at most 1
+            Self::Bins { edges } => {
+                let each = z.iter().zip(q_next.chunks_exact(edges.len() - 1));
+                let slopes = |z: f64| edges.windows(2).map(move |e| share_slope(e, z));
+                (vec![], each.map(|(&z, q)| q.iter().zip(slopes(z)).map(|(q, slope)| q * slope).sum()).collect())
+            }
             Self::Columns { first, count } => {
                 let mut q = vec![0.0; z.len()];
                 q[*first..first + count].copy_from_slice(q_next);
@@ -115,6 +127,16 @@ impl Map {
             _ => unreachable!("no map of numbers"),
         }
     }
+}
+
+/// How far z has come from the first edge to the second.
+fn share(edges: &[f64], z: f64) -> f64 {
+    ((z - edges[0]) / (edges[1] - edges[0])).clamp(0.0, 1.0)
+}
+
+/// The derivative of [`share`]; at an edge that of the bin on the right.
+fn share_slope(edges: &[f64], z: f64) -> f64 {
+    if edges[0] <= z && z < edges[1] { 1.0 / (edges[1] - edges[0]) } else { 0.0 }
 }
 
 /// 2 pi w_i z_j + b_i of wave i, one of those of z_j.

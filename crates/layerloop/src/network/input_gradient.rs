@@ -38,7 +38,8 @@ pub enum Of<'a> {
 /// J   = C_K B_L ... B_1                 its rows are q_1 for v = e_1, ..., e_K
 /// ```
 ///
-/// The network is as in use: nothing is dropped, a batch norm has its running statistics.
+/// The network is as in use: nothing is dropped, a batch norm has its running statistics. Where several members look at each row, its
+/// outputs and its logits are the means of theirs, and so are the gradients.
 ///
 /// # Numerics
 /// f32, with the same bits for any number of threads, any vector width, and any other rows in the batch.
@@ -128,15 +129,15 @@ impl InputGradients {
             let reason = format!("{}: its first layer is not dense, so its Jacobian has no factor W_1", network.spec());
             return Err(Error::config("network", reason));
         };
+        if network.program.members_of_row > 1 {
+            let reason = "several members look at each row, each with preactivations of its own";
+            return Err(Error::config("network", reason));
+        }
         let by = network.program.values[network.program.ops[0].to[0]];
         Self::back_to(Arc::unwrap_or_clone(network), by, threads)
     }
 
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
-        if network.program.members_of_row > 1 {
-            let reason = "several members look at each row; gradients by the inputs are for networks that do so once";
-            return Err(Error::config("network", reason));
-        }
         let mut team = threads::team(threads)?;
         let input_plan = InputPlan::all(network.spec().inputs);
         let mut plan = WeightPlan::new(&network, &input_plan);
@@ -186,26 +187,36 @@ impl InputGradients {
     /// [`Error::Shape`] if the data does not fit the network, [`Error::Config`] if the objective does not.
     pub fn of_loss(&self, data: &Dataset, objective: &Objective) -> Result<Vec<f32>> {
         self.network.check_fits(data)?;
+        if self.network.program.members_of_row > 1 {
+            let reason = "several members look at each row; the gradient of its loss is for networks that do so once";
+            return Err(Error::config("network", reason));
+        }
         let bound_loss = BoundLoss::new(&self.network, data, objective)?;
         self.rows(data.inputs(), Above::Loss(&bound_loss), 1)
     }
 
     fn rows(&self, inputs: &Inputs, above: Above, each: usize) -> Result<Vec<f32>> {
         let rows = self.network.check_rows(inputs)?;
-        let bytes = [each, self.by.width, size_of::<f32>()].into_iter().fold(rows, usize::saturating_mul);
+        let (members, width) = (self.network.program.members_of_row, each * self.by.width);
+        let bytes = [members, width, size_of::<f32>()].into_iter().fold(rows, usize::saturating_mul);
         memory::check("the gradient of every row", bytes, "fewer rows at once")?;
-        let mut gradients = vec![0.0; rows * each * self.by.width];
-        self.pass(inputs.source(), above, rows, each, &mut gradients);
-        Ok(gradients)
+        let mut gradients = vec![0.0; rows * members * width];
+        self.pass(inputs.source(), above, rows * members, each, &mut gradients);
+        if members == 1 {
+            return Ok(gradients);
+        }
+        let mean = |of: &[f32], i: usize| of.iter().skip(i).step_by(width).sum::<f32>() / members as f32;
+        Ok(gradients.chunks_exact(members * width).flat_map(|of| (0..width).map(move |i| mean(of, i))).collect())
     }
 
+    /// Of `rows` rows, those of the members that look at one row of the inputs one after the other.
     fn pass(&self, source: Source, above: Above, rows: usize, each: usize, gradients: &mut [f32]) {
         let Self { network, plan, statistics, by, .. } = self;
         let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
         let (team, Workspace { matrices, places, input_plan, block }) = &mut *together;
         let (isa, places, by) = (team.isa(), *places, *by);
         let width = by.width;
-        let order: Vec<u32> = (0..rows as u32).collect();
+        let order: Vec<u32> = (0..rows).map(|row| (row / network.program.members_of_row) as u32).collect();
         let bound_loss = if let Above::Loss(bound_loss) = above { Some(bound_loss) } else { None };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
         let batch = Batch { source, rows: &order, next: &[], bound_loss, augmented: None };
@@ -240,6 +251,8 @@ fn seed(pass: Pass, of: Of, block: &mut Block) {
     let mut p = vec![0.0; z.count() * classes];
     softmax::probabilities(pass.isa, Logits { rows: z, width: last.width, output }, &mut p);
     let mut unit = vec![0.0; classes];
+    // The rows of the members that look at one row.
+    let of_members: Vec<&[f32]> = p.chunks(classes * pass.network.program.members_of_row).collect();
     for (row, p) in p.chunks_exact(classes).enumerate() {
         let delta = delta.row(row, last.width);
         let v = match of {
@@ -250,7 +263,9 @@ fn seed(pass: Pass, of: Of, block: &mut Block) {
             Of::Outputs(v) => v,
             Of::Largest => {
                 unit.fill(0.0);
-                unit[onecold(p)] = 1.0;
+                let all = of_members[row / pass.network.program.members_of_row];
+                let sums: Vec<f32> = (0..classes).map(|k| all.iter().skip(k).step_by(classes).sum()).collect();
+                unit[onecold(&sums)] = 1.0;
                 &unit
             }
         };
@@ -313,6 +328,44 @@ mod tests {
                 }
             }
             assert!(worst < 2e-5, "{text}: {worst:e}");
+        }
+    }
+
+    /// Gradients of several members are those of the means of their outputs: their central differences.
+    #[test]
+    fn members_have_the_gradient_of_their_mean() {
+        for text in [
+            "5 -> member-gain(members=3, signs=true) 9 tanh -> member-dense(members=3, width=4)",
+            "5 -> bins=9 -> grouped(groups=5, width=2) 9 no-bias member-scale=3 tanh -> member-dense(members=3, width=2) -> identity",
+        ] {
+            let network = Network::new(&text.parse().unwrap(), 3).unwrap();
+            let (rows, classes) = (40, network.classes());
+            let inputs = inputs(rows, 5);
+            let gradients = InputGradients::new(&network, 2).unwrap();
+            let jacobian = gradients.jacobian(&inputs).unwrap();
+            assert_eq!(InputGradients::new(&network, 1).unwrap().jacobian(&inputs).unwrap(), jacobian);
+            let predictor = crate::network::Predictor::new(&network, 1).unwrap();
+            let Inputs::Floats(values) = &inputs else { unreachable!() };
+            let outputs = predictor.probabilities(&inputs).unwrap();
+            let largest = gradients.of(&inputs, Of::Largest).unwrap();
+            for i in 0..5 {
+                let moved = |by: f32| {
+                    let values: Vec<f32> =
+                        values.iter().enumerate().map(|(at, x)| if at % 5 == i { x + by } else { *x }).collect();
+                    predictor.probabilities(&values.into()).unwrap()
+                };
+                let (above, below) = (moved(5e-3), moved(-5e-3));
+                let mut wrong = 0;
+                for at in 0..rows * classes {
+                    let slope = (above[at] - below[at]) / 1e-2;
+                    wrong += usize::from((slope - jacobian[at * 5 + i]).abs() > 2e-3);
+                }
+                assert!(wrong <= rows * classes / 20, "{text}: {wrong} of {}", rows * classes); // at the edges of bins
+            }
+            for row in 0..rows {
+                let class = onecold(&outputs[row * classes..][..classes]);
+                assert_eq!(largest[row * 5..][..5], jacobian[(row * classes + class) * 5..][..5]);
+            }
         }
     }
 

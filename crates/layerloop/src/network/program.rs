@@ -36,6 +36,8 @@ pub(crate) struct Program {
     pub(crate) table: Option<usize>,
     /// How many members look at every row: rows of a pass that are the same row of the data.
     pub(crate) members_of_row: usize,
+    /// Edges of bins, those of an operation one after the other.
+    pub(crate) edges: Vec<f32>,
     /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
     pub(crate) only_multiplies_its_input: bool,
 }
@@ -100,6 +102,11 @@ pub(crate) enum Kind {
         pieces: usize,
     },
     Outer,
+    /// Between the edges of the program from the `first` on.
+    Bins {
+        first: usize,
+        count: usize,
+    },
     /// Some of the values, from the `first` on.
     Columns {
         first: usize,
@@ -229,6 +236,7 @@ impl Program {
             kept: vec![],
             table: None,
             members_of_row: 1,
+            edges: vec![],
             only_multiplies_its_input: false,
         };
         let input = program.value(spec.inputs, input);

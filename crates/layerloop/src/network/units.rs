@@ -8,6 +8,7 @@ use layerloop_kernels::members::Members;
 use super::init::Init;
 use super::layer::{Dense, Unit};
 use super::program::{Initial, Kind, Program, Role};
+use crate::preprocess::normal_edges;
 use crate::{Error, Result};
 
 impl Program {
@@ -37,6 +38,11 @@ impl Program {
             Unit::Prelu { start } => self.per_column(PerColumn::Prelu, Initial::Constant(start, 0.0), from, path),
             Unit::Waves { count, deviation } => {
                 self.per_column(PerColumn::Waves { count }, Initial::Waves(deviation), from, path)
+            }
+            Unit::Bins { count } => {
+                let first = self.edges.len();
+                self.edges.extend(normal_edges(count));
+                self.op(Kind::Bins { first, count }, vec![from], width.saturating_mul(count), path)
             }
             Unit::Columns { first, count } if first.saturating_add(count) > width => {
                 return refuse(format!("{count} values after the first {first}; it reads {width} values"));

@@ -27,6 +27,7 @@ pub use self::date::day;
 use self::frame::nearest;
 pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
 pub use self::number::Scaling;
+pub(crate) use self::number::normal_edges;
 use self::number::{Numbers, Scale};
 pub use self::target::{NumberTarget, Target, TargetTransform};
 use crate::{Error, Result};

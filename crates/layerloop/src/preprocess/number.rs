@@ -167,11 +167,17 @@ fn share_below(quantiles: &[f64], x: f64) -> f64 {
     ((from - 1) as f64 + (x - low) / (high - low)) / last
 }
 
+/// The edges of `count` bins, each of which has equally many values that the scaling `quantile` gave.
+pub(crate) fn normal_edges(count: usize) -> impl Iterator<Item = f32> {
+    let share = move |t: usize| (t as f64 / count as f64).clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
+    (0..=count).map(move |t| normal_quantile(share(t)) as f32)
+}
+
 /// z with P(N(0, 1) < z) = p, to a relative error of 1e-9 for p in (0, 1): a rational approximation, refined by one step of Halley's method.
 ///
 /// # Source
 /// The coefficients are those of P. J. Acklam's approximation, 2003.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 6] = [
         -3.969_683_028_665_376e1,
         2.209_460_984_245_205e2,

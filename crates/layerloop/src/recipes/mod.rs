@@ -17,6 +17,9 @@ use crate::optim::{Optimizer, Schedule};
 use crate::preprocess::Scaling;
 use crate::train::{EarlyStopping, FitOptions, LayerRate};
 
+/// Bins of the embeddings of `tabm`, as in its paper.
+const BINS: usize = 48;
+
 named_enum! {
     /// A named way to train, for images or for tables: what it gives for other sizes than MNIST's follows from [`Recipe::plan`]'s rules.
     ///
@@ -48,14 +51,20 @@ named_enum! {
         ///
         /// Source: Holzmueller, Grinsztajn and Steinwart 2024, RealMLP-TD.
         RealMlp = "realmlp",
-        /// for tables: 32 networks that share the weights of their products, with scales of their own
+        /// for tables: 32 networks that share the weights of their products, with scales of their own; numbers in piecewise-linear embeddings
         ///
         /// Source: Gorishniy, Kotelnikov and Babenko 2025, TabM.
-        TabM = "tabm",
+        TabM = "tabm" {
+            /// Bins of a number in its embedding; 0 takes numbers as they are.
+            bins: usize = BINS, "from 0 to 1024" if bins <= 1024,
+        },
         /// for tables: as tabm, but all scales but the first are shared too
         ///
         /// Source: Gorishniy, Kotelnikov and Babenko 2025, TabM-mini.
-        TabMMini = "tabm-mini",
+        TabMMini = "tabm-mini" {
+            /// Bins of a number in its embedding; 0 takes numbers as they are.
+            bins: usize = BINS, "from 0 to 1024" if bins <= 1024,
+        },
     }
 }
 
@@ -114,6 +123,8 @@ pub struct Plan {
     pub scaling: Scaling,
     /// Levels of a category above which it has a learned embedding, where any has one.
     pub embed_above: Option<usize>,
+    /// Bins of a number in its piecewise-linear embedding; 0 takes numbers as they are.
+    pub bins: usize,
     /// Whether predicted numbers stay between the smallest and the largest one of the training rows.
     pub clamp: bool,
     /// The optimiser.
@@ -152,6 +163,7 @@ impl Default for Plan {
             augment: Augmentation::default(),
             scaling: Scaling::Standard,
             embed_above: None,
+            bins: 0,
             clamp: false,
             optimizer: Optimizer::ADAM,
             init: Init::Default,
@@ -216,7 +228,7 @@ impl Recipe {
     /// Whether it is for tables rather than images.
     #[must_use]
     pub fn is_for_tables(self) -> bool {
-        matches!(self, Self::Plain | Self::RealMlp | Self::TabM | Self::TabMMini)
+        matches!(self, Self::Plain | Self::RealMlp | Self::TabM { .. } | Self::TabMMini { .. })
     }
 }
 

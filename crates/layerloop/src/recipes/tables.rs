@@ -21,8 +21,8 @@ impl Recipe {
         match self {
             Self::Plain => plain(rows),
             Self::RealMlp => real_mlp_plan(rows, classes),
-            Self::TabM => tab_m_plan(rows, Structure::TabM),
-            Self::TabMMini => tab_m_plan(rows, Structure::TabMMini),
+            Self::TabM { bins } => tab_m_plan(rows, Structure::TabM, bins),
+            Self::TabMMini { bins } => tab_m_plan(rows, Structure::TabMMini, bins),
             _ => Err(Error::config(Self::WHAT, format!("`{}` is for images, and this is a table", self.name()))),
         }
     }
@@ -209,9 +209,10 @@ pub(super) fn real_mlp_rates(spec: &Spec) -> Result<Vec<LayerRate>> {
 const MEMBERS: usize = 32;
 
 /// TabM, with the numbers of its package but for the layers: three of 512 units take eight times as long.
-fn tab_m_plan(rows: usize, structure: Structure) -> Result<Plan> {
+fn tab_m_plan(rows: usize, structure: Structure, bins: usize) -> Result<Plan> {
     Ok(Plan {
         structure,
+        bins,
         hidden: vec![256; 2],
         dropout: 0.1,
         batch: rows.clamp(1, 256),
@@ -226,7 +227,11 @@ fn tab_m_plan(rows: usize, structure: Structure) -> Result<Plan> {
     })
 }
 
+/// Numbers of a piecewise-linear embedding.
+const OF_BINS: usize = 16;
+
 /// ```text
+/// x            numbers as bins, a dense layer for each; the others as they are
 /// tabm         x -> gain_m -> W scale_m sigma -> gain_m -> W scale_m sigma -> ... -> W_m
 /// tabm-mini    x -> gain_m -> W sigma -> W sigma -> ... -> W_m
 /// ```
@@ -247,7 +252,27 @@ pub(super) fn tab_m(plan: &Plan, data: &Dataset) -> Spec {
         layers.chain(dropout.clone()).collect::<Vec<_>>()
     });
     let last = unit(Unit::MemberDense { members, width: data.target_names().len() });
-    hidden.chain([last]).fold(Spec::new(data.width()), Spec::then).output(output)
+    embedded(plan.bins, data)
+        .into_iter()
+        .chain(hidden)
+        .chain([last])
+        .fold(Spec::new(data.width()), Spec::then)
+        .output(output)
+}
+
+/// Numbers in piecewise-linear embeddings, the other inputs as they are.
+fn embedded(bins: usize, data: &Dataset) -> Option<Layer> {
+    let numbers = data.preprocessing().map_or(data.width(), |fitted| fitted.blocks().numbers);
+    if bins == 0 || numbers == 0 {
+        return None;
+    }
+    let columns = |first, count| Layer::Unit(Unit::Columns { first, count });
+    let groups = Layer::Unit(Unit::Grouped { groups: numbers, width: OF_BINS });
+    let mut chains = vec![vec![columns(0, numbers), Layer::Unit(Unit::Bins { count: bins }), groups]];
+    if data.width() > numbers {
+        chains.push(vec![columns(numbers, data.width() - numbers)]);
+    }
+    Some(Layer::Parallel(chains, Join::Concatenate))
 }
 
 #[cfg(test)]
@@ -263,7 +288,8 @@ mod tests {
         let labels: Vec<u32> =
             x.chunks_exact(3).map(|x| u32::from(x[0] * x[1] > 0.1) + u32::from(x[2] > 0.7)).collect();
         let data = Dataset::new("made", x.into(), 3, labels, ["a", "b", "c"]).unwrap();
-        for recipe in [Recipe::TabM, Recipe::TabMMini] {
+        let recipes = [0, 8].into_iter().flat_map(|bins| [Recipe::TabM { bins }, Recipe::TabMMini { bins }]);
+        for recipe in recipes {
             let plan = recipe.plan_for_table(300, true).unwrap();
             let plan = Plan { hidden: vec![24, 16], epochs: 40, learning_rate: 0.01, batch: 50, ..plan };
             let spec = plan.spec(&data);

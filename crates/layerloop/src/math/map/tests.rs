@@ -21,6 +21,7 @@ fn maps(n: usize) -> Vec<Map> {
         Map::Gain { w: all(1) },
         Map::Parametric { a: all(2), sigma: Activation::Mish },
         Map::Waves { w: numbers(21, 3 * n), b: numbers(22, 3 * n) },
+        Map::Bins { edges: vec![-2.0, -0.913, 0.0137, 0.4171, 3.0] },
         Map::Columns { first: n / 2, count: n - n / 2 },
         Map::Grouped { count: n, width: 2, w: numbers(23, 4 * n) },
         Map::Grouped { count: 1, width: 2, w: numbers(23, 2 * (n + 1)) },

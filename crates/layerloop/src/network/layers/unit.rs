@@ -1,7 +1,7 @@
 //! Layers that treat each row by itself, and the standardisation of a batch norm.
 
 use layerloop_kernels::{
-    Block, Rows, Slope, activate, columns, dense, grouped, members, norm, parametric, rows, table,
+    Block, Rows, Slope, activate, bins, columns, dense, grouped, members, norm, parametric, rows, table,
 };
 
 use crate::network::forward::{Mode, Pass, weights};
@@ -45,6 +45,9 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::BatchStandardise { index, .. } => pass.statistics[index].standardise(isa, z, out),
         Kind::Max { pieces } => rows::max(isa, z, pieces, to.width, out),
         Kind::Outer => rows::outer(isa, z, from.width, out),
+        Kind::Bins { first, count } => {
+            bins::forward(isa, &network.program.edges[first..=first + count], z, from.width, out);
+        }
         Kind::Columns { first } => rows::copy(z, first, out, 0, to.width),
         Kind::Grouped(groups) => {
             grouped::forward(isa, groups, first, z, &weights(network, op).values[..groups.parameters()], out);
@@ -91,6 +94,9 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
         Kind::BatchStandardise { index, .. } => pass.statistics[index].gradient(isa, next, q, out),
         Kind::Max { pieces } => rows::max_gradient(isa, z, next, q, pieces, to.width, out),
         Kind::Outer => rows::outer_gradient(isa, z, q, from.width, out),
+        Kind::Bins { first, count } => {
+            bins::input_gradient(&network.program.edges[first..=first + count], [z, q], from.width, out);
+        }
         Kind::Columns { first } => {
             let mut out = out;
             (0..out.count()).for_each(|row| out.row(row, from.width).fill(0.0));
