@@ -32,9 +32,9 @@ fn networks_of(unit: Unit) -> Vec<String> {
             "6 -> columns(first=2, count=3) 8 tanh -> 3".into(),
             "6 -> 5 tanh -> parallel(columns(count=2) | columns(first=1, count=4), join=concatenate) -> 3".into(),
         ],
-        Unit::Bins { .. } => vec![
-            "6 -> bins=9 -> grouped(groups=6, width=4) tanh -> 3".into(),
-            "6 -> 5 tanh bins=20 -> grouped(groups=5, width=3) tanh -> 3".into(),
+        Unit::Piecewise { .. } => vec![
+            "6 -> piecewise(bins=9, width=4) tanh -> 3".into(),
+            "6 -> 5 tanh piecewise(bins=20, width=17) tanh -> 3".into(),
         ],
         Unit::Waves { .. } => {
             vec!["6 -> waves(count=3, deviation=0.5) 8 tanh -> 3".into(), "6 -> 5 tanh waves -> 3".into()]

@@ -150,7 +150,7 @@ fn files_that_cannot_be_used_are_refused_in_one_sentence() {
     for (args, piece) in [
         (
             &["inspect", "nested.parquet", "--target", "n"][..],
-            "nested.parquet: column `tags` is a list; a table has numbers, names and dates: leave it out (--ignore tags)",
+            "nested.parquet: column `tags` is a list; a table has numbers, names and dates: write its parts as columns, or leave it out (`train` does with --ignore tags)",
         ),
         (&["inspect", "cut.parquet"], "cut.parquet: this is a Parquet file that is cut off"),
         (&["train", "none.parquet", "--no-save"], "none.parquet: it has columns and no rows"),

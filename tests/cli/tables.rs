@@ -245,8 +245,17 @@ fn tables_that_cannot_be_trained_on_are_refused_in_one_sentence() {
         let said = refused(text, more);
         assert!(said.contains(piece), "{text} {more:?}: {said}");
     }
-    let said = folder.run(&["train", "digits", "--target", "x", "--no-save"]);
-    assert!(said.refusal(2).contains("--target: this is for tables, and digits is none"), "{said:?}");
+    for option in [
+        &["--target", "x"][..],
+        &["--scaling", "robust"],
+        &["--target-transform", "log"],
+        &["--embed-above", "8"],
+        &["--clamp"],
+    ] {
+        let said = folder.run(&[&["train", "digits", "--no-save"], option].concat());
+        let wanted = format!("{}: this is for tables, and digits is none", option[0]);
+        assert!(said.refusal(2).contains(&wanted), "{said:?}");
+    }
 }
 
 /// `Yes` was read as `yes` in training, and as `Yes`, which no training row had, in an evaluation.

@@ -121,10 +121,10 @@ fn unit(random: &mut Random, width: &mut usize) -> Vec<Layer> {
             *width = count;
             return vec![Layer::Unit(Unit::Columns { first, count })];
         }
-        Unit::Bins { .. } => {
-            let count = (1 + random.below(17)).min(1 + 60 / *width);
-            *width *= count;
-            return vec![Layer::Unit(Unit::Bins { count })];
+        Unit::Piecewise { .. } => {
+            let (bins, each) = (1 + random.below(17), (1 + random.below(17)).min(1 + 60 / *width));
+            *width *= each;
+            return vec![Layer::Unit(Unit::Piecewise { bins, width: each })];
         }
         Unit::Waves { deviation, .. } => {
             let (most, count) = (1 + 60 / *width, 1 + random.below(17));

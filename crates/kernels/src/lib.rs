@@ -6,8 +6,8 @@
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
-//! - [`bins`], [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`rows`], [`table`]: what other layers do to rows:
-//!   piecewise-linear parts; scale, prelu, waves; dense layers of parts of a row; standardisation; dropout, sums, products, largest
+//! - [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`piecewise`], [`rows`], [`table`]: what other layers do to rows:
+//!   scale, prelu, waves; dense layers of parts of a row; standardisation; piecewise-linear functions; dropout, sums, products, largest
 //!   values; embedding.
 //! - [`gather`]: the rows of a batch, bytes widened on the way.
 //! - [`warp`]: images moved by a map and by smooth random displacements.
@@ -17,7 +17,6 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod activation;
-pub mod bins;
 pub mod columns;
 pub mod dense;
 pub mod function;
@@ -36,6 +35,7 @@ mod pages;
 mod panels;
 pub mod parametric;
 pub mod peak;
+pub mod piecewise;
 #[cfg(test)]
 mod random_arguments;
 pub mod reference;

@@ -84,6 +84,6 @@ impl About {
 /// A column whose values are no cells.
 pub(crate) fn not_a_cell(about: &About, place: usize, what: &str) -> Error {
     let name = &about.names[place];
-    let advice = format!("leave it out (--ignore {name}), or write its parts as columns");
+    let advice = format!("write its parts as columns, or leave it out (`train` does with --ignore {name})");
     Error::data(&about.path, format!("column `{name}` is {what}; a table has numbers, names and dates: {advice}"))
 }

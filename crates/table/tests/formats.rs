@@ -129,11 +129,11 @@ fn what_cannot_be_read_is_said_in_one_sentence() {
         (fixtures().join("brotli.parquet"), "row group 1, column `job`: it is compressed as BROTLI"),
         (
             fixtures().join("nested.parquet"),
-            "column `tags` is a list; a table has numbers, names and dates: leave it out (--ignore tags)",
+            "column `tags` is a list; a table has numbers, names and dates: write its parts as columns, or leave it out (`train` does with --ignore tags)",
         ),
         (
             fixtures().join("nested.arrow"),
-            "column `tags` is a list; a table has numbers, names and dates: leave it out (--ignore tags)",
+            "column `tags` is a list; a table has numbers, names and dates: write its parts as columns, or leave it out (`train` does with --ignore tags)",
         ),
         (fixtures().join("zstd.arrow"), "record batch 1: it is compressed with Zstandard"),
         (

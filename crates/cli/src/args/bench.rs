@@ -10,7 +10,7 @@ use layerloop::recipes::Recipe;
 use super::parsers::{between, named, number};
 
 /// Everything that can be measured.
-pub(crate) const JOB_NAMES: [&str; 19] = [
+pub(crate) const JOB_NAMES: [&str; 22] = [
     "peak",
     "notebook",
     "wide",
@@ -30,6 +30,9 @@ pub(crate) const JOB_NAMES: [&str; 19] = [
     "odd-relu-sgd",
     "odd-tanh-adam",
     "odd-tanh-sgd",
+    "realmlp",
+    "tabm",
+    "tabm-mini",
 ];
 
 /// What is measured where nothing is named.

@@ -80,7 +80,10 @@ impl<'a> Reader<'a> {
             Unit::Scale => self.scale(),
             Unit::Gain => Map::Gain { w: self.parameters().0 },
             Unit::Parametric { activation } => Map::Parametric { a: self.parameters().0, sigma: activation },
-            Unit::Bins { count } => Map::Bins { edges: normal_edges(count).map(f64::from).collect() },
+            Unit::Piecewise { bins, width } => {
+                let edges = normal_edges(bins).map(f64::from).collect();
+                Map::Piecewise { edges, width, w: self.parameters().0 }
+            }
             Unit::Columns { first, count } => Map::Columns { first, count },
             Unit::Waves { .. } => {
                 let (w, b) = self.parameters();

@@ -85,7 +85,7 @@ fn output_width(map: &Map, width: usize) -> usize {
         Map::Max { pieces } => width / pieces,
         Map::Bilinear { w, .. } => w.len(),
         Map::Waves { w, .. } => w.len(),
-        Map::Bins { edges } => width * (edges.len() - 1),
+        Map::Piecewise { width: each, .. } => width * each,
         Map::Columns { count, .. } => *count,
         Map::Grouped { count, width, .. } => count * width,
         Map::Table(rows) => width * rows.cols(),

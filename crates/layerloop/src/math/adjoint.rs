@@ -62,7 +62,7 @@ impl Map {
                 ([p, q_next.to_vec()].concat(), times(&|i| w[i]))
             }
             Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } => self.numbers_adjoint(z, q_next),
-            Self::Bins { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_adjoint(z, q_next),
+            Self::Piecewise { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_adjoint(z, q_next),
             // z' = max(0, z) + a min(0, z)
             Self::Prelu { a } => (times(&|i| z[i].min(0.0)), times(&|i| if z[i] > 0.0 { 1.0 } else { a[i] })),
             Self::Leak { a } => (vec![], times(&|i| if z[i] > 0.0 { 1.0 } else { a[i] })),

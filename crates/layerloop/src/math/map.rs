@@ -17,7 +17,7 @@ use crate::Result;
 /// prelu           max(0, z) + a min(0, z)                          diag(H(z) + a (1 - H(z)))      diag(min(0, z))
 /// parametric      z + a (sigma(z) - z)                             diag(1 + a (sigma'(z) - 1))    diag(sigma(z) - z)
 /// waves           cos(2 pi w_{jk} z_j + b_{jk})                    -2 pi w sin(...) in column j   -2 pi z_j sin(...), -sin(...)
-/// bins            (z_j - e_t) / (e_{t+1} - e_t), in [0, 1]         1 / (e_{t+1} - e_t) in the bin of z_j
+/// piecewise       b_j + sum_t s_t v_{jt}                           v_{jt} / (e_{t+1} - e_t), t its bin  1 and s_t in row j
 /// columns         z_{first + 1}, ...                               1 where it was taken
 /// grouped         w_c . z_g + b_c                                  w_c in the columns of part g   z_g and 1 in row c
 /// leak            the same, a given                                the same
@@ -96,10 +96,14 @@ pub enum Map {
         /// Phases.
         b: Vec<f64>,
     },
-    /// How far each component has come through each of several bins.
-    Bins {
+    /// Piecewise-linear functions of each component.
+    Piecewise {
         /// Ascending, one more than there are bins.
         edges: Vec<f64>,
+        /// Functions of a component.
+        width: usize,
+        /// For each component its b and, bin by bin, its v.
+        w: Vec<f64>,
     },
     /// Some of the components.
     Columns {
@@ -179,7 +183,7 @@ impl Map {
                 z.iter().zip(w.iter().zip(b)).map(|(z, (w, b))| w * z + b).collect()
             }
             Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } => self.numbers_g(z)?,
-            Self::Bins { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_g(z)?,
+            Self::Piecewise { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_g(z)?,
             Self::Prelu { a } | Self::Leak { a } => {
                 same_size("length of z where each has a slope", a.len(), z.len())?;
                 z.iter().zip(a).map(|(&z, a)| z.max(0.0) + a * z.min(0.0)).collect()
@@ -226,7 +230,7 @@ impl Map {
             }
             Self::Scale { w, .. } => diagonal(w.clone()),
             Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } => self.numbers_b(z),
-            Self::Bins { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_b(z),
+            Self::Piecewise { .. } | Self::Columns { .. } | Self::Grouped { .. } => self.numbers_b(z),
             Self::Prelu { a } | Self::Leak { a } => {
                 diagonal(z.iter().zip(a).map(|(&z, &a)| if z > 0.0 { 1.0 } else { a }).collect())
             }

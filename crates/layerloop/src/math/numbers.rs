@@ -1,4 +1,4 @@
-//! The maps of numbers in tables: gain, parametric activation, waves, bins, columns, groups.
+//! The maps of numbers in tables: gain, parametric activation, waves, piecewise-linear functions, columns, groups.
 
 use std::f64::consts::TAU;
 
@@ -21,7 +21,13 @@ impl Map {
                 z.iter().zip(a).map(|(&z, a)| z + a * (sigma.value(z) - z)).collect()
             }
             Self::Waves { w, b } => (0..w.len()).map(|i| turned(w, b, z, i).cos()).collect(),
-            Self::Bins { edges } => z.iter().flat_map(|&z| edges.windows(2).map(move |e| share(e, z))).collect(),
+            Self::Piecewise { edges, width, w } => {
+                let parts = w.chunks_exact(edges.len() * width);
+                z.iter()
+                    .zip(parts)
+                    .flat_map(|(&z, w)| (0..*width).map(move |i| dot(&shares(edges, z), &of(w, i, *width))))
+                    .collect()
+            }
             Self::Columns { first, count } => z[*first..first + count].to_vec(),
             Self::Grouped { count, width, w } => {
                 let (n, parts) = (z.len() / count, w.chunks_exact(z.len() / count + 1));
@@ -43,10 +49,10 @@ impl Map {
                 let slope = |r: usize| -TAU * w[r] * turned(w, b, z, r).sin();
                 Matrix::from_fn(w.len(), z.len(), |r, c| if r / count == c { slope(r) } else { 0.0 })
             }
-            Self::Bins { edges } => {
-                let n = edges.len() - 1;
-                let entry = |r: usize, c: usize| if r / n == c { share_slope(&edges[r % n..], z[c]) } else { 0.0 };
-                Matrix::from_fn(n * z.len(), z.len(), entry)
+            Self::Piecewise { edges, width, w } => {
+                let parts: Vec<_> = w.chunks_exact(edges.len() * width).collect();
+                let slope = |r: usize| dot(&slopes(edges, z[r / width]), &of(parts[r / width], r % width, *width));
+                Matrix::from_fn(width * z.len(), z.len(), |r, c| if r / width == c { slope(r) } else { 0.0 })
             }
             Self::Columns { first, count } => Matrix::from_fn(*count, z.len(), |r, c| f64::from(first + r == c)),
             Self::Grouped { count, width, w } => {
@@ -68,6 +74,15 @@ impl Map {
                 let slopes: Vec<f64> = (0..w.len()).map(|i| -turned(w, b, z, i).sin()).collect();
                 let by_w = slopes.iter().enumerate().map(|(i, slope)| TAU * z[i / count] * slope).collect();
                 beside(&diagonal(by_w), &diagonal(slopes))
+            }
+            Self::Piecewise { edges, width, w } => {
+                let shares: Vec<_> = z.iter().map(|&z| shares(edges, z)).collect();
+                let entry = |r: usize, c: usize| {
+                    let (row, i) = (c / width, c % width);
+                    let own = row / edges.len() == r / width && i == r % width;
+                    if own { shares[r / width][row % edges.len()] } else { 0.0 }
+                };
+                Matrix::from_fn(width * z.len(), w.len(), entry)
             }
             Self::Grouped { count, width, .. } => {
                 let n = z.len() / count;
@@ -100,11 +115,16 @@ impl Map {
                 delta.iter().enumerate().for_each(|(i, delta)| q[i / count] += TAU * w[i] * delta);
                 (p.chain(delta.iter().copied()).collect(), q)
             }
-            // z'_{j n + t} = (z_j - e_t) / (e_{t+1} - e_t), at least 0 and at most 1
-            Self::Bins { edges } => {
-                let each = z.iter().zip(q_next.chunks_exact(edges.len() - 1));
-                let slopes = |z: f64| edges.windows(2).map(move |e| share_slope(e, z));
-                (vec![], each.map(|(&z, q)| q.iter().zip(slopes(z)).map(|(q, slope)| q * slope).sum()).collect())
+            // z'_j = b_j + sum_t s_t v_{jt}
+            Self::Piecewise { edges, width, w } => {
+                let each = z.iter().zip(q_next.chunks_exact(*width));
+                let p = each.clone().flat_map(|(&z, q)| {
+                    shares(edges, z).into_iter().flat_map(move |share| q.iter().map(move |q| q * share))
+                });
+                let slope = |((&z, q), w): ((&f64, &[f64]), &[f64])| {
+                    (0..*width).map(|i| q[i] * dot(&slopes(edges, z), &of(w, i, *width))).sum()
+                };
+                (p.collect(), each.clone().zip(w.chunks_exact(edges.len() * width)).map(slope).collect())
             }
             Self::Columns { first, count } => {
                 let mut q = vec![0.0; z.len()];
@@ -129,14 +149,21 @@ impl Map {
     }
 }
 
-/// How far z has come from the first edge to the second.
-fn share(edges: &[f64], z: f64) -> f64 {
-    ((z - edges[0]) / (edges[1] - edges[0])).clamp(0.0, 1.0)
+/// 1, and the share of each bin that z has come through.
+fn shares(edges: &[f64], z: f64) -> Vec<f64> {
+    let share = |e: &[f64]| ((z - e[0]) / (e[1] - e[0])).clamp(0.0, 1.0);
+    std::iter::once(1.0).chain(edges.windows(2).map(share)).collect()
 }
 
-/// The derivative of [`share`]; at an edge that of the bin on the right.
-fn share_slope(edges: &[f64], z: f64) -> f64 {
-    if edges[0] <= z && z < edges[1] { 1.0 / (edges[1] - edges[0]) } else { 0.0 }
+/// The derivatives of [`shares`]; at an edge that of the bin on the right.
+fn slopes(edges: &[f64], z: f64) -> Vec<f64> {
+    let slope = |e: &[f64]| if e[0] <= z && z < e[1] { 1.0 / (e[1] - e[0]) } else { 0.0 };
+    std::iter::once(0.0).chain(edges.windows(2).map(slope)).collect()
+}
+
+/// The parameters of the i-th of the functions of a value.
+fn of(w: &[f64], i: usize, width: usize) -> Vec<f64> {
+    w.iter().skip(i).step_by(width).copied().collect()
 }
 
 /// 2 pi w_i z_j + b_i of wave i, one of those of z_j.

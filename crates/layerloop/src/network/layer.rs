@@ -134,13 +134,15 @@ named_enum! {
             /// Standard deviation of the w at the start; the b are anywhere in the circle.
             deviation: f32 = 0.1, "a number above 0" if deviation > 0.0 && deviation.is_finite(),
         },
-        /// z'_{j count + t} = (z_j - e_t) / (e_{t+1} - e_t), at least 0 and at most 1: how far a value has come through each of several bins
+        /// z'_j = b_j + sum_t s_t v_{jt}, s_t = (z_j - e_t) / (e_{t+1} - e_t), at least 0 and at most 1: piecewise-linear functions of each value
         ///
-        /// The edges e are quantiles of the normal distribution, as the scaling `quantile` gives values; e_0 and e_count are -5.2 and 5.2.
-        /// With `grouped` behind it, a piecewise-linear embedding. Source: Gorishniy, Rubachev and Babenko 2022.
-        Bins = "bins" {
+        /// The edges e are quantiles of the normal distribution, as the scaling `quantile` gives values; the first and the last are -5.2 and
+        /// 5.2. Source: Gorishniy, Rubachev and Babenko 2022.
+        Piecewise = "piecewise" {
             /// Bins of a value.
-            count: usize = 48, "from 1 to 1024" if (1..=1024).contains(&count),
+            bins: usize = 48, "from 1 to 1024" if (1..=1024).contains(&bins),
+            /// Values that each becomes.
+            width: usize = 16, "at least 1" if width > 0,
         },
         /// z' = (W_1 z_1 + b_1; ...; W_groups z_groups + b_groups), z_1, ... equal parts of z
         Grouped = "grouped" {

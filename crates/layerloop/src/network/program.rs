@@ -8,6 +8,7 @@ use std::ops::Range;
 use layerloop_kernels::columns::PerColumn;
 use layerloop_kernels::grouped::Groups;
 use layerloop_kernels::members::Members;
+use layerloop_kernels::piecewise::Piecewise;
 use layerloop_kernels::{Activation, Panels, Slope};
 
 use super::custom;
@@ -36,7 +37,7 @@ pub(crate) struct Program {
     pub(crate) table: Option<usize>,
     /// How many members look at every row: rows of a pass that are the same row of the data.
     pub(crate) members_of_row: usize,
-    /// Edges of bins, those of an operation one after the other.
+    /// Edges of bins, those of one operation after those of the other.
     pub(crate) edges: Vec<f32>,
     /// Whether the input is multiplied by weights and used for nothing else, so that its zeros need not be there.
     pub(crate) only_multiplies_its_input: bool,
@@ -103,9 +104,9 @@ pub(crate) enum Kind {
     },
     Outer,
     /// Between the edges of the program from the `first` on.
-    Bins {
+    Piecewise {
+        piecewise: Piecewise,
         first: usize,
-        count: usize,
     },
     /// Some of the values, from the `first` on.
     Columns {
@@ -141,6 +142,11 @@ pub(crate) enum Role {
     Parametric,
     /// They are dense layers of parts of a row, or of members, one after the other.
     Grouped(Groups),
+    /// They are values of functions at the edges of the program from the `first` on.
+    Piecewise {
+        piecewise: Piecewise,
+        first: usize,
+    },
     /// They scale the columns of each member.
     Members(Members),
     /// Their columns are looked up.
@@ -192,6 +198,7 @@ impl Parameter {
             | Role::Parametric
             | Role::Statistics
             | Role::Grouped(_)
+            | Role::Piecewise { .. }
             | Role::Members(_)
             | Role::Custom(_) => {
                 vec![self.outputs]
@@ -264,6 +271,11 @@ impl Program {
         [op.from[0], op.to[0]].map(|value| self.values[value])
     }
 
+    /// The edges of the bins, of which the `first` is given.
+    pub(crate) fn edges(&self, piecewise: Piecewise, first: usize) -> &[f32] {
+        &self.edges[first..=first + piecewise.bins]
+    }
+
     /// The batch norms: what they read, and what they give.
     pub(crate) fn batch_norms(&self) -> impl Iterator<Item = &Op> {
         self.ops.iter().filter(|op| matches!(op.kind, Kind::BatchStandardise { .. }))
@@ -278,6 +290,20 @@ impl Program {
     /// The logits of each member, where the network is an ensemble: chains side by side whose mean is the end.
     pub(crate) fn members(&self) -> Option<&[usize]> {
         self.ops.last().filter(|op| op.kind == Kind::Join(Join::Mean)).map(|op| &op.from[..])
+    }
+
+    /// [`Spec::operations`]
+    pub(super) fn operations(&self) -> f64 {
+        let of = |(i, parameter): (usize, &Parameter)| {
+            let passes = if self.around(i)[0].depends { 3.0 } else { 2.0 };
+            let products = match parameter.role {
+                Role::Product => parameter.inputs as f64 * parameter.outputs as f64,
+                Role::Grouped(groups) => groups.inputs as f64 * groups.widths()[1] as f64,
+                _ => 0.0,
+            };
+            2.0 * passes * products
+        };
+        self.members_of_row as f64 * self.parameters.iter().enumerate().map(of).sum::<f64>()
     }
 
     /// The last value.
@@ -300,6 +326,7 @@ impl Program {
             | Kind::PerColumn(_)
             | Kind::Parametric(_)
             | Kind::Grouped(_)
+            | Kind::Piecewise { .. }
             | Kind::Members(_)
             | Kind::Table => true,
             Kind::Custom(layer) => layer.parameters(self.values[from[0]].width) > 0,

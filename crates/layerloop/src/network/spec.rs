@@ -122,6 +122,20 @@ impl Spec {
         program.iter().flat_map(|program| program.parameters.iter().map(dense)).collect()
     }
 
+    /// Additions and multiplications of the products for one row of a training step: forward, for the gradient of the weights, and for that of
+    /// the inputs where a parameter stands before them, 2 n_in n_out each; times the members that look at each row.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::network::Spec;
+    /// assert_eq!("4 -> 8 relu -> 3".parse::<Spec>()?.operations(), 2.0 * (2.0 * 4.0 * 8.0 + 3.0 * 8.0 * 3.0));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    #[must_use]
+    pub fn operations(&self) -> f64 {
+        Program::of(self).map_or(0.0, |program| program.operations())
+    }
+
     /// Number of parameters: the sum of n_out (n_in + 1) over the dense layers.
     #[must_use]
     pub fn parameters(&self) -> usize {

@@ -23,7 +23,12 @@ pub(crate) fn summary(network: &Network) -> String {
         };
         let shape = match parameter.role {
             Role::Product | Role::Table => format!("{} -> {}", parameter.inputs, parameter.outputs),
-            Role::PerColumn(_) | Role::Parametric | Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => {
+            Role::PerColumn(_)
+            | Role::Parametric
+            | Role::Grouped(_)
+            | Role::Piecewise { .. }
+            | Role::Members(_)
+            | Role::Custom(_) => {
                 format!("{} each", parameter.outputs)
             }
             Role::Statistics => continue,

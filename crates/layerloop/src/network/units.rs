@@ -4,6 +4,7 @@ use layerloop_kernels::Activation;
 use layerloop_kernels::columns::PerColumn;
 use layerloop_kernels::grouped::{Groups, Parts};
 use layerloop_kernels::members::Members;
+use layerloop_kernels::piecewise::Piecewise;
 
 use super::init::Init;
 use super::layer::{Dense, Unit};
@@ -39,10 +40,12 @@ impl Program {
             Unit::Waves { count, deviation } => {
                 self.per_column(PerColumn::Waves { count }, Initial::Waves(deviation), from, path)
             }
-            Unit::Bins { count } => {
-                let first = self.edges.len();
-                self.edges.extend(normal_edges(count));
-                self.op(Kind::Bins { first, count }, vec![from], width.saturating_mul(count), path)
+            Unit::Piecewise { bins, width: each } => {
+                let (first, piecewise) = (self.edges.len(), Piecewise { inputs: width, bins, width: each });
+                self.edges.extend(normal_edges(bins));
+                let range = Initial::Uniform(1.0 / (each as f32).sqrt());
+                self.parameter(path, [1, piecewise.parameters()], false, Role::Piecewise { piecewise, first }, range);
+                self.op(Kind::Piecewise { piecewise, first }, vec![from], width.saturating_mul(each), path)
             }
             Unit::Columns { first, count } if first.saturating_add(count) > width => {
                 return refuse(format!("{count} values after the first {first}; it reads {width} values"));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
 use layerloop_kernels::{
-    Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, grouped, members, parametric, table,
+    Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, grouped, members, parametric, piecewise, table,
 };
 
 use super::Network;
@@ -77,14 +77,14 @@ impl WeightPlan {
                 Role::Product => (0, FIRST_LAYER_ROWS),
                 Role::PerColumn(_) | Role::Parametric => (0, PANEL),
                 Role::Table => (0, table::TABLE_ROWS),
-                Role::Grouped(_) | Role::Members(_) | Role::Custom(_) => (0, 1),
+                Role::Grouped(_) | Role::Piecewise { .. } | Role::Members(_) | Role::Custom(_) => (0, 1),
                 Role::Statistics => (0, 0),
             };
             let listed = input_plan.listed(view.bias).filter(|_| from.z == 0);
             let taking_part = listed.map_or(view.layout.rows(), |listed| listed.rows().len());
             let transposed = TransposedView { start: transposed_len, layout: Panels::new(view.outputs(), columns) };
             let mut panels: Vec<Panel> = view.layout.iter().collect();
-            if let Role::Grouped(_) | Role::Members(_) | Role::Custom(_) = role {
+            if let Role::Grouped(_) | Role::Piecewise { .. } | Role::Members(_) | Role::Custom(_) = role {
                 // All of them at once: only the layer knows which parameters belong together.
                 let (columns, width) = (view.outputs(), view.layout.len());
                 panels = vec![Panel { column: 0, columns, width, start: 0 }];
@@ -94,7 +94,8 @@ impl WeightPlan {
                     cut(taking_part, step, view.bias).flat_map(|cut| together.iter().map(move |panel| (cut, *panel)));
                 for ((row, rows), panel) in blocks {
                     // User-defined parameters, and those of groups, decay as little as biases do.
-                    let own = matches!(role, Role::Grouped(_) | Role::Members(_) | Role::Custom(_));
+                    let own =
+                        matches!(role, Role::Grouped(_) | Role::Piecewise { .. } | Role::Members(_) | Role::Custom(_));
                     let bias = own || view.bias && row + rows == taking_part;
                     let parameter = layer;
                     let biased = view.bias;
@@ -165,6 +166,10 @@ impl WeightPlan {
                     grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()])
                 }
                 Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
+                Role::Piecewise { piecewise: of, first } => {
+                    let edges = network.program.edges(of, first);
+                    piecewise::weight_gradient(isa, of, edges, [z, delta], &mut gradient[..of.parameters()]);
+                }
                 Role::Members(members) => {
                     members::weight_gradient(isa, members, [z, delta], &mut gradient[..members.parameters()]);
                 }

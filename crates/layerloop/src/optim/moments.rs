@@ -1,7 +1,8 @@
 //! The optimiser's memory, and its step for every block of weights.
 
 use layerloop_kernels::{
-    Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, members, parametric, table,
+    Matrix, PANEL, Part, Partition, STATES, Team, Update, columns, dense, grouped, members, parametric, piecewise,
+    table,
 };
 
 use crate::network::Network;
@@ -52,7 +53,7 @@ impl Moments {
         rows: usize,
         by: &[Option<Update>],
     ) {
-        let isa = team.isa();
+        let (isa, edges) = (team.isa(), network.program.edges.clone());
         self.each_block(team, plan, network, None, by, |task, by, part, _| {
             let (z, delta) = operands(workspace, task, rows);
             let block = task.block(&workspace.input_plan);
@@ -69,6 +70,11 @@ impl Moments {
                 Role::Grouped(groups) => {
                     let mut gradient = vec![0.0; part.weights.len()];
                     grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()]);
+                    layerloop_kernels::update(isa, by, block, part, &mut gradient);
+                }
+                Role::Piecewise { piecewise: of, first } => {
+                    let (mut gradient, edges) = (vec![0.0; part.weights.len()], &edges[first..=first + of.bins]);
+                    piecewise::weight_gradient(isa, of, edges, [z, delta], &mut gradient[..of.parameters()]);
                     layerloop_kernels::update(isa, by, block, part, &mut gradient);
                 }
                 Role::Members(members) => {

@@ -231,7 +231,7 @@ fn tab_m_plan(rows: usize, structure: Structure, bins: usize) -> Result<Plan> {
 const OF_BINS: usize = 16;
 
 /// ```text
-/// x            numbers as bins, a dense layer for each; the others as they are
+/// x            numbers as piecewise-linear functions; the others as they are
 /// tabm         x -> gain_m -> W scale_m sigma -> gain_m -> W scale_m sigma -> ... -> W_m
 /// tabm-mini    x -> gain_m -> W sigma -> W sigma -> ... -> W_m
 /// ```
@@ -267,8 +267,8 @@ fn embedded(bins: usize, data: &Dataset) -> Option<Layer> {
         return None;
     }
     let columns = |first, count| Layer::Unit(Unit::Columns { first, count });
-    let groups = Layer::Unit(Unit::Grouped { groups: numbers, width: OF_BINS });
-    let mut chains = vec![vec![columns(0, numbers), Layer::Unit(Unit::Bins { count: bins }), groups]];
+    let functions = Layer::Unit(Unit::Piecewise { bins, width: OF_BINS });
+    let mut chains = vec![vec![columns(0, numbers), functions]];
     if data.width() > numbers {
         chains.push(vec![columns(numbers, data.width() - numbers)]);
     }

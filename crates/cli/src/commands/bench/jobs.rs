@@ -6,6 +6,7 @@ use layerloop::Result;
 use layerloop::data::{Dataset, Inputs};
 use layerloop::evaluate::{evaluate, evaluate_regression};
 use layerloop::network::{Activation, Network, Output, Predictor, Spec};
+use layerloop::recipes::Recipe;
 use layerloop::rng::Stream;
 use layerloop::train::{FitOptions, Optimizer, fit};
 use layerloop_data::LoadOptions;
@@ -24,6 +25,8 @@ pub(super) struct Job {
     optimizer: Optimizer,
     batch: usize,
     epochs: usize,
+    /// The recipe that makes the network and the options instead.
+    recipe: Option<Recipe>,
 }
 
 /// Where the rows come from.
@@ -48,17 +51,24 @@ const TINY: Data = Data::Table { rows: 10_000, width: 20, classes: 2 };
 const ODD: Data = Data::Table { rows: 1_010, width: 20, classes: 3 };
 /// As many columns as the HIGGS data set has, two classes.
 const HIGGS: Data = Data::Table { rows: 100_000, width: 28, classes: 2 };
+/// Numbers as in a table of medium size, two classes.
+const NUMBERS: Data = Data::Table { rows: 10_000, width: 12, classes: 2 };
 const SIMPLECHAINS: Data = Data::Numbers { rows: 10_000, width: 4, outputs: 4 };
 
 const fn adam(name: &'static str, data: Data, hidden: &'static [usize], activation: Activation) -> Job {
-    Job { name, data, hidden, activation, output: Output::Softmax, optimizer: Optimizer::ADAM, batch: 128, epochs: 20 }
+    let (output, optimizer) = (Output::Softmax, Optimizer::ADAM);
+    Job { name, data, hidden, activation, output, optimizer, batch: 128, epochs: 20, recipe: None }
 }
 
 const fn odd(name: &'static str, activation: Activation, optimizer: Optimizer) -> Job {
     Job { batch: 50, optimizer, ..adam(name, ODD, &[33, 17], activation) }
 }
 
-pub(super) const JOBS: [Job; 10] = [
+const fn recipe(name: &'static str, recipe: Recipe) -> Job {
+    Job { batch: 256, epochs: 2, recipe: Some(recipe), ..adam(name, NUMBERS, &[], Activation::Relu) }
+}
+
+pub(super) const JOBS: [Job; 13] = [
     adam("notebook", Data::Mnist, &[32], Activation::Sigmoid),
     Job { epochs: 5, ..adam("wide", Data::Mnist, &[256, 128], Activation::Relu) },
     Job { batch: 512, epochs: 2, ..adam("large", Data::Mnist, &[1024, 1024], Activation::Relu) },
@@ -75,9 +85,28 @@ pub(super) const JOBS: [Job; 10] = [
     odd("odd-relu-sgd", Activation::Relu, Optimizer::Sgd),
     odd("odd-tanh-adam", Activation::Tanh, Optimizer::ADAM),
     odd("odd-tanh-sgd", Activation::Tanh, Optimizer::Sgd),
+    recipe("realmlp", Recipe::RealMlp),
+    recipe("tabm", Recipe::TabM { bins: 48 }),
+    recipe("tabm-mini", Recipe::TabMMini { bins: 48 }),
 ];
 
 impl Job {
+    /// The network and the options.
+    fn training(&self, train: &Dataset, threads: Option<usize>) -> Result<(Spec, FitOptions)> {
+        let given = FitOptions {
+            epochs: self.epochs,
+            batch: self.batch,
+            optimizer: self.optimizer,
+            threads,
+            ..FitOptions::default()
+        };
+        let Some(recipe) = self.recipe else { return Ok((self.spec(train), given)) };
+        let plan = recipe.plan_for_table(train.rows(), true)?;
+        let spec = plan.spec(train);
+        let (epochs, layer_rates, early_stopping) = (self.epochs, plan.layer_rates(&spec)?, None);
+        Ok((spec, FitOptions { epochs, threads, layer_rates, early_stopping, ..plan.options() }))
+    }
+
     fn spec(&self, train: &Dataset) -> Spec {
         let outputs = match self.data {
             Data::Numbers { outputs, .. } => outputs,
@@ -89,25 +118,18 @@ impl Job {
     /// Trains it a few times.
     pub(super) fn measure(&self, setting: &Setting) -> Result<Measured> {
         let (train, test) = self.data.load(setting.args.data_dir.as_deref())?;
-        let spec = self.spec(&train);
-        let options = FitOptions {
-            epochs: self.epochs,
-            batch: self.batch,
-            optimizer: self.optimizer,
-            threads: setting.args.threads.map(usize::from),
-            ..FitOptions::default()
-        };
+        let (spec, options) = self.training(&train, setting.args.threads.map(usize::from))?;
         let mut network = Network::new(&spec, 0)?;
         let (mut seconds, mut threads) = (Vec::new(), 0);
         for _ in 0..setting.args.repeats {
-            network = Network::new(&spec, 0)?;
+            network = Network::started_by(&spec, &train, 0)?;
             let report = fit(&mut network, &train, &options)?;
             seconds.push(report.seconds);
             threads = report.threads;
         }
         let (score, figure) = score(&network, &test, setting.threads)?;
         let samples = (train.rows() * self.epochs) as f64;
-        let gflop = gflop_of_a_row(&spec) * samples;
+        let gflop = 1e-9 * spec.operations() * samples;
         let (middle, rate) = (median(&seconds), gflop / median(&seconds));
         let step_us = 1e6 * middle / (self.epochs * train.rows().div_ceil(self.batch)) as f64;
         let [fastest, slowest] = [f64::min, f64::max].map(|f| seconds.iter().copied().fold(middle, f));
@@ -141,14 +163,6 @@ fn score(network: &Network, test: &Dataset, threads: usize) -> Result<(&'static 
         return Ok(("loss", evaluate_regression(network, test, threads)?.mse));
     }
     Ok(("accuracy", evaluate(network, test, threads)?.accuracy))
-}
-
-/// Dense arithmetic of a row's step, in 10^9 operations: forward, gradient of the weights, and gradient of the input but
-/// for the first layer, 2 n_in n_out each.
-pub(super) fn gflop_of_a_row(spec: &Spec) -> f64 {
-    let product = |(inputs, outputs)| 2.0 * inputs as f64 * outputs as f64;
-    let products: Vec<f64> = spec.shapes().into_iter().map(product).collect();
-    (3.0 * products.iter().sum::<f64>() - products.first().unwrap_or(&0.0)) * 1e-9
 }
 
 impl Data {
@@ -201,7 +215,7 @@ mod tests {
     #[test]
     fn the_notebook_job_is_122_gflop() {
         let spec = Spec::classifier(784, &[32], Activation::Sigmoid, 10, Output::Softmax);
-        let gflop = gflop_of_a_row(&spec) * 60_000.0 * 20.0;
+        let gflop = 1e-9 * spec.operations() * 60_000.0 * 20.0;
         assert!((gflop - 122.7).abs() < 0.1, "{gflop}");
     }
 }

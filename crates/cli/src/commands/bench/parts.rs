@@ -70,7 +70,7 @@ fn parts() -> Vec<Part> {
             Unit::Columns { .. } => {
                 ("256 -> 256 columns(count=128) -> 256 relu -> 10".into(), "256 -> 128 -> 256 relu -> 10")
             }
-            Unit::Bins { .. } => (format!("8 -> {name} 256 relu -> 10"), "384 -> 256 relu -> 10"),
+            Unit::Piecewise { .. } => (format!("16 -> {name} 256 relu -> 10"), "256 -> 256 relu -> 10"),
             Unit::Waves { .. } => (format!("16 -> {name} 256 relu -> 10"), "256 -> 256 relu -> 10"),
             Unit::MemberDense { .. } => {
                 ("256 -> 256 relu -> member-dense(members=32, width=10)".into(), "256 -> 256 relu -> 10")

@@ -13,7 +13,6 @@ use layerloop::train::{Callback, FitOptions, Run, StepEnd, fit_with};
 use layerloop_kernels::Team;
 use serde_json::json;
 
-use super::jobs::gflop_of_a_row;
 use super::{Measured, Setting, median};
 
 /// Widths of all layers, of the inputs too; each odd one stands before its padded size.
@@ -56,7 +55,7 @@ impl Roofline<'_> {
             .rates
             .entry((kept + rows).next_power_of_two())
             .or_insert_with_key(|&bytes| layerloop_kernels::peak::read_rate(&mut Team::new(threads, isa), bytes));
-        let gflop = gflop_of_a_row(spec) * batch as f64;
+        let gflop = 1e-9 * spec.operations() * batch as f64;
         self.peak.min(gflop * *rate / ((2 * kept + rows) as f64 * 1e-9))
     }
 }
@@ -75,7 +74,7 @@ pub(super) fn measure(setting: &Setting, show: impl Fn(Measured) -> Result<()>) 
             }
             let options = FitOptions { batch, threads: Some(setting.threads), ..FitOptions::default() };
             let seconds = seconds_of_a_step(&spec, &rows_for(&spec, 4 * batch)?, options)?;
-            let rate = gflop_of_a_row(&spec) * batch as f64 / seconds;
+            let rate = 1e-9 * spec.operations() * batch as f64 / seconds;
             let of_roofline = rate / roofline.of_step(&spec, batch);
             let point = Point { width, batch, layers, of_peak: rate / peak, of_roofline };
             cells.push(format!("{:.0} %", 100.0 * of_roofline));

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use layerloop::data::{TableParts, TableSplit};
 use layerloop::names::text;
-use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing};
+use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing, Scaling, TargetTransform};
 use layerloop::recipes::{Choice, Recipe};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
@@ -130,6 +130,10 @@ pub(super) fn refuse_options(args: &Train) -> Result<()> {
         ("--skip-bad-rows", table.skip_bad_rows),
         ("--test", args.test.is_some()),
         ("--split", args.split.is_some()),
+        ("--scaling", args.scaling != Scaling::Standard),
+        ("--target-transform", args.target_transform != TargetTransform::Identity),
+        ("--embed-above", args.embed_above.is_some()),
+        ("--clamp", args.clamp),
     ];
     let Some((option, _)) = typed.iter().find(|(_, is_typed)| *is_typed) else { return Ok(()) };
     Err(Error::config(*option, format!("this is for tables, and {} is none", args.data.display())))

@@ -21,7 +21,7 @@ fn maps(n: usize) -> Vec<Map> {
         Map::Gain { w: all(1) },
         Map::Parametric { a: all(2), sigma: Activation::Mish },
         Map::Waves { w: numbers(21, 3 * n), b: numbers(22, 3 * n) },
-        Map::Bins { edges: vec![-2.0, -0.913, 0.0137, 0.4171, 3.0] },
+        Map::Piecewise { edges: vec![-2.0, -0.913, 0.0137, 0.4171, 3.0], width: 2, w: numbers(24, 10 * n) },
         Map::Columns { first: n / 2, count: n - n / 2 },
         Map::Grouped { count: n, width: 2, w: numbers(23, 4 * n) },
         Map::Grouped { count: 1, width: 2, w: numbers(23, 2 * (n + 1)) },
@@ -60,6 +60,7 @@ fn with(map: &Map, w: &mut impl Iterator<Item = f64>) -> Map {
         Map::Gain { w } => Map::Gain { w: next(w.len()) },
         Map::Parametric { a, sigma } => Map::Parametric { a: next(a.len()), sigma: *sigma },
         Map::Waves { w, b } => Map::Waves { w: next(w.len()), b: next(b.len()) },
+        Map::Piecewise { edges, width, w } => Map::Piecewise { edges: edges.clone(), width: *width, w: next(w.len()) },
         Map::Grouped { count, width, w } => Map::Grouped { count: *count, width: *width, w: next(w.len()) },
         Map::Prelu { a } => Map::Prelu { a: next(a.len()) },
         Map::Bilinear { w, b } => {

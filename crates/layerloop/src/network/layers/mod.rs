@@ -45,7 +45,7 @@ mod tests {
         "5 -> gain 18 parametric(activation=tanh) -> 9 parametric(activation=mish) -> 3 gain",
         "5 -> parallel(columns(count=3) waves(count=5, deviation=1) -> grouped(groups=3, width=2) | columns(first=1, count=4), join=concatenate) gain -> 7 tanh -> 3",
         "5 -> 6 tanh waves -> grouped(groups=6, width=3) tanh -> 3",
-        "5 -> bins=7 -> grouped(groups=5, width=3) tanh -> 3",
+        "5 -> piecewise(bins=7, width=3) tanh -> 3",
         "5 -> 34 tanh -> grouped(groups=2, width=3) columns(first=2, count=3)",
         "5 -> member-gain(members=3, signs=true) 9 no-bias member-scale=3 tanh dropout=0.2 member-gain(members=3) -> member-dense(members=3, width=3)",
         "5 -> 6 tanh -> member-dense(members=5, width=3) tanh -> 3",

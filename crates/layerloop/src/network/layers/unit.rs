@@ -1,7 +1,7 @@
 //! Layers that treat each row by itself, and the standardisation of a batch norm.
 
 use layerloop_kernels::{
-    Block, Rows, Slope, activate, bins, columns, dense, grouped, members, norm, parametric, rows, table,
+    Block, Rows, Slope, activate, columns, dense, grouped, members, norm, parametric, piecewise, rows, table,
 };
 
 use crate::network::forward::{Mode, Pass, weights};
@@ -45,8 +45,9 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
         Kind::BatchStandardise { index, .. } => pass.statistics[index].standardise(isa, z, out),
         Kind::Max { pieces } => rows::max(isa, z, pieces, to.width, out),
         Kind::Outer => rows::outer(isa, z, from.width, out),
-        Kind::Bins { first, count } => {
-            bins::forward(isa, &network.program.edges[first..=first + count], z, from.width, out);
+        Kind::Piecewise { piecewise: of, first } => {
+            let w = &weights(network, op).values[..of.parameters()];
+            piecewise::forward(isa, of, network.program.edges(of, first), z, w, out);
         }
         Kind::Columns { first } => rows::copy(z, first, out, 0, to.width),
         Kind::Grouped(groups) => {
@@ -94,8 +95,9 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
         Kind::BatchStandardise { index, .. } => pass.statistics[index].gradient(isa, next, q, out),
         Kind::Max { pieces } => rows::max_gradient(isa, z, next, q, pieces, to.width, out),
         Kind::Outer => rows::outer_gradient(isa, z, q, from.width, out),
-        Kind::Bins { first, count } => {
-            bins::input_gradient(&network.program.edges[first..=first + count], [z, q], from.width, out);
+        Kind::Piecewise { piecewise: of, first } => {
+            let w = &weights(network, op).values[..of.parameters()];
+            piecewise::input_gradient(isa, of, network.program.edges(of, first), [z, q], w, out);
         }
         Kind::Columns { first } => {
             let mut out = out;
