@@ -9,6 +9,7 @@ use crate::gather::{self, Source};
 use crate::grouped::{self, Groups, Parts};
 use crate::loss::{self, Truth};
 use crate::members::{self, Members};
+use crate::piecewise::{self, Piecewise};
 use crate::softmax::{self, Logits, Output};
 use crate::{
     Activation, Before, ByColumn, Csr, Entries, Isa, Listed, Loss, Marks, Matrix, Panel, Panels, Part, Partition, Rows,
@@ -248,6 +249,18 @@ const CALLS: &[Call] = &[
                 let part = Part { weights, states: [first, second, third] };
                 parametric::weight_update(isa, [z, d.rows(&m.read[0]), q], d.panel(), d.update(), part);
             }
+        }
+    }),
+    ("piecewise", |isa, d, m| {
+        let of = Piecewise { inputs: d.size(), bins: d.size(), width: d.size() };
+        let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
+        let (out, values) = (d.rows_mut(&mut m.written[0]), d.weights(&m.read[1]).values);
+        let edges = &values[..values.len().min(of.bins.saturating_add(1))];
+        let weights = &values[..values.len().min(of.parameters())];
+        match d.next() % 3 {
+            0 => piecewise::forward(isa, of, edges, z, weights, out),
+            1 => piecewise::input_gradient(isa, of, edges, [z, q], weights, out),
+            _ => piecewise::weight_gradient(isa, of, edges, [z, q], &mut out.values[..weights.len().min(LEN)]),
         }
     }),
     ("rows", |isa, d, m| {
