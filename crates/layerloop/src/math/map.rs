@@ -299,13 +299,9 @@ impl Map {
                 let with_bias = Self::Dense(layer.clone()).a(z)?;
                 with_bias.columns(0..layer.outputs() * layer.inputs())
             }
-            Self::Scale { w, .. } => {
-                let n = w.len();
-                beside(&diagonal(z.to_vec()), &diagonal(vec![1.0; n]))
-            }
-            Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } | Self::Grouped { .. } => {
-                self.numbers_a(z)
-            }
+            Self::Scale { w, .. } => beside(&diagonal(z.to_vec()), &diagonal(vec![1.0; w.len()])),
+            Self::Gain { .. } | Self::Parametric { .. } | Self::Waves { .. } => self.numbers_a(z),
+            Self::Piecewise { .. } | Self::Grouped { .. } => self.numbers_a(z),
             Self::Prelu { .. } => diagonal(z.iter().map(|z| z.min(0.0)).collect()),
             Self::Bilinear { w, .. } => {
                 let (n, outputs) = (z.len(), w.len());

@@ -13,6 +13,7 @@ pub(crate) mod layers;
 mod parameters;
 pub(crate) mod predict;
 pub(crate) mod program;
+mod role;
 mod sound;
 mod spec;
 mod start;

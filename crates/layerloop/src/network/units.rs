@@ -37,25 +37,8 @@ impl Program {
                 self.op(Kind::Parametric(activation), vec![from], width, path)
             }
             Unit::Prelu { start } => self.per_column(PerColumn::Prelu, Initial::Constant(start, 0.0), from, path),
-            Unit::Waves { count, deviation } => {
-                self.per_column(PerColumn::Waves { count }, Initial::Waves(deviation), from, path)
-            }
-            Unit::Piecewise { bins, width: each } => {
-                let (first, piecewise) = (self.edges.len(), Piecewise { inputs: width, bins, width: each });
-                self.edges.extend(normal_edges(bins));
-                let range = Initial::Uniform(1.0 / (each as f32).sqrt());
-                self.parameter(path, [1, piecewise.parameters()], false, Role::Piecewise { piecewise, first }, range);
-                self.op(Kind::Piecewise { piecewise, first }, vec![from], width.saturating_mul(each), path)
-            }
-            Unit::Columns { first, count } if first.saturating_add(count) > width => {
-                return refuse(format!("{count} values after the first {first}; it reads {width} values"));
-            }
-            Unit::Columns { first, count } => self.op(Kind::Columns { first }, vec![from], count, path),
-            Unit::Grouped { groups, .. } if !width.is_multiple_of(groups) => {
-                return refuse(format!("{groups} groups of {width} values, which is not a multiple of it"));
-            }
-            Unit::Grouped { groups: count, width: outputs } => {
-                self.grouped(Groups { count, inputs: width / count, outputs, of: Parts::Columns }, from, path)
+            Unit::Waves { .. } | Unit::Piecewise { .. } | Unit::Columns { .. } | Unit::Grouped { .. } => {
+                return self.unit_of_numbers(unit, from, path);
             }
             Unit::Rrelu { lower, upper } if lower > upper => {
                 return refuse(format!("rrelu between {lower} and {upper}; lower is at most upper"));
@@ -84,6 +67,35 @@ impl Program {
                 self.table = Some(count);
                 self.op(Kind::Table, vec![from], width.saturating_mul(numbers), path)
             }
+        })
+    }
+
+    /// A unit that makes several values of each, or takes some of them.
+    fn unit_of_numbers(&mut self, unit: Unit, from: usize, path: &str) -> Result<usize> {
+        let width = self.values[from].width;
+        let refuse = |reason: String| Err(Error::config(format!("layer {path}"), reason));
+        Ok(match unit {
+            Unit::Waves { count, deviation } => {
+                self.per_column(PerColumn::Waves { count }, Initial::Waves(deviation), from, path)
+            }
+            Unit::Piecewise { bins, width: each } => {
+                let (first, piecewise) = (self.edges.len(), Piecewise { inputs: width, bins, width: each });
+                self.edges.extend(normal_edges(bins));
+                let range = Initial::Uniform(1.0 / (each as f32).sqrt());
+                self.parameter(path, [1, piecewise.parameters()], false, Role::Piecewise { piecewise, first }, range);
+                self.op(Kind::Piecewise { piecewise, first }, vec![from], width.saturating_mul(each), path)
+            }
+            Unit::Columns { first, count } if first.saturating_add(count) > width => {
+                return refuse(format!("{count} values after the first {first}; it reads {width} values"));
+            }
+            Unit::Columns { first, count } => self.op(Kind::Columns { first }, vec![from], count, path),
+            Unit::Grouped { groups, .. } if !width.is_multiple_of(groups) => {
+                return refuse(format!("{groups} groups of {width} values, which is not a multiple of it"));
+            }
+            Unit::Grouped { groups: count, width: outputs } => {
+                self.grouped(Groups { count, inputs: width / count, outputs, of: Parts::Columns }, from, path)
+            }
+            _ => unreachable!("no unit of numbers"),
         })
     }
 
