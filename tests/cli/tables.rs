@@ -203,7 +203,7 @@ fn without_a_recipe_one_is_chosen_and_the_reason_printed() {
     let typed =
         ["train", "people.csv", "--target", "income", "--epochs", "2", "--hidden", "8", "--save", "m.safetensors"];
     let said = folder.run(&typed).well();
-    assert!(said.err.contains("recipe realmlp: 1200 rows and"), "{said:?}");
+    assert!(said.err.contains("recipe realmlp with 8 networks: 1200 rows and"), "{said:?}");
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.contains("the same to the bit"));
     let folder = with_people(300);
     let said = folder.run(&typed).well();
