@@ -146,6 +146,7 @@ fn z_terms(map: &Map, inputs: usize) -> f64 {
         Map::Dense(_) | Map::NoBias(_) | Map::Standardise { .. } | Map::Bilinear { .. } => inputs as f64 + 1.0,
         Map::Table(_) | Map::Columns { .. } => 0.0, // names of rows, or copies
         Map::Grouped { count, .. } => (inputs / count) as f64 + 1.0,
+        Map::Piecewise { edges, .. } => edges.len() as f64,
         Map::Waves { .. } => 16.0, // turns of several radians
         _ => 1.0,
     }

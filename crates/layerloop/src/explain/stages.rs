@@ -194,7 +194,7 @@ impl Stage {
             }
             Self::Map(Map::Scale { w, b } | Map::Waves { w, b }) => w.iter_mut().chain(b).nth(k),
             Self::Map(Map::Prelu { a } | Map::Parametric { a, .. }) => a.get_mut(k),
-            Self::Map(Map::Gain { w } | Map::Grouped { w, .. }) => w.get_mut(k),
+            Self::Map(Map::Gain { w } | Map::Grouped { w, .. } | Map::Piecewise { w, .. }) => w.get_mut(k),
             Self::Map(Map::Bilinear { w, b }) => w.iter_mut().flat_map(|w| w.entries_mut()).chain(b).nth(k),
             Self::Map(Map::Table(rows)) => {
                 let (count, width) = (rows.rows(), rows.cols());
@@ -211,7 +211,7 @@ impl Stage {
             Self::Map(Map::NoBias(layer)) => layer.inputs() * layer.outputs(),
             Self::Map(Map::Scale { w, .. } | Map::Waves { w, .. }) => 2 * w.len(),
             Self::Map(Map::Prelu { a } | Map::Parametric { a, .. }) => a.len(),
-            Self::Map(Map::Gain { w } | Map::Grouped { w, .. }) => w.len(),
+            Self::Map(Map::Gain { w } | Map::Grouped { w, .. } | Map::Piecewise { w, .. }) => w.len(),
             Self::Map(Map::Bilinear { w, b }) => w.iter().map(|w| w.entries().len()).sum::<usize>() + b.len(),
             Self::Map(Map::Table(rows)) => rows.entries().len(),
             Self::Map(_) => 0,
