@@ -208,6 +208,7 @@ impl Run<'_> {
     pub(super) fn go(&mut self, callback: &mut dyn Callback) -> Result<()> {
         let of_epoch = self.options.rows_of_epoch(self.train.rows());
         let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed).of_rows(of_epoch);
+        batches = if self.options.shuffle { batches } else { batches.in_order() };
         if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
             self.state.stopped = None; // continued on purpose
         }

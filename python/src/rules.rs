@@ -1,0 +1,162 @@
+//! When scikit-learn's MLP ends a run, and what it makes of the learning rate.
+
+use std::ops::ControlFlow;
+
+use layerloop::Result;
+use layerloop::data::Dataset;
+use layerloop::network::{Network, Predictor};
+use layerloop::train::Run;
+use serde::Deserialize;
+
+/// The rules of a run; numbers in scikit-learn's units.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rules {
+    /// The smallest change that counts, and for how many epochs there may be none; `None` for ever.
+    pub(crate) tol: f64,
+    pub(crate) patience: Option<u64>,
+    /// Whether the rate is divided by 5 instead of the first ends.
+    adaptive: bool,
+    /// The rate is multiplied by (t + 1)^-power_t, where t counts the rows so far.
+    power_t: Option<f64>,
+    learning_rate: f64,
+    /// Rows of an epoch, and of the data before this call.
+    rows: f64,
+    pub(crate) seen: f64,
+    /// The reported loss is `scale` times the library's, plus `offset`, plus `penalty` times the squared weights.
+    scale: f64,
+    offset: f64,
+    penalty: f64,
+    /// The column of the history that is compared instead of the loss: larger is better.
+    score: Option<String>,
+    best: Option<f64>,
+    pub(crate) without: u64,
+    /// One epoch alone.
+    once: bool,
+    /// L-BFGS: the largest component of the gradient at which it ends.
+    gradient: Option<f64>,
+    /// Weight of the penalty w^2 / 2 in that gradient.
+    l2: f64,
+}
+
+/// The rules at work.
+pub(crate) struct Followed {
+    pub(crate) rules: Rules,
+    pub(crate) losses: Vec<f64>,
+    pub(crate) scores: Vec<f64>,
+    /// Where a score is compared, the network at the best one.
+    pub(crate) best_network: Option<Network>,
+    /// Whether the run came to an end by a rule rather than by its last epoch.
+    pub(crate) converged: bool,
+    /// The best loss or score so far.
+    pub(crate) best: f64,
+    /// The rows that are held back, where the library has no column for the score.
+    pub(crate) held: Option<Dataset>,
+    squares: f64,
+}
+
+/// The share of rows all of whose classes are right, of classes that do not exclude each other.
+const SUBSETS: &str = "val_subset_accuracy";
+/// Change of the loss, as a share of it, below which L-BFGS ends: SciPy's `ftol`.
+const SAME: f64 = 2.220_446_049_250_313e-9;
+/// The smallest learning rate that is divided by 5.
+const LEAST: f64 = 1e-6;
+
+impl Followed {
+    pub(crate) fn new(rules: Rules, network: &Network) -> Self {
+        let squares = if rules.penalty > 0.0 { squares(network) } else { 0.0 };
+        let worst = if rules.score.is_some() { f64::NEG_INFINITY } else { f64::INFINITY };
+        let best = rules.best.unwrap_or(worst);
+        let (losses, scores) = (Vec::new(), Vec::new());
+        Self { rules, losses, scores, best_network: None, converged: false, best, held: None, squares }
+    }
+
+    /// After an epoch with this mean loss.
+    pub(crate) fn epoch(&mut self, train_loss: f64, run: &mut Run) -> ControlFlow<()> {
+        let loss = self.loss(train_loss, run.network());
+        let earlier = self.losses.last().copied();
+        self.losses.push(loss);
+        self.rules.seen += self.rules.rows;
+        if let Some(tol) = self.rules.gradient {
+            return self.line_search(tol, earlier, run);
+        }
+        self.count(loss, run);
+        if let Some(power) = self.rules.power_t {
+            run.set_rate_factor((self.rules.seen + 1.0).powf(-power));
+        }
+        if self.rules.patience.is_some_and(|patience| self.rules.without > patience) && self.ends(run) {
+            self.converged = true;
+            return ControlFlow::Break(());
+        }
+        if self.rules.once { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The loss with its penalty, whose mean over the epoch is about that of its ends.
+    fn loss(&mut self, train_loss: f64, network: &Network) -> f64 {
+        let Rules { scale, offset, penalty, gradient, .. } = self.rules;
+        if penalty == 0.0 {
+            return scale * train_loss + offset;
+        }
+        let before = std::mem::replace(&mut self.squares, squares(network));
+        let mean = if gradient.is_some() { self.squares } else { (before + self.squares) / 2.0 };
+        scale * train_loss + offset + penalty * mean
+    }
+
+    /// Counts the epochs without an improvement.
+    fn count(&mut self, loss: f64, run: &Run) {
+        let Some(score) = &self.rules.score else {
+            let is_better = loss <= self.best - self.rules.tol;
+            self.rules.without = if is_better { 0 } else { self.rules.without + 1 };
+            self.best = if loss < self.best { loss } else { self.best };
+            return;
+        };
+        let score = match &self.held {
+            Some(held) if score == SUBSETS => subset_accuracy(run.network(), held).unwrap_or(f64::NAN),
+            _ => run.history().last(score).unwrap_or(f64::NAN),
+        };
+        self.scores.push(score);
+        self.rules.without = if score < self.best + self.rules.tol { self.rules.without + 1 } else { 0 };
+        if score > self.best {
+            self.best = score;
+            self.best_network = Some(run.network().clone());
+        }
+    }
+
+    /// Whether a run without improvement ends, or goes on with a smaller rate.
+    fn ends(&mut self, run: &mut Run) -> bool {
+        let factor = run.rate_factor();
+        if !self.rules.adaptive || self.rules.learning_rate * factor <= LEAST {
+            return true;
+        }
+        run.set_rate_factor(factor / 5.0);
+        self.rules.without = 0;
+        false
+    }
+
+    fn line_search(&mut self, tol: f64, earlier: Option<f64>, run: &mut Run) -> ControlFlow<()> {
+        let loss = self.losses.last().copied().unwrap_or(0.0);
+        let same = earlier.is_some_and(|before| before - loss <= SAME * before.abs().max(loss.abs()).max(1.0));
+        let l2 = self.rules.l2;
+        let mut flat = || {
+            let weights = run.network().to_vec();
+            let gradient = run.gradient().unwrap_or_default();
+            gradient.iter().zip(&weights).all(|(g, w)| (f64::from(*g) + l2 * f64::from(*w)).abs() <= tol)
+        };
+        self.converged = same || flat();
+        if self.converged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn subset_accuracy(network: &Network, held: &Dataset) -> Result<f64> {
+    let outputs = Predictor::new(network, 1)?.probabilities(held.inputs())?;
+    let width = network.classes();
+    let rows = outputs.chunks_exact(width).zip(held.numbers().chunks_exact(width));
+    let right = rows.filter(|(p, y)| p.iter().zip(*y).all(|(p, y)| (*p > 0.5) == (*y > 0.5))).count();
+    Ok(right as f64 / held.rows() as f64)
+}
+
+/// The sum of all squared weights, without the biases.
+fn squares(network: &Network) -> f64 {
+    let weights = network.tensors().filter(|tensor| tensor.name.ends_with("weight"));
+    weights.map(|tensor| tensor.values.iter().map(|w| f64::from(w * w)).sum::<f64>()).sum()
+}
