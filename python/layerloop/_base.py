@@ -129,6 +129,21 @@ class Estimator:
         )
 
 
+class Available:
+    """A method that an estimator has only where it is not solved by L-BFGS."""
+
+    def __init__(self, method: Any) -> None:
+        self.method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, estimator: Any, owner: Any = None) -> Any:
+        if estimator is None:
+            return self.method
+        if estimator.solver == "lbfgs":
+            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+        return self.method.__get__(estimator, owner)
+
+
 def accuracy(y: np.ndarray, predicted: np.ndarray, weights: Any = None) -> float:
     """Give the share of rows all of whose classes are right."""
     right = np.asarray(y).reshape(predicted.shape) == predicted

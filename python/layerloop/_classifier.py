@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from layerloop import _validate
-from layerloop._base import accuracy
+from layerloop._base import Available, accuracy
 from layerloop._layerloop import Data
 from layerloop._mlp import MLP
 
@@ -224,6 +224,15 @@ class MLPClassifier(MLP):
         self.out_activation_ = "softmax" if len(self.classes_) > 2 else "logistic"
         return np.searchsorted(self.classes_, y).astype(np.uint32)
 
+    def _known(self, y: np.ndarray) -> np.ndarray:
+        """Give the classes of rows as the training had them."""
+        if y.ndim == 2:
+            return check_multilabel(y)
+        unknown = [value for value in np.unique(y).tolist() if value not in self.classes_]
+        if unknown:
+            raise ValueError(f"y has the class {unknown[0]!r}; the classes are {self.classes_}")
+        return np.searchsorted(self.classes_, y).astype(np.uint32)
+
     def _outputs(self, encoded: np.ndarray) -> int:
         return encoded.shape[1] if encoded.ndim == 2 else len(self.classes_)
 
@@ -348,11 +357,12 @@ class MLPClassifier(MLP):
         -------
         float
         """
-        truth = y.toarray() if hasattr(y, "toarray") else np.asarray(_validate._of_frame(y))
+        truth = _validate.of_series(y)
         predicted = self.predict(X)
         _validate.check_length(predicted, truth)
         return accuracy(truth, predicted, sample_weight)
 
+    @Available
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> MLPClassifier:
         """Train for one epoch on these rows, from where the network is.
 
@@ -371,8 +381,6 @@ class MLPClassifier(MLP):
         -------
         self
         """
-        if self.solver == "lbfgs":
-            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
         if "classes_" not in self.__dict__ and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:

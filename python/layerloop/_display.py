@@ -66,6 +66,13 @@ class Bar:
             sys.stderr.write("\n")
 
 
+def plot_history(history: dict[str, list[float]]) -> Any:
+    """Draw the curves of a training; needs matplotlib."""
+    from layerloop._explain import plot_history as plot
+
+    return plot(history)
+
+
 def diagram(text: str) -> str:
     """Give the layers of a network as boxes, in SVG."""
     layers = [part.strip() for part in text.split("->")]

@@ -10,13 +10,14 @@ import numpy as np
 
 from layerloop import _options, _validate
 from layerloop._base import Estimator, not_fitted, random_state_of, thread_limit, warn_not_converged
+from layerloop._explain import Explained
 from layerloop._layerloop import Data, Network, Predictor, train
 from layerloop._weights import Weights, of_network
 
 _STATE = ("_network", "_predictor", "_memory", "_exposed")
 
 
-class MLP(Weights, Estimator):
+class MLP(Weights, Explained, Estimator):
     """A feedforward network that is trained as scikit-learn's MLP is, in single precision."""
 
     _classifier = False
@@ -118,8 +119,10 @@ class MLP(Weights, Estimator):
     def _started(self, text: str, generator: np.random.RandomState) -> Network:
         """Make a network with scikit-learn's weights, where it is one that scikit-learn has."""
         network = Network(text, int(generator.randint(2**31 - 1)) if self.network is not None else 0)
-        if self.network is not None or self.activation not in _options.ACTIVATIONS:
-            return network if self.network is not None else Network(text, int(generator.randint(2**31 - 1)))
+        if self.network is not None:
+            return network
+        if not isinstance(self.activation, str) or self.activation not in _options.ACTIVATIONS:
+            return Network(text, int(generator.randint(2**31 - 1)))
         factor = 2.0 if self.activation == "logistic" else 6.0
         tensors = network.tensors()
         for name in [name for name in tensors if name.endswith("weight")]:
@@ -165,18 +168,24 @@ class MLP(Weights, Estimator):
         row_weights, mean = self._weighted_rows(weights, rows)
         data = self._data(_validate.inputs(values), encoded, row_weights)
         options = self._library_options(rows, mean)
-        options["epochs"] = int(min(self.max_iter, self.max_fun))
         rules = self._rules(rows, rows, mean, encoded, weights, once=False)
-        rules.update(gradient=float(self.tol), l2=options["l2"], score=None, power_t=None, adaptive=False)
+        rules.update(gradient=float(self.tol), l2=options["l2"], gradients=int(self.max_fun))
         said = self._train(data, None, options, rules, None, False)
         self.n_iter_ = len(said["losses"])
         self.loss_ = said["losses"][-1] if said["losses"] else self.__dict__.get("loss_", np.inf)
         self._note(said)
-        if self.n_iter_ == options["epochs"] and not said["converged"]:
+        ended = self.n_iter_ == options["epochs"] or (said.get("stopped") == '"callback"' and not said["interrupted"])
+        if ended and not said["converged"]:
             warn_not_converged(
                 f"lbfgs failed to converge after {self.n_iter_} iteration(s): more of them (max_iter={self.max_iter}, "
                 f"max_fun={self.max_fun}) or scaled inputs may help"
             )
+
+    def _seed(self, generator: np.random.RandomState) -> int:
+        """Give the seed of the order of the rows: the same in each call of ``partial_fit``."""
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(generator.randint(2**31 - 1))
 
     def _rules(
         self, rows: int, batch: int, mean: float, encoded: np.ndarray, weights: Any, once: bool
@@ -195,6 +204,7 @@ class MLP(Weights, Estimator):
             "power_t": float(self.power_t) if self.solver == "sgd" and self.learning_rate == "invscaling" else None,
             "learning_rate": float(self.learning_rate_init),
             "rows": rows,
+            "batches": batches,
             "seen": float(self.__dict__.get("t_", 0)),
             "scale": scale,
             "offset": offset,
@@ -205,6 +215,7 @@ class MLP(Weights, Estimator):
             "once": once,
             "gradient": None,
             "l2": 0.0,
+            "gradients": None,
         }
 
     def _by_metric(self) -> bool:
@@ -230,7 +241,7 @@ class MLP(Weights, Estimator):
             x_held, y_held, w_held = part(held)
             validation = self._data(_validate.inputs(x_held), y_held, None if w_held is None else w_held.astype(np.float32))
         options = self._library_options(batch, mean)
-        options.setdefault("seed", int(generator.randint(2**31 - 1)))
+        options.setdefault("seed", self._seed(generator))
         rules = self._rules(len(y), batch, mean, y, w, once=incremental)
         if self.early_stopping is True:
             rules["score"] = self._score_column()
@@ -306,6 +317,7 @@ class MLP(Weights, Estimator):
         history = said.get("history")
         if history is not None:
             self.history_ = history
+            self.seconds_ = said["seconds"]
 
     def _conclude(self, said: dict[str, Any], incremental: bool) -> None:
         """Keep what the run did as scikit-learn's attributes."""

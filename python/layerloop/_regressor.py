@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from layerloop import _validate
-from layerloop._base import r2
+from layerloop._base import Available, r2
 from layerloop._layerloop import Data
 from layerloop._mlp import MLP
 
@@ -130,6 +130,9 @@ class MLPRegressor(MLP):
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
         return numbers.reshape(len(y), -1)
 
+    def _known(self, y: np.ndarray) -> np.ndarray:
+        return y.astype(np.float64).reshape(len(y), -1)
+
     def _data(self, X: Any, y: np.ndarray, weights: Any) -> Data:
         values = np.ascontiguousarray(y, dtype=np.float32)
         return Data.numbers(X, values, [str(i) for i in range(y.shape[1])], weights)
@@ -182,10 +185,11 @@ class MLPRegressor(MLP):
         -------
         float
         """
-        truth, predicted = np.asarray(_validate._of_frame(y)), self.predict(X)
+        truth, predicted = _validate.of_series(y), self.predict(X)
         _validate.check_length(predicted, truth)
         return r2(truth, predicted, sample_weight)
 
+    @Available
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch on these rows, from where the network is.
 
@@ -202,7 +206,5 @@ class MLPRegressor(MLP):
         -------
         self
         """
-        if self.solver == "lbfgs":
-            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
         self._fit(X, y, sample_weight, incremental=True)
         return self

@@ -97,6 +97,12 @@ class Tabular(Estimator):
             raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
         return values
 
+    def _targets(self, X: Any, y: Any) -> np.ndarray:
+        """Give y, after it is known that there are rows."""
+        if isinstance(X, np.ndarray) and (X.ndim != 2 or 0 in X.shape):
+            _validate.matrix(X, self)
+        return _validate.targets(y, self)
+
     def _asked(self, target: list[str], kinds: list[tuple[str, str]]) -> str:
         asked = {name: getattr(self, name) for name in _OF_PLAN}
         asked["hidden"] = None if self.hidden is None else [int(n) for n in self.hidden]
@@ -118,6 +124,8 @@ class Tabular(Estimator):
         table = self._table(X)
         if table.rows != len(y):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: [{table.rows}, {len(y)}]")
+        if table.rows == 1:
+            raise ValueError("1 sample: some rows are held back to choose the best epoch by, and none would be left")
         self.n_features_in_ = len(table.names)
         name = name if name not in table.names else f"{name} to predict"
         columns = y.reshape(len(y), -1)
@@ -131,7 +139,7 @@ class Tabular(Estimator):
             warnings.warn("Training interrupted by user.", stacklevel=4)
         self.history_, self.notes_ = said["history"], said["notes"]
         self.n_iter_, self.best_epoch_ = said["epochs"], said["best_epoch"]
-        self._network = self._model.network
+        self._network, self.seconds_, self._target_names = self._model.network, said["seconds"], names
         self._trained_on, self._importances = both, None
 
     def _shown(self) -> Any:
@@ -177,6 +185,45 @@ class Tabular(Estimator):
         if "_model" not in self.__dict__:
             raise not_fitted(self)
         return self._network.sha256()
+
+    def report(self, path: Any, X: Any = None, y: Any = None) -> None:
+        """Write the report of the command line: curves, scores, confusion, importance and effect of the columns.
+
+        Parameters
+        ----------
+        path : str or Path
+            The HTML file.
+        X, y : optional
+            The rows that the model is evaluated on; otherwise those of the training.
+        """
+        from layerloop._explain import columns_of
+        from layerloop._layerloop import report_of_table
+
+        table = self._trained_on if X is None else self._with_targets(X, y)
+        page = report_of_table(self._model, table, columns_of(self.history_), self.seconds_)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page)
+
+    def _with_targets(self, X: Any, y: Any) -> Table:
+        values = np.asarray(_validate.targets(y, self)).reshape(len(y), -1)
+        table = self._table(X)
+        for name, column in zip(self._target_names, values.T, strict=True):
+            written = np.array([str(value) for value in column.tolist()]) if self._classifier else column
+            table = table.beside(column_of(name, written))
+        return table
+
+    def plot_history(self) -> Any:
+        """Draw the losses and metrics of the training; needs matplotlib.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from layerloop._explain import plot_history
+
+        if "_model" not in self.__dict__:
+            raise not_fitted(self)
+        return plot_history(self.history_)
 
     def save(self, path: Any) -> None:
         """Save the model as a safetensors file, which the command line reads too.
@@ -265,7 +312,9 @@ class TabularClassifier(Tabular):
     _classifier = True
 
     def __sklearn_tags__(self) -> Any:
-        return self._tags("classifier", string=True, categorical=True, allow_nan=True)
+        tags = self._tags("classifier", string=True, categorical=True, allow_nan=True)
+        tags.target_tags.multi_output = False
+        return tags
 
     def fit(self, X: Any, y: Any) -> TabularClassifier:
         """Train by the recipe.
@@ -281,12 +330,12 @@ class TabularClassifier(Tabular):
         -------
         self
         """
-        name, values = str(getattr(y, "name", None) or "y"), _validate.targets(y, self)
+        name, values = str(getattr(y, "name", None) or "y"), self._targets(X, y)
         if values.ndim != 1:
             raise ValueError(f"y should be a 1d array, got an array of shape {values.shape} instead.")
         classes = unique_labels(values)
         if len(classes) < 2:
-            raise ValueError(f"y has one class, {classes[0]!r}; a classifier needs at least two classes")
+            raise ValueError(f"y has one class, {classes.tolist()[0]!r}; a classifier needs at least two classes")
         texts = {str(value): value for value in classes.tolist()}
         if len(texts) < len(classes):
             raise ValueError("two classes are written in the same way; rename one of them")
@@ -341,7 +390,8 @@ class TabularClassifier(Tabular):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Give the share of rows that are predicted right.
@@ -359,7 +409,7 @@ class TabularClassifier(Tabular):
         -------
         float
         """
-        return accuracy(np.asarray(_validate._of_frame(y)), self.predict(X), sample_weight)
+        return accuracy(_validate.of_series(y), self.predict(X), sample_weight)
 
 
 def _as_written(name: str, texts: dict[str, Any]) -> str:
@@ -400,7 +450,7 @@ class TabularRegressor(Tabular):
         -------
         self
         """
-        name, values = str(getattr(y, "name", None) or "y"), _validate.targets(y, self)
+        name, values = str(getattr(y, "name", None) or "y"), self._targets(X, y)
         try:
             numbers = values.astype(np.float64)
         except ValueError as error:
@@ -439,4 +489,4 @@ class TabularRegressor(Tabular):
         -------
         float
         """
-        return r2(np.asarray(_validate._of_frame(y)), self.predict(X), sample_weight)
+        return r2(_validate.of_series(y), self.predict(X), sample_weight)

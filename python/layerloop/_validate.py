@@ -128,6 +128,16 @@ def _of_frame(X: Any) -> Any:
     return X
 
 
+def of_series(y: Any) -> np.ndarray:
+    """Give the values of a column, or of several, as an array of whatever they are."""
+    if _is_sparse(y):
+        return y.toarray()
+    values = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(_of_frame(y))
+    if values.dtype.kind == "O" and values.size and all(isinstance(v, (bool, int, float, np.generic)) for v in values.flat):
+        values = np.array(values.tolist())  # of pandas' nullable columns
+    return values
+
+
 def _numbers(X: Any) -> np.ndarray:
     values = np.asarray(_of_frame(X))
     if values.dtype.kind == "c":
@@ -173,14 +183,14 @@ def inputs(values: np.ndarray | Sparse) -> Inputs:
     if isinstance(values, Sparse):
         return Inputs.sparse(values.width, values.starts, values.columns, values.values)
     if values.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            _check_finite(_extremes(values), "X")
+        ends = np.array([values.min(), values.max()])
+        _check_finite(ends, "X")
+        if np.abs(ends).max() > np.finfo(np.float32).max:
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                f"preprocessed. (X has {ends[np.abs(ends).argmax()]:g}, which is too large for single precision.)"
+            )
     return Inputs.dense(values)
-
-
-def _extremes(values: np.ndarray) -> np.ndarray:
-    """Give two numbers that are finite in single precision if all are."""
-    return np.array([values.min(), values.max()], dtype=np.float32)
 
 
 def select(values: np.ndarray | Sparse, rows: np.ndarray) -> np.ndarray | Sparse:
@@ -215,7 +225,7 @@ def targets(y: Any, estimator: Any) -> np.ndarray:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
-    values = y.toarray() if _is_sparse(y) else np.asarray(_of_frame(y))
+    values = of_series(y)
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{values}\n")
     if values.ndim == 2 and values.shape[1] == 1:

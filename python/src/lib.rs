@@ -3,6 +3,7 @@
 mod arrays;
 mod data;
 mod errors;
+mod explain;
 mod model;
 mod network;
 mod rules;
@@ -24,5 +25,10 @@ fn _layerloop(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
     module.add_function(wrap_pyfunction!(table::train_table, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::walk, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::report, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::report_of_table, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::attribute, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::gradients_agree, module)?)?;
     module.add_function(wrap_pyfunction!(errors::_panic, module)?)
 }

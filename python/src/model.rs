@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use layerloop::Error;
 use layerloop::explain::permutation_importance;
 use layerloop::model_file;
-use layerloop::preprocess::{Kind, Target};
+use layerloop::preprocess::{Kind, Preprocessing, Target};
 use numpy::PyArray2;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -26,6 +27,16 @@ impl Model {
     pub(crate) fn of(model: model_file::Model) -> Self {
         let predictor = Predictor::of(Arc::new(model.network.clone()), 1);
         Self { model: Arc::new(model), predictor }
+    }
+
+    pub(crate) fn model(&self) -> &model_file::Model {
+        &self.model
+    }
+
+    /// What makes inputs of the columns of a table.
+    pub(crate) fn by(&self) -> layerloop::Result<&Arc<Preprocessing>> {
+        let by = self.model.input.preprocessing.as_ref();
+        by.ok_or_else(|| Error::config("model", "it was trained on rows of numbers, not on a table"))
     }
 }
 
@@ -99,8 +110,7 @@ impl Model {
         py: Python<'py>,
         table: &Table,
     ) -> PyResult<(Bound<'py, PyArray2<f64>>, Vec<String>)> {
-        let by = self.model.input.preprocessing.as_ref();
-        let by = by.ok_or_else(|| PyValueError::new_err("the model was trained on rows of numbers, not on a table"))?;
+        let by = self.by().map_err(|error| python(&error))?;
         let (inputs, warnings) = detached(py, || encoded(by, table))?;
         let outputs = self.predictor.of_rows(py, &inputs)?;
         let rows = inputs.len() / by.width().max(1);
@@ -116,8 +126,7 @@ impl Model {
     /// How much worse the loss is when a column is shuffled, for each column; `table` has the target too.
     #[pyo3(signature = (table, seed = 0))]
     fn importances(&self, py: Python<'_>, table: &Table, seed: u64) -> PyResult<Vec<(String, f64)>> {
-        let by = self.model.input.preprocessing.as_ref();
-        let by = by.ok_or_else(|| PyValueError::new_err("importances of columns are for models of tables"))?;
+        let by = self.by().map_err(|error| python(&error))?;
         detached(py, || {
             let kinds: Vec<(&str, Kind)> = by.columns().chain(by.target().kinds()).collect();
             let data = layerloop::data::Dataset::of_frame(&table.frame(&kinds)?, by)?;

@@ -92,6 +92,11 @@ impl Network {
         self.get().sha256()
     }
 
+    /// The outputs of each row of a matrix of float32, float64 or uint8.
+    fn __call__<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Predictor::of(self.get(), 1).outputs(py, x)
+    }
+
     /// A network of its own with the same parameters.
     fn copy(&self) -> Self {
         Self::of((*self.get()).clone())

@@ -20,8 +20,9 @@ pub(crate) struct Rules {
     /// The rate is multiplied by (t + 1)^-power_t, where t counts the rows so far.
     power_t: Option<f64>,
     learning_rate: f64,
-    /// Rows of an epoch, and of the data before this call.
+    /// Rows and batches of an epoch, and rows before this call.
     rows: f64,
+    batches: f64,
     pub(crate) seen: f64,
     /// The reported loss is `scale` times the library's, plus `offset`, plus `penalty` times the squared weights.
     scale: f64,
@@ -37,6 +38,8 @@ pub(crate) struct Rules {
     gradient: Option<f64>,
     /// Weight of the penalty w^2 / 2 in that gradient.
     l2: f64,
+    /// L-BFGS: gradients after which it ends.
+    gradients: Option<u64>,
 }
 
 /// The rules at work.
@@ -91,14 +94,18 @@ impl Followed {
         if self.rules.once { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// The loss with its penalty, whose mean over the epoch is about that of its ends.
+    /// The loss with its penalty.
     fn loss(&mut self, train_loss: f64, network: &Network) -> f64 {
-        let Rules { scale, offset, penalty, gradient, .. } = self.rules;
+        let Rules { scale, offset, penalty, gradient, batches, .. } = self.rules;
         if penalty == 0.0 {
             return scale * train_loss + offset;
         }
         let before = std::mem::replace(&mut self.squares, squares(network));
-        let mean = if gradient.is_some() { self.squares } else { (before + self.squares) / 2.0 };
+        // Each batch has the penalty of the weights before its step: between the ends of the epoch they change about linearly.
+        let mean = match gradient {
+            Some(_) => self.squares,
+            None => before + (self.squares - before) * (batches - 1.0) / (2.0 * batches),
+        };
         scale * train_loss + offset + penalty * mean
     }
 
@@ -143,7 +150,8 @@ impl Followed {
             gradient.iter().zip(&weights).all(|(g, w)| (f64::from(*g) + l2 * f64::from(*w)).abs() <= tol)
         };
         self.converged = same || flat();
-        if self.converged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let spent = self.rules.gradients.is_some_and(|most| run.gradients() >= most);
+        if self.converged || spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -148,6 +148,12 @@ impl Run<'_> {
         }
     }
 
+    /// Batches so far whose gradient was computed: of L-BFGS, of all rows each, those that its line searches tried.
+    #[must_use]
+    pub fn gradients(&self) -> u64 {
+        self.state.batches
+    }
+
     /// The learning rate of the coming step.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
@@ -319,7 +325,7 @@ impl Run<'_> {
             self.lbfgs = Some(lbfgs);
             return self.after_epoch(self.state.total, callback).map(|()| true);
         }
-        let Self { network, train, bound_loss, options, stepper, rates, .. } = self;
+        let Self { network, train, bound_loss, options, stepper, rates, state, .. } = self;
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
         let batch = Batch {
             source: train.inputs().source(),
@@ -335,6 +341,7 @@ impl Run<'_> {
         let mut gradient = Matrix::vector(start.len());
         let next = lbfgs.step(&start, &mut |w| {
             network.parameters.values.values_mut().copy_from_slice(&w);
+            state.batches += 1;
             let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
             let mut g = gradient.values().to_vec();
             let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
