@@ -46,7 +46,8 @@ def thread_limit() -> int:
 def random_state_of(seed: Any) -> np.random.RandomState:
     """Give the generator that scikit-learn would make of ``random_state``."""
     if seed is None or seed is np.random:
-        return np.random.mtrand._rand  # type: ignore[attr-defined]
+        generator: np.random.RandomState = np.random.mtrand._rand
+        return generator
     if isinstance(seed, (int, np.integer)):
         return np.random.RandomState(seed)
     if isinstance(seed, np.random.RandomState):

@@ -205,7 +205,7 @@ class Explained:
         wanted = np.asarray(y)
         wanted = wanted.ravel() if wanted.ndim == 2 and wanted.shape[1] == 1 else wanted
         encoded = self._known(wanted)  # type: ignore[attr-defined]
-        return self._data(_validate.inputs(values), encoded, None)  # type: ignore[attr-defined, no-any-return]
+        return self._data(_validate.inputs(values), encoded, None)  # type: ignore[attr-defined]
 
     def report(self, path: str | os.PathLike[str], X: Any, y: Any) -> None:
         """Write the report of the command line: curves, scores, confusion, mistakes, weights.

@@ -60,6 +60,20 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+def _array(column: Any) -> np.ndarray:
+    """Give a column as an array; of a list with gaps among names, one of objects, for NumPy would write the gaps as text."""
+    if hasattr(column, "to_numpy"):
+        return np.asarray(column.to_numpy())
+    if isinstance(column, np.ndarray):
+        return column
+    values = np.asarray(column)
+    if values.dtype.kind not in "US" or all(isinstance(value, (str, bytes)) for value in column):
+        return values
+    objects = np.empty(len(column), dtype=object)
+    objects[:] = list(column)
+    return objects
+
+
 def _type_of(values: np.ndarray) -> str:
     if values.dtype.kind == "O":
         return "text" if all(isinstance(value, str) or _is_missing(value) is True for value in values) else ""
@@ -68,7 +82,7 @@ def _type_of(values: np.ndarray) -> str:
 
 def _by_columns(X: Any, names: list[str] | None) -> Table:
     if isinstance(X, dict):
-        names, columns = [str(name) for name in X], [np.asarray(column) for column in X.values()]
+        names, columns = [str(name) for name in X], [_array(column) for column in X.values()]
     elif hasattr(X, "columns") and hasattr(X, "iloc"):
         names, columns = [str(name) for name in X.columns], [X.iloc[:, i].to_numpy() for i in range(X.shape[1])]
     else:

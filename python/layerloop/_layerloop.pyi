@@ -7,6 +7,25 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "__version__",
+    "Data",
+    "Memory",
+    "Model",
+    "Network",
+    "Predictor",
+    "Table",
+    "X",
+    "attribute",
+    "gradients_agree",
+    "report",
+    "report_of_table",
+    "train",
+    "train_table",
+    "walk",
+    "_panic",
+]
+
 __version__: str
 
 @final

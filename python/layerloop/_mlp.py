@@ -22,6 +22,35 @@ class MLP(Weights, Explained, Estimator):
 
     _classifier = False
 
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: str
+    alpha: float
+    batch_size: Any
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    early_stopping: Any
+    validation_fraction: float
+    n_iter_no_change: Any
+    max_fun: int
+    network: str | None
+    options: dict[str, Any] | None
+    out_activation_: str
+    loss_curve_: list[float]
+    validation_scores_: list[float] | None
+    _network: Network
+    _predictor: Any
+    _memory: Any
+    _exposed: Any
+    _dtype: Any
+
     def _encode(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
         raise NotImplementedError
 
@@ -91,7 +120,7 @@ class MLP(Weights, Explained, Estimator):
     def _begin(self, values: Any, encoded: np.ndarray, first: bool, generator: np.random.RandomState) -> None:
         """Make the network and what is counted, or go on with what there is."""
         self.n_outputs_ = 1 if encoded.ndim == 1 and self.out_activation_ != "softmax" else self._outputs(encoded)
-        output = {"logistic": "sigmoid"}.get(self.out_activation_, self.out_activation_)
+        output = "sigmoid" if self.out_activation_ == "logistic" else self.out_activation_
         logits = self.n_outputs_
         text = _options.specification(self, self.n_features_in_, logits, output)
         self._dtype = np.float32 if values.dtype in (np.float32, np.float16) else np.float64
@@ -227,8 +256,7 @@ class MLP(Weights, Explained, Estimator):
         """Train by batches."""
         held = self._hold_back(encoded, generator) if self.early_stopping else None
         rest = None if held is None else np.setdiff1d(np.arange(len(encoded)), held)
-        part = (lambda rows: (values, encoded, weights) if rows is None else self._part(values, encoded, weights, rows))
-        x, y, w = part(rest)
+        x, y, w = self._part(values, encoded, weights, rest)
         if isinstance(self.batch_size, (int, np.integer)) and self.batch_size > len(y):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
@@ -238,7 +266,7 @@ class MLP(Weights, Explained, Estimator):
         data = self._data(_validate.inputs(x), y, row_weights)
         validation = None
         if held is not None:
-            x_held, y_held, w_held = part(held)
+            x_held, y_held, w_held = self._part(values, encoded, weights, held)
             validation = self._data(_validate.inputs(x_held), y_held, None if w_held is None else w_held.astype(np.float32))
         options = self._library_options(batch, mean)
         options.setdefault("seed", self._seed(generator))
@@ -263,7 +291,9 @@ class MLP(Weights, Explained, Estimator):
         if metric not in ("loss", "accuracy", "r2"):
             options["metrics"] = [*options.get("metrics", []), metric]
 
-    def _part(self, values: Any, encoded: np.ndarray, weights: Any, rows: np.ndarray) -> tuple[Any, Any, Any]:
+    def _part(self, values: Any, encoded: np.ndarray, weights: Any, rows: Any) -> tuple[Any, Any, Any]:
+        if rows is None:
+            return values, encoded, weights
         return _validate.select(values, rows), encoded[rows], None if weights is None else weights[rows]
 
     def _score_column(self) -> str:

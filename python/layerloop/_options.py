@@ -24,6 +24,14 @@ _REALS = {
 }
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real)
+
+
 def _invalid(estimator: Any, name: str, expected: str) -> ValueError:
     value = getattr(estimator, name)
     return ValueError(f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. Got {value!r} instead.")
@@ -33,23 +41,23 @@ def check(estimator: Any) -> None:
     """Refuse parameters that mean nothing, with the name and the value."""
     for name in _INTEGERS:
         value = getattr(estimator, name)
-        if not isinstance(value, numbers.Integral) or value < 1:
+        if not _is_integer(value) or value < 1:
             raise _invalid(estimator, name, "an int in the range [1, inf)")
     for name, (least, most, interval) in _REALS.items():
         value = getattr(estimator, name)
-        if not isinstance(value, numbers.Real) or not least <= value or (most is not None and value > most):
+        if not _is_real(value) or not least <= value or (most is not None and value > most):
             raise _invalid(estimator, name, f"a float in the range {interval}")
         if most is not None and value == most and interval.endswith(")"):
             raise _invalid(estimator, name, f"a float in the range {interval}")
     for name in ("learning_rate_init", "epsilon"):
         value = getattr(estimator, name)
-        if not isinstance(value, numbers.Real) or not value > 0:
+        if not _is_real(value) or not value > 0:
             raise _invalid(estimator, name, "a float in the range (0.0, inf)")
     patience = estimator.n_iter_no_change
-    if not (patience == np.inf or (isinstance(patience, numbers.Integral) and patience >= 1)):
+    if not (patience == np.inf or (_is_integer(patience) and patience >= 1)):
         raise _invalid(estimator, "n_iter_no_change", "an int in the range [1, inf) or a float among {inf}")
     batch = estimator.batch_size
-    if not (batch == "auto" if isinstance(batch, str) else isinstance(batch, numbers.Integral) and batch >= 1):
+    if not (batch == "auto" if isinstance(batch, str) else _is_integer(batch) and batch >= 1):
         raise _invalid(estimator, "batch_size", "a str among {'auto'} or an int in the range [1, inf)")
     for name in ("shuffle", "warm_start", "nesterovs_momentum"):
         if not isinstance(getattr(estimator, name), (bool, np.bool_)):

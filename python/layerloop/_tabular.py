@@ -12,7 +12,7 @@ from layerloop import _validate
 from layerloop._base import Estimator, accuracy, not_fitted, r2, thread_limit
 from layerloop._classifier import unique_labels
 from layerloop._frames import column_of, table_of
-from layerloop._layerloop import Model, Table, train_table
+from layerloop._layerloop import Model, Network, Table, train_table
 
 _OF_PLAN = ("recipe", "ensemble", "hidden", "dropout", "epochs", "batch", "lr", "validation", "patience")
 
@@ -21,6 +21,12 @@ class Tabular(Estimator):
     """What both estimators for tables share."""
 
     _classifier = False
+    feature_names_in_: np.ndarray
+    n_features_in_: int
+    _model: Model
+    _network: Network
+    _trained_on: Any
+    _importances: Any
 
     def __init__(
         self,

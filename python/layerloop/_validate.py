@@ -74,7 +74,7 @@ def check_names(estimator: Any, X: Any, reset: bool) -> None:
         warnings.warn(
             f"X does not have valid feature names, but {name} was fitted with feature names", stacklevel=4
         )
-    elif fitted is not None and list(names) != list(fitted):
+    elif fitted is not None and names is not None and list(names) != list(fitted):
         _refuse_names(list(fitted), list(names))
 
 
@@ -199,8 +199,8 @@ def select(values: np.ndarray | Sparse, rows: np.ndarray) -> np.ndarray | Sparse
         return values[rows]
     counts = np.diff(values.starts)[rows]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    at = np.concatenate([np.arange(values.starts[row], values.starts[row + 1]) for row in rows]) if len(rows) else []
-    at = np.asarray(at, dtype=np.int64)
+    ranges = [np.arange(int(values.starts[row]), int(values.starts[row + 1])) for row in rows]
+    at = np.concatenate(ranges) if ranges else np.zeros(0, dtype=np.int64)
     return Sparse(values.width, starts, values.columns[at], values.values[at], values.dtype)
 
 

@@ -45,6 +45,9 @@ class Weights:
     Arrays that were given out may be changed: from then on every use of the network looks whether they were.
     """
 
+    _dtype: Any
+    _exposed: Any
+
     def _expose(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         exposed = self.__dict__.get("_exposed")
         if exposed is None:

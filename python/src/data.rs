@@ -64,9 +64,8 @@ impl Data {
     ) -> PyResult<Self> {
         let (labels, weights) = (vector(labels)?, weights.map(vector).transpose()?);
         check_rows(x.rows, labels.len())?;
-        let data = detached(py, || {
-            weighted(Dataset::new("the data", x.inputs.clone(), x.width, labels, classes)?, weights)
-        });
+        let data =
+            detached(py, || weighted(Dataset::new("the data", x.inputs.clone(), x.width, labels, classes)?, weights));
         data.map(Self)
     }
 

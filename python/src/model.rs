@@ -105,11 +105,7 @@ impl Model {
     }
 
     /// Probabilities, or numbers in their own units, of the rows of a table; and warnings.
-    fn of_table<'py>(
-        &self,
-        py: Python<'py>,
-        table: &Table,
-    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Vec<String>)> {
+    fn of_table<'py>(&self, py: Python<'py>, table: &Table) -> PyResult<(Bound<'py, PyArray2<f64>>, Vec<String>)> {
         let by = self.by().map_err(|error| python(&error))?;
         let (inputs, warnings) = detached(py, || encoded(by, table))?;
         let outputs = self.predictor.of_rows(py, &inputs)?;

@@ -1,6 +1,6 @@
 //! When scikit-learn's MLP ends a run, and what it makes of the learning rate.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use layerloop::Result;
 use layerloop::data::Dataset;
@@ -55,6 +55,7 @@ pub(crate) struct Followed {
     pub(crate) best: f64,
     /// The rows that are held back, where the library has no column for the score.
     pub(crate) held: Option<Dataset>,
+    places: Vec<Range<usize>>,
     squares: f64,
 }
 
@@ -67,11 +68,12 @@ const LEAST: f64 = 1e-6;
 
 impl Followed {
     pub(crate) fn new(rules: Rules, network: &Network) -> Self {
-        let squares = if rules.penalty > 0.0 { squares(network) } else { 0.0 };
+        let places = places(network);
+        let squares = if rules.penalty > 0.0 { squares(network, &places) } else { 0.0 };
         let worst = if rules.score.is_some() { f64::NEG_INFINITY } else { f64::INFINITY };
         let best = rules.best.unwrap_or(worst);
         let (losses, scores) = (Vec::new(), Vec::new());
-        Self { rules, losses, scores, best_network: None, converged: false, best, held: None, squares }
+        Self { rules, losses, scores, best_network: None, converged: false, best, held: None, places, squares }
     }
 
     /// After an epoch with this mean loss.
@@ -85,7 +87,7 @@ impl Followed {
         }
         self.count(loss, run);
         if let Some(power) = self.rules.power_t {
-            run.set_rate_factor((self.rules.seen + 1.0).powf(-power));
+            change_rate(run, (self.rules.seen + 1.0).powf(-power));
         }
         if self.rules.patience.is_some_and(|patience| self.rules.without > patience) && self.ends(run) {
             self.converged = true;
@@ -100,7 +102,7 @@ impl Followed {
         if penalty == 0.0 {
             return scale * train_loss + offset;
         }
-        let before = std::mem::replace(&mut self.squares, squares(network));
+        let before = std::mem::replace(&mut self.squares, squares(network, &self.places));
         // Each batch has the penalty of the weights before its step: between the ends of the epoch they change about linearly.
         let mean = match gradient {
             Some(_) => self.squares,
@@ -135,7 +137,7 @@ impl Followed {
         if !self.rules.adaptive || self.rules.learning_rate * factor <= LEAST {
             return true;
         }
-        run.set_rate_factor(factor / 5.0);
+        change_rate(run, factor / 5.0);
         self.rules.without = 0;
         false
     }
@@ -163,8 +165,27 @@ fn subset_accuracy(network: &Network, held: &Dataset) -> Result<f64> {
     Ok(right as f64 / held.rows() as f64)
 }
 
-/// The sum of all squared weights, without the biases.
-fn squares(network: &Network) -> f64 {
-    let weights = network.tensors().filter(|tensor| tensor.name.ends_with("weight"));
-    weights.map(|tensor| tensor.values.iter().map(|w| f64::from(w * w)).sum::<f64>()).sum()
+/// Sets the factor on the learning rate; the velocity of scikit-learn's momentum contains the rate.
+fn change_rate(run: &mut Run, factor: f64) {
+    run.scale_velocity((run.rate_factor() / factor) as f32);
+    run.set_rate_factor(factor);
+}
+
+/// Where the weights are in the canonical order, without the biases.
+fn places(network: &Network) -> Vec<Range<usize>> {
+    let mut from = 0;
+    let all = network.tensors().map(|tensor| {
+        let place = from..from + tensor.values.len();
+        from = place.end;
+        (tensor.name.ends_with("weight"), place)
+    });
+    all.filter(|(is_weight, _)| *is_weight).map(|(_, place)| place).collect()
+}
+
+/// The sum of all squared weights.
+fn squares(network: &Network, places: &[Range<usize>]) -> f64 {
+    let all = network.to_vec();
+    let sum =
+        |values: &[f32]| values.chunks(64).map(|some| f64::from(some.iter().map(|w| w * w).sum::<f32>())).sum::<f64>();
+    places.iter().map(|place| sum(&all[place.clone()])).sum()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use arrow_array::ffi_stream::{RecordBatchStreamReader, FFI_ArrowArrayStream};
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use layerloop::data::{Dataset, SplitBy, TableParts, TableSplit};
 use layerloop::names::{parse, text};
 use layerloop::network::Network;
@@ -50,7 +50,8 @@ impl Table {
         // SAFETY: the capsule has the name that the Arrow PyCapsule interface gives to a pointer to such a structure, and the stream is moved
         // out of it, so that the capsule's destructor finds a released one.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr().cast()) };
-        let reader = RecordBatchStreamReader::try_new(stream).map_err(|error| PyTypeError::new_err(error.to_string()))?;
+        let reader =
+            RecordBatchStreamReader::try_new(stream).map_err(|error| PyTypeError::new_err(error.to_string()))?;
         detached(py, || cells_of_batches(reader, Path::new(NAME))).map(Self)
     }
 

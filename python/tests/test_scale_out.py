@@ -1,6 +1,7 @@
 """The examples of docs/scale-out.md, on local clusters of two workers."""
 
 import shutil
+import sys
 
 import joblib
 import numpy as np
@@ -79,7 +80,8 @@ def test_predictions_on_ray(ray_cluster, fitted):
     np.testing.assert_array_equal(np.sort(found["predicted"]), np.sort(fitted.predict(FRAME)))
 
 
-def test_predictions_on_spark(fitted):
+def test_predictions_on_spark(fitted, monkeypatch):
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     pyspark = pytest.importorskip("pyspark.sql", reason="Spark is not installed")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java, and there is none")

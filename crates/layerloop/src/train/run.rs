@@ -23,6 +23,7 @@ use crate::error::GradientNorms;
 use crate::network::Network;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{Batch, Mode};
+use crate::optim::Optimizer;
 use crate::optim::Plateau;
 use crate::optim::average::Average;
 use crate::optim::lbfgs::{Lbfgs, Penalty, Point};
@@ -173,6 +174,14 @@ impl Run<'_> {
     pub fn set_rate_factor(&mut self, factor: f64) {
         if factor > 0.0 && factor.is_finite() && factor != self.rate_factor() {
             self.state.rate_changes.push((self.state.steps, factor));
+        }
+    }
+
+    /// Multiplies the velocity of `momentum` and `nesterov`. Beside a rate that is divided by c, the factor c leaves what momentum adds to the
+    /// next step as it is: as where the velocity contains the rate, in scikit-learn and Keras.
+    pub fn scale_velocity(&mut self, factor: f32) {
+        if matches!(self.options.optimizer, Optimizer::Momentum { .. } | Optimizer::Nesterov { .. }) {
+            self.stepper.vectors_mut().flat_map(|(_, vector)| vector.values_mut()).for_each(|v| *v *= factor);
         }
     }
 }
