@@ -105,6 +105,9 @@ class MLPClassifier(MLP):
         Weights of the classes.
     options : dict, optional
         Any other option of the library's training by name, such as ``{"clip_norm": 1.0, "ema": 0.999}``.
+    run : str or Path, optional
+        A folder for checkpoints, one after each epoch. Where it has some, ``fit`` goes on from the newest one, to the
+        bits of a run that was not interrupted. Not with ``lbfgs``, nor with ``early_stopping=True``.
 
     Attributes
     ----------
@@ -165,6 +168,7 @@ class MLPClassifier(MLP):
         loss: str = "log_loss",
         class_weight: Any = None,
         options: dict[str, Any] | None = None,
+        run: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -194,6 +198,7 @@ class MLPClassifier(MLP):
         self.loss = loss
         self.class_weight = class_weight
         self.options = options
+        self.run = run
 
     def __sklearn_tags__(self) -> Any:
         tags = self._tags("classifier", sparse=True)

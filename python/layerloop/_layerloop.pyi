@@ -142,6 +142,7 @@ def train(
     memory: Memory | None = None,
     keeps: bool = False,
     on_epoch: Callable[[dict[str, Any]], Any] | None = None,
+    run: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]: ...
 def train_table(
     table: Table, asked: str, limit: int, on_epoch: Callable[[dict[str, Any]], Any] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from typing import Any
 
@@ -42,6 +43,7 @@ class MLP(Weights, Explained, Estimator):
     max_fun: int
     network: str | None
     options: dict[str, Any] | None
+    run: Any
     out_activation_: str
     loss_curve_: list[float]
     validation_scores_: list[float] | None
@@ -112,8 +114,6 @@ class MLP(Weights, Explained, Estimator):
         return weights
 
     def _predicting_threads(self) -> int:
-        import os
-
         affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(1, min(thread_limit(), affinity))
 
@@ -314,6 +314,12 @@ class MLP(Weights, Explained, Estimator):
     ) -> dict[str, Any]:
         """Run the library's training."""
         shown = self._shown(options["epochs"])
+        folder = None if self.run is None or rules["once"] else os.fspath(self.run)
+        if folder is not None and (self.solver == "lbfgs" or self.early_stopping is True):
+            raise ValueError(
+                "run: a run that goes on later is one of batches, without early_stopping=True; "
+                "early_stopping='val_loss' can go on"
+            )
         try:
             said = train(
                 self._network,
@@ -325,6 +331,7 @@ class MLP(Weights, Explained, Estimator):
                 memory=memory,
                 keeps=keeps,
                 on_epoch=shown,
+                run=folder,
             )
         finally:
             if hasattr(shown, "close"):

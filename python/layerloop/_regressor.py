@@ -32,7 +32,7 @@ class MLPRegressor(MLP):
         As of MLPClassifier.
     shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping
         As of MLPClassifier.
-    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, network, dropout, options
+    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, network, dropout, options, run
         As of MLPClassifier.
 
     Attributes
@@ -88,6 +88,7 @@ class MLPRegressor(MLP):
         network: str | None = None,
         dropout: float = 0.0,
         options: dict[str, Any] | None = None,
+        run: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -116,6 +117,7 @@ class MLPRegressor(MLP):
         self.network = network
         self.dropout = dropout
         self.options = options
+        self.run = run
 
     def __sklearn_tags__(self) -> Any:
         return self._tags("regressor", sparse=True)

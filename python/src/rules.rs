@@ -1,9 +1,11 @@
 //! When scikit-learn's MLP ends a run, and what it makes of the learning rate.
 
 use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
 
 use layerloop::Result;
 use layerloop::data::Dataset;
+use layerloop::files::write_atomically;
 use layerloop::network::{Network, Predictor};
 use layerloop::train::Run;
 use serde::Deserialize;
@@ -55,6 +57,8 @@ pub(crate) struct Followed {
     pub(crate) best: f64,
     /// The rows that are held back, where the library has no column for the score.
     pub(crate) held: Option<Dataset>,
+    /// Where losses and scores are kept for a run that goes on later.
+    pub(crate) kept: Option<PathBuf>,
     places: Vec<Range<usize>>,
     squares: f64,
 }
@@ -73,7 +77,18 @@ impl Followed {
         let worst = if rules.score.is_some() { f64::NEG_INFINITY } else { f64::INFINITY };
         let best = rules.best.unwrap_or(worst);
         let (losses, scores) = (Vec::new(), Vec::new());
-        Self { rules, losses, scores, best_network: None, converged: false, best, held: None, places, squares }
+        Self {
+            rules,
+            losses,
+            scores,
+            best_network: None,
+            converged: false,
+            best,
+            held: None,
+            kept: None,
+            places,
+            squares,
+        }
     }
 
     /// After an epoch with this mean loss.
@@ -85,7 +100,9 @@ impl Followed {
         if let Some(tol) = self.rules.gradient {
             return self.line_search(tol, earlier, run);
         }
-        self.count(loss, run);
+        let score = self.score(run);
+        self.count(loss, score, || run.network().clone());
+        self.keep();
         if let Some(power) = self.rules.power_t {
             change_rate(run, (self.rules.seen + 1.0).powf(-power));
         }
@@ -111,24 +128,53 @@ impl Followed {
         scale * train_loss + offset + penalty * mean
     }
 
+    fn score(&self, run: &Run) -> f64 {
+        match (&self.rules.score, &self.held) {
+            (Some(score), Some(held)) if score == SUBSETS => subset_accuracy(run.network(), held).unwrap_or(f64::NAN),
+            (Some(score), _) => run.history().last(score).unwrap_or(f64::NAN),
+            (None, _) => f64::NAN,
+        }
+    }
+
     /// Counts the epochs without an improvement.
-    fn count(&mut self, loss: f64, run: &Run) {
-        let Some(score) = &self.rules.score else {
+    fn count(&mut self, loss: f64, score: f64, network: impl Fn() -> Network) {
+        if self.rules.score.is_none() {
             let is_better = loss <= self.best - self.rules.tol;
             self.rules.without = if is_better { 0 } else { self.rules.without + 1 };
             self.best = if loss < self.best { loss } else { self.best };
             return;
-        };
-        let score = match &self.held {
-            Some(held) if score == SUBSETS => subset_accuracy(run.network(), held).unwrap_or(f64::NAN),
-            _ => run.history().last(score).unwrap_or(f64::NAN),
-        };
+        }
         self.scores.push(score);
         self.rules.without = if score < self.best + self.rules.tol { self.rules.without + 1 } else { 0 };
         if score > self.best {
             self.best = score;
-            self.best_network = Some(run.network().clone());
+            self.best_network = Some(network());
         }
+    }
+
+    /// Writes the losses down; what cannot be written only costs the run its way back.
+    fn keep(&self) {
+        if let Some(path) = &self.kept {
+            let losses: Vec<String> = self.losses.iter().map(|loss| format!("{loss:e}")).collect();
+            _ = write_atomically(path, losses.join("\n").as_bytes());
+        }
+    }
+
+    /// Takes the place of a run that had come so far; whether it had ended by these rules.
+    pub(crate) fn resume(&mut self, epochs: usize, network: &Network) -> bool {
+        let kept = self.kept.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        for loss in kept.lines().filter_map(|line| line.parse().ok()).take(epochs) {
+            self.losses.push(loss);
+            self.rules.seen += self.rules.rows;
+            if self.rules.patience.is_some_and(|patience| self.rules.without > patience) {
+                self.rules.without = 0; // the rate became smaller
+            }
+            self.count(loss, f64::NAN, || network.clone());
+        }
+        self.squares = if self.rules.penalty > 0.0 { squares(network, &self.places) } else { 0.0 };
+        self.converged =
+            self.rules.patience.is_some_and(|patience| self.rules.without > patience) && !self.rules.adaptive;
+        self.converged
     }
 
     /// Whether a run without improvement ends, or goes on with a smaller rate.

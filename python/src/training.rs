@@ -1,10 +1,12 @@
 //! Training, without the interpreter's lock.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use layerloop::train::{
-    Callback, Checkpoint, EpochEnd, FitContext, FitOptions, Report, Run, StepEnd, default_threads, fit_with,
+    Callback, Checkpoint, Checkpoints, EpochEnd, Every, FitContext, FitOptions, Report, Run, StepEnd, default_threads,
+    fit_with,
 };
 use layerloop::{Error, network};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
@@ -142,7 +144,7 @@ pub(crate) fn history<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'
 
 /// Trains a network; what the run did, by name.
 #[pyfunction]
-#[pyo3(signature = (network, data, options, limit, validation = None, rules = None, memory = None, keeps = false, on_epoch = None))]
+#[pyo3(signature = (network, data, options, limit, validation = None, rules = None, memory = None, keeps = false, on_epoch = None, run = None))]
 #[expect(clippy::too_many_arguments, reason = "one call for the package's own Python code")]
 pub(crate) fn train<'py>(
     py: Python<'py>,
@@ -155,6 +157,7 @@ pub(crate) fn train<'py>(
     memory: Option<&Memory>,
     keeps: bool,
     on_epoch: Option<Py<PyAny>>,
+    run: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let options: FitOptions = serde_json::from_str(options).map_err(|e| PyValueError::new_err(e.to_string()))?;
     let rules: Option<Rules> =
@@ -172,13 +175,20 @@ pub(crate) fn train<'py>(
     if let Some(rules) = &mut watch.rules {
         rules.held = validation.cloned();
     }
+    let (from, mut anyway) = (from, run.is_none());
+    let (from, checkpoints) = match &run {
+        Some(folder) => resumed(folder, &mut watch, &mut options, &mut anyway).map_err(|error| python(&error))?,
+        None => (from, None),
+    };
+    let mut both = (&mut watch, checkpoints);
     let fitted = guarded(|| {
         Ok(py.detach(|| {
             let watched = validation.iter().map(|data| ("val", *data)).collect();
-            let with = FitContext { watch: watched, callback: Some(&mut watch), from, anyway: true };
+            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway };
             fit_with(&mut trained, &data.0, &options, with)
         }))
     })?;
+    drop(both);
     let interrupted = watch.exception()?;
     let said = PyDict::new(py);
     said.set_item("interrupted", interrupted)?;
@@ -201,6 +211,26 @@ pub(crate) fn train<'py>(
     network.set(trained);
     said.set_item("memory", watch.memory.map(Memory))?;
     Ok(said)
+}
+
+/// Where a run in a folder goes on, and what keeps its checkpoints; one that has ended takes no further epoch.
+fn resumed(
+    folder: &Path,
+    watch: &mut Watch,
+    options: &mut FitOptions,
+    anyway: &mut bool,
+) -> layerloop::Result<(Option<Checkpoint>, Option<Checkpoints>)> {
+    let place = folder.join("checkpoints");
+    let newest = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
+    if let Some(rules) = &mut watch.rules {
+        rules.kept = Some(folder.join("losses.txt"));
+        if let Some(newest) = &newest
+            && rules.resume(newest.epochs(), &newest.network()?)
+        {
+            (options.epochs, *anyway) = (newest.epochs(), true);
+        }
+    }
+    Ok((newest, Some(Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?)))
 }
 
 fn described(said: &Bound<'_, PyDict>, report: &Report) -> PyResult<()> {

@@ -177,6 +177,35 @@ def test_a_line_for_each_epoch_or_a_bar(blobs, capsys):
     assert said.out.count("Iteration ") == 3 and "epoch 3/3, loss " in said.err
 
 
+@pytest.mark.parametrize("arguments", [dict(), dict(solver="sgd", learning_rate="adaptive", tol=1e-2), dict(early_stopping="val_loss", tol=0)])
+def test_a_run_in_a_folder_goes_on_to_the_same_bits(blobs, tmp_path, arguments):
+    X, y = blobs
+    arguments = dict(hidden_layer_sizes=8, max_iter=40, random_state=0, learning_rate_init=0.02, batch_size=32) | arguments
+    whole = MLPClassifier(**arguments).fit(X, y)
+
+    class Stop(Exception):
+        pass
+
+    from layerloop import _display
+
+    class AfterTen(_display.Lines):
+        def __call__(self, values):
+            super().__call__(values)
+            if self.epochs == 10:
+                raise Stop
+
+    first = MLPClassifier(**arguments, run=tmp_path / "run", verbose=True)
+    first._shown = lambda epochs: AfterTen(False)
+    with pytest.raises(Stop):
+        first.fit(X, y)
+    again = MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y)
+    assert (again.weights_sha256_, again.n_iter_) == (whole.weights_sha256_, whole.n_iter_)
+    np.testing.assert_allclose(again.loss_curve_, whole.loss_curve_)
+    assert MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y).weights_sha256_ == whole.weights_sha256_
+    with pytest.raises(ValueError, match="it is of another run: .*l2"):
+        MLPClassifier(**(arguments | {"alpha": 0.5, "max_iter": 80}), run=tmp_path / "run").fit(X, y)
+
+
 def test_unfitted_and_not_converged(blobs):
     X, y = blobs
     with pytest.raises(NotFittedError, match="This MLPClassifier instance is not fitted yet"):
