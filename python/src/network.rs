@@ -252,6 +252,6 @@ pub(crate) fn matrix<T: numpy::Element>(
     values: Vec<T>,
     rows: usize,
 ) -> PyResult<Bound<'_, PyArray2<T>>> {
-    let width = if rows == 0 { 0 } else { values.len() / rows };
+    let width = values.len().checked_div(rows).unwrap_or(0);
     PyArray1::from_vec(py, values).reshape([rows, width])
 }

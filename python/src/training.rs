@@ -197,20 +197,24 @@ pub(crate) fn train<'py>(
         Err(error @ Error::Diverged { .. }) => said.set_item("diverged", error.to_string())?,
         Err(error) => return Err(python(error)),
     }
-    if let Some(Followed { rules, losses, scores, best_network, converged, best, .. }) = watch.rules {
-        let Rules { without, seen, .. } = rules;
-        for (name, value) in [("best", best), ("seen", seen)] {
-            said.set_item(name, value)?;
-        }
-        said.set_item("without", without)?;
-        said.set_item("losses", losses)?;
-        said.set_item("scores", scores)?;
-        said.set_item("converged", converged)?;
-        trained = best_network.unwrap_or(trained);
-    }
-    network.set(trained);
+    let best = watch.rules.map(|rules| followed(&said, rules)).transpose()?.flatten();
+    network.set(best.unwrap_or(trained));
     said.set_item("memory", watch.memory.map(Memory))?;
     Ok(said)
+}
+
+/// What scikit-learn's attributes have of a run, and the network of its best score.
+fn followed(said: &Bound<'_, PyDict>, followed: Followed) -> PyResult<Option<network::Network>> {
+    let Followed { rules, losses, scores, best_network, converged, best, .. } = followed;
+    let Rules { without, seen, .. } = rules;
+    for (name, value) in [("best", best), ("seen", seen)] {
+        said.set_item(name, value)?;
+    }
+    said.set_item("without", without)?;
+    said.set_item("losses", losses)?;
+    said.set_item("scores", scores)?;
+    said.set_item("converged", converged)?;
+    Ok(best_network)
 }
 
 /// Where a run in a folder goes on, and what keeps its checkpoints; one that has ended takes no further epoch.

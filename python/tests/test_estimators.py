@@ -216,7 +216,7 @@ def test_unfitted_and_not_converged(blobs):
 
 
 def test_a_panic_is_a_runtime_error():
-    with pytest.raises(RuntimeError, match="internal error of layerloop, which is a bug: a panic for a test"):
+    with pytest.raises(RuntimeError, match="internal error of layerloop, which is a bug: a batch has at least one row"):
         layerloop._layerloop._panic()
 
 

@@ -217,7 +217,7 @@ impl Predictor {
         let rows = self.network.check_rows(inputs)?;
         check_outputs(&self.network, rows)?;
         let mut probabilities = vec![0.0; rows * self.network.classes()];
-        self.probabilities_of(inputs, &mut probabilities)?;
+        self.fill(inputs, &mut probabilities)?;
         Ok(probabilities)
     }
 
@@ -236,7 +236,7 @@ impl Predictor {
     pub fn probabilities_into(&self, inputs: &[f32], probabilities: &mut [f32]) -> Result<()> {
         let width = self.network.spec().inputs;
         if self.standardisation.is_some() {
-            return self.probabilities_of(&inputs.into(), probabilities);
+            return self.fill(&inputs.into(), probabilities);
         }
         if !inputs.len().is_multiple_of(width) {
             return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
@@ -245,7 +245,7 @@ impl Predictor {
         self.pass(Source::Floats(inputs), inputs.len() / width, probabilities)
     }
 
-    fn probabilities_of(&self, inputs: &Inputs, probabilities: &mut [f32]) -> Result<()> {
+    fn fill(&self, inputs: &Inputs, probabilities: &mut [f32]) -> Result<()> {
         let rows = self.network.check_rows(inputs)?;
         let standardised = self.standardisation.as_ref().map(|by| inputs.standardised(by)).transpose()?;
         self.pass(standardised.as_ref().unwrap_or(inputs).source(), rows, probabilities)
