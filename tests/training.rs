@@ -54,6 +54,15 @@ fn equal_seeds_give_equal_bits_whatever_the_threads() {
     }
 }
 
+/// Without a shuffle the seed has no say in what a network without dropout learns.
+#[test]
+fn rows_in_their_own_order_are_the_same_for_every_seed() {
+    let options = FitOptions { shuffle: false, ..options() };
+    let once = trained(&options).unwrap();
+    assert_eq!(trained(&FitOptions { seed: 1, ..options }).unwrap(), once);
+    assert_ne!(trained(&self::options()).unwrap(), once);
+}
+
 /// On NEON, on a processor without AVX2, by whatever compiler: these are the bits.
 #[test]
 fn the_bits_are_these_on_every_machine() {

@@ -2,12 +2,12 @@
 
 mod args;
 mod commands;
+mod comparison_page;
 mod data;
 mod fullscreen;
 mod interrupt;
 mod live;
 mod output;
-mod page;
 mod places;
 mod progress;
 mod runs;

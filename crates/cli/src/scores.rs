@@ -1,33 +1,14 @@
-//! How a network does on its test part: as a classifier, or with numbers.
+//! How a network does on its test part, in the words of the command.
 
 use layerloop::Result;
 use layerloop::data::{Dataset, Targets};
-use layerloop::evaluate::{Outputs, RegressionScores};
-use layerloop::metrics::{AnyMetric, Evaluation, Metric};
+use layerloop::evaluate::Outputs;
+use layerloop::metrics::{AnyMetric, Metric};
 use layerloop::model_file::Model;
-use layerloop::network::{Network, Predictor, Spec};
-use layerloop::train::{Loss, Objective, default_threads};
+pub(crate) use layerloop_page::scores::{Scores, evenly, outputs, threads_for};
 use serde_json::{Value, json};
 
 use crate::output::shown;
-
-/// Threads for evaluating and predicting: as many as a batch of 512 rows keeps busy.
-pub(crate) fn threads_for(spec: &Spec) -> usize {
-    default_threads(spec, 512)
-}
-
-/// Up to `most` of so many rows, evenly spaced, in their order.
-pub(crate) fn evenly(rows: usize, most: usize) -> Vec<usize> {
-    let count = rows.min(most);
-    (0..count).map(|i| (i * 2 + 1) * rows / (2 * count)).collect()
-}
-
-/// How a network does.
-#[derive(Debug, Clone)]
-pub(crate) enum Scores {
-    Classes(Evaluation),
-    Numbers(RegressionScores),
-}
 
 /// A metric that was asked for, and its value; NaN where there is none.
 pub(crate) type Measured = (Metric, f64);
@@ -36,11 +17,6 @@ pub(crate) type Measured = (Metric, f64);
 pub(crate) fn measured(metrics: &[Metric], outputs: &Outputs) -> Result<Vec<Measured>> {
     let values = outputs.measure(metrics)?;
     Ok(metrics.iter().copied().zip(values.into_iter().map(|value| value.unwrap_or(f64::NAN))).collect())
-}
-
-/// What a predictor gives for `data`; the loss is `loss` or what the output map is made for.
-pub(crate) fn outputs<'a>(predictor: &Predictor, data: &'a Dataset, loss: Option<Loss>) -> Result<Outputs<'a>> {
-    Outputs::of(predictor, data, &Objective { loss: loss.map(Into::into), ..Objective::default() })
 }
 
 /// The scores of a table as one object: `{"accuracy": .., "log_loss": .., "roc_auc": ..}` or `{"rmse": .., "mae": .., "r2": ..}`, in the units of
@@ -69,8 +45,7 @@ fn metrics_of(data: &Dataset) -> &'static [Metric] {
 
 /// The threshold of a model that has one, and what is predicted above it.
 pub(crate) fn threshold_in_words(model: &Model) -> Option<String> {
-    let (threshold, [_, second]) = (model.threshold?, &model.classes[..]) else { return None };
-    Some(format!("{threshold:.4}: `{}` is predicted where its probability is above it", shown(second)))
+    layerloop_page::scores::threshold_in_words(model).map(|said| shown(&said).into_owned())
 }
 
 /// `binary`, `multiclass` or `regression`.
@@ -79,35 +54,5 @@ pub(crate) fn task(data: &Dataset) -> &'static str {
         Targets::Labels { classes, .. } if classes.len() == 2 => "binary",
         Targets::Labels { .. } => "multiclass",
         Targets::Numbers { .. } => "regression",
-    }
-}
-
-impl Scores {
-    /// On `data`, by `loss` or what the output map is made for.
-    pub(crate) fn of(network: &Network, data: &Dataset, loss: Option<Loss>) -> Result<Self> {
-        let predictor = Predictor::new(network, threads_for(network.spec()))?;
-        Self::of_outputs(&outputs(&predictor, data, loss)?, data)
-    }
-
-    pub(crate) fn of_outputs(outputs: &Outputs, data: &Dataset) -> Result<Self> {
-        Ok(match data.targets() {
-            Targets::Labels { .. } => Self::Classes(outputs.classes()?),
-            Targets::Numbers { .. } => Self::Numbers(outputs.numbers()?),
-        })
-    }
-
-    pub(crate) fn loss(&self) -> f64 {
-        match self {
-            Self::Classes(evaluation) => evaluation.loss,
-            Self::Numbers(scores) => scores.loss,
-        }
-    }
-
-    /// The one number that says most, and its name: `accuracy`, `r2`.
-    pub(crate) fn headline(&self) -> (&'static str, f64) {
-        match self {
-            Self::Classes(evaluation) => ("accuracy", evaluation.accuracy),
-            Self::Numbers(scores) => ("r2", scores.r2),
-        }
     }
 }

@@ -38,17 +38,6 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A number in four digits that matter, without zeros at its end.
-pub(crate) fn short(value: f64) -> String {
-    let size = value.abs();
-    if value != 0.0 && !(1e-4..1e6).contains(&size) {
-        return format!("{value:.1e}");
-    }
-    let digits = if value == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 7) as usize };
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,11 +52,5 @@ mod tests {
     fn columns_are_as_wide_as_their_longest_cell() {
         let rows = [vec!["T-shirt".into(), "9".into()], vec!["Bag".into(), "1,000".into()]];
         assert_eq!(table(&["class", "rows"], &rows), "class     rows\nT-shirt      9\nBag      1,000\n");
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let said = [0.0, 0.1, 1.0, 1234.5, 0.012345, 1e-6, 2.5e7, -3.25].map(short);
-        assert_eq!(said, ["0", "0.1", "1", "1234", "0.01235", "1.0e-6", "2.5e7", "-3.25"]);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use layerloop::preprocess::{Frame, Kind, suggestion};
 use layerloop::{Error, Result};
-use layerloop_table::{Detected, ReadOptions, Reader, detect, typed_as_detected};
+use layerloop_table::{Detected, ReadOptions, Reader, as_targets, detect, typed_as_detected};
 
 use crate::registry::{self, Source};
 
@@ -95,14 +95,7 @@ pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
     let mut columns = detect(&cells, &kinds, reader.comma_is_decimal(), data)?;
     let notes = notes(&reader).into_iter().chain(said).chain(columns.iter().filter_map(|column| column.note.clone()));
     let notes = notes.collect();
-    for column in columns.iter_mut().filter(|column| target.contains(&column.name)) {
-        let is_given = kinds.iter().any(|(name, _)| *name == column.name);
-        column.kind = if is_given { column.kind } else { as_target(column) };
-        if column.kind == Kind::Boolean {
-            column.kind = Kind::Category; // classes are spelt as in the file
-        }
-        column.reason = None;
-    }
+    as_targets(&mut columns, &target, &kinds);
     let frame = typed_as_detected(&cells, &mut columns, data)?;
     Ok(Table { frame, columns, target, notes })
 }
@@ -116,17 +109,6 @@ fn default_target(data: &Path, names: &[String], ignored: &[String], notes: &mut
     let last = last.ok_or_else(|| Error::config("--ignore", "every column is ignored; none is left to predict"))?;
     notes.push(format!("the last column, `{last}`, is predicted; --target names another one"));
     Ok(last.clone())
-}
-
-/// What a column is if it is to be predicted: whole numbers from 0 or 1 without a gap are classes.
-fn as_target(column: &Detected) -> Kind {
-    let is_number = column.range.is_some();
-    match column.kind {
-        Kind::Number | Kind::Identifier if is_number && column.is_numbered() => Kind::Category,
-        Kind::Identifier | Kind::Constant if is_number => Kind::Number,
-        Kind::Identifier | Kind::Text | Kind::Constant => Kind::Category,
-        kind => kind,
-    }
 }
 
 /// What is to be said of how a table was read.

@@ -91,6 +91,26 @@ pub fn detect(cells: &Cells, kinds: &[(String, Kind)], comma_is_decimal: bool, p
     columns.collect()
 }
 
+/// Makes the columns that `target` names something to predict, unless their kind is among those that are given: whole numbers from 0 or 1
+/// without a gap are classes.
+pub fn as_targets(columns: &mut [Detected], target: &[String], given: &[(String, Kind)]) {
+    for column in columns.iter_mut().filter(|column| target.contains(&column.name)) {
+        let is_given = given.iter().any(|(name, _)| *name == column.name);
+        let is_number = column.range.is_some();
+        column.kind = match column.kind {
+            kind if is_given => kind,
+            Kind::Number | Kind::Identifier if is_number && column.is_numbered() => Kind::Category,
+            Kind::Identifier | Kind::Constant if is_number => Kind::Number,
+            Kind::Identifier | Kind::Text | Kind::Constant => Kind::Category,
+            kind => kind,
+        };
+        if column.kind == Kind::Boolean {
+            column.kind = Kind::Category; // classes are spelt as in the file
+        }
+        column.reason = None;
+    }
+}
+
 struct Column<'a> {
     name: &'a str,
     texts: &'a Texts,

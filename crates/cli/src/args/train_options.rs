@@ -14,6 +14,7 @@ impl Train {
             epochs: self.epochs.unwrap_or(default.epochs),
             batch: self.batch.unwrap_or(default.batch),
             drop_last: self.drop_last,
+            shuffle: default.shuffle,
             augment: self.augment.clone(),
             objective: Objective {
                 loss: self.loss.map(Into::into),

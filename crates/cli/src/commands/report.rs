@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::args::Report;
+use crate::comparison_page;
 use crate::output::{line, message};
-use crate::page::comparison;
 use crate::places::write_page;
 use crate::runs::{Cell, Comparison, Measure, Record, named};
 use crate::table::table;
@@ -14,7 +14,7 @@ use crate::table::table;
 pub(crate) fn run(args: &Report) -> Result<Outcome> {
     let compared = Comparison::of(named(&args.runs)?);
     if let Some(path) = &args.html {
-        write_page(path, comparison::html(&compared))?;
+        write_page(path, comparison_page::html(&compared))?;
     }
     if args.json {
         line(as_json(&compared))?;

@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::args::{Part, Show, Size};
 use crate::data;
 use crate::output::{line, shown};
-use crate::page::picture::sheet;
+use layerloop_page::picture::sheet;
 
 /// Images side by side.
 const COLUMNS: usize = 8;

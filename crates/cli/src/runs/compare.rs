@@ -6,7 +6,7 @@ use layerloop::train::{Better, EarlyStopping};
 use serde_json::Value;
 
 use super::record::Record;
-use crate::table::short;
+use layerloop_page::short;
 
 /// Columns of a history that tell how far a run is, not how good.
 const PROGRESS: [&str; 4] = ["epoch", "steps", "seconds", "learning_rate"];

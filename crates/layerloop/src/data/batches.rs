@@ -18,6 +18,7 @@ pub struct Batches {
     seed: u64,
     /// Rows of an epoch.
     taken: usize,
+    shuffled: bool,
 }
 
 impl Batches {
@@ -29,13 +30,26 @@ impl Batches {
     pub fn new(rows: usize, batch: usize, seed: u64) -> Self {
         assert!(batch > 0, "a batch has at least one row");
         let rows = u32::try_from(rows).expect("fewer than 2^32 rows");
-        Self { order: (0..rows).collect(), batch, seed, taken: rows as usize }
+        Self { order: (0..rows).collect(), batch, seed, taken: rows as usize, shuffled: true }
     }
 
     /// With the first `rows` of the order of each epoch alone; at most all.
     #[must_use]
     pub fn of_rows(self, rows: usize) -> Self {
         Self { taken: rows.min(self.order.len()), ..self }
+    }
+
+    /// With the rows of every epoch in the order that they have.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Batches;
+    /// let mut batches = Batches::new(5, 2, 0).in_order();
+    /// assert_eq!(batches.epoch(1).collect::<Vec<_>>(), [&[0, 1][..], &[2, 3], &[4]]);
+    /// ```
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        Self { shuffled: false, ..self }
     }
 
     /// Number of batches of an epoch, a short last one included.
@@ -49,7 +63,9 @@ impl Batches {
         for (row, place) in self.order.iter_mut().enumerate() {
             *place = row as u32;
         }
-        Stream::new(self.seed, "shuffle", epoch).shuffle(&mut self.order);
+        if self.shuffled {
+            Stream::new(self.seed, "shuffle", epoch).shuffle(&mut self.order);
+        }
         self.order[..self.taken].chunks(self.batch)
     }
 }

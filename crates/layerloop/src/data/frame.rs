@@ -115,14 +115,7 @@ impl TableParts {
                 (frame.select(&rest), frame.select(&test).named(test_name))
             }
         };
-        let rest = split.limit.filter(|limit| *limit < rest.rows()).map_or(rest.clone(), |limit| rest.head(limit));
-        let held = held_back(rest.rows(), split.validation);
-        let (train, validation) = if held == 0 {
-            (rest, None)
-        } else {
-            let [train, validation] = hold_back(&rest, target, held, split.seed, &split.by)?;
-            (rest.select(&train), Some(rest.select(&validation)))
-        };
+        let (train, validation) = to_learn_from(rest, target, split)?;
         let again = repeated(&train, &test);
         if again > 0 {
             notes.push(format!(
@@ -131,13 +124,44 @@ impl TableParts {
             ));
         }
         let by = Arc::new(fit(&train)?);
-        let mut known = |frame: &Frame, what: &str| with_known_classes(frame, &by, what, &mut notes);
-        let validation = validation.map(|validation| known(&validation, "validate")).transpose()?;
-        let test_frame = known(&test, "test")?;
-        let part = |frame: &Frame| Dataset::of_frame(frame, &by);
-        let validation = validation.as_ref().map(part).transpose()?;
-        Ok(Self { train: part(&train)?, validation, test: part(&test_frame)?, test_frame, notes })
+        let validation = validation_part(validation, &by, &mut notes)?;
+        let test_frame = with_known_classes(&test, &by, "test", &mut notes)?;
+        let [train, test] = [&train, &test_frame].map(|frame| Dataset::of_frame(frame, &by));
+        Ok(Self { train: train?, validation, test: test?, test_frame, notes })
     }
+
+    /// As [`Self::new`] with a test part that is elsewhere: the parts to learn from and to choose by, and the notes.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn without_test(
+        frame: &Frame,
+        target: &[&str],
+        split: &TableSplit,
+        fit: impl FnOnce(&Frame) -> Result<Preprocessing>,
+    ) -> Result<(Dataset, Option<Dataset>, Vec<String>)> {
+        let mut notes = Vec::new();
+        let (train, validation) = to_learn_from(with_targets(frame, target, &mut notes)?, target, split)?;
+        let by = Arc::new(fit(&train)?);
+        let validation = validation_part(validation, &by, &mut notes)?;
+        Ok((Dataset::of_frame(&train, &by)?, validation, notes))
+    }
+}
+
+/// The rows to train on and those to validate on, of all but those of the test part.
+fn to_learn_from(rest: Frame, target: &[&str], split: &TableSplit) -> Result<(Frame, Option<Frame>)> {
+    let rest = split.limit.filter(|limit| *limit < rest.rows()).map_or(rest.clone(), |limit| rest.head(limit));
+    let held = held_back(rest.rows(), split.validation);
+    if held == 0 {
+        return Ok((rest, None));
+    }
+    let [train, validation] = hold_back(&rest, target, held, split.seed, &split.by)?;
+    Ok((rest.select(&train), Some(rest.select(&validation))))
+}
+
+fn validation_part(rows: Option<Frame>, by: &Arc<Preprocessing>, notes: &mut Vec<String>) -> Result<Option<Dataset>> {
+    let known = rows.map(|rows| with_known_classes(&rows, by, "validate", notes)).transpose()?;
+    known.map(|rows| Dataset::of_frame(&rows, by)).transpose()
 }
 
 fn held_back(rows: usize, share: f64) -> usize {
@@ -365,6 +389,16 @@ mod tests {
         let other = parts(&table(500), None, &TableSplit { seed: 4, ..split }).unwrap();
         assert_eq!(other.test.labels(), test.labels());
         assert_ne!(other.validation.unwrap().row(0), validation.row(0));
+    }
+
+    #[test]
+    fn a_test_part_that_is_elsewhere_changes_no_other_part() {
+        let split = TableSplit { validation: 0.25, seed: 3, limit: Some(70), ..TableSplit::default() };
+        let with = parts(&table(100), Some(&table(10)), &split).unwrap();
+        let fit = |train: &Frame| Preprocessing::fit(train, &["class"], &PreprocessOptions::default());
+        let (train, validation, notes) = TableParts::without_test(&table(100), &["class"], &split, fit).unwrap();
+        assert_eq!((train, validation), (with.train, with.validation));
+        assert_eq!(notes, with.notes[..1]);
     }
 
     #[test]

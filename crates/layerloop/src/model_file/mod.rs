@@ -156,7 +156,10 @@ impl Model {
     }
 
     /// The whole file, to be written to `path`.
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Those of [`Self::save`], but for [`Error::Io`].
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         if !self.network.is_finite() {
             return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
         }
@@ -195,10 +198,17 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         regular_or_missing(path)?; // a device or a pipe might never end
-        let bytes = fs::read(path).map_err(Error::io(path))?;
-        let damaged = |e| Error::format(path, not_a_model(&bytes, &e));
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        Self::from_bytes(&fs::read(path).map_err(Error::io(path))?, path)
+    }
+
+    /// What [`Self::to_bytes`] gave; messages call it `path`.
+    ///
+    /// # Errors
+    /// As [`Self::load`], but for [`Error::Io`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let damaged = |e| Error::format(path, not_a_model(bytes, &e));
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let card = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).ok_or_else(|| {
             Error::format(
                 path,

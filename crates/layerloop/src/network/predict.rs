@@ -214,17 +214,54 @@ impl Predictor {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn probabilities(&self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let network = &*self.network;
-        let rows = network.check_rows(inputs)?;
+        let rows = self.network.check_rows(inputs)?;
+        check_outputs(&self.network, rows)?;
+        let mut probabilities = vec![0.0; rows * self.network.classes()];
+        self.fill(inputs, &mut probabilities)?;
+        Ok(probabilities)
+    }
+
+    /// As [`Self::probabilities`], of rows that stay where they are, into rows x classes.
+    ///
+    /// # Errors
+    /// As [`Self::probabilities`]; [`Error::Shape`] for another number of outputs.
+    ///
+    /// # Example
+    /// ```
+    /// let network = layerloop::network::Network::new(&"1 -> 2 init=zero".parse()?, 0)?;
+    /// let (predictor, mut p) = (layerloop::network::Predictor::new(network, 1)?, [0.0; 4]);
+    /// assert!(predictor.probabilities_into(&[0.0, 1.0], &mut p).is_ok() && p == [0.5; 4]);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    pub fn probabilities_into(&self, inputs: &[f32], probabilities: &mut [f32]) -> Result<()> {
+        let width = self.network.spec().inputs;
+        if self.standardisation.is_some() {
+            return self.fill(&inputs.into(), probabilities);
+        }
+        if !inputs.len().is_multiple_of(width) {
+            return Err(Error::shape("input values", format!("rows of {width}"), inputs.len()));
+        }
+        self.network.check_names("the inputs", inputs.iter().copied())?;
+        self.pass(Source::Floats(inputs), inputs.len() / width, probabilities)
+    }
+
+    fn fill(&self, inputs: &Inputs, probabilities: &mut [f32]) -> Result<()> {
+        let rows = self.network.check_rows(inputs)?;
         let standardised = self.standardisation.as_ref().map(|by| inputs.standardised(by)).transpose()?;
-        let inputs = standardised.as_ref().unwrap_or(inputs);
-        check_outputs(network, rows)?;
-        let mut probabilities = vec![0.0; rows * network.classes()];
-        let rows = self.rows(inputs.source(), rows);
+        self.pass(standardised.as_ref().unwrap_or(inputs).source(), rows, probabilities)
+    }
+
+    fn pass(&self, source: Source, rows: usize, probabilities: &mut [f32]) -> Result<()> {
+        check_outputs(&self.network, rows)?;
+        let places = rows * self.network.classes();
+        if probabilities.len() != places {
+            return Err(Error::shape("places of the outputs", places, probabilities.len()));
+        }
+        let rows = self.rows(source, rows);
         let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
         let (team, memory) = &mut *together;
-        rows.pass(team, memory, None, &mut probabilities, &mut []);
-        Ok(probabilities)
+        rows.pass(team, memory, None, probabilities, &mut []);
+        Ok(())
     }
 
     /// The probabilities, rows x classes, or other outputs, and the loss of every row: of the kind that the output map is made

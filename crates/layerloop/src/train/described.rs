@@ -22,6 +22,7 @@ impl FitOptions {
             "epochs": self.epochs,
             "batch": self.batch,
             "drop_last": self.drop_last.then_some(true),
+            "shuffle": (!self.shuffle).then_some(false),
             "augment": (!self.augment.is_empty()).then(|| self.augment.to_string()),
             "optimizer": text(self.optimizer),
             "learning_rate": self.learning_rate,

@@ -34,6 +34,8 @@ pub struct FitOptions {
     pub batch: usize,
     /// Whether a last batch that would be shorter is left out, in each epoch other rows.
     pub drop_last: bool,
+    /// Whether the rows are put in another order in each epoch.
+    pub shuffle: bool,
     /// What is done to images at random, anew in every epoch. Nothing by default.
     pub augment: Augmentation,
     /// What is minimised.
@@ -98,6 +100,7 @@ impl Default for FitOptions {
             epochs: 20,
             batch: 128,
             drop_last: false,
+            shuffle: true,
             augment: Augmentation::default(),
             objective: Objective::default(),
             optimizer: Optimizer::ADAM,

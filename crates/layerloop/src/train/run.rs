@@ -23,6 +23,7 @@ use crate::error::GradientNorms;
 use crate::network::Network;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::forward::{Batch, Mode};
+use crate::optim::Optimizer;
 use crate::optim::Plateau;
 use crate::optim::average::Average;
 use crate::optim::lbfgs::{Lbfgs, Penalty, Point};
@@ -148,6 +149,12 @@ impl Run<'_> {
         }
     }
 
+    /// Batches so far whose gradient was computed: of L-BFGS, of all rows each, those that its line searches tried.
+    #[must_use]
+    pub fn gradients(&self) -> u64 {
+        self.state.batches
+    }
+
     /// The learning rate of the coming step.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
@@ -167,6 +174,14 @@ impl Run<'_> {
     pub fn set_rate_factor(&mut self, factor: f64) {
         if factor > 0.0 && factor.is_finite() && factor != self.rate_factor() {
             self.state.rate_changes.push((self.state.steps, factor));
+        }
+    }
+
+    /// Multiplies the velocity of `momentum` and `nesterov`. Beside a rate that is divided by c, the factor c leaves what momentum adds to the
+    /// next step as it is: as where the velocity contains the rate, in scikit-learn and Keras.
+    pub fn scale_velocity(&mut self, factor: f32) {
+        if matches!(self.options.optimizer, Optimizer::Momentum { .. } | Optimizer::Nesterov { .. }) {
+            self.stepper.vectors_mut().flat_map(|(_, vector)| vector.values_mut()).for_each(|v| *v *= factor);
         }
     }
 }
@@ -208,6 +223,7 @@ impl Run<'_> {
     pub(super) fn go(&mut self, callback: &mut dyn Callback) -> Result<()> {
         let of_epoch = self.options.rows_of_epoch(self.train.rows());
         let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed).of_rows(of_epoch);
+        batches = if self.options.shuffle { batches } else { batches.in_order() };
         if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
             self.state.stopped = None; // continued on purpose
         }
@@ -318,7 +334,7 @@ impl Run<'_> {
             self.lbfgs = Some(lbfgs);
             return self.after_epoch(self.state.total, callback).map(|()| true);
         }
-        let Self { network, train, bound_loss, options, stepper, rates, .. } = self;
+        let Self { network, train, bound_loss, options, stepper, rates, state, .. } = self;
         let rows: Vec<u32> = (0..train.rows() as u32).collect();
         let batch = Batch {
             source: train.inputs().source(),
@@ -334,6 +350,7 @@ impl Run<'_> {
         let mut gradient = Matrix::vector(start.len());
         let next = lbfgs.step(&start, &mut |w| {
             network.parameters.values.values_mut().copy_from_slice(&w);
+            state.batches += 1;
             let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
             let mut g = gradient.values().to_vec();
             let f = sum * f64::from(scale) + penalty.add(&w, &mut g);

@@ -5,12 +5,13 @@ mod values;
 
 use std::fs::File;
 use std::io::BufRead;
+use std::path::Path;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
 use arrow_ipc::{MessageHeader, MetadataVersion};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 use layerloop::{Error, Result};
 
 use self::message::{Messages, damaged};
@@ -36,6 +37,58 @@ pub(crate) struct Arrow {
     batches: usize,
 }
 
+/// The cells of record batches that are in memory; messages call the table `path`.
+///
+/// # Errors
+/// [`Error::Data`] for a column without cells, such as a list, for a name that two columns have, and for a batch that cannot be read.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
+/// let ages: ArrayRef = Arc::new(Int64Array::from(vec![Some(31), None]));
+/// let batch = RecordBatch::try_from_iter([("age", ages)]).expect("one column");
+/// let batches = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+/// let cells = layerloop_table::cells_of_batches(batches, "people".as_ref())?;
+/// assert_eq!(cells.columns[0].iter().collect::<Vec<_>>(), ["31", ""]);
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn cells_of_batches(batches: impl RecordBatchReader, path: &Path) -> Result<Cells> {
+    let (mut about, schema) = (About::new(path, None), batches.schema());
+    for field in schema.fields() {
+        let cells = values::type_of(field.data_type());
+        cells.map_err(|what| Error::data(path, format!("column `{}` is {what}, not cells", field.name())))?;
+    }
+    about.set_columns(types(&schema))?;
+    let columns = about.names.iter().cloned().zip(about.types.iter().copied());
+    let mut cells = Cells::new(columns, 1);
+    for batch in batches {
+        let batch = batch.map_err(|error| Error::data(path, error.to_string()))?;
+        add_rows(&batch, 0, batch.num_rows(), &mut about, &mut cells)?;
+    }
+    Ok(cells)
+}
+
+/// Names and types of the columns.
+fn types(schema: &Schema) -> impl Iterator<Item = (String, Type)> {
+    let of = |field: &FieldRef| (field.name().clone(), values::type_of(field.data_type()).unwrap_or(Type::Unknown));
+    schema.fields().iter().map(of)
+}
+
+/// Adds `rows` rows of a batch, from row `at` on.
+fn add_rows(batch: &RecordBatch, at: usize, rows: usize, about: &mut About, cells: &mut Cells) -> Result<()> {
+    for (array, (texts, name)) in batch.columns().iter().zip(cells.columns.iter_mut().zip(&cells.names)) {
+        for row in at..at + rows {
+            let added = texts.push_written(&about.missing, |out| values::write(out, array, row));
+            added.map_err(|reason| {
+                Error::data(&about.path, format!("row {}, column `{name}`: {reason}", about.rows + row - at + 1))
+            })?;
+        }
+    }
+    about.rows += rows;
+    Ok(())
+}
+
 impl Arrow {
     /// Reads the schema of a file from its index.
     pub(crate) fn open_file(file: File, about: &mut About) -> Result<Self> {
@@ -59,11 +112,7 @@ impl Arrow {
         if schema.fields().is_empty() {
             return Err(Error::format(&about.path, "this is an Arrow file without columns"));
         }
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|field| (field.name().clone(), values::type_of(field.data_type()).unwrap_or(Type::Unknown)));
-        about.set_columns(columns)?;
+        about.set_columns(types(&schema))?;
         Ok(Self { messages, schema: schema.into(), version, decoder: None, batch: None, batches: 0 })
     }
 
@@ -79,15 +128,7 @@ impl Arrow {
             }
         };
         let rows = rows.min(batch.num_rows() - at).min(BATCH);
-        for (array, (texts, name)) in batch.columns().iter().zip(cells.columns.iter_mut().zip(&cells.names)) {
-            for row in at..at + rows {
-                let added = texts.push_written(&about.missing, |out| values::write(out, array, row));
-                added.map_err(|reason| {
-                    Error::data(&about.path, format!("row {}, column `{name}`: {reason}", about.rows + row - at + 1))
-                })?;
-            }
-        }
-        about.rows += rows;
+        add_rows(&batch, at, rows, about, cells)?;
         self.batch = Some((batch, at + rows));
         Ok(rows)
     }

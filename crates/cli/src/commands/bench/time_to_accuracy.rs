@@ -9,8 +9,8 @@ use layerloop::{Error, Result};
 use serde_json::{Value, json};
 
 use super::{Measured, Setting, median};
-use crate::page::chart::{Log, lines, standalone};
 use crate::places::write_page;
+use layerloop_page::chart::{Log, lines, standalone};
 
 /// Trainings, each with a seed of its own.
 const SEEDS: usize = 5;

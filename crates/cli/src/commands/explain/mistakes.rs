@@ -10,7 +10,6 @@ use crate::args::{Explain, Part};
 use crate::commands::objective_of;
 use crate::commands::trained_on::{self, Wanted};
 use crate::output::{line, shown};
-use crate::page;
 use crate::places::write_page;
 use crate::scores::threads_for;
 
@@ -25,7 +24,7 @@ pub(super) fn show(args: &Explain, model: &Model) -> Result<()> {
     let threads = threads_for(model.network.spec());
     let worst = mistakes(&model.network, [&loaded.train, data], &objective_of(model)?, args.top, threads)?;
     if let Some(path) = &args.html {
-        write_page(path, page::mistakes::html(model, [&loaded.train, data], &worst)?)?;
+        write_page(path, layerloop_page::mistakes::html(model, [&loaded.train, data], &worst)?)?;
     }
     if args.json {
         return worst.iter().try_for_each(|mistake| {

@@ -23,7 +23,6 @@ use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::Explain;
 use crate::output::line;
-use crate::page;
 use crate::places::write_page;
 use crate::table::table;
 
@@ -53,7 +52,7 @@ pub(crate) fn run(args: &Explain) -> Result<Outcome> {
     }
     let trace = Trace::of(&network, &data, args.sample, &objective)?;
     if let Some(path) = &args.html {
-        write_page(path, page::explain::html(&trace, &data)?)?;
+        write_page(path, layerloop_page::explain::html(&trace, &data)?)?;
     }
     let comparison = Comparison::of(&trace, &network, &data)?;
     let slopes = args.differences.then(|| differences(&trace, &network)).transpose()?;

@@ -17,8 +17,8 @@ use serde_json::json;
 use crate::Outcome;
 use crate::args::Predict;
 use crate::output::{line, message, shown};
-use crate::page::picture::with_attribution;
 use crate::scores::threads_for;
+use layerloop_page::picture::with_attribution;
 
 pub(crate) fn run(args: &Predict) -> Result<Outcome> {
     if args.top == 0 {

@@ -23,6 +23,7 @@ use layerloop::recipes::Recipe;
 use layerloop::train::{Checkpoint, Checkpoints, FitContext, Identity, Report, Stopped, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
+use layerloop_page::Contents;
 use serde_json::{Value, json};
 
 use self::baseline::baselines;
@@ -36,7 +37,6 @@ use crate::Outcome;
 use crate::args::ExplicitArgs;
 use crate::args::{Train, parse};
 use crate::output::message;
-use crate::page::{self, Contents};
 use crate::places::write_page;
 use crate::scores::{Measured, Scores, intervals_of_table, measured, of_table, outputs as of_data, task, threads_for};
 use crate::shell;
@@ -110,8 +110,16 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
         let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
         let (history, seconds, sample) = (&fitted.history, fitted.seconds, job.loaded.test_frame.as_ref());
         let norms = outputs.logs.as_ref().map_or_else(Vec::new, |(logs, _)| gradient_norms(logs));
-        let page =
-            page::html(&Contents { model: &model, train, test, history, norms: &norms, objective, seconds, sample })?;
+        let page = layerloop_page::html(&Contents {
+            model: &model,
+            train,
+            test,
+            history,
+            norms: &norms,
+            objective,
+            seconds,
+            sample,
+        })?;
         write_page(path, page)?;
     }
     report::conclude(

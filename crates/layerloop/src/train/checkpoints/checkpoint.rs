@@ -144,7 +144,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Data`] if a value is not finite.
-    pub(in crate::train) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let finite = |(_, vector): &(String, Matrix)| vector.values().iter().all(|v| v.is_finite());
         if let Some((name, _)) = self.vectors.iter().find(|vector| !finite(vector)) {
             return Err(Error::data(path, format!("not saved: `{name}` has values that are not finite numbers")));
@@ -182,12 +182,19 @@ impl Checkpoint {
     /// layerloop.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let wrong = |reason: String| Error::format(path, reason);
         regular_or_missing(path)?;
-        let bytes = fs::read(path).map_err(Error::io(path))?;
+        Self::from_bytes(&fs::read(path).map_err(Error::io(path))?, path)
+    }
+
+    /// What [`Self::to_bytes`] gave; messages call it `path`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let wrong = |reason: String| Error::format(path, reason);
         let damaged = |e| wrong(format!("not a complete safetensors file: {e}"));
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
         let entry =
             entry.ok_or_else(|| wrong(format!("no checkpoint: there is no `{ENTRY}` entry in its metadata")))?;

@@ -1,12 +1,19 @@
-//! Pages, each one self-contained HTML file: the report of a run, the comparison of several, the walk through the layer loops, the worst mistakes.
+//! Pages, each one self-contained HTML file: the report of a run, the walk through the layer loops, the worst mistakes.
+//!
+//! - [`html`]: the report
+//! - [`explain`], [`mistakes`]: the walk, the worst mistakes
+//! - [`document`], [`figure`], [`table`], [`escape`], [`short`]: what other pages are made of
+//! - [`chart`], [`picture`], [`scores`]: lines in SVG, PNG images, how a network does
+#![forbid(unsafe_code)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub(crate) mod chart;
+pub mod chart;
 mod columns;
-pub(crate) mod comparison;
 mod date;
-pub(crate) mod explain;
-pub(crate) mod mistakes;
-pub(crate) mod picture;
+pub mod explain;
+pub mod mistakes;
+pub mod picture;
+pub mod scores;
 mod sections;
 
 use std::fmt::Write as _;
@@ -18,29 +25,35 @@ use layerloop::model_file::Model;
 use layerloop::preprocess::Frame;
 use layerloop::train::{History, Objective};
 
-use crate::table::short;
+pub use self::date::now;
+pub use self::sections::{chart as figure, table};
 
 /// The contents of a report.
-pub(crate) struct Contents<'a> {
-    pub(crate) model: &'a Model,
-    pub(crate) train: &'a Dataset,
-    pub(crate) test: &'a Dataset,
-    pub(crate) history: &'a History,
+#[derive(Debug)]
+pub struct Contents<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The rows that it was trained on.
+    pub train: &'a Dataset,
+    /// The rows that it is evaluated on.
+    pub test: &'a Dataset,
+    /// What was measured in training.
+    pub history: &'a History,
     /// The size of the gradient of each layer over the epochs, where it was logged.
-    pub(crate) norms: &'a [Curve],
+    pub norms: &'a [Curve],
     /// What was minimised.
-    pub(crate) objective: &'a Objective,
+    pub objective: &'a Objective,
     /// Seconds of training.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// Of a table, rows of the test part before they became inputs.
-    pub(crate) sample: Option<&'a Frame>,
+    pub sample: Option<&'a Frame>,
 }
 
 /// The page.
 ///
 /// # Errors
 /// Those of evaluating the network on the data.
-pub(crate) fn html(contents: &Contents) -> Result<String> {
+pub fn html(contents: &Contents) -> Result<String> {
     let sections: Vec<Option<String>> = vec![
         Some(sections::heading(contents)?),
         sections::curves(contents.history, contents.norms),
@@ -60,7 +73,8 @@ pub(crate) fn html(contents: &Contents) -> Result<String> {
 }
 
 /// A page of sections, which needs no other file; `style` is added to the style of all pages.
-fn document(title: &str, style: &str, body: &str) -> String {
+#[must_use]
+pub fn document(title: &str, style: &str, body: &str) -> String {
     let (title, body) = (escape(title), with_contents(body));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -86,7 +100,8 @@ fn with_contents(body: &str) -> String {
 }
 
 /// Text that is text in HTML.
-fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         _ = match c {
@@ -100,6 +115,18 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// A number in four digits that matter, without zeros at its end.
+#[must_use]
+pub fn short(value: f64) -> String {
+    let size = value.abs();
+    if value != 0.0 && !(1e-4..1e6).contains(&size) {
+        return format!("{value:.1e}");
+    }
+    let digits = if value == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 7) as usize };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use layerloop::data::Inputs;
@@ -108,6 +135,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let said = [0.0, 0.1, 1.0, 1234.5, 0.012345, 1e-6, 2.5e7, -3.25].map(short);
+        assert_eq!(said, ["0", "0.1", "1", "1234", "0.01235", "1.0e-6", "2.5e7", "-3.25"]);
+    }
 
     fn page(train: &Dataset, test: &Dataset, sample: Option<&Frame>, network: &str) -> String {
         let mut network = Network::new(&network.parse().unwrap(), 0).unwrap();

@@ -24,10 +24,12 @@ pub(super) struct Scale {
 
 /// When an axis goes by logarithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Log {
+pub enum Log {
+    /// Equal steps.
     Never,
     /// Where the values span more than two decades.
     OverDecades,
+    /// Equal factors.
     Always,
 }
 
@@ -118,7 +120,7 @@ impl Plane {
 }
 
 /// Curves over a common axis, by logarithm as `log` says for x and y, each with its name at its end; where the pointer is, their values are shown.
-pub(crate) fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: [Log; 2]) -> Option<String> {
+pub fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: [Log; 2]) -> Option<String> {
     let points = || curves.iter().flat_map(|(_, points)| points);
     let (x, y) = (Scale::of(points().map(|p| p.0), log[0])?, Scale::of(points().map(|p| p.1), log[1])?);
     let mut plane = Plane { x, y, inside: String::new() };
@@ -159,7 +161,7 @@ fn apart(mut ends: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
 }
 
 /// A chart as a file of its own.
-pub(crate) fn standalone(svg: &str) -> String {
+pub fn standalone(svg: &str) -> String {
     let style = include_str!("style.css");
     let size = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}""#);
     svg.replacen("<svg", &size, 1).replacen("</title>", &format!("</title><style>{style}</style>"), 1)

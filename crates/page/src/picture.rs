@@ -22,7 +22,10 @@ pub(super) fn diverging(values: &[f32], width: usize, most: f32) -> Result<Strin
 }
 
 /// An image and what each of its pixels had to do with an answer, side by side on white, `SCALE` times as large.
-pub(crate) fn with_attribution(grey: &[f32], values: &[f32], width: usize) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`Error::Data`] if it cannot be written as PNG.
+pub fn with_attribution(grey: &[f32], values: &[f32], width: usize) -> Result<Vec<u8>> {
     let most = values.iter().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
     let of_grey = |&v: &f32| [(v.clamp(0.0, 1.0) * 255.0).round() as u8; 3];
     let on_white = |&value: &f32| {
@@ -46,7 +49,10 @@ const GAP: usize = 3;
 
 /// Grey images of one size in rows of `columns`, light gaps between them, enlarged where they are small. Values outside of 0 to 1 are
 /// brought there, all by the same factor.
-pub(crate) fn sheet(images: &[&[f32]], [height, width]: [usize; 2], columns: usize) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`Error::Data`] if it cannot be written as PNG.
+pub fn sheet(images: &[&[f32]], [height, width]: [usize; 2], columns: usize) -> Result<Vec<u8>> {
     let values = || images.iter().flat_map(|image| image.iter().copied());
     let (least, most) = values().fold((0.0_f32, 1.0_f32), |(least, most), value| (least.min(value), most.max(value)));
     let scale = CELL.div_ceil(height.max(width));
@@ -89,7 +95,7 @@ fn uri(bytes: &[u8], width: usize, colour: png::ColorType) -> Result<String> {
 }
 
 /// RFC 4648.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let four = |three: &[u8]| {
         let bits = three.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - three.len()));

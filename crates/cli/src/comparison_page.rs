@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{Log, lines};
-use super::sections::{chart, table};
-use super::{date, document, escape};
 use crate::runs::{Cell, Comparison, Measure};
+use layerloop_page::chart::{Log, lines};
+use layerloop_page::{document, escape, figure, now, table};
 
 /// Characters of a name that have room beside a chart.
 const NAME: usize = 15;
@@ -15,7 +14,7 @@ pub(crate) fn html(compared: &Comparison) -> String {
     let names: Vec<String> = compared.runs.iter().map(|run| run.name.clone()).collect();
     let title = names.join(", ");
     let version = env!("CARGO_PKG_VERSION");
-    let mut body = format!("<h1>{}</h1>\n<p class=\"soft\">{}, layerloop {version}</p>\n", escape(&title), date::now());
+    let mut body = format!("<h1>{}</h1>\n<p class=\"soft\">{}, layerloop {version}</p>\n", escape(&title), now());
     let head = |first| -> Vec<&str> { std::iter::once(first).chain(names.iter().map(String::as_str)).collect() };
     if compared.runs.len() > 1 {
         let equal = format!("<p class=\"soft\">{} other options are equal.</p>\n", compared.equal);
@@ -76,7 +75,7 @@ fn curves(compared: &Comparison) -> String {
         }
         let name = column.replace('_', " ");
         let svg = lines(&format!("{name} over epochs"), "epoch", &curves, [Log::Never, Log::OverDecades]);
-        charts += &svg.map_or(String::new(), |svg| chart(&escape(&name), &svg));
+        charts += &svg.map_or(String::new(), |svg| figure(&escape(&name), &svg));
     }
     charts
 }

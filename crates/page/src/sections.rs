@@ -478,12 +478,12 @@ fn figure(caption: &str, svg: &str) -> String {
 }
 
 /// A chart, which scrolls where the window is narrow, by the keyboard too.
-pub(super) fn chart(caption: &str, svg: &str) -> String {
+pub fn chart(caption: &str, svg: &str) -> String {
     format!("<figure tabindex=\"0\"><figcaption>{caption}</figcaption>{svg}</figure>\n")
 }
 
 /// The first column is text.
-pub(super) fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+pub fn table(class: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     let head: String = head.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
     let row = |row: &Vec<String>| {
         let cells: String = row[1..].iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();

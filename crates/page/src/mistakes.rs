@@ -13,7 +13,7 @@ use super::{document, escape, picture, short};
 ///
 /// # Errors
 /// None.
-pub(crate) fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake]) -> Result<String> {
+pub fn html(model: &Model, [train, data]: [&Dataset; 2], worst: &[Mistake]) -> Result<String> {
     let title = format!("{}: the worst mistakes of {}", data.name(), model.network.spec());
     let mut page = format!(
         "<h1>{}</h1>\n\

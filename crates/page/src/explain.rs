@@ -35,7 +35,7 @@ const PARTS: [(&str, &str); 11] = [
 ///
 /// # Errors
 /// None.
-pub(crate) fn html(trace: &Trace, data: &Dataset) -> Result<String> {
+pub fn html(trace: &Trace, data: &Dataset) -> Result<String> {
     let layers: Vec<String> = trace.layers.iter().map(|layer| layer.activation.clone()).collect();
     let widths: Vec<String> = std::iter::once(trace.x.len())
         .chain(trace.layers.iter().map(|layer| layer.t.len()))

@@ -1,0 +1,237 @@
+"""The library's own interface: networks, training, models in files, explanations."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from layerloop import _validate
+from layerloop._base import thread_limit
+from layerloop._frames import table_of
+from layerloop._layerloop import Data, Network, Predictor, train
+from layerloop._layerloop import Model as _Model
+
+
+class History(dict[str, list[float]]):
+    """What a run measured, epoch by epoch: a list of numbers for each name, such as ``train_loss``.
+
+    Attributes
+    ----------
+    steps : int
+        Steps of the optimiser.
+    seconds : float
+        Seconds of training.
+    threads : int
+        Threads that were used.
+    stopped : str or None
+        Why the run ended before its last epoch.
+    best_epoch : int or None
+        The epoch whose weights are kept, where early stopping chooses.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        super().__init__(said["history"])
+        self.steps: int = said["steps"]
+        self.seconds: float = said["seconds"]
+        self.threads: int = said["threads"]
+        self.stopped: str | None = None if said["stopped"] is None else json.loads(said["stopped"])
+        self.best_epoch: int | None = said["best_epoch"]
+        self.interrupted: bool = said["interrupted"]
+
+    def plot(self) -> Any:
+        """Draw the curves; needs matplotlib.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from layerloop._display import plot_history
+
+        return plot_history(self)
+
+
+class _NoEstimator:
+    """What messages name where no estimator is used."""
+
+
+def _dataset(X: Any, y: Any, classes: list[str] | None, weights: Any) -> Data:
+    values = _validate.matrix(X, _NoEstimator())
+    targets = _validate.targets(y, _NoEstimator())
+    _validate.check_length(values, targets)
+    weighted = _validate.sample_weights(weights, len(targets))
+    weighted = None if weighted is None else weighted.astype(np.float32)
+    rows = _validate.inputs(values)
+    if classes is not None or targets.dtype.kind in "iubUSO":
+        if targets.ndim != 1:
+            raise ValueError(f"classes are one number or name in each row; y has the shape {targets.shape}")
+        names = classes if classes is not None else [str(name) for name in np.unique(targets).tolist()]
+        places = {name: i for i, name in enumerate(names)}
+        texts = [str(value) for value in targets.tolist()]
+        unknown = next((text for text in texts if text not in places), None)
+        if unknown is not None:
+            raise ValueError(f"y has the class {unknown!r}; the classes are {', '.join(names)}")
+        return Data.classes(rows, np.array([places[text] for text in texts], dtype=np.uint32), names, weighted)
+    numbers = np.ascontiguousarray(targets.reshape(len(targets), -1), dtype=np.float32)
+    return Data.numbers(rows, numbers, [f"y{i}" for i in range(numbers.shape[1])], weighted)
+
+
+def fit(
+    network: Network,
+    X: Any,
+    y: Any,
+    *,
+    validation: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
+    classes: list[str] | None = None,
+    on_epoch: Any = None,
+    **options: Any,
+) -> History:
+    """Train a network, in place.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained.
+    X : array-like or sparse matrix of shape (n_samples, n_inputs)
+        The inputs.
+    y : array-like
+        Classes, as whole numbers or names, or else numbers as floats.
+    validation : tuple of X and y, optional
+        Rows that are evaluated after every epoch.
+    sample_weight : array-like, optional
+        How much each row counts.
+    classes : list of str, optional
+        The names of the classes, in the order of the outputs.
+    on_epoch : callable, optional
+        Called after each epoch with what was measured, by name; ``True`` ends the run.
+    **options
+        Options of the library's training by name: ``epochs``, ``batch``, ``optimizer="adamw"``, ``learning_rate``,
+        ``schedule="cosine"``, ``objective={"label_smoothing": 0.1}``, ``clip_norm``, ``ema``, ``seed``, ``threads``.
+
+    Returns
+    -------
+    History
+        What was measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from layerloop import Network, fit
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
+    >>> network = Network("2 -> 8 tanh -> 2", seed=1)
+    >>> history = fit(network, X, [0, 1, 1, 0], epochs=200, learning_rate=0.05)
+    >>> history["train_loss"][-1] < 0.01
+    True
+    """
+    data = _dataset(X, y, classes, sample_weight)
+    held = None if validation is None else _dataset(*validation, classes or _names_of(y), None)
+    said = train(network, data, json.dumps(options), thread_limit(), validation=held, on_epoch=on_epoch)
+    if "diverged" in said:
+        raise ValueError(said["diverged"])
+    return History(said)
+
+
+def _names_of(y: Any) -> list[str] | None:
+    values = _validate.of_series(y)
+    return [str(name) for name in np.unique(values).tolist()] if values.dtype.kind in "iubUSO" else None
+
+
+class Model:
+    """A network with what it needs to be used: names of its classes, and how columns of a table become inputs.
+
+    ``layerloop.load`` reads one that this package or the command line saved.
+    """
+
+    def __init__(self, model: _Model) -> None:
+        self._model = model
+        self._predictor = Predictor(model.network, 1)
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self._model.network
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the classes, or of the numbers."""
+        return self._model.names
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """How it came to be."""
+        receipt: dict[str, Any] = json.loads(self._model.receipt)
+        return receipt
+
+    @property
+    def weights_sha256_(self) -> str:
+        """SHA-256 of the weights, as the command line prints it."""
+        return self._model.network.sha256()
+
+    def outputs(self, X: Any) -> np.ndarray:
+        """Give the probabilities, or the numbers, of each row.
+
+        Parameters
+        ----------
+        X : DataFrame, dict or array-like
+            Columns as the training had them, or inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+        """
+        if self._model.columns is not None:
+            return self._model.of_table(table_of(X))[0]
+        values = _validate.matrix(X, self)
+        if isinstance(values, _validate.Sparse):
+            return self._predictor.outputs_of_sparse(values.width, values.starts, values.columns, values.values)
+        return self._predictor.outputs(values)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the name of the most probable class of each row, or the numbers.
+
+        Parameters
+        ----------
+        X : DataFrame, dict or array-like
+            Columns as the training had them, or inputs.
+
+        Returns
+        -------
+        ndarray
+        """
+        outputs = self.outputs(X)
+        if self._model.is_classifier:
+            return np.array(self.names)[outputs.argmax(axis=1)]
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the model as a safetensors file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        """
+        self._model.save(path)
+
+    def __repr__(self) -> str:
+        return f"Model({self.network.spec!r}, {len(self.names)} outputs)"
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read a model that ``save`` or the command line wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The safetensors file.
+
+    Returns
+    -------
+    Model
+    """
+    return Model(_Model.load(path))

@@ -1,0 +1,34 @@
+//! The extension module of the Python package `layerloop`: it converts types, and the library does the rest.
+
+mod arrays;
+mod data;
+mod errors;
+mod explain;
+mod model;
+mod network;
+mod rules;
+mod table;
+mod training;
+
+use pyo3::prelude::*;
+
+/// The library, for the Python code of the package alone.
+#[pymodule]
+fn _layerloop(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<network::Network>()?;
+    module.add_class::<network::Predictor>()?;
+    module.add_class::<data::X>()?;
+    module.add_class::<data::Data>()?;
+    module.add_class::<training::Memory>()?;
+    module.add_class::<table::Table>()?;
+    module.add_class::<model::Model>()?;
+    module.add_function(wrap_pyfunction!(training::train, module)?)?;
+    module.add_function(wrap_pyfunction!(table::train_table, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::walk, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::report, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::report_of_table, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::attribute, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::gradients_agree, module)?)?;
+    module.add_function(wrap_pyfunction!(errors::_panic, module)?)
+}
