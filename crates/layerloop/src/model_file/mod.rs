@@ -134,6 +134,14 @@ impl Model {
         Predictor::new(&self.network, threads)?.with_standardisation(self.input.standardisation.as_ref())
     }
 
+    /// Whether its parts go together, as [`Self::save`] and [`Self::load`] need them to.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another number of classes or columns than the network has, a scale that is no number above 0, and the like.
+    pub fn check(&self) -> Result<()> {
+        self.card().check().map_err(|reason| Error::config("model", reason))
+    }
+
     /// Writes the model beside `path`, flushes it to the disk, then renames it: whatever goes wrong, an earlier file
     /// of that name stays whole.
     ///
@@ -155,18 +163,22 @@ impl Model {
         write_to_free(paths, &self.to_bytes(&first)?)
     }
 
-    /// The whole file, to be written to `path`.
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        if !self.network.is_finite() {
-            return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
-        }
-        let card = Card {
+    fn card(&self) -> Card {
+        Card {
             specification: self.network.spec().clone(),
             classes: self.classes.clone(),
             input: self.input.clone(),
             receipt: self.receipt.clone(),
             threshold: self.threshold,
-        };
+        }
+    }
+
+    /// The whole file, to be written to `path`.
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        if !self.network.is_finite() {
+            return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
+        }
+        let card = self.card();
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
         let read: Card = serde_json::from_str(&card).map_err(|e| unsaved(&e))?;
