@@ -65,7 +65,13 @@ pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], structure: &Structure) -
     let (layers, tensors) = layers(&modules, structure.activation).map_err(refuse)?;
     let first = tensors.first().map(|tensor| tensor.shape[tensor.shape.len() - 1]);
     let inputs = first.ok_or_else(|| refuse("it has no tensors".into()))?;
-    let network = Network::from_tensors(&Spec { inputs, layers, output: structure.output }, tensors);
+    let spec = Spec { inputs, layers, output: structure.output };
+    // Nothing is allocated for parameters that are not in the file.
+    let held: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
+    if spec.parameters() > held {
+        return Err(refuse(format!("{held} numbers for `{spec}`: its layers do not follow one another")));
+    }
+    let network = Network::from_tensors(&spec, tensors);
     let network = network.map_err(|e| refuse(e.to_string()))?;
     let first = usize::from(!structure.output.is_classifier());
     let prefix = if structure.output.is_classifier() { "" } else { "y" };

@@ -13,6 +13,11 @@ use super::constant::{Constant, Constants};
 use super::rows::{Piece, Rows};
 use crate::onnx::proto::{GraphProto, ValueInfoProto, element};
 
+/// How many layers may share weights, on average.
+const SHARED: usize = 16;
+/// Columns of an input: a file only claims how many there are.
+const WIDEST_INPUT: usize = 1 << 18;
+
 /// The operators that are read.
 pub const OPERATORS: [&str; 61] = [
     "Abs",
@@ -109,14 +114,18 @@ pub(super) struct Interpreter<'a> {
     inputs: usize,
     columns: Vec<String>,
     classes: Option<Vec<String>>,
+    /// Numbers that layers may still hold.
+    left: usize,
 }
 
 impl<'a> Interpreter<'a> {
     pub(super) fn new(graph: &'a GraphProto, opset: i64, constants: &'a Constants) -> Result<Self, String> {
         let mut all =
-            Self { graph, opset, constants, values: HashMap::new(), inputs: 0, columns: vec![], classes: None };
+            Self { graph, opset, constants, values: HashMap::new(), inputs: 0, columns: vec![], classes: None, left: 1 << 18 };
         for proto in &graph.initializer {
             let constant = constants.read(proto)?;
+            // Layers that share weights have a copy each: some, not as many as nodes can name.
+            all.left = all.left.saturating_add(SHARED * constant.data.len());
             all.values.insert(proto.name(), Value::Constant(Rc::new(constant)));
         }
         all.read_inputs()?;
@@ -142,8 +151,8 @@ impl<'a> Interpreter<'a> {
             self.values.insert(input.name(), Value::Rows(rows));
             let name = |i: usize| if count == 1 { input.name().to_string() } else { format!("{}{i}", input.name()) };
             self.columns.extend((1..=count).map(name));
-            first = first.saturating_add(count);
-            if first > 1 << 24 {
+            first += count;
+            if first > WIDEST_INPUT {
                 return Err(format!("{first} columns of inputs"));
             }
         }
@@ -156,6 +165,11 @@ impl<'a> Interpreter<'a> {
         for proto in &self.graph.node {
             let node = Node::new(proto);
             let value = self.evaluate(&node).map_err(|reason| format!("{}: {reason}", node.named()))?;
+            if let Value::Rows(rows) = &value {
+                let held = rows.chain.last().map_or(0, |piece| piece.numbers());
+                let left = self.left.checked_sub(held);
+                self.left = left.ok_or_else(|| format!("{}: weights are shared by too many nodes", node.named()))?;
+            }
             if let Some(name) = proto.output.first() {
                 self.values.insert(name, value);
             }
@@ -200,5 +214,9 @@ fn dims(input: &ValueInfoProto) -> Result<Vec<Option<usize>>, String> {
     let shape = tensor.shape.as_ref().map(|shape| &shape.dim[..]).unwrap_or_default();
     let size = |dim: &crate::onnx::proto::DimensionProto| dim.dim_value.and_then(|n| usize::try_from(n).ok());
     let sizes: Vec<_> = shape.iter().skip(1).map(size).collect();
+    let columns = sizes.iter().flatten().try_fold(1_usize, |all, size| all.checked_mul(*size));
+    if columns.is_none_or(|columns| columns > WIDEST_INPUT) {
+        return Err(format!("input `{}` has the sizes {sizes:?}; at most {WIDEST_INPUT} columns are read", input.name()));
+    }
     Ok(if sizes.is_empty() { vec![None] } else { sizes })
 }

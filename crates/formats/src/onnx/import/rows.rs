@@ -16,6 +16,32 @@ pub(super) enum Piece {
     Parallel(Vec<Vec<Rc<Piece>>>, Join),
 }
 
+/// Chains are nested no deeper: the library refuses more than 64.
+const DEEPEST: usize = 60;
+/// Columns that a value may have.
+pub(super) const WIDEST: usize = 1 << 24;
+
+impl Piece {
+    /// How deep chains are nested in it.
+    fn depth(&self) -> usize {
+        let of = |chain: &[Rc<Self>]| chain.iter().map(|piece| piece.depth()).max().unwrap_or(0) + 1;
+        match self {
+            Self::Layer(..) | Self::Affine(..) => 0,
+            Self::Skip(chain, _) => of(chain),
+            Self::Parallel(chains, _) => chains.iter().map(|chain| of(chain)).max().unwrap_or(1),
+        }
+    }
+
+    /// Numbers that it holds itself.
+    pub(super) fn numbers(&self) -> usize {
+        match self {
+            Self::Layer(_, tensors) => tensors.iter().map(|(.., values)| values.len()).sum(),
+            Self::Affine(a, b) => a.len() + b.len(),
+            Self::Skip(..) | Self::Parallel(..) => 0,
+        }
+    }
+}
+
 /// A row of numbers for each row of the inputs.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
@@ -140,6 +166,9 @@ impl Rows {
         let Some(first) = all.first() else { return Err("it joins nothing".into()) };
         let widths = all.iter().map(Self::width).collect::<Result<Vec<_>, _>>()?;
         let width = if join == Join::Concatenate { widths.iter().sum() } else { widths[0] };
+        if width > WIDEST {
+            return Err(format!("it gives {width} columns; at most {WIDEST} are read"));
+        }
         if join != Join::Concatenate && widths.iter().any(|other| *other != width) {
             return Err(format!("it joins {widths:?} columns"));
         }
@@ -156,6 +185,9 @@ impl Rows {
             }
             _ => Piece::Parallel(rests, join),
         };
+        if piece.depth() > DEEPEST {
+            return Err(format!("it joins chains that are nested more than {DEEPEST} deep"));
+        }
         let mut rows = Self { chain: first.chain[..common].to_vec(), ..first.clone() };
         rows.chain.push(Rc::new(piece));
         if let Some(last) = rows.dims.last_mut() {
