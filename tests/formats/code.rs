@@ -4,8 +4,13 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use layerloop::data::Dataset;
 use layerloop::model_file::Model;
+use layerloop::network::Network;
+use layerloop::preprocess::view::Encoder;
+use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing, Scaling, Target, TargetTransform};
 use layerloop_formats::code::{Language, Loss, generate, quantised};
 
 use self::cases::{Case, cases};
@@ -179,6 +184,69 @@ fn javascript_has_the_bits_of_predict() {
         same_bits("JavaScript", case, &got[at..at + case.outputs.len()]);
         at += case.outputs.len();
     }
+}
+
+/// A model of a table with gaps, names and a target of numbers; its rows as code takes them, and what is predicted for each.
+fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64>, Vec<f64>) {
+    let number = |i: usize| ((i * 7919 + 13) % 1009) as f64 / 10.0;
+    let age: Vec<f64> = (0..60).map(|i| if i % 9 == 4 { f64::NAN } else { number(i) }).collect();
+    let names = ["cook", "pilot", "clerk", "", "cook"];
+    let jobs: Vec<&str> = (0..60).map(|i| names[i * i % 5]).collect();
+    let smokes: Vec<&str> = (0..60).map(|i| ["yes", "no"][i % 2]).collect();
+    let pay: Vec<f64> = (0..60).map(|i| number(i) * 3.0 + 1.0).collect();
+    let columns = vec![
+        Column::numbers("age", age.clone()),
+        Column::categories("job", jobs.iter().copied()),
+        Column::categories("smokes", smokes.iter().copied()),
+        Column::numbers("pay", pay),
+    ];
+    let frame = Frame::new("people", columns).expect("a frame");
+    let options = {
+        let mut options = PreprocessOptions::default();
+        (options.scaling, options.target_transform, options.clamp) = (scaling, target_transform, true);
+        options
+    };
+    let by = Arc::new(Preprocessing::fit(&frame, &["pay"], &options).expect("fitted"));
+    let data = Dataset::of_frame(&frame, &by).expect("a data set");
+    let text = format!("{} -> 9 gelu -> 1 -> identity", by.width());
+    let network = Network::new(&text.parse().expect("a network"), 3).expect("a network");
+    let model = Model::new(network, &data, serde_json::Value::Null);
+    let encoded = by.inputs(&frame).expect("inputs");
+    let outputs = model.predictor(1).expect("a predictor").probabilities(&encoded.inputs.into()).expect("outputs");
+    let Target::Numbers(targets) = by.target() else { unreachable!("a number is predicted") };
+    let want = outputs.iter().map(|t| targets[0].decode(*t)).collect();
+    let view = by.view();
+    let level = |column: usize, name: &str| {
+        let Encoder::Levels { levels, .. } = &view[column].encoder else { unreachable!("names") };
+        levels.iter().position(|level| level == name).unwrap_or(levels.len() + 1) as f64
+    };
+    let rows = (0..60).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i])]).collect();
+    (model, rows, want)
+}
+
+#[test]
+fn tables_are_preprocessed_in_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let native: &[&str] = if cfg!(target_arch = "x86_64") { &["-march=native"] } else { &[] };
+    for (scaling, transform) in
+        [(Scaling::Standard, TargetTransform::Identity), (Scaling::Robust, TargetTransform::Log)]
+    {
+        let (model, rows, want) = table(scaling, transform);
+        let input: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let got = in_c(folder.path(), &model, false, native, &input, ["double"; 2]);
+        let got: Vec<f64> = got.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            // e^y - 1 is the C library's, the last place of which may be another one.
+            assert!((got - want).abs() <= 1e-12 * want.abs() || !has_fma(), "{got} {want}");
+        }
+    }
+    let (model, ..) = table(Scaling::Quantile, TargetTransform::Identity);
+    let said = generate(&model, Language::C, false).unwrap_err().to_string();
+    assert!(said.contains("column `age` is scaled by quantiles"), "{said}");
+    let (model, ..) = table(Scaling::Standard, TargetTransform::Log);
+    let said = generate(&model, Language::Rust, false).unwrap_err().to_string();
+    assert!(said.contains("core of Rust has no exponential"), "{said}");
 }
 
 /// Bytes are a quarter of the size, and the code computes the model that `quantised` gives.

@@ -5,6 +5,7 @@ use std::path::Path;
 use layerloop::Result;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
+use layerloop::rng::Stream;
 use layerloop_formats::torch::Structure;
 use layerloop_formats::{onnx, torch};
 
@@ -50,7 +51,8 @@ fn files() -> Vec<File> {
     model().save(&path).expect("saved");
     let saved = std::fs::read(path).expect("read");
     let read_onnx: fn(&[u8]) -> Result<Model> = |bytes| onnx::import::from_bytes("x.onnx", bytes);
-    let read_torch: fn(&[u8]) -> Result<Model> = |bytes| torch::from_bytes("x.safetensors", bytes, &Structure::default());
+    let read_torch: fn(&[u8]) -> Result<Model> =
+        |bytes| torch::from_bytes("x.safetensors", bytes, &Structure::default());
     vec![
         File { name: "of layerloop", bytes: own, read: read_onnx },
         File { name: "of skl2onnx", bytes: network("sklearn-binary.onnx"), read: read_onnx },
@@ -94,6 +96,43 @@ fn a_flip_of_any_byte_is_an_error_or_a_sound_model() {
             }
         }
     }
+}
+
+/// Several changes at once: bytes set, parts removed, repeated and moved; `LAYERLOOP_MUTATIONS` says how many files.
+#[test]
+fn random_damage_is_an_error_or_a_sound_model() {
+    let count = std::env::var("LAYERLOOP_MUTATIONS").map_or(4000, |count| count.parse().expect("a number"));
+    let files = files();
+    let mut stream = Stream::new(0, "damage", 0);
+    let mut models = 0;
+    for i in 0..count {
+        let file = &files[i % files.len()];
+        let mut bytes = file.bytes.clone();
+        for _ in 0..1 + stream.below(4) {
+            let (at, length) = (stream.below(bytes.len()), 1 + stream.below(16));
+            let part = at..(at + length).min(bytes.len());
+            match stream.below(5) {
+                0 => bytes[at] = stream.below(256) as u8,
+                1 => drop(bytes.drain(part)),
+                2 => bytes[part].fill([0, 0x7f, 0x80, 0xff][stream.below(4)]),
+                3 => {
+                    let copy = bytes[part].to_vec();
+                    let to = stream.below(bytes.len());
+                    bytes.splice(to..to, copy);
+                }
+                _ => bytes[at] = bytes[at].wrapping_add(1),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if let Ok(model) = read(file, &bytes, "damaged") {
+            assert!(model.network.is_finite(), "{}: {i}", file.name);
+            model.check().expect("its parts go together");
+            models += 1;
+        }
+    }
+    println!("{count} damaged files, {models} of them models");
 }
 
 /// Empty messages take much more memory than their bytes: a file of them is refused before they are read.

@@ -79,7 +79,7 @@ fn loss(args: &Export, model: &Model) -> Result<String> {
 
 /// Rows as they may be: numbers around their means, pixels of any brightness.
 fn random(model: &Model) -> Inputs {
-    let (width, mut stream) = (model.network.spec().inputs, Stream::new(0, "rows to measure quantisation", 0));
+    let (width, mut stream) = (model.network.spec().inputs, Stream::new(0, "quantisation", 0));
     let scale = model.input.scale;
     let number = |i: usize| {
         let unit = stream.below(4001) as f64 / 1000.0 - 2.0;

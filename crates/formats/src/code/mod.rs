@@ -9,8 +9,8 @@ mod int8;
 mod plan;
 mod write;
 
-use layerloop::Result;
 use layerloop::model_file::Model;
+use layerloop::{Error, Result};
 use layerloop_kernels::named_enum;
 
 pub use self::int8::{Loss, quantised};
@@ -36,7 +36,7 @@ named_enum! {
 /// code then computes.
 ///
 /// # Errors
-/// [`Error::Config`](layerloop::Error::Config) for what code cannot do: user-defined layers, columns of dates, quantile scaling.
+/// [`Error::Config`] for what code cannot do: user-defined layers, columns of dates, quantile scaling.
 ///
 /// # Numerics
 /// The operations are those of the kernels in their order. Rust and JavaScript compute a fused multiply-add in f64, and C takes
@@ -56,5 +56,11 @@ named_enum! {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn generate(model: &Model, language: Language, int8: bool) -> Result<String> {
-    Ok(write::file(&Plan::of(model, int8)?, language))
+    let plan = Plan::of(model, int8)?;
+    if language == Language::Rust && plan.has_logarithm() {
+        let reason =
+            "a target that was transformed by its logarithm; core of Rust has no exponential, C and JavaScript have";
+        return Err(Error::config("--to rust", reason));
+    }
+    Ok(write::file(&plan, language))
 }

@@ -115,6 +115,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether a number to predict is e^y - 1 of what the network gives.
+    pub(super) fn has_logarithm(&self) -> bool {
+        let log = |call: &Call| matches!(call, Call::Output { decode: Some(Decode { log: true, .. }), .. });
+        self.parts.iter().flatten().any(log)
+    }
+
     fn call(&mut self, part: usize, function: &'static str, args: impl Into<Vec<Arg>>) {
         self.parts[part].push(Call::Function(function, args.into()));
     }

@@ -120,8 +120,16 @@ pub(super) struct Interpreter<'a> {
 
 impl<'a> Interpreter<'a> {
     pub(super) fn new(graph: &'a GraphProto, opset: i64, constants: &'a Constants) -> Result<Self, String> {
-        let mut all =
-            Self { graph, opset, constants, values: HashMap::new(), inputs: 0, columns: vec![], classes: None, left: 1 << 18 };
+        let mut all = Self {
+            graph,
+            opset,
+            constants,
+            values: HashMap::new(),
+            inputs: 0,
+            columns: vec![],
+            classes: None,
+            left: 1 << 18,
+        };
         for proto in &graph.initializer {
             let constant = constants.read(proto)?;
             // Layers that share weights have a copy each: some, not as many as nodes can name.
@@ -216,7 +224,10 @@ fn dims(input: &ValueInfoProto) -> Result<Vec<Option<usize>>, String> {
     let sizes: Vec<_> = shape.iter().skip(1).map(size).collect();
     let columns = sizes.iter().flatten().try_fold(1_usize, |all, size| all.checked_mul(*size));
     if columns.is_none_or(|columns| columns > WIDEST_INPUT) {
-        return Err(format!("input `{}` has the sizes {sizes:?}; at most {WIDEST_INPUT} columns are read", input.name()));
+        return Err(format!(
+            "input `{}` has the sizes {sizes:?}; at most {WIDEST_INPUT} columns are read",
+            input.name()
+        ));
     }
     Ok(if sizes.is_empty() { vec![None] } else { sizes })
 }
