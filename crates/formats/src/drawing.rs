@@ -39,7 +39,7 @@ pub fn svg(model: &Model) -> String {
     let blocks = blocks(&view, model);
     let columns = blocks.iter().map(|block| block.place[1] + 1).max().unwrap_or(1);
     let rows = blocks.iter().map(|block| block.place[0] + 1).max().unwrap_or(1);
-    let (width, height) = (columns * (WIDTH + GAP[0]) + GAP[0], rows * (HEIGHT + GAP[1]) + GAP[1]);
+    let (width, height) = (columns * (WIDTH + GAP[0]) + 3 * GAP[0], rows * (HEIGHT + GAP[1]) + GAP[1]);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n<title>{}</title>\n\
@@ -50,22 +50,23 @@ pub fn svg(model: &Model) -> String {
     // Writing to a String cannot fail.
     let corner = |block: &Block| {
         let own = blocks.iter().filter(|other| other.place[0] == block.place[0]).count();
-        let left = (width - own * (WIDTH + GAP[0]) + GAP[0]) / 2;
+        let left = (width - 2 * GAP[0] - own * (WIDTH + GAP[0]) + GAP[0]) / 2;
         [left + block.place[1] * (WIDTH + GAP[0]), GAP[1] + block.place[0] * (HEIGHT + GAP[1])]
     };
     for block in &blocks {
         let [x, y] = corner(block);
         for &read in &block.reads {
-            let [from, above] = corner(&blocks[read]);
-            let [x1, y1, x2] = [from + WIDTH / 2, above + HEIGHT, x + WIDTH / 2];
-            // Past boxes between, at their side.
-            let far = block.place[0] - blocks[read].place[0] > 1;
-            let bend = if far { from + WIDTH + GAP[0] / 2 } else { (x1 + x2) / 2 };
-            let _ = writeln!(
-                out,
-                "<path d=\"M{x1} {y1} Q{bend} {} {x2} {y}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#end)\"/>",
-                (y1 + y) / 2
-            );
+            let ([from, above], rows) = (corner(&blocks[read]), blocks[read].place[0]..=block.place[0]);
+            let path = if block.place[0] - blocks[read].place[0] == 1 {
+                format!("M{} {} L{} {y}", from + WIDTH / 2, above + HEIGHT, x + WIDTH / 2)
+            } else {
+                // Around the boxes between.
+                let between = blocks.iter().filter(|block| rows.contains(&block.place[0]));
+                let out = between.map(|block| corner(block)[0] + WIDTH).max().unwrap_or(0) + 2 * GAP[0];
+                let (start, end) = (above + HEIGHT / 2, y + HEIGHT / 2);
+                format!("M{} {start} C{out} {start} {out} {end} {} {end}", from + WIDTH, x + WIDTH)
+            };
+            let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"#555\" marker-end=\"url(#end)\"/>");
         }
     }
     for block in &blocks {

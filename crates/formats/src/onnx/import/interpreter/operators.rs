@@ -12,9 +12,9 @@ use crate::onnx::import::rows::{Piece, Rows};
 
 type Result<T> = std::result::Result<T, String>;
 
-impl Interpreter<'_> {
+impl<'a> Interpreter<'a> {
     /// What a node gives.
-    pub(super) fn evaluate(&mut self, node: &Node) -> Result<Value> {
+    pub(super) fn evaluate(&mut self, node: &Node<'a>) -> Result<Value> {
         let op = node.op();
         if !OPERATORS.contains(&op) {
             return Err(format!("this operator is not supported; those that are: {}", OPERATORS.join(", ")));
@@ -141,12 +141,16 @@ impl Interpreter<'_> {
         }
     }
 
-    fn product(&self, node: &Node) -> Result<Value> {
+    fn product(&mut self, node: &Node<'a>) -> Result<Value> {
         let is_gemm = node.op() == "Gemm";
         if is_gemm && node.int("transA", 0) != 0 {
             return Err("it exchanges rows and columns of the data (transA)".into());
         }
-        let rows = self.rows(node, 0).map_err(|e| format!("{e}; products are of data and constant weights"))?;
+        let rows = self.rows(node, 0).map_err(|e| format!("{e}; products are of data and constant weights"))?.settled()?;
+        if let Some(name) = node.input(0) {
+            // Whoever else reads it shares its layers: a residual connection is one.
+            self.values.insert(name, Value::Rows(rows.clone()));
+        }
         let mut weight = self.constant(node, 1)?;
         if !(is_gemm && node.int("transB", 0) != 0) {
             weight = Rc::new(weight.transposed().ok_or("its weights are not a matrix")?);
