@@ -160,6 +160,10 @@ fn what_is_written_is_read_again_as_it_was() {
         let bytes = onnx::export(&case.model, &onnx::Export::default()).expect("exported");
         assert_eq!(onnx::import::from_bytes("x.onnx", &bytes).expect("imported"), case.model);
         case.model.save(&path).expect("saved");
-        assert_eq!(Model::load(&path).expect("loaded"), case.model);
+        let loaded = Model::load(&path).expect("loaded");
+        assert_eq!(loaded, case.model);
+        let inputs = layerloop::data::Inputs::Floats(case.rows.into());
+        let outputs = loaded.predictor(1).expect("a predictor").probabilities(&inputs).expect("outputs");
+        assert_eq!(outputs, case.outputs);
     }
 }

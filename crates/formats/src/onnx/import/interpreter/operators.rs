@@ -146,7 +146,8 @@ impl<'a> Interpreter<'a> {
         if is_gemm && node.int("transA", 0) != 0 {
             return Err("it exchanges rows and columns of the data (transA)".into());
         }
-        let rows = self.rows(node, 0).map_err(|e| format!("{e}; products are of data and constant weights"))?.settled()?;
+        let rows =
+            self.rows(node, 0).map_err(|e| format!("{e}; products are of data and constant weights"))?.settled()?;
         if let Some(name) = node.input(0) {
             // Whoever else reads it shares its layers: a residual connection is one.
             self.values.insert(name, Value::Rows(rows.clone()));
