@@ -171,7 +171,7 @@ fn the_same_bits_for_every_number_of_threads_and_after_a_resume() {
     for (i, recipe) in
         [&["plain"][..], &["plain", "--ensemble", "3"], &["realmlp"], &["tabm"], &["tabm-mini"]].iter().enumerate()
     {
-        let options = [&["--recipe"], *recipe, if i == 0 { &[] } else { &small }].concat();
+        let options = [&["--recipe"][..], *recipe, if i == 0 { &[] } else { &small }].concat();
         let trained = |more: &[&str]| train(&folder, &[&options[..], more].concat()).well();
         let one = hash(&trained(&["--no-save", "--threads", "1"]));
         assert_eq!(one, hash(&trained(&["--no-save", "--threads", "2"])), "{recipe:?}");
