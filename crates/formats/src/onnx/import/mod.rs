@@ -73,11 +73,18 @@ fn model(path: &Path, bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
     let file = decode(bytes).map_err(refuse)?;
     let graph = file.graph.as_ref().ok_or_else(|| refuse("an ONNX file without a graph".into()))?;
     let constants = Constants::new(folder);
+    let is_whole = file.metadata_props.iter().any(|entry| entry.key() == "receipt");
+    if file.producer_name() == "layerloop" && !is_whole {
+        return Err(refuse("an ONNX file of layerloop that was cut short: its receipt is missing".into()));
+    }
     if let Some(card) = card(&file, graph) {
         return own(card, &file, graph, &constants).map_err(|e| refuse(e.to_string()));
     }
     let opset = |proto: &&super::proto::OperatorSetIdProto| matches!(proto.domain(), "" | "ai.onnx");
-    let opset = file.opset_import.iter().find(opset).map_or(1, |set| set.version());
+    let opset = file.opset_import.iter().find(opset).map(|set| set.version());
+    // A file that ends between two fields is a file: what stands last has to be there.
+    let opset = opset
+        .ok_or_else(|| refuse("an ONNX file without the version of its operators, or one that was cut short".into()))?;
     let read = Interpreter::new(graph, opset, &constants).and_then(Interpreter::run).map_err(refuse)?;
     let receipt = serde_json::json!({
         "imported": { "from": "onnx", "producer": file.producer_name(), "version": file.producer_version(), "opset": opset },
