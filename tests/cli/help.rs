@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::{Folder, Said};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "train",
     "replay",
     "eval",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 14] = [
     "report",
     "show",
     "summary",
+    "export",
+    "import",
     "check-gradients",
     "list",
     "bench",

@@ -13,6 +13,7 @@ mod evaluate;
 mod explain;
 mod faults;
 mod fixtures;
+mod formats;
 mod help;
 mod images;
 mod imbalanced;

@@ -59,6 +59,8 @@ fn run(command: Command) -> layerloop::Result<Outcome> {
         Command::Report(args) => commands::report::run(&args),
         Command::Show(args) => commands::show::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
+        Command::Export(args) => commands::export::run(&args),
+        Command::Import(args) => commands::import::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::CheckGradients(args) => commands::check_gradients::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Model,
     /// An HTML page or an SVG picture; an earlier one may be replaced.
     Page,
+    /// A file that another program reads; an earlier one of layerloop may be replaced.
+    Export,
     /// A file or a folder in the folder of a run, which looks after it.
     OfRun,
 }
@@ -45,8 +47,11 @@ impl Command {
             Self::Bench(args) => places.writes("--svg", Kind::Page, &args.svg),
             // What `predict --pictures` draws gets names that are free.
             Self::Train(_) | Self::Predict(_) => places,
+            Self::Summary(args) => places.reads("MODEL", [&args.model]).writes("--graph", Kind::Page, &args.graph),
+            Self::Export(args) => places.reads("MODEL", [&args.model]).writes("--out", Kind::Export, [&args.out()]),
+            Self::Import(args) => places.reads("FILE", [&args.file]).writes("--save", Kind::Model, [&args.save]),
             // These write no files.
-            Self::Replay(_) | Self::Eval(_) | Self::Outliers(_) | Self::Summary(_) => places,
+            Self::Replay(_) | Self::Eval(_) | Self::Outliers(_) => places,
             Self::Inspect(_) | Self::CheckGradients(_) | Self::List(_) | Self::Completions(_) | Self::Man(_) => places,
         }
     }
@@ -144,6 +149,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Model => "a model that layerloop saved",
             Self::Page => "a page or picture that layerloop drew",
+            Self::Export => "a file that layerloop exported",
             Self::OfRun => "a file of a run",
         })
     }
@@ -155,7 +161,11 @@ impl Kind {
         if self == Self::OfRun || !fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0) {
             return Ok(None);
         }
-        let built_in = if self == Self::Model { is_model(path)? } else { is_page(path).map_err(Error::io(path))? };
+        let built_in = match self {
+            Self::Model => is_model(path)?,
+            Self::Export => is_export(path).map_err(Error::io(path))?,
+            Self::Page | Self::OfRun => is_page(path).map_err(Error::io(path))?,
+        };
         if built_in {
             return Ok(None);
         }
@@ -177,6 +187,14 @@ const MARK: &str = concat!("<!-- layerloop ", env!("CARGO_PKG_VERSION"), " -->\n
 /// What a PNG file of layerloop says of itself, within its first bytes.
 const OF_PICTURES: &[u8] = b"tEXtSoftware\0layerloop ";
 const START: u64 = 128;
+
+/// Whether the file begins as what `layerloop export` writes: a comment, or the name of who made an ONNX file.
+fn is_export(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(START).read_to_end(&mut start)?;
+    let has = |text: &[u8]| start.windows(text.len()).any(|bytes| bytes == text);
+    Ok(has(b"Written by layerloop ") || start.starts_with(b"\x08") && has(b"\x12\x09layerloop\x1a"))
+}
 
 /// Whether the file ends as [`write_page`] has it, of whatever version.
 fn is_page(path: &Path) -> std::io::Result<bool> {

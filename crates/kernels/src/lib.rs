@@ -4,6 +4,7 @@
 //! - [`dense`]: the three products of a dense layer, over one tile, with what becomes of it: activation, its
 //!   derivative, the optimiser's step.
 //! - [`mod@function`]: exp, ln, sigmoid, tanh and related functions, with their bounds.
+//! - [`formula`]: the operations of a function, recorded, for code in other languages.
 //! - [`softmax`]: the output maps; both softmaxes, fused with cross-entropy.
 //! - [`loss`]: every loss and its gradient on the logits.
 //! - [`columns`], [`grouped`], [`members`], [`norm`], [`parametric`], [`piecewise`], [`rows`], [`table`]: what other layers do to rows:
@@ -19,6 +20,7 @@
 mod activation;
 pub mod columns;
 pub mod dense;
+pub mod formula;
 pub mod function;
 pub mod gather;
 mod gemm;

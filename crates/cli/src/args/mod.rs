@@ -7,6 +7,8 @@ mod config;
 mod eval;
 mod explain;
 mod explicit;
+mod export;
+mod import;
 mod inspect;
 mod list;
 mod man;
@@ -34,6 +36,8 @@ pub(crate) use self::completions::Completions;
 pub(crate) use self::eval::Eval;
 pub(crate) use self::explain::Explain;
 pub(crate) use self::explicit::ExplicitArgs;
+pub(crate) use self::export::{Export, Quantize, To};
+pub(crate) use self::import::Import;
 pub(crate) use self::inspect::Inspect;
 pub(crate) use self::list::List;
 pub(crate) use self::man::Man;
@@ -79,6 +83,10 @@ pub(crate) enum Command {
     Show(Show),
     /// Print a model's layers, shapes, parameters and receipt
     Summary(Summary),
+    /// Write a model in another form: ONNX, C, Rust, JavaScript or a PyTorch state_dict
+    Export(Export),
+    /// Read a network of another program: an ONNX file, or a PyTorch state_dict
+    Import(Import),
     /// Compare the gradient of the fast path with the reference and with central differences
     CheckGradients(CheckGradients),
     /// List what can be chosen: layers, activations, optimizers, ...

@@ -3,16 +3,21 @@
 use layerloop::Result;
 use layerloop::model_file::Model;
 use layerloop::names::{NamedEnum as _, text};
+use layerloop_formats::drawing::svg;
 use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::args::Summary;
 use crate::output::{line, shown};
+use crate::places::write_page;
 use crate::scores::threshold_in_words;
 
 pub(crate) fn run(args: &Summary) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
     let spec = model.network.spec();
+    if let Some(graph) = &args.graph {
+        write_page(graph, svg(&model))?;
+    }
     if args.json {
         line(as_json(&model))?;
         return Ok(Outcome::Done);

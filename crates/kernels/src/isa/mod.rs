@@ -10,7 +10,10 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod recorder;
 mod scalar;
+
+pub(crate) use recorder::{Place, Recorder};
 
 /// Number of lanes of a vector, on every instruction set.
 pub const LANES: usize = 16;

@@ -3,6 +3,8 @@
 //! The tensors are `layers.0.weight` (n_out x n_in, row-major), `layers.0.bias`, `layers.1.weight`, ... in f32. The
 //! metadata has one entry, `layerloop`: the JSON form of `Card`. One entry, so that equal models are equal files.
 
+mod card;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read as _;
@@ -12,9 +14,11 @@ use std::sync::Arc;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
+pub use self::card::SCHEMA;
+use self::card::{Card, schema_of};
 use crate::data::{Dataset, Fit, Standardisation, little_endian};
 use crate::files::{Kind, regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
-use crate::metrics::{check_threshold, predicted};
+use crate::metrics::predicted;
 use crate::network::program::Program;
 use crate::network::{Network, Predictor, Spec};
 use crate::preprocess::Preprocessing;
@@ -77,17 +81,6 @@ pub struct Input {
     pub preprocessing: Option<Arc<Preprocessing>>,
 }
 
-/// The JSON in the file's metadata.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Card {
-    specification: Spec,
-    classes: Vec<String>,
-    input: Input,
-    receipt: serde_json::Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    threshold: Option<f64>,
-}
-
 impl Model {
     /// `network` as trained on `data`, whose classes and input scaling it takes along.
     #[must_use]
@@ -134,6 +127,14 @@ impl Model {
         Predictor::new(&self.network, threads)?.with_standardisation(self.input.standardisation.as_ref())
     }
 
+    /// Whether its parts go together, as [`Self::save`] and [`Self::load`] need them to.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another number of classes or columns than the network has, a scale that is no number above 0, and the like.
+    pub fn check(&self) -> Result<()> {
+        self.card().check().map_err(|reason| Error::config("model", reason))
+    }
+
     /// Writes the model beside `path`, flushes it to the disk, then renames it: whatever goes wrong, an earlier file
     /// of that name stays whole.
     ///
@@ -155,6 +156,17 @@ impl Model {
         write_to_free(paths, &self.to_bytes(&first)?)
     }
 
+    fn card(&self) -> Card {
+        Card {
+            schema: SCHEMA,
+            specification: self.network.spec().clone(),
+            classes: self.classes.clone(),
+            input: self.input.clone(),
+            receipt: self.receipt.clone(),
+            threshold: self.threshold,
+        }
+    }
+
     /// The whole file, to be written to `path`.
     ///
     /// # Errors
@@ -163,13 +175,7 @@ impl Model {
         if !self.network.is_finite() {
             return Err(Error::data(path, "not saved: the network has weights that are not finite numbers"));
         }
-        let card = Card {
-            specification: self.network.spec().clone(),
-            classes: self.classes.clone(),
-            input: self.input.clone(),
-            receipt: self.receipt.clone(),
-            threshold: self.threshold,
-        };
+        let card = self.card();
         let unsaved = |e: &dyn std::fmt::Display| Error::format(path, format!("not saved: {e}"));
         let card = serde_json::to_string(&card).map_err(|e| unsaved(&e))?;
         let read: Card = serde_json::from_str(&card).map_err(|e| unsaved(&e))?;
@@ -215,6 +221,13 @@ impl Model {
                 "a safetensors file without a `layerloop` entry in its metadata: another program made it",
             )
         })?;
+        if let Some(schema) = schema_of(card)
+            && !(1..=SCHEMA).contains(&schema)
+        {
+            let reason =
+                format!("a model file of schema {schema}; this version reads 1 to {SCHEMA}: a newer layerloop made it");
+            return Err(Error::format(path, reason));
+        }
         let card: Card = serde_json::from_str(card).map_err(|e| {
             let own = if ["unknown activation `", "unknown layer `"].iter().any(|of| e.to_string().contains(of)) {
                 "; user-defined parts (layerloop::custom) have to be registered before the model is loaded"
@@ -230,51 +243,6 @@ impl Model {
         }
         let Card { classes, input, receipt, threshold, .. } = card;
         Ok(Self { network, classes, input, receipt, threshold })
-    }
-}
-
-impl Card {
-    /// Refuses a card whose parts contradict each other: the reason.
-    fn check(&self) -> std::result::Result<(), String> {
-        let Self { specification: spec, classes, input, .. } = self;
-        spec.check().map_err(|e| e.to_string())?;
-        // One sigmoid gives two classes, or one number.
-        if ![spec.classes(), spec.output.targets(spec.logits())].contains(&classes.len()) {
-            return Err(format!("{} class names for {} classes", classes.len(), spec.classes()));
-        }
-        if !(input.scale.is_finite() && input.scale > 0.0) {
-            return Err(format!("an input scale of {}", input.scale));
-        }
-        if let Some(names) = input.columns.as_ref().filter(|names| names.len() != spec.inputs) {
-            return Err(format!("{} names of inputs for {} inputs", names.len(), spec.inputs));
-        }
-        if let Some(by) = &input.preprocessing {
-            if by.width() != spec.inputs {
-                return Err(format!("a preprocessing to {} inputs for {} inputs", by.width(), spec.inputs));
-            }
-            if by.target().names() != *classes {
-                return Err(format!(
-                    "a preprocessing for {} for {}",
-                    by.target().names().join(", "),
-                    classes.join(", ")
-                ));
-            }
-        }
-        if let Some(threshold) = self.threshold {
-            check_threshold(threshold).map_err(|e| e.to_string())?;
-            if !(spec.output.is_classifier() && spec.classes() == 2 && classes.len() == 2) {
-                return Err(format!("a threshold for {} outputs; it is for two classes", classes.len()));
-            }
-        }
-        if let Some(by) = &input.standardisation {
-            by.check_width(spec.inputs).map_err(|e| e.to_string())?;
-        }
-        match input.image {
-            Some((height, width)) if height.checked_mul(width) != Some(spec.inputs) => {
-                Err(format!("images of {height} x {width} pixels for {} inputs", spec.inputs))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -456,6 +424,22 @@ mod tests {
             let refused = wrong.save(&path).unwrap_err().to_string();
             assert!(refused.contains("not saved") && refused.contains(said), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_by_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let bytes = model().to_bytes(&path).unwrap();
+        let text: String = bytes.iter().map(|&b| char::from(b)).collect(); // one char a byte
+        let newer = text.replace(r#"\"schema\":2"#, r#"\"schema\":3"#);
+        assert_ne!(text, newer);
+        fs::write(&path, newer.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
+        let said = Model::load(&path).unwrap_err().to_string();
+        assert!(
+            said.ends_with("a model file of schema 3; this version reads 1 to 2: a newer layerloop made it"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod start;
 mod summary;
 mod text;
 mod units;
+pub mod view;
 pub(crate) mod weight_plan;
 pub(crate) mod workspace;
 

@@ -16,6 +16,7 @@ mod date;
 mod frame;
 mod number;
 mod target;
+pub mod view;
 
 use std::ops::Range;
 

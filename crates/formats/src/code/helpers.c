@@ -1,0 +1,232 @@
+section: fma
+/* a b + c, rounded once where the target has an instruction for it. */
+#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
+#define FMA(a, b, c) fmaf((a), (b), (c))
+#else
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+section: greater
+static float greater(float a, float b) { return a > b ? a : b; }
+section: less
+static float less(float a, float b) { return a < b ? a : b; }
+section: bits
+union bits { float number; int32_t whole; };
+section: scale_by_power needs bits
+/* a 2^n, rounded once: two factors, since 2^n alone may be no normal number. */
+static float scale_by_power(float a, float exponent) {
+    const int n = exponent == exponent ? (int)exponent : 0;
+    const int half = n >= 0 ? n / 2 : -((1 - n) / 2);
+    union bits first, second;
+    first.whole = (int32_t)(half + 127) * 8388608;
+    second.whole = (int32_t)(n - half + 127) * 8388608;
+    return a * first.number * second.number;
+}
+section: exponent needs bits
+static float exponent(float a) {
+    union bits x;
+    x.number = a;
+    x.whole -= 0x3f3504f3;
+    return (float)(x.whole >= 0 ? x.whole / 8388608 : -((8388607 - x.whole) / 8388608));
+}
+section: mantissa needs bits exponent
+static float mantissa(float a) {
+    union bits x;
+    x.number = a;
+    x.whole -= (int32_t)exponent(a) * 8388608;
+    return x.number;
+}
+section: dense needs fma
+/* W z + b: weights input by input; one chain of sums for each output. */
+static void dense(const float *restrict z, int inputs, const float *restrict w, const float *restrict b, int outputs,
+                  float *restrict out) {
+    int i, o;
+    for (o = 0; o < outputs; o++) out[o] = 0.0f;
+    for (i = 0; i < inputs; i++) {
+        const float x = z[i];
+        for (o = 0; o < outputs; o++) out[o] = FMA(x, w[o], out[o]);
+        w += outputs;
+    }
+    if (b) for (o = 0; o < outputs; o++) out[o] += b[o];
+}
+section: dense_int8 needs fma
+/* W z + b with W = q s: whole numbers q of a byte, a scale s for each output. */
+static void dense_int8(const float *restrict z, int inputs, const signed char *restrict w, const float *restrict s,
+                       const float *restrict b, int outputs, float *restrict out) {
+    int i, o;
+    for (o = 0; o < outputs; o++) out[o] = 0.0f;
+    for (i = 0; i < inputs; i++) {
+        const float x = z[i];
+        for (o = 0; o < outputs; o++) out[o] = FMA(x, (float)w[o], out[o]);
+        w += outputs;
+    }
+    for (o = 0; o < outputs; o++) out[o] *= s[o];
+    if (b) for (o = 0; o < outputs; o++) out[o] += b[o];
+}
+section: lanes
+/* The sum of sixteen numbers as a tree. */
+static float sum_of_lanes(float *lanes) {
+    int half, i;
+    for (half = 8; half > 0; half /= 2)
+        for (i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+section: grouped needs fma lanes
+/* Dense layers of equal parts of z; the bias of each output stands behind its weights. */
+static void grouped(const float *z, int groups, int inputs, int outputs, const float *w, float *out) {
+    int g, o, i, lane;
+    for (g = 0; g < groups; g++)
+        for (o = 0; o < outputs; o++) {
+            float lanes[16];
+            for (lane = 0; lane < 16; lane++) lanes[lane] = 0.0f;
+            for (i = 0; i < inputs; i++) lanes[i % 16] = FMA(w[i], z[g * inputs + i], lanes[i % 16]);
+            *out++ = sum_of_lanes(lanes) + w[inputs];
+            w += inputs + 1;
+        }
+}
+section: layer_norm needs fma lanes
+static void layer_norm(const float *z, int n, float one_nth, float epsilon, float *out) {
+    float lanes[16], mean, r;
+    int i, lane;
+    for (lane = 0; lane < 16; lane++) lanes[lane] = 0.0f;
+    for (i = 0; i < n; i++) lanes[i % 16] += z[i];
+    mean = sum_of_lanes(lanes) * one_nth;
+    for (lane = 0; lane < 16; lane++) lanes[lane] = 0.0f;
+    for (i = 0; i < n; i++) {
+        out[i] = z[i] - mean;
+        lanes[i % 16] = FMA(out[i], out[i], lanes[i % 16]);
+    }
+    r = 1.0f / sqrtf(sum_of_lanes(lanes) * one_nth + epsilon);
+    for (i = 0; i < n; i++) out[i] *= r;
+}
+section: batch_norm
+static void batch_norm(const float *z, int n, const float *mean, const float *inverse, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = (z[i] - mean[i]) * inverse[i];
+}
+section: scale needs fma
+static void scale(const float *z, int n, const float *w, const float *b, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = FMA(w[i], z[i], b[i]);
+}
+section: gain
+static void gain(const float *z, int n, const float *w, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = w[i] * z[i];
+}
+section: prelu needs fma
+static void prelu(const float *z, int n, const float *a, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = FMA(a[i], z[i] < 0.0f ? z[i] : 0.0f, z[i] > 0.0f ? z[i] : 0.0f);
+}
+section: leak needs fma
+static void leak(const float *z, int n, float a, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = FMA(a, z[i] < 0.0f ? z[i] : 0.0f, z[i] > 0.0f ? z[i] : 0.0f);
+}
+section: waves needs fma cos_turn
+static void waves(const float *z, int n, int count, const float *w, const float *b, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = cos_turn(FMA(w[i], z[i / count], b[i]));
+}
+section: piecewise needs fma
+static void piecewise(const float *z, int n, int bins, int width, const float *e, const float *sums, const float *v, float *out) {
+    int i, j, t;
+    for (j = 0; j < n; j++) {
+        const float *of_sums = sums + j * (bins + 1) * width, *of_v = v + j * (bins + 1) * width;
+        float share;
+        for (t = 0; t + 1 < bins && !(e[t + 1] > z[j]);) t++;
+        share = (z[j] - e[t]) / (e[t + 1] - e[t]);
+        share = share < 0.0f ? 0.0f : share > 1.0f ? 1.0f : share;
+        for (i = 0; i < width; i++) out[j * width + i] = FMA(share, of_v[(t + 1) * width + i], of_sums[t * width + i]);
+    }
+}
+section: maxout
+static void maxout(const float *z, int n, int pieces, float *out) {
+    int i, piece;
+    for (i = 0; i < n; i++) {
+        out[i] = z[i];
+        for (piece = 1; piece < pieces; piece++) out[i] = out[i] > z[piece * n + i] ? out[i] : z[piece * n + i];
+    }
+}
+section: outer
+static void outer(const float *z, int n, float *out) {
+    int i, j;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < n; j++) *out++ = z[i] * z[j];
+}
+section: copy
+static void copy(const float *z, int first, int n, float *out, int to) {
+    int i;
+    for (i = 0; i < n; i++) out[to + i] = z[first + i];
+}
+section: add
+static void add(const float *z, int n, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] += z[i];
+}
+section: multiply
+static void multiply(const float *z, int n, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] *= z[i];
+}
+section: divide
+static void divide(int n, float by, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] /= by;
+}
+section: blend needs fma
+/* z + a (s - z), s in out. */
+static void blend(const float *z, int n, const float *a, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = FMA(a[i], out[i] - z[i], z[i]);
+}
+section: embedding
+static void embedding(const float *z, int n, int width, const float *table, float *out) {
+    int i, j;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < width; j++) *out++ = table[(int)z[i] * width + j];
+}
+section: softmax needs exp lanes
+/* With a reference class, its logit is 0 and its probability the last. */
+static void softmax(const float *z, int n, int reference, float *out) {
+    float lanes[16], max = reference ? 0.0f : z[0], sum;
+    int i, lane;
+    for (i = 0; i < n; i++) max = max > z[i] ? max : z[i];
+    for (lane = 0; lane < 16; lane++) lanes[lane] = 0.0f;
+    for (i = 0; i < n; i++) {
+        out[i] = function_exp(z[i] - max);
+        lanes[i % 16] += out[i];
+    }
+    sum = sum_of_lanes(lanes) + (reference ? function_exp(-max) : 0.0f);
+    for (i = 0; i < n; i++) out[i] *= 1.0f / sum;
+    if (reference) out[n] = function_exp(-max) / sum;
+}
+section: scale_input
+static void scale_input(const float *input, int n, float by, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = input[i] * by;
+}
+section: standardise
+static void standardise(const float *input, int n, const double *mean, const double *deviation, float *out) {
+    int i;
+    for (i = 0; i < n; i++) out[i] = (float)(((double)input[i] - mean[i]) / deviation[i]);
+}
+section: linear
+static void linear(double x, double fill, double centre, double factor, float *out) {
+    *out = (float)(((x == x ? x : fill) - centre) * factor);
+}
+section: clipped
+static void clipped(double x, double fill, double centre, double factor, float *out) {
+    double r = ((x == x ? x : fill) - centre) * factor;
+    r = r < -1e100 ? -1e100 : r > 1e100 ? 1e100 : r;
+    *out = (float)(r / sqrt(1.0 + (r / 3.0) * (r / 3.0)));
+}
+section: missing
+static void missing(double x, float *out) { *out = x == x ? 0.0f : 1.0f; }
+section: level
+/* The inputs of the name with this number; the last row is that of a missing name, the one before it that of all others. */
+static void level(double x, int names, int width, const float *table, float *out) {
+    int i, row = x == x ? (x >= 0 && x < names ? (int)x : names) : names + 1;
+    if (x == names + 1) row = names + 1;
+    for (i = 0; i < width; i++) out[i] = table[row * width + i];
+}

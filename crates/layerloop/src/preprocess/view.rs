@@ -1,0 +1,128 @@
+//! What a fitted preprocessing does to each column, for code that writes it in another form (ONNX, C).
+
+use super::category::Place;
+use super::number::{Numbers, Scale};
+use super::{Encoding, FittedColumn, Preprocessing};
+
+/// How a column becomes inputs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ColumnView {
+    /// The column's name.
+    pub name: String,
+    /// Number of its inputs, which stand behind those of the columns before it.
+    pub width: usize,
+    /// What makes them of a cell.
+    pub encoder: Encoder,
+}
+
+/// What makes inputs of a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Encoder {
+    /// A number: its scaled value, rounded to f32.
+    Numbers {
+        /// What stands for a missing number.
+        fill: f64,
+        /// How it is scaled, in f64.
+        scaling: ScalingView,
+        /// Whether a second input is 1 where the number is missing, else 0.
+        indicator: bool,
+    },
+    /// A name: a row of a table.
+    Levels {
+        /// The names that have a row of their own, in order.
+        levels: Vec<String>,
+        /// Rows of `width` inputs: one for each name, one for all other names, one for a missing name.
+        table: Vec<f32>,
+    },
+    /// A date, whose parts are numbers.
+    Dates,
+}
+
+/// A fitted scaling.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScalingView {
+    /// (x - centre) factor
+    Linear {
+        /// What is taken away.
+        centre: f64,
+        /// What is multiplied by.
+        factor: f64,
+    },
+    /// r / sqrt(1 + (r / 3)^2) with r = (x - centre) factor
+    Clipped {
+        /// What is taken away.
+        centre: f64,
+        /// What is multiplied by.
+        factor: f64,
+    },
+    /// The normal quantile of the share of training rows below x, which lies between 1e-7 and 1 - 1e-7.
+    Normal {
+        /// Evenly spaced quantiles of the training rows.
+        quantiles: Vec<f64>,
+    },
+}
+
+impl ScalingView {
+    /// The scaled number.
+    #[must_use]
+    pub fn apply(&self, x: f64) -> f64 {
+        let scale = match self.clone() {
+            Self::Linear { centre, factor } => Scale::Linear { centre, factor },
+            Self::Clipped { centre, factor } => Scale::Clipped { centre, factor },
+            Self::Normal { quantiles } => Scale::Normal { quantiles },
+        };
+        scale.apply(x)
+    }
+}
+
+impl Preprocessing {
+    /// What is done to each column that becomes inputs, in the order of these.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::preprocess::view::Encoder;
+    /// use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
+    /// let pay = Column::numbers("pay", vec![10.0, 20.0, 30.0]);
+    /// let jobs = Column::categories("job", ["cook", "pilot", "cook"]);
+    /// let fitted = Preprocessing::fit(&Frame::new("people", vec![jobs, pay])?, &["pay"], &PreprocessOptions::default())?;
+    /// let [column] = &fitted.view()[..] else { unreachable!() };
+    /// let Encoder::Levels { levels, table } = &column.encoder else { unreachable!() };
+    /// assert_eq!((&levels[..], &table[..]), (&["cook".to_string(), "pilot".into()][..], &[-1.0, 1.0, 0.0, 0.0][..]));
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    #[must_use]
+    pub fn view(&self) -> Vec<ColumnView> {
+        let used = self.columns.iter().filter(|column| column.encoding != Encoding::Unused);
+        used.map(FittedColumn::view).collect()
+    }
+}
+
+impl FittedColumn {
+    fn view(&self) -> ColumnView {
+        let width = self.width();
+        let encoder = match &self.encoding {
+            Encoding::Numbers(Numbers { fill, scale, indicator }) => {
+                let scaling = match scale.clone() {
+                    Scale::Linear { centre, factor } => ScalingView::Linear { centre, factor },
+                    Scale::Clipped { centre, factor } => ScalingView::Clipped { centre, factor },
+                    Scale::Normal { quantiles } => ScalingView::Normal { quantiles },
+                };
+                Encoder::Numbers { fill: *fill, scaling, indicator: *indicator }
+            }
+            Encoding::Names(names) => {
+                let levels = names.levels().to_vec();
+                let places = (0..levels.len()).map(Place::Level).chain([Place::Unseen, Place::Missing]);
+                let row = |place: Place| {
+                    let mut inputs = vec![0.0; width];
+                    names.apply(place, &mut inputs);
+                    inputs.iter_mut().zip(&self.scales).for_each(|(x, scale)| *x = scale.apply(f64::from(*x)) as f32);
+                    inputs
+                };
+                Encoder::Levels { levels, table: places.flat_map(row).collect() }
+            }
+            Encoding::Dates(_) | Encoding::Unused => Encoder::Dates,
+        };
+        ColumnView { name: self.name.clone(), width, encoder }
+    }
+}

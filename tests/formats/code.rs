@@ -1,0 +1,266 @@
+//! Code in C, Rust and JavaScript is compiled, run and compared with `predict`.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use layerloop::data::Dataset;
+use layerloop::model_file::Model;
+use layerloop::network::Network;
+use layerloop::preprocess::view::Encoder;
+use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing, Scaling, Target, TargetTransform};
+use layerloop_formats::code::{Language, Loss, generate, quantised};
+
+use self::cases::{Case, cases};
+
+mod cases;
+
+/// Reads rows from standard input, writes what `predict` makes of each.
+const MAIN_C: &str = r#"
+#include <stdio.h>
+void predict(const FROM *input, TO *output);
+int main(void) {
+    static FROM input[INPUTS];
+    static TO output[OUTPUTS];
+    while (fread(input, sizeof input, 1, stdin) == 1) {
+        predict(input, output);
+        fwrite(output, sizeof output, 1, stdout);
+    }
+    return 0;
+}
+"#;
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn floats_of(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("a thread").expect("written");
+    assert!(output.status.success());
+    output.stdout
+}
+
+/// What the code in C gives, compiled with all warnings as errors and these options.
+fn in_c(folder: &Path, model: &Model, int8: bool, options: &[&str], input: &[u8], [from, to]: [&str; 2]) -> Vec<u8> {
+    let (code, main, program) = (folder.join("model.c"), folder.join("main.c"), folder.join("program"));
+    fs::write(&code, generate(model, Language::C, int8).expect("written")).expect("written");
+    fs::write(&main, MAIN_C).expect("written");
+    let inputs = model.input.preprocessing.as_ref().map_or(model.network.spec().inputs, |by| by.view().len());
+    let defines = [
+        format!("-DINPUTS={inputs}"),
+        format!("-DOUTPUTS={}", model.classes.len()),
+        format!("-DFROM={from}"),
+        format!("-DTO={to}"),
+    ];
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-O2"]).args(options).args(defines);
+    let status = cc.args([&code, &main]).arg("-lm").arg("-o").arg(&program).status().expect("cc is there");
+    assert!(status.success(), "{} does not compile", code.display());
+    run(&mut Command::new(&program), input)
+}
+
+fn has_fma() -> bool {
+    cfg!(target_arch = "aarch64") || {
+        #[cfg(target_arch = "x86_64")]
+        let has = std::arch::is_x86_feature_detected!("fma");
+        #[cfg(not(target_arch = "x86_64"))]
+        let has = false;
+        has
+    }
+}
+
+fn same_bits(what: &str, case: &Case, got: &[f32]) {
+    assert_eq!(got.len(), case.outputs.len(), "{what}: {}", case.model.network.spec());
+    for (i, (got, want)) in got.iter().zip(&case.outputs).enumerate() {
+        let spec = case.model.network.spec();
+        assert_eq!(got.to_bits(), want.to_bits(), "{what}: output {i} is {got:e}, not {want:e}, of {spec}");
+    }
+}
+
+#[test]
+fn c_has_the_bits_of_predict_where_the_target_has_a_fused_multiply_add() {
+    let folder = tempfile::tempdir().unwrap();
+    let native: &[&str] = if cfg!(target_arch = "x86_64") { &["-march=native"] } else { &[] };
+    for (i, case) in cases(24, 0).enumerate() {
+        let got = in_c(folder.path(), &case.model, false, native, &bytes_of(&case.rows), ["float"; 2]);
+        if has_fma() {
+            same_bits("C", &case, &floats_of(&got));
+        }
+        if cfg!(target_arch = "x86_64") && i % 4 == 0 {
+            let got = floats_of(&in_c(folder.path(), &case.model, false, &[], &bytes_of(&case.rows), ["float"; 2]));
+            for (got, want) in got.iter().zip(&case.outputs) {
+                assert!(
+                    (got - want).abs() <= 1e-4 * want.abs().max(1.0),
+                    "{}: {got} {want}",
+                    case.model.network.spec()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rust_without_std_has_the_bits_of_predict() {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<Case> = cases(24, 0).collect();
+    // One program: a module for each model, and a library without std around all of them.
+    let mut library =
+        String::from("#![no_std]\n#![deny(warnings)]\n#![forbid(unsafe_code)]\n#![allow(missing_docs)]\n");
+    let mut main = String::from("use std::io::{Read, Write};\nfn main() {\n    let mut bytes = Vec::new();\n");
+    main +=
+        "    std::io::stdin().read_to_end(&mut bytes).unwrap();\n    let mut at = 0;\n    let mut out = Vec::new();\n";
+    main += "    let mut next = |n: usize| { at += 4 * n; bytes[at - 4 * n..at].chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>() };\n";
+    for (i, case) in all.iter().enumerate() {
+        fs::write(folder.path().join(format!("m{i}.rs")), generate(&case.model, Language::Rust, false).unwrap())
+            .unwrap();
+        library += &format!("pub mod m{i};\n");
+        let (inputs, outputs) = (case.model.network.spec().inputs, case.model.classes.len());
+        main += &format!(
+            "    for _ in 0..{} {{ let mut y = [0.0; {outputs}]; models::m{i}::predict(&next({inputs}).try_into().unwrap(), &mut y); ",
+            cases::ROWS
+        );
+        main += "for y in y { out.extend(y.to_le_bytes()); } }\n";
+    }
+    main += "    std::io::stdout().write_all(&out).unwrap();\n}\n";
+    fs::write(folder.path().join("models.rs"), library).unwrap();
+    fs::write(folder.path().join("main.rs"), main).unwrap();
+    let rustc = |args: &[&str]| {
+        let status =
+            Command::new("rustc").current_dir(folder.path()).args(["--edition=2021", "-O"]).args(args).status();
+        assert!(status.expect("rustc is there").success(), "{args:?}");
+    };
+    rustc(&["--crate-type=rlib", "models.rs"]);
+    rustc(&["main.rs", "--extern", "models=libmodels.rlib", "-o", "program"]);
+    let input: Vec<u8> = all.iter().flat_map(|case| bytes_of(&case.rows)).collect();
+    let got = floats_of(&run(&mut Command::new(folder.path().join("program")), &input));
+    let mut at = 0;
+    for case in &all {
+        same_bits("Rust", case, &got[at..at + case.outputs.len()]);
+        at += case.outputs.len();
+    }
+}
+
+#[test]
+fn javascript_has_the_bits_of_predict() {
+    if Command::new("node").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("NOT RUN: JavaScript, which needs node");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut main =
+        String::from("import { readFileSync, writeFileSync } from 'node:fs';\nconst out = [];\nlet at = 0;\n");
+    main += "const bytes = readFileSync('rows'); const rows = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);\n";
+    let all: Vec<Case> = cases(24, 0).collect();
+    for (i, case) in all.iter().enumerate() {
+        fs::write(folder.path().join(format!("m{i}.mjs")), generate(&case.model, Language::JavaScript, false).unwrap())
+            .unwrap();
+        let (inputs, outputs) = (case.model.network.spec().inputs, case.model.classes.len());
+        main += &format!(
+            "{{ const {{ predict }} = await import('./m{i}.mjs'); const y = new Float32Array({outputs});\n\
+             for (let row = 0; row < {}; row++, at += {inputs}) {{ predict(rows.subarray(at, at + {inputs}), y); out.push(...y); }} }}\n",
+            cases::ROWS
+        );
+    }
+    main += "writeFileSync('out', new Uint8Array(new Float32Array(out).buffer));\n";
+    fs::write(folder.path().join("main.mjs"), main).unwrap();
+    let rows: Vec<u8> = all.iter().flat_map(|case| bytes_of(&case.rows)).collect();
+    fs::write(folder.path().join("rows"), rows).unwrap();
+    let status = Command::new("node").current_dir(folder.path()).arg("main.mjs").status().expect("node runs");
+    assert!(status.success());
+    let got = floats_of(&fs::read(folder.path().join("out")).unwrap());
+    let mut at = 0;
+    for case in &all {
+        same_bits("JavaScript", case, &got[at..at + case.outputs.len()]);
+        at += case.outputs.len();
+    }
+}
+
+/// A model of a table with gaps, names and a target of numbers; its rows as code takes them, and what is predicted for each.
+fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64>, Vec<f64>) {
+    let number = |i: usize| ((i * 7919 + 13) % 1009) as f64 / 10.0;
+    let age: Vec<f64> = (0..60).map(|i| if i % 9 == 4 { f64::NAN } else { number(i) }).collect();
+    let names = ["cook", "pilot", "clerk", "", "cook"];
+    let jobs: Vec<&str> = (0..60).map(|i| names[i * i % 5]).collect();
+    let smokes: Vec<&str> = (0..60).map(|i| ["yes", "no"][i % 2]).collect();
+    let pay: Vec<f64> = (0..60).map(|i| number(i) * 3.0 + 1.0).collect();
+    let columns = vec![
+        Column::numbers("age", age.clone()),
+        Column::categories("job", jobs.iter().copied()),
+        Column::categories("smokes", smokes.iter().copied()),
+        Column::numbers("pay", pay),
+    ];
+    let frame = Frame::new("people", columns).expect("a frame");
+    let options = {
+        let mut options = PreprocessOptions::default();
+        (options.scaling, options.target_transform, options.clamp) = (scaling, target_transform, true);
+        options
+    };
+    let by = Arc::new(Preprocessing::fit(&frame, &["pay"], &options).expect("fitted"));
+    let data = Dataset::of_frame(&frame, &by).expect("a data set");
+    let text = format!("{} -> 9 gelu -> 1 -> identity", by.width());
+    let network = Network::new(&text.parse().expect("a network"), 3).expect("a network");
+    let model = Model::new(network, &data, serde_json::Value::Null);
+    let encoded = by.inputs(&frame).expect("inputs");
+    let outputs = model.predictor(1).expect("a predictor").probabilities(&encoded.inputs.into()).expect("outputs");
+    let Target::Numbers(targets) = by.target() else { unreachable!("a number is predicted") };
+    let want = outputs.iter().map(|t| targets[0].decode(*t)).collect();
+    let view = by.view();
+    let level = |column: usize, name: &str| {
+        let Encoder::Levels { levels, .. } = &view[column].encoder else { unreachable!("names") };
+        levels.iter().position(|level| level == name).unwrap_or(levels.len() + 1) as f64
+    };
+    let rows = (0..60).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i])]).collect();
+    (model, rows, want)
+}
+
+#[test]
+fn tables_are_preprocessed_in_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let native: &[&str] = if cfg!(target_arch = "x86_64") { &["-march=native"] } else { &[] };
+    for (scaling, transform) in
+        [(Scaling::Standard, TargetTransform::Identity), (Scaling::Robust, TargetTransform::Log)]
+    {
+        let (model, rows, want) = table(scaling, transform);
+        let input: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let got = in_c(folder.path(), &model, false, native, &input, ["double"; 2]);
+        let got: Vec<f64> = got.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            // e^y - 1 is the C library's, the last place of which may be another one.
+            assert!((got - want).abs() <= 1e-12 * want.abs() || !has_fma(), "{got} {want}");
+        }
+    }
+    let (model, ..) = table(Scaling::Quantile, TargetTransform::Identity);
+    let said = generate(&model, Language::C, false).unwrap_err().to_string();
+    assert!(said.contains("column `age` is scaled by quantiles"), "{said}");
+    let (model, ..) = table(Scaling::Standard, TargetTransform::Log);
+    let said = generate(&model, Language::Rust, false).unwrap_err().to_string();
+    assert!(said.contains("core of Rust has no exponential"), "{said}");
+}
+
+/// Bytes are a quarter of the size, and the code computes the model that `quantised` gives.
+#[test]
+fn code_with_bytes_computes_the_quantised_model() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in cases(6, 100) {
+        let inputs = layerloop::data::Inputs::Floats(case.rows.clone().into());
+        let want = quantised(&case.model).unwrap().predictor(1).unwrap().probabilities(&inputs).unwrap();
+        let got = floats_of(&in_c(folder.path(), &case.model, true, &[], &bytes_of(&case.rows), ["float"; 2]));
+        for (got, want) in got.iter().zip(&want) {
+            assert!((got - want).abs() <= 1e-4 * want.abs().max(1.0), "{}: {got} {want}", case.model.network.spec());
+        }
+        let loss = Loss::of(&case.model, &inputs).unwrap();
+        assert_eq!(loss.rows, cases::ROWS);
+    }
+}

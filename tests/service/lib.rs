@@ -1,0 +1,1 @@
+//! Nothing: `examples/service.rs` is what this package is for.
