@@ -13,7 +13,7 @@ from layerloop._mlp import MLP
 
 
 def unique_labels(y: np.ndarray) -> np.ndarray:
-    """Give the classes in order, or refuse what are no classes."""
+    """Give the classes in order, or refuse what are not classes."""
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise ValueError(
             "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete classes "

@@ -36,7 +36,7 @@ type Module = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// The model of a `state_dict` in a safetensors file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is no safetensors file, or its tensors are not those of linear layers and
+/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is not a safetensors file, or its tensors are not those of linear layers and
 /// norms, one after the other.
 pub fn import(path: impl AsRef<Path>, structure: &Structure) -> Result<Model> {
     let path = path.as_ref();
@@ -170,7 +170,7 @@ fn layers(
 /// The last module gives logits.
 ///
 /// # Errors
-/// [`Error::Config`] for a network that is no chain of dense layers, activations and norms.
+/// [`Error::Config`] for a network that is not a chain of dense layers, activations and norms.
 pub fn export(model: &Model) -> Result<(Vec<u8>, String)> {
     let view = View::of(&model.network);
     let (mut modules, mut tensors) = (Vec::new(), Vec::new());

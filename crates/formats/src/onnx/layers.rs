@@ -31,7 +31,7 @@ fn tensor(graph: &mut Graph, tensor: &Tensor) -> String {
 }
 
 fn operation(graph: &mut Graph, step: &Step, reads: &[&str], widths: [usize; 2], members: usize) -> Result<String> {
-    let (z, [from, to]) = (reads[0], widths);
+    let (z, from) = (reads[0], widths[0]);
     Ok(match &step.operation {
         Operation::Dense { weight, bias, activation } => {
             let weight = tensor(graph, weight);
@@ -59,19 +59,8 @@ fn operation(graph: &mut Graph, step: &Step, reads: &[&str], widths: [usize; 2],
         }
         Operation::Leak { slope } => graph.node("LeakyRelu", &[z], &[("alpha", Set::Float(*slope))]),
         Operation::Waves { count, weight, bias } => waves(graph, z, *count, weight, bias),
-        Operation::Maxout { pieces } => {
-            let apart = graph.reshape(z, &[-1, *pieces as i64, to as i64]);
-            let axis = graph.ints(&[1]);
-            graph.node("ReduceMax", &[&apart, &axis], &[("keepdims", Set::Int(0))])
-        }
-        Operation::Outer => {
-            let (down, across) = (graph.reshape(z, &[-1, from as i64, 1]), graph.reshape(z, &[-1, 1, from as i64]));
-            let products = graph.node("Mul", &[&down, &across], &[]);
-            graph.reshape(&products, &[-1, to as i64])
-        }
-        Operation::Columns { first } => {
-            let [first, end, axis] = [*first, first + to, 1].map(|n| graph.ints(&[n as i64]));
-            graph.node("Slice", &[z, &first, &end, &axis], &[])
+        Operation::Maxout { .. } | Operation::Outer | Operation::Columns { .. } => {
+            return Ok(rearranged(graph, &step.operation, z, widths));
         }
         Operation::Grouped { .. } | Operation::MemberDense { .. } | Operation::MemberScale { .. } => {
             return Ok(apart(graph, &step.operation, z, widths, members));
@@ -98,6 +87,27 @@ fn operation(graph: &mut Graph, step: &Step, reads: &[&str], widths: [usize; 2],
             return Err(Error::config("--to onnx", reason));
         }
     })
+}
+
+/// Operations without parameters: of pieces, pairs and some of the values.
+fn rearranged(graph: &mut Graph, operation: &Operation, z: &str, [from, to]: [usize; 2]) -> String {
+    match operation {
+        Operation::Maxout { pieces } => {
+            let apart = graph.reshape(z, &[-1, *pieces as i64, to as i64]);
+            let axis = graph.ints(&[1]);
+            graph.node("ReduceMax", &[&apart, &axis], &[("keepdims", Set::Int(0))])
+        }
+        Operation::Outer => {
+            let (down, across) = (graph.reshape(z, &[-1, from as i64, 1]), graph.reshape(z, &[-1, 1, from as i64]));
+            let products = graph.node("Mul", &[&down, &across], &[]);
+            graph.reshape(&products, &[-1, to as i64])
+        }
+        Operation::Columns { first } => {
+            let [first, end, axis] = [*first, first + to, 1].map(|n| graph.ints(&[n as i64]));
+            graph.node("Slice", &[z, &first, &end, &axis], &[])
+        }
+        _ => unreachable!("it has parameters"),
+    }
 }
 
 /// A layer norm or a batch norm, without scale and shift.

@@ -228,7 +228,7 @@ const MOST: usize = 16;
 /// A file's messages.
 ///
 /// # Errors
-/// A sentence, if it is no ONNX file, or would take much more memory than it is long.
+/// A sentence, if it is not an ONNX file, or would take much more memory than it is long.
 pub(crate) fn decode(bytes: &[u8]) -> Result<ModelProto, String> {
     let needed = needed(bytes, Kind::Model).ok_or("not an ONNX file, or one that was cut short")?;
     if needed > MOST * bytes.len() + (1 << 16) {
@@ -237,7 +237,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ModelProto, String> {
     ModelProto::decode(bytes).map_err(|e| format!("not an ONNX file, or one that was cut short: {e}"))
 }
 
-/// The bytes that the messages in `bytes` take in memory; `None` if it is no message.
+/// The bytes that the messages in `bytes` take in memory; `None` if it is not a message.
 fn needed(mut bytes: &[u8], kind: Kind) -> Option<usize> {
     let mut sum = 0_usize;
     while !bytes.is_empty() {

@@ -130,7 +130,7 @@ impl Model {
     /// Whether its parts go together, as [`Self::save`] and [`Self::load`] need them to.
     ///
     /// # Errors
-    /// [`Error::Config`] for another number of classes or columns than the network has, a scale that is no number above 0, and the like.
+    /// [`Error::Config`] for another number of classes or columns than the network has, a scale that is not a number above 0, and the like.
     pub fn check(&self) -> Result<()> {
         self.card().check().map_err(|reason| Error::config("model", reason))
     }

@@ -153,7 +153,7 @@ impl Constants {
             return Err(refuse("which is not a regular file"));
         }
         let number = |key: &str, default: u64| entry(key).map_or(Ok(default), str::parse);
-        let offset = number("offset", 0).map_err(|_| refuse("at an offset that is no number"))?;
+        let offset = number("offset", 0).map_err(|_| refuse("at an offset that is not a number"))?;
         let size = match kind {
             element::DOUBLE | element::INT64 => 8,
             element::FLOAT | element::INT32 => 4,
@@ -161,7 +161,7 @@ impl Constants {
             _ => return Err(refuse(&format!("with elements of type {kind}, which is not supported"))),
         };
         let length = (count as u64).checked_mul(size).ok_or_else(|| refuse("and longer than any file"))?;
-        let said = number("length", length).map_err(|_| refuse("with a length that is no number"))?;
+        let said = number("length", length).map_err(|_| refuse("with a length that is not a number"))?;
         let end = offset.checked_add(length);
         if said != length || end.is_none_or(|end| end > about.len()) {
             let reason =

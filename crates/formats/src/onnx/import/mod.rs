@@ -34,7 +34,7 @@ const LONGEST: u64 = 1 << 31;
 /// Tensors outside of the file are read from regular files of the same folder.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is no ONNX file, is damaged, or holds something else than a dense network:
+/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is not an ONNX file, is damaged, or holds something else than a dense network:
 /// an operator that is not known is named, with its node and those that are.
 ///
 /// # Example

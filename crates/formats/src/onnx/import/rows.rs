@@ -76,7 +76,7 @@ impl Rows {
         if self.then.is_t() {
             return Ok(self.clone());
         }
-        let all = self.then.recognise().ok_or("it reads a function of single numbers that is no activation")?;
+        let all = self.then.recognise().ok_or("it reads a function of single numbers that is not an activation")?;
         let width = self.width()?;
         let mut rows = Self { then: Rc::new(Expression::T), ..self.clone() };
         for known in all {

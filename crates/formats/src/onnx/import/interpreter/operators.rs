@@ -28,7 +28,7 @@ impl<'a> Interpreter<'a> {
             }
             "Transpose" => match self.value(node, 0)? {
                 Value::Constant(constant) => {
-                    let turned = constant.transposed().ok_or("it turns a tensor that is no matrix")?;
+                    let turned = constant.transposed().ok_or("it turns a tensor that is not a matrix")?;
                     Ok(Value::Constant(Rc::new(turned)))
                 }
                 _ => Err("it exchanges rows and columns of the data".into()),
@@ -221,7 +221,7 @@ impl<'a> Interpreter<'a> {
     fn slice(&self, node: &Node) -> Result<Value> {
         let rows = self.rows(node, 0)?;
         let ints = |at: usize| {
-            self.constant(node, at).and_then(|c| c.ints().ok_or_else(|| "its limits are no whole numbers".into()))
+            self.constant(node, at).and_then(|c| c.ints().ok_or_else(|| "its limits are not whole numbers".into()))
         };
         let (starts, ends, width) = (ints(1)?, ints(2)?, rows.width()?);
         let axes = if node.input(3).is_some() { ints(3)? } else { vec![0] };
@@ -358,7 +358,11 @@ fn activation(node: &Node) -> Result<Activation> {
             match bias {
                 0.0 if lambda >= 0.0 => Activation::HardShrink { lambda },
                 _ if bias == lambda && lambda >= 0.0 => Activation::SoftShrink { lambda },
-                _ => return Err(format!("a shrinkage by {bias} beyond {lambda}, which is no activation of layerloop")),
+                _ => {
+                    return Err(format!(
+                        "a shrinkage by {bias} beyond {lambda}, which is not an activation of layerloop"
+                    ));
+                }
             }
         }
         _ => return Err("its numbers make it none of the activations of layerloop".into()),
