@@ -233,7 +233,8 @@ fn planned(asked: &Asked, rows: usize, columns: usize, classes: bool) -> Result<
     if plan.validation == 0.0 {
         plan.patience = None;
     }
-    let why = choice.map(|choice| format!("recipe {}: {}", text(recipe), choice.reason));
+    let networks = if plan.ensemble > 1 { format!(" with {} networks", plan.ensemble) } else { String::new() };
+    let why = choice.map(|choice| format!("recipe {}{networks}: {}", text(recipe), choice.reason));
     Ok((plan, recipe, why.into_iter().collect()))
 }
 
