@@ -45,7 +45,7 @@ const COMMAND: [(&str, &str); 14] = [
     ("scores", "how good a network is on its test part"),
     ("live", "the live screen"),
     ("runs", "runs that are there already"),
-    ("page", "HTML pages"),
+    ("comparison_page", "the page of several runs side by side"),
     ("commands", "what each command does"),
 ];
 
