@@ -66,6 +66,9 @@ fn is_checked_otherwise(command: &str) -> bool {
         ["cargo", "run", "--release", "--example", name] => {
             assert!(root().join("examples").join(name).with_extension("rs").exists(), "{command}");
         }
+        // `python/test` installs the package and compares what the example prints.
+        ["pip", "install", "./python"] => assert!(root().join("python/pyproject.toml").exists(), "{command}"),
+        ["python", script] => assert!(root().join(script).exists(), "{command}"),
         ["./test"] => assert!(root().join("test").exists(), "{command}"),
         ["kill", "-9", "..."] => {} // `runs.rs` kills runs
         _ => return false,
