@@ -253,14 +253,24 @@ fn tables_are_preprocessed_in_code() {
 #[test]
 fn code_with_bytes_computes_the_quantised_model() {
     let folder = tempfile::tempdir().unwrap();
-    for case in cases(6, 100) {
-        let inputs = layerloop::data::Inputs::Floats(case.rows.clone().into());
-        let want = quantised(&case.model).unwrap().predictor(1).unwrap().probabilities(&inputs).unwrap();
-        let got = floats_of(&in_c(folder.path(), &case.model, true, &[], &bytes_of(&case.rows), ["float"; 2]));
+    for text in [
+        "6 -> 40 relu -> 3",
+        "6 -> 33 tanh -> 17 gelu no-bias -> 2 -> sigmoid",
+        "6 -> skip(6 mish) layer-norm -> 4 -> identity",
+    ] {
+        let network = Network::new(&text.parse().unwrap(), 5).unwrap();
+        let rows: Vec<f32> = (0..cases::ROWS * 6).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+        let classes: Vec<String> = (0..network.classes()).map(|i| format!("c{i}")).collect();
+        let data = Dataset::new("rows", rows.clone().into(), 6, vec![0; cases::ROWS], classes).unwrap();
+        let model = Model::new(network, &data, serde_json::Value::Null);
+        let inputs = layerloop::data::Inputs::Floats(rows.clone().into());
+        let want = quantised(&model).unwrap().predictor(1).unwrap().probabilities(&inputs).unwrap();
+        let got = floats_of(&in_c(folder.path(), &model, true, &[], &bytes_of(&rows), ["float"; 2]));
+        assert_eq!(got.len(), want.len());
         for (got, want) in got.iter().zip(&want) {
-            assert!((got - want).abs() <= 1e-4 * want.abs().max(1.0), "{}: {got} {want}", case.model.network.spec());
+            assert!((got - want).abs() <= 1e-5 * want.abs().max(1.0), "{text}: {got} {want}");
         }
-        let loss = Loss::of(&case.model, &inputs).unwrap();
+        let loss = Loss::of(&model, &inputs).unwrap();
         assert_eq!(loss.rows, cases::ROWS);
     }
 }
