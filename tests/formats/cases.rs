@@ -44,7 +44,22 @@ pub(crate) fn case(number: u64) -> Option<Case> {
     }
     let model = Model::new(network, &data, serde_json::json!({ "case": spec.to_string() }));
     let outputs = model.predictor(1).ok()?.probabilities(&Inputs::Floats(rows.clone().into())).ok()?;
-    outputs.iter().all(|x| x.is_finite() && x.abs() < 1e6).then_some(Case { model, rows, outputs })
+    let is_tame = outputs.iter().all(|x| x.is_finite() && x.abs() < 1e6) && !amplifies(&model, &rows, &outputs)?;
+    is_tame.then_some(Case { model, rows, outputs })
+}
+
+/// Whether weights that are a millionth larger or smaller, as rounding makes values, change an output by much more than that: then no two
+/// programs agree on it.
+fn amplifies(model: &Model, rows: &[f32], outputs: &[f32]) -> Option<bool> {
+    let mut network = model.network.clone();
+    for tensor in network.tensors().collect::<Vec<_>>() {
+        let by = |i: usize| if (i * 7919 % 13).is_multiple_of(2) { 1.000_001 } else { 0.999_999 };
+        let values: Vec<f32> = tensor.values.iter().enumerate().map(|(i, value)| value * by(i)).collect();
+        network.set_tensor(&tensor.name, &values).ok()?;
+    }
+    let model = Model { network, ..model.clone() };
+    let others = model.predictor(1).ok()?.probabilities(&Inputs::Floats(rows.to_vec().into())).ok()?;
+    Some(outputs.iter().zip(&others).any(|(a, b)| (a - b).abs() > 3e-5 * a.abs().max(1.0)))
 }
 
 /// The first `count` cases behind a number.
