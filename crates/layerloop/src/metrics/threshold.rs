@@ -95,7 +95,7 @@ impl Threshold {
     ///
     /// # Errors
     /// [`Error::Config`] if there are not two classes, or a rule has no row of one of them; those of [`super::Metric::of`] for predictions
-    /// that make no sense.
+    /// that do not fit the metric.
     ///
     /// # Numerics
     /// Scores are quotients or products of sums of the weights, so that equally good thresholds are equal without weights.

@@ -19,6 +19,7 @@ use layerloop::metrics::AnyMetric;
 use layerloop::model_file::Model;
 use layerloop::names::text;
 use layerloop::network::Predictor;
+use layerloop::objective::Objective;
 use layerloop::recipes::Recipe;
 use layerloop::train::{Checkpoint, Checkpoints, FitContext, Identity, Report, Stopped, find_learning_rate, fit_with};
 use layerloop::{Error, Result};
@@ -107,20 +108,7 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let model = Model::new(job.network, &job.loaded.train, receipt).with_threshold(threshold);
     let path = outputs.save(&model)?;
     if let Some(path) = &outputs.report {
-        let (train, test, objective) = (&job.loaded.train, &job.loaded.test, &job.options.objective);
-        let (history, seconds, sample) = (&fitted.history, fitted.seconds, job.loaded.test_frame.as_ref());
-        let norms = outputs.logs.as_ref().map_or_else(Vec::new, |(logs, _)| gradient_norms(logs));
-        let page = layerloop_page::html(&Contents {
-            model: &model,
-            train,
-            test,
-            history,
-            norms: &norms,
-            objective,
-            seconds,
-            sample,
-        })?;
-        write_page(path, page)?;
+        write_page(path, page(&model, &job.loaded, &job.options.objective, &fitted, &outputs)?)?;
     }
     report::conclude(
         args,
@@ -130,6 +118,21 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let signal = signal.filter(|_| fitted.stopped == Some(Stopped::Callback));
     let outcome = signal.map_or(Outcome::Done, Outcome::Signal);
     failure.map_or(Ok(outcome), Err)
+}
+
+/// The report.
+fn page(model: &Model, loaded: &Loaded, objective: &Objective, fitted: &Report, outputs: &Outputs) -> Result<String> {
+    let norms = outputs.logs.as_ref().map_or_else(Vec::new, |(logs, _)| gradient_norms(logs));
+    layerloop_page::html(&Contents {
+        model,
+        train: &loaded.train,
+        test: &loaded.test,
+        history: &fitted.history,
+        norms: &norms,
+        objective,
+        seconds: fitted.seconds,
+        sample: loaded.test_frame.as_ref(),
+    })
 }
 
 /// How a network does on the test part of a table, beside simpler models.
