@@ -56,7 +56,7 @@ fn in_c(folder: &Path, model: &Model, int8: bool, options: &[&str], input: &[u8]
     let (code, main, program) = (folder.join("model.c"), folder.join("main.c"), folder.join("program"));
     fs::write(&code, generate(model, Language::C, int8).expect("written")).expect("written");
     fs::write(&main, MAIN_C).expect("written");
-    let inputs = model.input.preprocessing.as_ref().map_or(model.network.spec().inputs, |by| by.view().len());
+    let inputs = model.input.preprocessing.as_ref().map_or(model.network.spec().inputs, |by| by.columns().count());
     let defines = [
         format!("-DINPUTS={inputs}"),
         format!("-DOUTPUTS={}", model.classes.len()),
@@ -186,18 +186,21 @@ fn javascript_has_the_bits_of_predict() {
     }
 }
 
-/// A model of a table with gaps, names and a target of numbers; its rows as code takes them, and what is predicted for each.
+/// A model of a table with gaps, names, repeated numbers and a target of numbers; its rows as code takes them, and what is predicted.
 fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64>, Vec<f64>) {
+    const ROWS: usize = 1200;
     let number = |i: usize| ((i * 7919 + 13) % 1009) as f64 / 10.0;
-    let age: Vec<f64> = (0..60).map(|i| if i % 9 == 4 { f64::NAN } else { number(i) }).collect();
+    let age: Vec<f64> = (0..ROWS).map(|i| if i % 9 == 4 { f64::NAN } else { number(i) }).collect();
+    let gain: Vec<f64> = (0..ROWS).map(|i| if i % 12 == 0 { (i / 12 % 9 + 1) as f64 * 0.7 } else { 0.0 }).collect();
     let names = ["cook", "pilot", "clerk", "", "cook"];
-    let jobs: Vec<&str> = (0..60).map(|i| names[i * i % 5]).collect();
-    let smokes: Vec<&str> = (0..60).map(|i| ["yes", "no"][i % 2]).collect();
-    let pay: Vec<f64> = (0..60).map(|i| number(i) * 3.0 + 1.0).collect();
+    let jobs: Vec<&str> = (0..ROWS).map(|i| names[i * i % 5]).collect();
+    let smokes: Vec<&str> = (0..ROWS).map(|i| ["yes", "no"][i % 2]).collect();
+    let pay: Vec<f64> = (0..ROWS).map(|i| number(i) * 3.0 + 1.0).collect();
     let columns = vec![
         Column::numbers("age", age.clone()),
         Column::categories("job", jobs.iter().copied()),
         Column::categories("smokes", smokes.iter().copied()),
+        Column::numbers("gain", gain.clone()),
         Column::numbers("pay", pay),
     ];
     let frame = Frame::new("people", columns).expect("a frame");
@@ -220,7 +223,8 @@ fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64
         let Encoder::Levels { levels, .. } = &view[column].encoder else { unreachable!("names") };
         levels.iter().position(|level| level == name).unwrap_or(levels.len() + 1) as f64
     };
-    let rows = (0..60).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i])]).collect();
+    assert!(matches!(view[4].encoder, Encoder::Repeated { .. }));
+    let rows = (0..ROWS).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i]), gain[i]]).collect();
     (model, rows, want)
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct RunBar {
     shown: Instant,
     /// Since `shown`.
     samples: usize,
-    score: Option<(&'static str, f64)>,
+    score: Option<String>,
 }
 
 impl RunBar {
@@ -37,16 +37,21 @@ impl RunBar {
             return;
         }
         let speed = self.samples as f64 / since.as_secs_f64();
-        let score = self.score.map(|(name, value)| format!(", test {name} {value:.4}")).unwrap_or_default();
+        let score = self.score.as_ref().map(|score| format!(", {score}")).unwrap_or_default();
         let (epoch, epochs, loss) = (end.epoch, self.epochs, end.loss);
         self.bar.set_message(format!(", epoch {epoch}/{epochs}, {speed:.0} samples/s, loss {loss:.4}{score}"));
         self.bar.set_position(end.step);
         (self.shown, self.samples) = (Instant::now(), 0);
     }
 
-    /// The newest score on the test part, shown from now on.
-    pub(crate) fn score(&mut self, score: (&'static str, f64)) {
-        self.score = Some(score);
+    /// Whether nobody sees it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.bar.is_hidden()
+    }
+
+    /// The newest score on a part of the data, shown from now on.
+    pub(crate) fn score(&mut self, part: &str, (name, value): (&str, f64)) {
+        self.score = Some(format!("{part} {name} {value:.4}"));
     }
 
     /// Prints a line on stdout without tearing the bar.

@@ -96,7 +96,7 @@ pub(super) fn columns(contents: &Contents) -> Result<Option<String>> {
     let Contents { model, test, objective, sample, .. } = contents;
     let Some(by) = test.preprocessing().filter(|_| test.rows() > 1) else { return Ok(None) };
     let predictor = Predictor::new(&model.network, threads_for(model.network.spec()))?;
-    let count = by.inputs_of_columns().count();
+    let count = by.inputs_of_columns().len();
     let rows = ROWS.min(ALL_ROWS / SHUFFLES / count.max(1)).max(200);
     let rows: Dataset = test.select(&evenly(test.rows(), rows));
     let mut found = permutation_importance(&predictor, &rows, objective, SHUFFLES, 0)?;

@@ -223,6 +223,13 @@ static void clipped(double x, double fill, double centre, double factor, float *
 }
 section: missing
 static void missing(double x, float *out) { *out = x == x ? 0.0f : 1.0f; }
+section: repeated needs level
+/* The inputs of a number that is one of these, ascending; the last row is that of all others. */
+static void repeated(double x, const double *values, int count, int width, const float *table, float *out) {
+    int i = 0;
+    while (i < count && values[i] != x) i++;
+    level(i, count, width, table, out);
+}
 section: level
 /* The inputs of the name with this number; the last row is that of a missing name, the one before it that of all others. */
 static void level(double x, int names, int width, const float *table, float *out) {

@@ -185,10 +185,12 @@ impl Plan {
     /// From the columns of a table to value 0.
     fn table(&mut self, by: &Preprocessing) -> Result<()> {
         let (columns, mut to) = (by.view(), 0);
+        let names: Vec<&str> = by.columns().map(|(name, _)| name).collect();
         self.double[0] = true;
-        self.inputs = columns.len();
-        self.about.push(format!("input    {} numbers, one for each column:", columns.len()));
-        for (i, column) in columns.iter().enumerate() {
+        self.inputs = names.len();
+        self.about.push(format!("input    {} numbers, one for each column:", names.len()));
+        for column in &columns {
+            let i = names.iter().position(|name| *name == column.name).unwrap_or_default();
             match &column.encoder {
                 Encoder::Numbers { fill, scaling, indicator } => {
                     self.about.push(format!("         {}: a number, NaN where it is missing", column.name));
@@ -210,6 +212,11 @@ impl Plan {
                     if *indicator {
                         self.call(0, "missing", [Arg::InputAt(i), Arg::Write(0, to + 1)]);
                     }
+                }
+                Encoder::Repeated { values, table } => {
+                    let (count, width) = (Arg::Whole(values.len()), Arg::Whole(column.width));
+                    let (values, table) = (self.doubles(values), self.floats(table));
+                    self.call(0, "repeated", [Arg::InputAt(i), values, count, width, table, Arg::Write(0, to)]);
                 }
                 Encoder::Levels { levels, table } => {
                     let named: Vec<String> =

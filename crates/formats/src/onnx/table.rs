@@ -21,6 +21,7 @@ pub(super) fn inputs(graph: &mut Graph, by: &Preprocessing) -> Result<(String, V
                     parts.push(graph.cast(&missing, element::FLOAT));
                 }
             }
+            Encoder::Repeated { values, table } => parts.push(repeated(graph, &column.name, values, table)),
             Encoder::Levels { levels, table } => {
                 infos.push(value_info(&column.name, element::STRING, Some(1)));
                 let numbers: Vec<i64> = (0..levels.len() as i64).chain([levels.len() as i64 + 1]).collect();
@@ -46,6 +47,21 @@ pub(super) fn inputs(graph: &mut Graph, by: &Preprocessing) -> Result<(String, V
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Ok((graph.node("Concat", &parts, &[("axis", Set::Int(1))]), infos))
+}
+
+/// The row of the table that belongs to the number among `values`, or the last one: the product of a 1 among zeros with the table.
+fn repeated(graph: &mut Graph, name: &str, values: &[f64], table: &[f32]) -> String {
+    let count = values.len();
+    let singles: Vec<f32> = values.iter().map(|x| *x as f32).collect();
+    let all = graph.unnamed(&[1, count], &singles);
+    let is = graph.node("Equal", &[name, &all], &[]);
+    let is = graph.cast(&is, element::FLOAT);
+    let [axis, one] = [graph.ints(&[1]), graph.unnamed(&[], &[1.0])];
+    let sum = graph.node("ReduceSum", &[&is, &axis], &[("keepdims", Set::Int(1))]);
+    let none = graph.node("Sub", &[&one, &sum], &[]);
+    let places = graph.node("Concat", &[&is, &none], &[("axis", Set::Int(1))]);
+    let table = graph.unnamed(&[count + 1, count], table);
+    graph.node("MatMul", &[&places, &table], &[])
 }
 
 /// A column of numbers, filled and scaled: in f64, as at home.

@@ -1,7 +1,5 @@
 //! What a network makes of the columns of a table: how much worse it is without the values of one, and what it predicts when one varies.
 
-use std::ops::Range;
-
 use crate::data::{Dataset, Inputs};
 use crate::evaluate::mean_loss;
 use crate::network::Predictor;
@@ -71,16 +69,16 @@ pub fn permutation_importance(
         })
         .collect();
     let mut changed = inputs.clone();
-    let of = |(column, places): (String, Range<usize>)| {
+    let of = |(column, places): (String, Vec<usize>)| {
         let mut increases = Vec::with_capacity(shuffles);
         for order in &orders {
             for (row, from) in order.iter().enumerate() {
-                changed[row * width..][places.clone()].copy_from_slice(&inputs[from * width..][places.clone()]);
+                copy(&places, &inputs[from * width..], &mut changed[row * width..]);
             }
             increases.push(loss(&data.with_inputs(Inputs::from(changed.as_slice()))?)? - base);
         }
         for (changed, inputs) in changed.chunks_exact_mut(width).zip(inputs.chunks_exact(width)) {
-            changed[places.clone()].copy_from_slice(&inputs[places.clone()]);
+            copy(&places, inputs, changed);
         }
         let mean = increases.iter().sum::<f64>() / shuffles as f64;
         let variance = increases.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / shuffles as f64;
@@ -89,12 +87,17 @@ pub fn permutation_importance(
     columns(data).into_iter().map(of).collect()
 }
 
-/// The columns of a data set, each with the inputs that it has become.
-fn columns(data: &Dataset) -> Vec<(String, Range<usize>)> {
+/// Copies the inputs at `places` of one row into another.
+fn copy(places: &[usize], from: &[f32], to: &mut [f32]) {
+    places.iter().for_each(|&at| to[at] = from[at]);
+}
+
+/// The columns of a data set, each with the places of the inputs that it has become.
+fn columns(data: &Dataset) -> Vec<(String, Vec<usize>)> {
     match (data.preprocessing(), data.columns()) {
-        (Some(by), _) => by.inputs_of_columns().map(|(name, inputs)| (name.to_owned(), inputs)).collect(),
-        (None, Some(names)) => names.iter().enumerate().map(|(i, name)| (name.clone(), i..i + 1)).collect(),
-        (None, None) => (0..data.width()).map(|i| (format!("input {i}"), i..i + 1)).collect(),
+        (Some(by), _) => by.inputs_of_columns().into_iter().map(|(name, places)| (name.to_owned(), places)).collect(),
+        (None, Some(names)) => names.iter().enumerate().map(|(i, name)| (name.clone(), vec![i])).collect(),
+        (None, None) => (0..data.width()).map(|i| (format!("input {i}"), vec![i])).collect(),
     }
 }
 
@@ -271,7 +274,7 @@ mod tests {
             assert_eq!(found, partial_dependence(&predictor(&data, 2), by, &frame, &at).unwrap());
             assert_eq!(found.outputs.len(), at.rows());
             let one = predictor(&data, 1);
-            let places = by.inputs_of_columns().find(|(column, _)| *column == name).unwrap().1;
+            let places = by.inputs_of_columns().into_iter().find(|(column, _)| *column == name).unwrap().1;
             for (point, outputs) in found.outputs.iter().enumerate() {
                 // A row with that value: its inputs are put into all others.
                 let columns =
@@ -280,7 +283,7 @@ mod tests {
                 let mut sum = 0.0;
                 for b in 0..frame.rows() {
                     let mut x = data.row(b);
-                    x[places.clone()].copy_from_slice(&row[places.clone()]);
+                    copy(&places, &row, &mut x);
                     sum += f64::from(one.probabilities(&x.into()).unwrap()[1]);
                 }
                 assert!((sum / frame.rows() as f64 - outputs[1]).abs() < 1e-9, "{name} {point}");

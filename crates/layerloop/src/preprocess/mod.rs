@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! number                 scaled; the median where it is missing, and an input that says so if one was missing in training
+//!   nearly all are one   besides an input for each other value that is repeated
 //! boolean, 2 levels      -1 and 1, 0 where it is missing or unseen
 //! category               an input for each level (one-hot), one for rare and unseen levels, one for missing ones
 //! date                   year, month, day, weekday, hour, days since the earliest: those that differ, each as a number
@@ -15,10 +16,9 @@ mod category;
 mod date;
 mod frame;
 mod number;
+mod repeated;
 mod target;
 pub mod view;
-
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,7 @@ pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
 pub use self::number::Scaling;
 pub(crate) use self::number::normal_edges;
 use self::number::{Numbers, Scale};
+use self::repeated::Repeated;
 pub use self::target::{NumberTarget, Target, TargetTransform};
 use crate::{Error, Result};
 
@@ -105,6 +106,7 @@ impl TryFrom<Parts> for Preprocessing {
             let checked = match &column.encoding {
                 Encoding::Numbers(numbers) => numbers.check(),
                 Encoding::Names(names) => names.check(),
+                Encoding::Repeated(repeated) => repeated.check(),
                 Encoding::Dates(dates) => dates.check(),
                 Encoding::Unused => Ok(()),
             };
@@ -143,6 +145,8 @@ pub struct Blocks {
 enum Encoding {
     Numbers(Numbers),
     Names(Names),
+    /// Of the column of numbers before it, once more.
+    Repeated(Repeated),
     Dates(Dates),
     /// No inputs: left out by its kind, or the training rows have nothing to tell apart.
     Unused,
@@ -192,7 +196,7 @@ impl Preprocessing {
         let targets = target.iter().map(|name| target_column(train, name)).collect::<Result<Vec<_>>>()?;
         let target = Target::fit(&targets, options, train.name())?;
         let inputs = train.columns().iter().filter(|column| !target.columns().any(|name| name == column.name));
-        let mut columns: Vec<FittedColumn> = inputs.map(|column| FittedColumn::fit(column, options)).collect();
+        let mut columns: Vec<FittedColumn> = inputs.flat_map(|column| FittedColumn::fit(column, options)).collect();
         if options.embed_above.is_some() {
             columns.sort_by_key(FittedColumn::block);
         }
@@ -210,11 +214,17 @@ impl Preprocessing {
         self.columns.iter().map(FittedColumn::width).sum()
     }
 
-    /// The blocks of the inputs, where they are sorted.
+    /// The blocks of the inputs; `None` where they are not sorted.
     #[must_use]
-    pub fn blocks(&self) -> Blocks {
+    pub fn blocks(&self) -> Option<Blocks> {
         let of = |block: u8| self.columns.iter().filter(move |column| column.block() == block).map(FittedColumn::width);
-        Blocks { numbers: of(0).sum(), levels: of(1).sum(), embedded: of(2).filter(|width| *width > 0).collect() }
+        let embedded = || of(2).filter(|width| *width > 0).collect();
+        let used = self.columns.iter().filter(|column| column.is_used());
+        used.is_sorted_by_key(|column| column.block()).then(|| Blocks {
+            numbers: of(0).sum(),
+            levels: of(1).sum(),
+            embedded: embedded(),
+        })
     }
 
     /// The names of the inputs.
@@ -225,28 +235,41 @@ impl Preprocessing {
 
     /// The columns that rows need, each with its kind, in their order: all but those that are left out.
     pub fn columns(&self) -> impl Iterator<Item = (&str, Kind)> {
-        let used = self.columns.iter().filter(|column| column.encoding != Encoding::Unused);
+        let used = self.columns.iter().filter(|column| column.is_used() && !column.is_again());
         used.map(|column| (column.name.as_str(), column.kind))
     }
 
     /// The columns that become inputs, each with the places of its inputs in a row.
-    pub fn inputs_of_columns(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+    #[must_use]
+    pub fn inputs_of_columns(&self) -> Vec<(&str, Vec<usize>)> {
+        let mut all: Vec<(&str, Vec<usize>)> = Vec::new();
         let mut from = 0;
-        let places = self.columns.iter().map(move |column| {
+        for column in self.columns.iter().filter(|column| column.is_used()) {
             let places = from..from + column.width();
             from = places.end;
-            (column.name.as_str(), places)
-        });
-        places.filter(|(_, places)| !places.is_empty())
+            match all.iter_mut().find(|(name, _)| *name == column.name) {
+                Some((_, before)) => before.extend(places),
+                None => all.push((&column.name, places.collect())),
+            }
+        }
+        all
     }
 
     /// What a column becomes, in words; `None` if it becomes nothing.
     #[must_use]
     pub fn described(&self, column: &str) -> Option<String> {
-        let FittedColumn { encoding, .. } = self.columns.iter().find(|fitted| fitted.name == column)?;
+        let mut of_column = self.columns.iter().filter(|fitted| fitted.name == column);
+        let FittedColumn { encoding, .. } = of_column.next()?;
         let missing = |is: bool| if is { " and an input for missing" } else { "" };
         match encoding {
-            Encoding::Numbers(numbers) => Some(format!("{}{}", numbers.scale.described(), missing(numbers.indicator))),
+            Encoding::Numbers(numbers) => {
+                let repeated = of_column.find_map(|again| match &again.encoding {
+                    Encoding::Repeated(repeated) => Some(format!(", one-hot for {} values", repeated.values.len())),
+                    _ => None,
+                });
+                let scaled = numbers.scale.described();
+                Some(format!("{scaled}{}{}", repeated.unwrap_or_default(), missing(numbers.indicator)))
+            }
             Encoding::Names(Names::Sign([negative, positive])) => Some(format!("-1 for {negative}, 1 for {positive}")),
             Encoding::Names(Names::OneHot { levels, rare, missing: is_missing }) => {
                 let rare = if *rare { " and an input for rare levels" } else { "" };
@@ -255,7 +278,7 @@ impl Preprocessing {
             Encoding::Dates(dates) => {
                 Some(dates.names("").iter().map(|name| name.trim()).collect::<Vec<_>>().join(", "))
             }
-            Encoding::Unused => None,
+            Encoding::Repeated(_) | Encoding::Unused => None,
         }
     }
 
@@ -274,7 +297,7 @@ impl Preprocessing {
         let mut encoded = Encoded { inputs: vec![0.0; rows * width], unseen: Vec::new() };
         let mut from = 0;
         for column in &self.columns {
-            if column.encoding != Encoding::Unused {
+            if column.is_used() {
                 let cells = frame.column(&column.name)?;
                 let places = encoded.inputs.chunks_exact_mut(width).map(|row| &mut row[from..from + column.width()]);
                 column.apply(cells, places, &mut encoded.unseen).map_err(|reason| Error::data(frame.name(), reason))?;
@@ -325,27 +348,48 @@ fn target_column<'a>(frame: &'a Frame, name: &str) -> Result<&'a Column> {
 }
 
 impl FittedColumn {
-    fn fit(column: &Column, options: &PreprocessOptions) -> Self {
+    /// One, or two where a column of numbers has values that are repeated.
+    fn fit(column: &Column, options: &PreprocessOptions) -> Vec<Self> {
         let Column { name, kind, values } = column;
         let limits = Limits { levels: options.max_levels, rows: options.min_rows };
+        let mut repeated = None;
         let encoding = match (kind, values) {
             (kind, _) if !kind.is_used() => None,
             (kind, Values::Numbers(values)) if kind.is_date() => {
                 Dates::fit(values, options.scaling).map(Encoding::Dates)
             }
             (_, Values::Numbers(values)) => {
+                repeated = Repeated::fit(values, options.max_levels).map(Encoding::Repeated);
                 Numbers::fit(values, options.scaling).filter(|_| differ(values)).map(Encoding::Numbers)
             }
             (_, Values::Levels { codes, levels }) => Names::fit(codes, levels, limits).map(Encoding::Names),
         };
-        let encoding = encoding.unwrap_or(Encoding::Unused);
-        let mut fitted = Self { name: name.clone(), kind: *kind, encoding, scales: Vec::new() };
-        if let (Encoding::Names(names), Some(most)) = (&fitted.encoding, options.embed_above)
-            && names.levels().len() <= most
-        {
-            fitted.scales = fitted.fit_scales(column);
+        let fitted = |encoding| {
+            let mut fitted = Self { name: name.clone(), kind: *kind, encoding, scales: Vec::new() };
+            if options.embed_above.is_some_and(|most| fitted.levels().is_some_and(|levels| levels <= most)) {
+                fitted.scales = fitted.fit_scales(column);
+            }
+            fitted
+        };
+        [encoding.or(Some(Encoding::Unused)), repeated].into_iter().flatten().map(fitted).collect()
+    }
+
+    fn is_used(&self) -> bool {
+        self.encoding != Encoding::Unused
+    }
+
+    /// Whether it stands for a column that another one stands for already.
+    fn is_again(&self) -> bool {
+        matches!(self.encoding, Encoding::Repeated(_))
+    }
+
+    /// Number of levels, or of values that are inputs as levels are.
+    fn levels(&self) -> Option<usize> {
+        match &self.encoding {
+            Encoding::Names(names) => Some(names.levels().len()),
+            Encoding::Repeated(repeated) => Some(repeated.values.len()),
+            _ => None,
         }
-        fitted
     }
 
     /// The robust scale of each input of a category, over the training rows.
@@ -362,8 +406,8 @@ impl FittedColumn {
     /// In which block its inputs are, where they are sorted.
     fn block(&self) -> u8 {
         match self.encoding {
-            Encoding::Names(_) if self.scales.is_empty() => 2,
-            Encoding::Names(_) => 1,
+            Encoding::Names(_) | Encoding::Repeated(_) if self.scales.is_empty() => 2,
+            Encoding::Names(_) | Encoding::Repeated(_) => 1,
             _ => 0,
         }
     }
@@ -372,6 +416,7 @@ impl FittedColumn {
         match &self.encoding {
             Encoding::Numbers(numbers) => numbers.width(),
             Encoding::Names(names) => names.width(),
+            Encoding::Repeated(repeated) => repeated.values.len(),
             Encoding::Dates(dates) => dates.width(),
             Encoding::Unused => 0,
         }
@@ -384,9 +429,17 @@ impl FittedColumn {
                 std::iter::once(self.name.clone()).chain(missing(numbers.indicator)).collect()
             }
             Encoding::Names(names) => names.names(&self.name),
+            Encoding::Repeated(repeated) => {
+                repeated.values.iter().map(|value| format!("{}={value}", self.name)).collect()
+            }
             Encoding::Dates(dates) => dates.names(&self.name),
             Encoding::Unused => Vec::new(),
         }
+    }
+
+    /// Scales the inputs of a category, where they are scaled.
+    fn scale(&self, inputs: &mut [f32]) {
+        inputs.iter_mut().zip(&self.scales).for_each(|(x, scale)| *x = scale.apply(f64::from(*x)) as f32);
     }
 
     /// Fills the inputs of each row, which are 0 so far.
@@ -400,6 +453,12 @@ impl FittedColumn {
             (Encoding::Numbers(numbers), Values::Numbers(values)) => {
                 rows.zip(values).for_each(|(inputs, x)| numbers.apply(*x, inputs));
             }
+            (Encoding::Repeated(repeated), Values::Numbers(values)) => {
+                rows.zip(values).for_each(|(inputs, x)| {
+                    repeated.apply(*x, inputs);
+                    self.scale(inputs);
+                });
+            }
             (Encoding::Dates(dates), Values::Numbers(values)) => {
                 rows.zip(values).for_each(|(inputs, x)| dates.apply(*x, inputs));
             }
@@ -412,7 +471,7 @@ impl FittedColumn {
                         counts[code as usize] += 1;
                     }
                     names.apply(place, inputs);
-                    inputs.iter_mut().zip(&self.scales).for_each(|(x, scale)| *x = scale.apply(f64::from(*x)) as f32);
+                    self.scale(inputs);
                 }
                 if !names.knows_rare() {
                     let counted = levels.iter().zip(counts).filter(|(_, rows)| *rows > 0);

@@ -28,6 +28,13 @@ pub enum Encoder {
         /// Whether a second input is 1 where the number is missing, else 0.
         indicator: bool,
     },
+    /// A number that is compared with others: a row of a table. It follows the number itself, which it has the name of.
+    Repeated {
+        /// The numbers that have a row of their own, ascending.
+        values: Vec<f64>,
+        /// Rows of as many inputs: one for each number, one for all other ones and a missing one.
+        table: Vec<f32>,
+    },
     /// A name: a row of a table.
     Levels {
         /// The names that have a row of their own, in order.
@@ -93,7 +100,7 @@ impl Preprocessing {
     /// ```
     #[must_use]
     pub fn view(&self) -> Vec<ColumnView> {
-        let used = self.columns.iter().filter(|column| column.encoding != Encoding::Unused);
+        let used = self.columns.iter().filter(|column| column.is_used());
         used.map(FittedColumn::view).collect()
     }
 }
@@ -116,10 +123,20 @@ impl FittedColumn {
                 let row = |place: Place| {
                     let mut inputs = vec![0.0; width];
                     names.apply(place, &mut inputs);
-                    inputs.iter_mut().zip(&self.scales).for_each(|(x, scale)| *x = scale.apply(f64::from(*x)) as f32);
+                    self.scale(&mut inputs);
                     inputs
                 };
                 Encoder::Levels { levels, table: places.flat_map(row).collect() }
+            }
+            Encoding::Repeated(repeated) => {
+                let row = |x: &f64| {
+                    let mut inputs = vec![0.0; width];
+                    repeated.apply(*x, &mut inputs);
+                    self.scale(&mut inputs);
+                    inputs
+                };
+                let table = repeated.values.iter().chain([&f64::NAN]).flat_map(row).collect();
+                Encoder::Repeated { values: repeated.values.clone(), table }
             }
             Encoding::Dates(_) | Encoding::Unused => Encoder::Dates,
         };

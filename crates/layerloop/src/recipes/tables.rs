@@ -151,7 +151,7 @@ const EMBEDDING: usize = 8;
 /// An embedding is a dense layer without a bias of inputs that are 0 but for one 1: its columns are the rows of the table.
 pub(super) fn real_mlp(plan: &Plan, data: &Dataset) -> Spec {
     let all = Blocks { numbers: data.width(), levels: 0, embedded: Vec::new() };
-    let Blocks { numbers, levels, embedded } = data.preprocessing().map_or(all, |fitted| fitted.blocks());
+    let Blocks { numbers, levels, embedded } = data.preprocessing().and_then(|fitted| fitted.blocks()).unwrap_or(all);
     let columns = |first, count| Layer::Unit(Unit::Columns { first, count });
     let mut chains = Vec::new();
     if numbers > 0 {
@@ -223,6 +223,7 @@ fn tab_m_plan(rows: usize, structure: Structure, bins: usize) -> Result<Plan> {
         learning_rate: 0.002,
         weight_decay: Some(3e-4),
         scaling: Scaling::Quantile,
+        embed_above: Some(0), // numbers first: they have functions of their own
         optimizer: parse("adamw")?,
         init: parse("kaiming-uniform(a=2.23606797749979)")?,
         validation: 0.2,
@@ -266,7 +267,8 @@ pub(super) fn tab_m(plan: &Plan, data: &Dataset) -> Spec {
 
 /// Numbers in piecewise-linear embeddings, the other inputs as they are.
 fn embedded(bins: usize, data: &Dataset) -> Option<Layer> {
-    let numbers = data.preprocessing().map_or(data.width(), |fitted| fitted.blocks().numbers);
+    let blocks = data.preprocessing().and_then(|fitted| fitted.blocks());
+    let numbers = blocks.map_or(data.width(), |blocks| blocks.numbers);
     if bins == 0 || numbers == 0 {
         return None;
     }
@@ -285,6 +287,31 @@ mod tests {
     use crate::network::{Network, Predictor};
     use crate::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
     use crate::train::{FitOptions, fit};
+
+    #[test]
+    fn functions_are_of_numbers_whatever_the_order_of_the_columns() {
+        let x: Vec<f64> = (0..60).map(|i| f64::from(i * 7 % 11)).collect();
+        let names = ["red", "green", "blue"];
+        let columns = vec![
+            Column::numbers("a", x.clone()),
+            Column::categories("colour", (0..60).map(|i| names[i % 3])),
+            Column::numbers("b", x.iter().map(|x| x * x).collect()),
+            Column::numbers("y", x),
+        ];
+        let frame = Frame::new("made", columns).unwrap();
+        for recipe in [Recipe::TabM { bins: 8 }, Recipe::TabMMini { bins: 8 }] {
+            let plan = recipe.plan_for_table(60, false).unwrap();
+            let options = PreprocessOptions { embed_above: plan.embed_above, ..PreprocessOptions::default() };
+            let fitted = Preprocessing::fit(&frame, &["y"], &options).unwrap();
+            assert_eq!(fitted.names(), ["a", "b", "colour=blue", "colour=green", "colour=red"]);
+            let data = Dataset::of_frame(&frame, &std::sync::Arc::new(fitted)).unwrap();
+            let spec = plan.spec(&data).to_string();
+            assert!(
+                spec.contains("parallel(columns(count=2) piecewise(bins=8) | columns(first=2, count=3), join"),
+                "{spec}"
+            );
+        }
+    }
 
     #[test]
     fn members_share_products_and_learn_to_the_same_bits_whatever_the_threads() {
@@ -343,7 +370,7 @@ mod tests {
             ..PreprocessOptions::default()
         };
         let fitted = Preprocessing::fit(&frame, &["y"], &options).unwrap();
-        assert_eq!(fitted.blocks(), Blocks { numbers: 2, levels: 3, embedded: vec![12] });
+        assert_eq!(fitted.blocks().unwrap(), Blocks { numbers: 2, levels: 3, embedded: vec![12] });
         let data = Dataset::of_frame(&frame, &std::sync::Arc::new(fitted)).unwrap();
         let spec = plan.spec(&data);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What happens while the network learns: progress bar, test accuracy, Ctrl-C.
+//! What happens while the network learns: progress bar, accuracy, Ctrl-C.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::live::{Screen, Wish};
 use crate::progress::RunBar;
 use crate::scores::Scores;
 
-/// Within an epoch the test accuracy is measured at most this often.
+/// Within an epoch the accuracy is measured at most this often.
 const EVALUATE_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the run shows itself.
@@ -29,7 +29,7 @@ pub(super) struct Watch<'a> {
     job: &'a Job,
     view: View,
     interrupt: Interrupt,
-    /// When the test part was last evaluated.
+    /// When the network was last evaluated.
     scores: Instant,
     /// Training time at the end of the last epoch.
     seconds: f64,
@@ -84,11 +84,13 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Evaluates the network in the middle of an epoch.
+    /// Evaluates the network in the middle of an epoch, for those who look at the bar.
     fn evaluate(&mut self, run: &Run) -> Result<()> {
         self.scores = Instant::now();
-        if let View::Bar(bar) = &mut self.view {
-            bar.score(Scores::of(run.network(), &self.job.loaded.test, self.args.loss)?.headline());
+        if let (View::Bar(bar), Some((part, data))) = (&mut self.view, self.job.watched().last())
+            && !bar.is_hidden()
+        {
+            bar.score(part, Scores::of(run.network(), data, self.args.loss)?.headline());
         }
         Ok(())
     }
@@ -114,8 +116,10 @@ impl<'a> Watch<'a> {
             }
         }
         let name = self.job.headline();
-        if let Some(score) = run.history().last(&format!("test_{name}")) {
-            bar.score((name, score));
+        if let Some((part, _)) = self.job.watched().last()
+            && let Some(score) = run.history().last(&format!("{part}_{name}"))
+        {
+            bar.score(part, (name, score));
         }
         epoch_line(self.args, self.job, run.history(), seconds).map_or(Ok(()), |line| bar.print(&line))
     }
