@@ -228,29 +228,73 @@ fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64
     (model, rows, want)
 }
 
+/// What the code in Rust gives for rows of f64.
+fn in_rust(folder: &Path, model: &Model, inputs: usize, input: &[u8]) -> Vec<u8> {
+    let code = generate(model, Language::Rust, false).expect("written");
+    fs::write(folder.join("table.rs"), format!("#![no_std]\n#![deny(warnings)]\n#![allow(missing_docs)]\n{code}"))
+        .expect("written");
+    let main = format!(
+        "use std::io::{{Read, Write}};\nfn main() {{ let mut bytes = Vec::new(); std::io::stdin().read_to_end(&mut bytes).unwrap(); \
+         for row in bytes.chunks({}) {{ let mut y = [0.0; 1]; \
+         let x: Vec<f64> = row.chunks(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(); \
+         table::predict(&x.try_into().unwrap(), &mut y); std::io::stdout().write_all(&y[0].to_le_bytes()).unwrap(); }} }}",
+        8 * inputs
+    );
+    fs::write(folder.join("main.rs"), main).expect("written");
+    for args in [&["--crate-type=rlib", "table.rs"][..], &["main.rs", "--extern", "table=libtable.rlib", "-o", "table"]]
+    {
+        let status = Command::new("rustc").current_dir(folder).args(["--edition=2021", "-O"]).args(args).status();
+        assert!(status.expect("rustc is there").success(), "{args:?}");
+    }
+    run(&mut Command::new(folder.join("table")), input)
+}
+
+/// What the code in JavaScript gives for rows of f64.
+fn in_javascript(folder: &Path, model: &Model, inputs: usize, input: &[u8]) -> Vec<u8> {
+    fs::write(folder.join("table.mjs"), generate(model, Language::JavaScript, false).expect("written"))
+        .expect("written");
+    let main = format!(
+        "import {{ readFileSync, writeFileSync }} from 'node:fs';\nimport {{ predict }} from './table.mjs';\n\
+         const bytes = readFileSync(0), x = new Float64Array(new Uint8Array(bytes).buffer), out = [], y = new Float64Array(1);\n\
+         for (let at = 0; at < x.length; at += {inputs}) {{ predict(x.subarray(at, at + {inputs}), y); out.push(y[0]); }}\n\
+         writeFileSync(1, new Uint8Array(new Float64Array(out).buffer));\n"
+    );
+    fs::write(folder.join("main.mjs"), main).expect("written");
+    run(Command::new("node").current_dir(folder).arg("main.mjs"), input)
+}
+
 #[test]
 fn tables_are_preprocessed_in_code() {
     let folder = tempfile::tempdir().unwrap();
     let native: &[&str] = if cfg!(target_arch = "x86_64") { &["-march=native"] } else { &[] };
-    for (scaling, transform) in
-        [(Scaling::Standard, TargetTransform::Identity), (Scaling::Robust, TargetTransform::Log)]
-    {
-        let (model, rows, want) = table(scaling, transform);
-        let input: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
-        let got = in_c(folder.path(), &model, false, native, &input, ["double"; 2]);
-        let got: Vec<f64> = got.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
-        assert_eq!(got.len(), want.len());
-        for (got, want) in got.iter().zip(&want) {
-            // e^y - 1 is the C library's, the last place of which may be another one.
-            assert!((got - want).abs() <= 1e-12 * want.abs() || !has_fma(), "{got} {want}");
+    let has_node = Command::new("node").arg("--version").stdout(Stdio::null()).status().is_ok();
+    if !has_node {
+        println!("NOT RUN: JavaScript, which needs node");
+    }
+    for scaling in [Scaling::Standard, Scaling::Robust, Scaling::Quantile] {
+        for transform in [TargetTransform::Identity, TargetTransform::Log] {
+            let (model, rows, want) = table(scaling, transform);
+            let inputs = rows.len() / want.len();
+            let input: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let mut all = vec![
+                ("C", in_c(folder.path(), &model, false, native, &input, ["double"; 2])),
+                ("Rust", in_rust(folder.path(), &model, inputs, &input)),
+            ];
+            if has_node {
+                all.push(("JavaScript", in_javascript(folder.path(), &model, inputs, &input)));
+            }
+            for (language, got) in all {
+                let got: Vec<f64> = got.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+                assert_eq!(got.len(), want.len());
+                for (got, want) in got.iter().zip(&want) {
+                    // A quantile may be another f32; e^y - 1 another f64.
+                    let bound = if scaling == Scaling::Quantile { 1e-6 } else { 1e-12 };
+                    let fits = (got - want).abs() <= bound * want.abs() || language == "C" && !has_fma();
+                    assert!(fits, "{language}, {scaling:?}, {transform:?}: {got} {want}");
+                }
+            }
         }
     }
-    let (model, ..) = table(Scaling::Quantile, TargetTransform::Identity);
-    let said = generate(&model, Language::C, false).unwrap_err().to_string();
-    assert!(said.contains("column `age` is scaled by quantiles"), "{said}");
-    let (model, ..) = table(Scaling::Standard, TargetTransform::Log);
-    let said = generate(&model, Language::Rust, false).unwrap_err().to_string();
-    assert!(said.contains("core of Rust has no exponential"), "{said}");
 }
 
 /// Bytes are a quarter of the size, and the code computes the model that `quantised` gives.

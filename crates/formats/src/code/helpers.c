@@ -207,9 +207,9 @@ static void scale_input(const float *input, int n, float by, float *out) {
     for (i = 0; i < n; i++) out[i] = input[i] * by;
 }
 section: standardise
-static void standardise(const float *input, int n, const double *mean, const double *deviation, float *out) {
+static void standardise(const float *input, int n, float by, const double *mean, const double *deviation, float *out) {
     int i;
-    for (i = 0; i < n; i++) out[i] = (float)(((double)input[i] - mean[i]) / deviation[i]);
+    for (i = 0; i < n; i++) out[i] = (float)(((double)(input[i] * by) - mean[i]) / deviation[i]);
 }
 section: linear
 static void linear(double x, double fill, double centre, double factor, float *out) {
@@ -220,6 +220,54 @@ static void clipped(double x, double fill, double centre, double factor, float *
     double r = ((x == x ? x : fill) - centre) * factor;
     r = r < -1e100 ? -1e100 : r > 1e100 ? 1e100 : r;
     *out = (float)(r / sqrt(1.0 + (r / 3.0) * (r / 3.0)));
+}
+section: rank
+/* How many of the ascending numbers are below x, or are x where `equal` is 1. */
+static int rank(const double *numbers, int count, double x, int equal) {
+    int from = 0, to = count;
+    while (from < to) {
+        const int middle = (from + to) / 2;
+        if (numbers[middle] < x || (equal && numbers[middle] == x)) from = middle + 1; else to = middle;
+    }
+    return from;
+}
+section: logarithm
+/* Of a number above 0, by the series of the inverse hyperbolic tangent. */
+static double logarithm(double x) {
+    double s, square, power, sum = 0.0;
+    int exponent = 0, i;
+    for (; x < 0.75; x *= 2.0) exponent--;
+    s = (x - 1.0) / (x + 1.0);
+    square = s * s;
+    for (power = s, i = 1; i < 25; power *= square, i += 2) sum += power / i;
+    return 2.0 * sum + exponent * 0.6931471805599453;
+}
+section: polynomial
+static double polynomial(const double *coefficients, double x) {
+    double sum = 0.0;
+    int i;
+    for (i = 0; i < 6; i++) sum = sum * x + coefficients[i];
+    return sum;
+}
+section: quantile needs rank logarithm polynomial
+/* z such that as large a share of the normal distribution is below it as of the training rows is below x. */
+static void quantile(double x, double fill, const double *quantiles, int count, const double *c, float *out) {
+    const double last = count - 1, number = x == x ? x : fill;
+    const int from = rank(quantiles, count, number, 0), to = rank(quantiles, count, number, 1);
+    double p, q;
+    if (from < to) p = (from + to - 1) / 2.0 / last;
+    else if (from == 0) p = 0.0;
+    else if (from == count) p = 1.0;
+    else p = ((from - 1) + (number - quantiles[from - 1]) / (quantiles[from] - quantiles[from - 1])) / last;
+    p = p < 1e-7 ? 1e-7 : p > 1.0 - 1e-7 ? 1.0 - 1e-7 : p;
+    if (p < 0.02425 || p > 1.0 - 0.02425) {
+        q = sqrt(-2.0 * logarithm(p < 0.5 ? p : 1.0 - p));
+        q = polynomial(c + 12, q) / polynomial(c + 18, q);
+        *out = (float)(p < 0.5 ? q : -q);
+    } else {
+        q = p - 0.5;
+        *out = (float)(polynomial(c, q * q) * q / polynomial(c + 6, q * q));
+    }
 }
 section: missing
 static void missing(double x, float *out) { *out = x == x ? 0.0f : 1.0f; }

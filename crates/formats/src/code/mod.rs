@@ -9,8 +9,8 @@ mod int8;
 mod plan;
 mod write;
 
+use layerloop::Result;
 use layerloop::model_file::Model;
-use layerloop::{Error, Result};
 use layerloop_kernels::named_enum;
 
 pub use self::int8::{Loss, quantised};
@@ -41,7 +41,8 @@ named_enum! {
 /// # Numerics
 /// The operations are those of the kernels in their order. Rust and JavaScript compute a fused multiply-add in f64, and C takes
 /// `fmaf` where the target has an instruction for it: the same bits. Where C has none, a product and a sum are rounded apart, within
-/// 1e-5 of the largest sum of absolute products.
+/// 1e-5 of the largest sum of absolute products. Numbers that are scaled by quantiles are within 2e-9 of `predict`'s in f64, e^y - 1 of a
+/// target within 1e-15 of it.
 ///
 /// # Example
 /// ```
@@ -57,10 +58,5 @@ named_enum! {
 /// ```
 pub fn generate(model: &Model, language: Language, int8: bool) -> Result<String> {
     let plan = Plan::of(model, int8)?;
-    if language == Language::Rust && plan.has_logarithm() {
-        let reason =
-            "a target that was transformed by its logarithm; core of Rust has no exponential, C and JavaScript have";
-        return Err(Error::config("--to rust", reason));
-    }
     Ok(write::file(&plan, language))
 }

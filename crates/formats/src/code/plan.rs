@@ -3,7 +3,7 @@
 use layerloop::model_file::Model;
 use layerloop::network::view::{Operation, Step, View};
 use layerloop::network::{Activation, Join, Output, Tensor};
-use layerloop::preprocess::view::{Encoder, ScalingView};
+use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, ScalingView};
 use layerloop::preprocess::{Preprocessing, Target, TargetTransform};
 use layerloop::{Error, Result};
 use layerloop_kernels::formula::Formula;
@@ -78,6 +78,8 @@ pub(super) struct Plan {
     pub(super) values: Vec<usize>,
     pub(super) numbers: Vec<Numbers>,
     pub(super) formulas: Vec<(String, Formula)>,
+    /// The numbers that are those of [`NORMAL_QUANTILE`], if a column needs them.
+    coefficients: Option<Arg>,
     /// Before the members, for each of them, after them.
     pub(super) parts: [Vec<Call>; 3],
     pub(super) members: usize,
@@ -95,6 +97,7 @@ impl Plan {
             values: vec![view.inputs()],
             numbers: vec![],
             formulas: vec![],
+            coefficients: None,
             parts: [vec![], vec![], vec![]],
             members: view.members,
             inputs: view.inputs(),
@@ -165,19 +168,14 @@ impl Plan {
         }
         let names = model.input.columns.as_ref().map_or_else(|| "in order".into(), |names| names.join(", "));
         self.about.push(format!("input    {width} numbers: {names}"));
-        if model.input.scale != 1.0 || model.input.standardisation.is_none() {
-            let args = [Arg::Input, Arg::Whole(width), Arg::Float(model.input.scale), Arg::Write(0, 0)];
-            self.call(0, "scale_input", args);
-        }
-        if let Some(by) = &model.input.standardisation {
-            let (means, deviations) = (self.doubles(by.means()), self.doubles(by.deviations()));
-            if model.input.scale == 1.0 {
-                self.call(0, "standardise", [Arg::Input, Arg::Whole(width), means, deviations, Arg::Write(0, 0)]);
-            } else {
-                // Scaled first, into a value of its own.
-                let reason = "inputs that are scaled and standardised; code for them is not written";
-                return Err(Error::config("--to", reason));
+        let (scale, write) = (Arg::Float(model.input.scale), Arg::Write(0, 0));
+        match &model.input.standardisation {
+            Some(by) => {
+                let (means, deviations) = (self.doubles(by.means()), self.doubles(by.deviations()));
+                let args = [Arg::Input, Arg::Whole(width), scale, means, deviations, write];
+                self.call(0, "standardise", args);
             }
+            None => self.call(0, "scale_input", [Arg::Input, Arg::Whole(width), scale, write]),
         }
         Ok(())
     }
@@ -194,21 +192,7 @@ impl Plan {
             match &column.encoder {
                 Encoder::Numbers { fill, scaling, indicator } => {
                     self.about.push(format!("         {}: a number, NaN where it is missing", column.name));
-                    let (name, centre, factor) = match scaling {
-                        ScalingView::Linear { centre, factor } => ("linear", *centre, *factor),
-                        ScalingView::Clipped { centre, factor } => ("clipped", *centre, *factor),
-                        ScalingView::Normal { .. } => {
-                            let reason = format!(
-                                "column `{}` is scaled by quantiles; code for that is not written",
-                                column.name
-                            );
-                            return Err(Error::config("--to", reason));
-                        }
-                    };
-                    let numbers = [*fill, centre, factor].map(Arg::Double);
-                    let args =
-                        [Arg::InputAt(i)].into_iter().chain(numbers).chain([Arg::Write(0, to)]).collect::<Vec<_>>();
-                    self.call(0, name, args);
+                    self.scaled(i, *fill, scaling, to);
                     if *indicator {
                         self.call(0, "missing", [Arg::InputAt(i), Arg::Write(0, to + 1)]);
                     }
@@ -239,6 +223,28 @@ impl Plan {
             to += column.width;
         }
         Ok(())
+    }
+
+    /// A number of the table, filled and scaled.
+    fn scaled(&mut self, i: usize, fill: f64, scaling: &ScalingView, to: usize) {
+        let (x, fill, out) = (Arg::InputAt(i), Arg::Double(fill), Arg::Write(0, to));
+        let mut by = |name, centre, factor| {
+            self.call(0, name, [x, fill, Arg::Double(centre), Arg::Double(factor), out]);
+        };
+        match scaling {
+            ScalingView::Linear { centre, factor } => by("linear", *centre, *factor),
+            ScalingView::Clipped { centre, factor } => by("clipped", *centre, *factor),
+            ScalingView::Normal { quantiles } => {
+                let count = Arg::Whole(quantiles.len());
+                let coefficients = self.coefficients.get_or_insert_with(|| {
+                    self.numbers.push(Numbers::Doubles(NORMAL_QUANTILE.concat()));
+                    Arg::Numbers(self.numbers.len() - 1)
+                });
+                let coefficients = *coefficients;
+                let quantiles = self.doubles(quantiles);
+                self.call(0, "quantile", [x, fill, quantiles, count, coefficients, out]);
+            }
+        }
     }
 
     fn dense(&mut self, part: usize, z: usize, to: usize, weight: &Tensor, bias: Option<&Tensor>, int8: bool) {

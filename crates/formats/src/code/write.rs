@@ -44,6 +44,9 @@ fn functions(plan: &Plan, language: Language) -> String {
             wanted.insert(name);
         }
     }
+    if plan.has_logarithm() {
+        wanted.insert("expm1"); // which C and JavaScript have
+    }
     all.extend(helpers);
     let (mut written, mut text) = (BTreeSet::new(), String::new());
     for name in wanted {

@@ -1,6 +1,6 @@
 //! The preprocessing of a table inside the graph: an input for each column, of N x 1 numbers or names.
 
-use layerloop::preprocess::view::{Encoder, ScalingView};
+use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, ScalingView};
 use layerloop::preprocess::{Preprocessing, Target, TargetTransform};
 use layerloop::{Error, Result};
 
@@ -132,28 +132,12 @@ fn normal(graph: &mut Graph, x: &str, quantiles: &[f64]) -> String {
     normal_quantile(graph, &share)
 }
 
-/// P. J. Acklam's approximation, 2003, to a relative error of 1.2e-9, which f32 does not show.
+/// [`NORMAL_QUANTILE`], whose error f32 does not show.
 fn normal_quantile(graph: &mut Graph, p: &str) -> String {
-    const A: [f64; 6] = [
-        -3.969_683_028_665_376e1,
-        2.209_460_984_245_205e2,
-        -2.759_285_104_469_687e2,
-        1.383_577_518_672_69e2,
-        -3.066_479_806_614_716e1,
-        2.506_628_277_459_239,
-    ];
-    const B: [f64; 6] = [
-        -5.447_609_879_822_406e1,
-        1.615_858_368_580_409e2,
-        -1.556_989_798_598_866e2,
-        6.680_131_188_771_972e1,
-        -1.328_068_155_288_572e1,
-        1.0,
-    ];
     let [half, one, edge, far] = [0.5, 1.0, 0.02425, 1.0 - 0.02425].map(|n| graph.doubles(&[], &[n]));
     let q = graph.node("Sub", &[p, &half], &[]);
     let r = graph.node("Mul", &[&q, &q], &[]);
-    let (above, below) = (polynomial(graph, &A, &r), polynomial(graph, &B, &r));
+    let (above, below) = (polynomial(graph, 0, &r), polynomial(graph, 1, &r));
     let above = graph.node("Mul", &[&above, &q], &[]);
     let centre = graph.node("Div", &[&above, &below], &[]);
     let left = tail(graph, p);
@@ -167,26 +151,16 @@ fn normal_quantile(graph: &mut Graph, p: &str) -> String {
 
 /// Its ends: of the smaller share.
 fn tail(graph: &mut Graph, p: &str) -> String {
-    const C: [f64; 6] = [
-        -7.784_894_002_430_293e-3,
-        -3.223_964_580_411_365e-1,
-        -2.400_758_277_161_838,
-        -2.549_732_539_343_734,
-        4.374_664_141_464_968,
-        2.938_163_982_698_783,
-    ];
-    const D: [f64; 5] =
-        [7.784_695_709_041_462e-3, 3.224_671_290_700_398e-1, 2.445_134_137_142_996, 3.754_408_661_907_416, 1.0];
     let minus_two = graph.doubles(&[], &[-2.0]);
     let log = graph.node("Log", &[p], &[]);
     let log = graph.node("Mul", &[&log, &minus_two], &[]);
     let q = graph.node("Sqrt", &[&log], &[]);
-    let (above, below) = (polynomial(graph, &C, &q), polynomial(graph, &D, &q));
+    let (above, below) = (polynomial(graph, 2, &q), polynomial(graph, 3, &q));
     graph.node("Div", &[&above, &below], &[])
 }
 
-fn polynomial(graph: &mut Graph, coefficients: &[f64], x: &str) -> String {
-    let mut all = coefficients.iter();
+fn polynomial(graph: &mut Graph, of: usize, x: &str) -> String {
+    let mut all = NORMAL_QUANTILE[of].iter();
     let first = all.next().copied().unwrap_or_default();
     let first = graph.doubles(&[], &[first]);
     all.fold(first, |sum, c| {

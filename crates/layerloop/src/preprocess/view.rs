@@ -1,6 +1,7 @@
 //! What a fitted preprocessing does to each column, for code that writes it in another form (ONNX, C).
 
 use super::category::Place;
+pub use super::number::NORMAL_QUANTILE;
 use super::number::{Numbers, Scale};
 use super::{Encoding, FittedColumn, Preprocessing};
 
