@@ -10,7 +10,7 @@ use layerloop::data::Dataset;
 use layerloop::model_file::Model;
 use layerloop::network::Network;
 use layerloop::preprocess::view::Encoder;
-use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing, Scaling, Target, TargetTransform};
+use layerloop::preprocess::{Column, Frame, Kind, PreprocessOptions, Preprocessing, Scaling, Target, TargetTransform};
 use layerloop_formats::code::{Language, Loss, generate, quantised};
 
 use self::cases::{Case, cases};
@@ -186,12 +186,13 @@ fn javascript_has_the_bits_of_predict() {
     }
 }
 
-/// A model of a table with gaps, names, repeated numbers and a target of numbers; its rows as code takes them, and what is predicted.
+/// A model of a table with gaps, names, dates, repeated numbers and a target of numbers; its rows as code takes them, and what is predicted.
 fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64>, Vec<f64>) {
     const ROWS: usize = 1200;
     let number = |i: usize| ((i * 7919 + 13) % 1009) as f64 / 10.0;
     let age: Vec<f64> = (0..ROWS).map(|i| if i % 9 == 4 { f64::NAN } else { number(i) }).collect();
     let gain: Vec<f64> = (0..ROWS).map(|i| if i % 12 == 0 { (i / 12 % 9 + 1) as f64 * 0.7 } else { 0.0 }).collect();
+    let when: Vec<f64> = (0..ROWS).map(|i| if i % 50 == 7 { f64::NAN } else { i as f64 * 3.1e6 - 1.2e9 }).collect();
     let names = ["cook", "pilot", "clerk", "", "cook"];
     let jobs: Vec<&str> = (0..ROWS).map(|i| names[i * i % 5]).collect();
     let smokes: Vec<&str> = (0..ROWS).map(|i| ["yes", "no"][i % 2]).collect();
@@ -201,6 +202,7 @@ fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64
         Column::categories("job", jobs.iter().copied()),
         Column::categories("smokes", smokes.iter().copied()),
         Column::numbers("gain", gain.clone()),
+        Column { kind: Kind::Date, ..Column::numbers("when", when.clone()) },
         Column::numbers("pay", pay),
     ];
     let frame = Frame::new("people", columns).expect("a frame");
@@ -224,7 +226,7 @@ fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64
         levels.iter().position(|level| level == name).unwrap_or(levels.len() + 1) as f64
     };
     assert!(matches!(view[4].encoder, Encoder::Repeated { .. }));
-    let rows = (0..ROWS).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i]), gain[i]]).collect();
+    let rows = (0..ROWS).flat_map(|i| [age[i], level(1, jobs[i]), level(2, smokes[i]), gain[i], when[i]]).collect();
     (model, rows, want)
 }
 

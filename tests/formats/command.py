@@ -4,6 +4,7 @@
 """
 
 import csv
+import datetime
 import gzip
 import json
 import os
@@ -68,6 +69,13 @@ def compare_images(data, images):
     assert hashes[0] == hashes[1]
 
 
+def number(cell):
+    """A number, NaN where it is missing; seconds since 1970-01-01 of a date."""
+    if "-" in cell:
+        return datetime.datetime.fromisoformat(cell + "+00:00").timestamp()
+    return float(cell) if cell else np.nan
+
+
 def rows_of_table(path, inputs):
     """Columns as onnxruntime takes them."""
     with open(path) as file:
@@ -78,21 +86,26 @@ def rows_of_table(path, inputs):
         if info.type == "tensor(string)":
             feed[info.name] = np.array(cells, dtype=object).reshape(-1, 1)
         else:
-            feed[info.name] = np.array([float(cell) if cell else np.nan for cell in cells], np.float32).reshape(-1, 1)
+            kind = np.float64 if info.type == "tensor(double)" else np.float32
+            feed[info.name] = np.array([number(cell) for cell in cells], kind).reshape(-1, 1)
     return feed
 
 
 def compare_tables():
     rng = np.random.default_rng(3)
     with open(FOLDER / "people.csv", "w") as file:
-        file.write("age,pay,job,city,smokes,rich,score\n")
-        for _ in range(600):
+        file.write("age,pay,job,city,smokes,hired,gain,rich,score\n")
+        for row in range(1200):
             age, pay = int(rng.integers(20, 65)), round(float(rng.lognormal(10, 1)), 2)
             job, city = rng.choice(["cook", "pilot", "clerk", ""]), rng.choice(list("ABCDEFGHIJKLM"))
             smokes = rng.choice(["yes", "no"])
             rich = "rich" if pay * (2 if job == "pilot" else 1) + 300 * age > 40000 else "poor"
             score = round(pay / 1000 + age * (1 if smokes == "no" else 0.5), 3)
-            file.write(f"{age if rng.random() > 0.05 else ''},{pay},{job},{city},{smokes},{rich},{score}\n")
+            hired = datetime.datetime(1960, 1, 1) + datetime.timedelta(hours=int(rng.integers(0, 600_000)))
+            gain = (row // 12 % 9 + 1) * 0.7 if row % 12 == 0 else 0  # nearly always 0, and nine other values
+            hired = hired.isoformat(" ") if rng.random() > 0.05 else ""
+            age = age if rng.random() > 0.05 else ""
+            file.write(f"{age},{pay},{job},{city},{smokes},{hired},{gain},{rich},{score}\n")
     cases = [
         ("plain", "rich", "score", []),
         ("quantile", "rich", "score", ["--scaling", "quantile"]),

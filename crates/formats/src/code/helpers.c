@@ -269,6 +269,26 @@ static void quantile(double x, double fill, const double *quantiles, int count, 
         *out = (float)(polynomial(c, q * q) * q / polynomial(c + 6, q * q));
     }
 }
+section: part_of_date
+/* Year, month, day, weekday (1 is Monday), hour, or days since the earliest, of seconds since 1970-01-01. The year begins with March, so
+   that a leap day is its last. */
+static double part_of_date(double seconds, int part, double earliest) {
+    const double days = floor(seconds / 86400.0), since = days + 719468.0, era = floor(since / 146097.0);
+    const double of_era = since - era * 146097.0;
+    const double leaps = floor(of_era / 36524.0) - floor(of_era / 1460.0) - floor(of_era / 146096.0);
+    const double year = floor((of_era + leaps) / 365.0);
+    const double day = of_era - (365.0 * year + floor(year / 4.0) - floor(year / 100.0));
+    const double month = floor((5.0 * day + 2.0) / 153.0);
+    if (seconds != seconds) return seconds;
+    switch (part) {
+        case 0: return year + era * 400.0 + (month >= 10.0 ? 1.0 : 0.0);
+        case 1: return month < 10.0 ? month + 3.0 : month - 9.0;
+        case 2: return day - floor((153.0 * month + 2.0) / 5.0) + 1.0;
+        case 3: return days + 4.0 - 7.0 * floor((days + 3.0) / 7.0);
+        case 4: return (seconds - days * 86400.0) / 3600.0;
+        default: return (seconds - earliest) / 86400.0;
+    }
+}
 section: missing
 static void missing(double x, float *out) { *out = x == x ? 0.0f : 1.0f; }
 section: repeated needs level

@@ -3,7 +3,7 @@
 use layerloop::model_file::Model;
 use layerloop::network::view::{Operation, Step, View};
 use layerloop::network::{Activation, Join, Output, Tensor};
-use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, ScalingView};
+use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, NumberView, Part, ScalingView};
 use layerloop::preprocess::{Preprocessing, Target, TargetTransform};
 use layerloop::{Error, Result};
 use layerloop_kernels::formula::Formula;
@@ -27,6 +27,8 @@ pub(super) enum Arg {
     Input,
     /// One number of it.
     InputAt(usize),
+    /// A part of a moment that is one number of it, given the earliest one.
+    PartOf(usize, Part, f64),
     /// A value that is read, from a place on.
     Read(usize),
     /// A value that is written, from a place on.
@@ -190,12 +192,9 @@ impl Plan {
         for column in &columns {
             let i = names.iter().position(|name| *name == column.name).unwrap_or_default();
             match &column.encoder {
-                Encoder::Numbers { fill, scaling, indicator } => {
+                Encoder::Numbers(number) => {
                     self.about.push(format!("         {}: a number, NaN where it is missing", column.name));
-                    self.scaled(i, *fill, scaling, to);
-                    if *indicator {
-                        self.call(0, "missing", [Arg::InputAt(i), Arg::Write(0, to + 1)]);
-                    }
+                    self.number(Arg::InputAt(i), number, to);
                 }
                 Encoder::Repeated { values, table } => {
                     let (count, width) = (Arg::Whole(values.len()), Arg::Whole(column.width));
@@ -215,9 +214,14 @@ impl Plan {
                     let sizes = [levels.len(), column.width].map(Arg::Whole);
                     self.call(0, "level", [Arg::InputAt(i), sizes[0], sizes[1], table, Arg::Write(0, to)]);
                 }
-                Encoder::Dates => {
-                    let reason = format!("column `{}` holds dates, which code cannot read", column.name);
-                    return Err(Error::config("--to", reason));
+                Encoder::Dates { earliest, parts } => {
+                    let name = &column.name;
+                    self.about.push(format!("         {name}: seconds since 1970-01-01, NaN where they are missing"));
+                    let mut to = to;
+                    for (part, number) in parts {
+                        self.number(Arg::PartOf(i, *part, *earliest), number, to);
+                        to += number.width();
+                    }
                 }
             }
             to += column.width;
@@ -225,9 +229,9 @@ impl Plan {
         Ok(())
     }
 
-    /// A number of the table, filled and scaled.
-    fn scaled(&mut self, i: usize, fill: f64, scaling: &ScalingView, to: usize) {
-        let (x, fill, out) = (Arg::InputAt(i), Arg::Double(fill), Arg::Write(0, to));
+    /// A number of the table, filled and scaled, and perhaps whether it is missing.
+    fn number(&mut self, x: Arg, NumberView { fill, scaling, indicator }: &NumberView, to: usize) {
+        let (fill, out) = (Arg::Double(*fill), Arg::Write(0, to));
         let mut by = |name, centre, factor| {
             self.call(0, name, [x, fill, Arg::Double(centre), Arg::Double(factor), out]);
         };
@@ -244,6 +248,9 @@ impl Plan {
                 let quantiles = self.doubles(quantiles);
                 self.call(0, "quantile", [x, fill, quantiles, count, coefficients, out]);
             }
+        }
+        if *indicator {
+            self.call(0, "missing", [x, Arg::Write(0, to + 1)]);
         }
     }
 

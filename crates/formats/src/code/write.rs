@@ -40,8 +40,9 @@ fn functions(plan: &Plan, language: Language) -> String {
     }
     let mut wanted: BTreeSet<&str> = plan.formulas.iter().map(|(name, _)| name.as_str()).collect();
     for call in plan.parts.iter().flatten() {
-        if let Call::Function(name, _) = call {
+        if let Call::Function(name, args) = call {
             wanted.insert(name);
+            wanted.extend(args.iter().any(|arg| matches!(arg, Arg::PartOf(..))).then_some("part_of_date"));
         }
     }
     if plan.has_logarithm() {
@@ -114,6 +115,7 @@ fn argument(language: Language, arg: &Arg) -> String {
     match arg {
         Arg::Input => "input".into(),
         Arg::InputAt(at) => format!("input[{at}]"),
+        Arg::PartOf(at, part, earliest) => format!("part_of_date(input[{at}], {}, {earliest:?})", *part as usize),
         Arg::Read(value) if is_rust => format!("&v{value}"),
         Arg::Read(value) => format!("v{value}"),
         Arg::Write(value, at) if is_rust => format!("&mut {}", behind(format!("v{value}"), &at.to_string())),
@@ -224,7 +226,7 @@ fn comment(plan: &Plan, language: Language, code: &str) -> String {
     let stack = 4 * plan.values.iter().sum::<usize>() + 64;
     match language {
         Language::C => {
-            const LIBM: [&str; 8] = ["copysignf", "expm1", "fabsf", "fmaf", "fmax", "rintf", "sqrt", "sqrtf"];
+            const LIBM: [&str; 9] = ["copysignf", "expm1", "fabsf", "floor", "fmaf", "fmax", "rintf", "sqrt", "sqrtf"];
             let used: Vec<&str> = LIBM.into_iter().filter(|name| code.contains(&format!("{name}("))).collect();
             let used = if code.contains("fmin(") { [used, vec!["fmin"]].concat() } else { used };
             let used = if used.is_empty() { "nothing".into() } else { used.join(", ") };

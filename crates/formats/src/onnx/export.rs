@@ -38,7 +38,7 @@ pub(super) const CARD: &str = "layerloop";
 /// names as strings, a missing number NaN, a missing name empty.
 ///
 /// # Errors
-/// [`Error::Config`] for a user-defined layer, a column of dates, an output that the network does not have, or an opset beyond 18 to 24.
+/// [`Error::Config`] for a user-defined layer, an output that the network does not have, or an opset beyond 18 to 24.
 ///
 /// # Example
 /// ```
@@ -86,7 +86,7 @@ pub fn export(model: &Model, options: &Export) -> Result<Vec<u8>> {
 /// The rows of the network, made of the inputs of the graph; and these.
 fn inputs(graph: &mut Graph, model: &Model) -> Result<(String, Vec<ValueInfoProto>)> {
     if let Some(by) = &model.input.preprocessing {
-        return table::inputs(graph, by);
+        return Ok(table::inputs(graph, by));
     }
     let width = model.network.spec().inputs;
     let mut x = "input".to_string();

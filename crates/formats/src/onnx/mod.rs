@@ -1,6 +1,7 @@
 //! ONNX files: `export` writes one, `import` reads one.
 
 mod activations;
+mod date;
 mod export;
 mod graph;
 pub mod import;

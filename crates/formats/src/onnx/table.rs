@@ -1,27 +1,35 @@
-//! The preprocessing of a table inside the graph: an input for each column, of N x 1 numbers or names.
+//! The preprocessing of a table inside the graph: an input for each column, of N x 1 numbers (f64 where they are scaled by quantiles or are
+//! dates, in seconds since 1970-01-01) or names.
 
-use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, ScalingView};
+use layerloop::preprocess::view::{Encoder, NORMAL_QUANTILE, NumberView, ScalingView};
 use layerloop::preprocess::{Preprocessing, Target, TargetTransform};
-use layerloop::{Error, Result};
 
+use super::date;
 use super::graph::{Graph, Set, value_info};
 use super::proto::{ValueInfoProto, element};
 
 /// The inputs of the network as one value, made of those of the graph; and these.
-pub(super) fn inputs(graph: &mut Graph, by: &Preprocessing) -> Result<(String, Vec<ValueInfoProto>)> {
+pub(super) fn inputs(graph: &mut Graph, by: &Preprocessing) -> (String, Vec<ValueInfoProto>) {
     let (mut infos, mut parts) = (Vec::new(), Vec::new());
     for column in by.view() {
         match &column.encoder {
-            Encoder::Numbers { fill, scaling, indicator } => {
-                infos.push(value_info(&column.name, element::FLOAT, Some(1)));
-                let part = numbers(graph, &column.name, *fill, scaling);
-                parts.push(part);
-                if *indicator {
-                    let missing = graph.node("IsNaN", &[&column.name], &[]);
-                    parts.push(graph.cast(&missing, element::FLOAT));
+            Encoder::Numbers(by) => {
+                // Between two quantiles next to each other f32 has too few numbers.
+                let is_double = matches!(by.scaling, ScalingView::Normal { .. });
+                let kind = if is_double { element::DOUBLE } else { element::FLOAT };
+                infos.push(value_info(&column.name, kind, Some(1)));
+                number(graph, &column.name, by, &mut parts);
+            }
+            Encoder::Dates { earliest, parts: of_date } => {
+                infos.push(value_info(&column.name, element::DOUBLE, Some(1)));
+                let all = date::parts(graph, &column.name, *earliest);
+                for (part, by) in of_date {
+                    number(graph, &all[*part as usize], by, &mut parts);
                 }
             }
-            Encoder::Repeated { values, table } => parts.push(repeated(graph, &column.name, values, table)),
+            Encoder::Repeated { values, table } => {
+                parts.push(repeated(graph, &column.name, values, table));
+            }
             Encoder::Levels { levels, table } => {
                 infos.push(value_info(&column.name, element::STRING, Some(1)));
                 let numbers: Vec<i64> = (0..levels.len() as i64).chain([levels.len() as i64 + 1]).collect();
@@ -35,26 +43,29 @@ pub(super) fn inputs(graph: &mut Graph, by: &Preprocessing) -> Result<(String, V
                 let found = graph.node("Gather", &[&rows, &row], &[("axis", Set::Int(0))]);
                 parts.push(graph.reshape(&found, &[-1, column.width as i64]));
             }
-            Encoder::Dates => {
-                let reason = format!(
-                    "column `{}` holds dates, which ONNX cannot read; train on its year, month, ... as columns of numbers, or \
-                     leave it out with --ignore",
-                    column.name
-                );
-                return Err(Error::config("--to onnx", reason));
-            }
         }
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    Ok((graph.node("Concat", &parts, &[("axis", Set::Int(1))]), infos))
+    (graph.node("Concat", &parts, &[("axis", Set::Int(1))]), infos)
+}
+
+/// A number as inputs: scaled, and perhaps whether it is missing.
+fn number(graph: &mut Graph, name: &str, by: &NumberView, parts: &mut Vec<String>) {
+    parts.push(scaled(graph, name, by.fill, &by.scaling));
+    if by.indicator {
+        let missing = graph.node("IsNaN", &[name], &[]);
+        parts.push(graph.cast(&missing, element::FLOAT));
+    }
 }
 
 /// The row of the table that belongs to the number among `values`, or the last one: the product of a 1 among zeros with the table.
 fn repeated(graph: &mut Graph, name: &str, values: &[f64], table: &[f32]) -> String {
     let count = values.len();
+    // In f32, which numbers may have come as.
+    let x = graph.cast(name, element::FLOAT);
     let singles: Vec<f32> = values.iter().map(|x| *x as f32).collect();
     let all = graph.unnamed(&[1, count], &singles);
-    let is = graph.node("Equal", &[name, &all], &[]);
+    let is = graph.node("Equal", &[&x, &all], &[]);
     let is = graph.cast(&is, element::FLOAT);
     let [axis, one] = [graph.ints(&[1]), graph.unnamed(&[], &[1.0])];
     let sum = graph.node("ReduceSum", &[&is, &axis], &[("keepdims", Set::Int(1))]);
@@ -65,7 +76,7 @@ fn repeated(graph: &mut Graph, name: &str, values: &[f64], table: &[f32]) -> Str
 }
 
 /// A column of numbers, filled and scaled: in f64, as at home.
-fn numbers(graph: &mut Graph, name: &str, fill: f64, scaling: &ScalingView) -> String {
+fn scaled(graph: &mut Graph, name: &str, fill: f64, scaling: &ScalingView) -> String {
     let missing = graph.node("IsNaN", &[name], &[]);
     let x = graph.cast(name, element::DOUBLE);
     let fill = graph.doubles(&[], &[fill]);

@@ -75,8 +75,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// A column of moments, fitted: those of its parts that differ among the training rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Dates {
-    earliest: f64,
-    parts: Vec<(Part, Numbers)>,
+    pub(super) earliest: f64,
+    pub(super) parts: Vec<(Part, Numbers)>,
 }
 
 impl Dates {

@@ -1,6 +1,7 @@
 //! What a fitted preprocessing does to each column, for code that writes it in another form (ONNX, C).
 
 use super::category::Place;
+pub use super::date::Part;
 pub use super::number::NORMAL_QUANTILE;
 use super::number::{Numbers, Scale};
 use super::{Encoding, FittedColumn, Preprocessing};
@@ -20,15 +21,8 @@ pub struct ColumnView {
 /// What makes inputs of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Encoder {
-    /// A number: its scaled value, rounded to f32.
-    Numbers {
-        /// What stands for a missing number.
-        fill: f64,
-        /// How it is scaled, in f64.
-        scaling: ScalingView,
-        /// Whether a second input is 1 where the number is missing, else 0.
-        indicator: bool,
-    },
+    /// A number.
+    Numbers(NumberView),
     /// A number that is compared with others: a row of a table. It follows the number itself, which it has the name of.
     Repeated {
         /// The numbers that have a row of their own, ascending.
@@ -43,8 +37,41 @@ pub enum Encoder {
         /// Rows of `width` inputs: one for each name, one for all other names, one for a missing name.
         table: Vec<f32>,
     },
-    /// A date, whose parts are numbers.
-    Dates,
+    /// A moment, as seconds since 1970-01-01, whose parts are numbers.
+    Dates {
+        /// The earliest moment of the training rows.
+        earliest: f64,
+        /// The parts, in the order of their inputs.
+        parts: Vec<(Part, NumberView)>,
+    },
+}
+
+/// A number that becomes inputs: its scaled value, rounded to f32, and perhaps whether it is missing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NumberView {
+    /// What stands for a missing number.
+    pub fill: f64,
+    /// How it is scaled, in f64.
+    pub scaling: ScalingView,
+    /// Whether a second input is 1 where the number is missing, else 0.
+    pub indicator: bool,
+}
+
+impl NumberView {
+    fn of(Numbers { fill, scale, indicator }: &Numbers) -> Self {
+        let scaling = match scale.clone() {
+            Scale::Linear { centre, factor } => ScalingView::Linear { centre, factor },
+            Scale::Clipped { centre, factor } => ScalingView::Clipped { centre, factor },
+            Scale::Normal { quantiles } => ScalingView::Normal { quantiles },
+        };
+        Self { fill: *fill, scaling, indicator: *indicator }
+    }
+
+    /// Number of its inputs.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        1 + usize::from(self.indicator)
+    }
 }
 
 /// A fitted scaling.
@@ -110,14 +137,7 @@ impl FittedColumn {
     fn view(&self) -> ColumnView {
         let width = self.width();
         let encoder = match &self.encoding {
-            Encoding::Numbers(Numbers { fill, scale, indicator }) => {
-                let scaling = match scale.clone() {
-                    Scale::Linear { centre, factor } => ScalingView::Linear { centre, factor },
-                    Scale::Clipped { centre, factor } => ScalingView::Clipped { centre, factor },
-                    Scale::Normal { quantiles } => ScalingView::Normal { quantiles },
-                };
-                Encoder::Numbers { fill: *fill, scaling, indicator: *indicator }
-            }
+            Encoding::Numbers(numbers) => Encoder::Numbers(NumberView::of(numbers)),
             Encoding::Names(names) => {
                 let levels = names.levels().to_vec();
                 let places = (0..levels.len()).map(Place::Level).chain([Place::Unseen, Place::Missing]);
@@ -139,7 +159,11 @@ impl FittedColumn {
                 let table = repeated.values.iter().chain([&f64::NAN]).flat_map(row).collect();
                 Encoder::Repeated { values: repeated.values.clone(), table }
             }
-            Encoding::Dates(_) | Encoding::Unused => Encoder::Dates,
+            Encoding::Dates(dates) => {
+                let parts = dates.parts.iter().map(|(part, numbers)| (*part, NumberView::of(numbers))).collect();
+                Encoder::Dates { earliest: dates.earliest, parts }
+            }
+            Encoding::Unused => Encoder::Dates { earliest: 0.0, parts: Vec::new() },
         };
         ColumnView { name: self.name.clone(), width, encoder }
     }
