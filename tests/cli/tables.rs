@@ -450,3 +450,30 @@ fn numbers_that_may_be_codes_are_pointed_out_and_can_be_levels() {
         .well();
     assert!(folder.run(&["summary", "m.safetensors"]).well().out.contains("the grade=5"));
 }
+
+#[test]
+fn rows_of_a_table_of_ones_own_are_explained() {
+    let folder = with_people(200);
+    train(&folder, &["--recipe", "plain", "--epochs", "2", "--save", "m.safetensors"]).well();
+    let explained = |more: &[&str]| folder.run(&[&["explain", "m.safetensors"], more].concat()).well();
+    // With what is to be predicted, the columns in another order, and without it.
+    fs::write(folder.path("one.csv"), "income,since,job,region,age,name\n>50K,2026-03-01,pilot,EU,,X\n")
+        .expect("written");
+    let said = explained(&["one.csv"]);
+    assert!(said.out.starts_with("sample 0, class >50K: predicted"), "{said:?}");
+    fs::write(folder.path("new.csv"), "since,job,age\n2026-03-01,pilot,\n2026-03-02,king,30\n").expect("written");
+    let said = explained(&["new.csv", "--sample", "1"]);
+    assert!(said.err.contains("`king` in 1 row, unseen in training") && said.err.contains("--label"), "{said:?}");
+    assert!(explained(&["new.csv", "--label", ">50K"]).out.starts_with("sample 0, class >50K: predicted"));
+    let said = folder.run(&["explain", "m.safetensors", "new.csv", "--sample", "2"]);
+    assert!(said.err.contains("sample: 2; new.csv has the rows 0 to 1"), "{said:?}");
+    fs::write(folder.path("less.csv"), "since,job\n2026-03-01,pilot\n").expect("written");
+    let said = folder.run(&["explain", "m.safetensors", "less.csv"]);
+    assert!(said.err.contains("less.csv: no column `age`, which the model needs"), "{said:?}");
+    fs::remove_file(folder.path("m.safetensors")).expect("removed");
+    train(&folder, &["--recipe", "tabm", "--epochs", "1", "--save", "m.safetensors"]).well();
+    let ranked = folder.run(&["outliers", "m.safetensors", "people.csv"]).well();
+    assert!(!ranked.out.contains("NaN"), "{ranked:?}");
+    let refused = folder.run(&["outliers", "m.safetensors", "people.csv", "--by", "gradient"]);
+    assert!(refused.err.contains("several members"), "{refused:?}");
+}

@@ -67,7 +67,9 @@ fn suspects(args: &Outliers, model: &Model, data: &Dataset) -> Result<Vec<Suspec
         return refuse("margin; there are no classes, so there is none: loss and gradient are left");
     }
     if args.by == By::Gradient && samples.iter().any(|sample| sample.gradient_norm.is_nan()) {
-        return refuse("gradient; with a batch norm a row has no gradient of its own: loss and margin are left");
+        return refuse(
+            "gradient; with a batch norm, or several members, a row has no gradient of its own here: loss and margin are left",
+        );
     }
     let mut suspects: Vec<Suspect> = samples
         .into_iter()
@@ -116,7 +118,8 @@ fn as_row(rank: usize, suspect: &Suspect, data: &Dataset, names: &[String], outp
         Targets::Numbers { .. } => (numbers(outputs), String::new()),
     };
     let Suspect { row, sample, .. } = suspect;
-    let (loss, norm) = (format!("{:.4}", sample.loss), format!("{:.4}", sample.gradient_norm));
+    let loss = format!("{:.4}", sample.loss);
+    let norm = if sample.gradient_norm.is_nan() { "-".into() } else { format!("{:.4}", sample.gradient_norm) };
     vec![rank.to_string(), row.to_string(), target(data, *row, names), said, probability, loss, norm]
 }
 
