@@ -9,37 +9,39 @@ use crate::matrix::{Rows, RowsMut};
 use crate::panels::{PANEL, Panel};
 use crate::update::{Part, Update, update};
 
-/// Replaces sigma(z) in `out` by z + a (sigma(z) - z).
+/// z + a (sigma(z) - z), of z and of `values`, which are sigma(z); where they are not given, `out` has them.
 ///
 /// # Shapes
-/// `z` and `out`: B x n, rows padded to whole vectors; `weights`: 1 x n in panels.
+/// `z`, `values` and `out`: B x n, rows padded to whole vectors; `weights`: 1 x n in panels.
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn forward(isa: Isa, z: Rows, weights: Weights, out: RowsMut) {
-    each(isa, Each { weights, read: z, out, gradient: false });
+pub fn forward(isa: Isa, z: Rows, values: Option<Rows>, weights: Weights, out: RowsMut) {
+    each(isa, Each { weights, x: z, s: values, out, gradient: false });
 }
 
-/// Replaces sigma'(z) in `out` by q (1 + a (sigma'(z) - 1)), q being the gradient of z'.
+/// q (1 + a (sigma'(z) - 1)), of q, the gradient of z', and of `slopes`, which are sigma'(z).
 ///
 /// # Shapes
 /// As in [`forward`].
 ///
 /// # Panics
 /// If the slices do not have these shapes.
-pub fn input_gradient(isa: Isa, q: Rows, weights: Weights, out: RowsMut) {
-    each(isa, Each { weights, read: q, out, gradient: true });
+pub fn input_gradient(isa: Isa, q: Rows, slopes: Rows, weights: Weights, out: RowsMut) {
+    each(isa, Each { weights, x: q, s: Some(slopes), out, gradient: true });
 }
 
 struct Each<'a> {
     weights: Weights<'a>,
-    read: Rows<'a>,
+    x: Rows<'a>,
+    s: Option<Rows<'a>>,
     out: RowsMut<'a>,
     gradient: bool,
 }
 
 fn each(isa: Isa, each: Each) {
-    assert_eq!(each.read.count(), each.out.count(), "rows");
+    let count = each.out.count();
+    assert!(each.x.count() == count && each.s.is_none_or(|s| s.count() == count), "rows");
     each.weights.check();
     isa.run(each);
 }
@@ -47,15 +49,16 @@ fn each(isa: Isa, each: Each) {
 impl Kernel for Each<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { weights, read, mut out, gradient } = self;
+        let Self { weights, x, s, mut out, gradient } = self;
         let one = simd.splat(1.0);
         for panel in weights.layout.iter() {
             for column in (0..panel.columns).step_by(LANES) {
                 let a = lanes::load(simd, weights.values, panel.start + column);
                 let (at, lanes) = (panel.column + column, LANES.min(panel.columns - column));
-                for row in 0..read.count() {
+                for row in 0..out.count() {
                     let to = &mut out.row(row, at + lanes)[at..];
-                    let (x, s) = (read.lanes(simd, row, at), lanes::load_or_zero(simd, to));
+                    let x = x.lanes(simd, row, at);
+                    let s = s.map_or_else(|| lanes::load_or_zero(simd, to), |s| s.lanes(simd, row, at));
                     let value = if gradient {
                         simd.mul(x, simd.mul_add(a, simd.sub(s, one), one))
                     } else {
@@ -124,10 +127,11 @@ mod tests {
             let mut a = vec![0.0; layout.len()];
             (0..n).for_each(|column| a[layout.index(0, column)] = column as f32 / 50.0 - 0.2);
             let weights = Weights { values: &a, layout };
-            let [mut next, mut below] = [values.clone(), values.clone()];
+            let [mut next, mut below] = [values.clone(), Matrix::zeros(rows, n)];
             let stride = z.stride();
-            forward(isa, z.head(rows), weights, RowsMut { values: next.values_mut(), stride });
-            input_gradient(isa, q.head(rows), weights, RowsMut { values: below.values_mut(), stride });
+            let s = values.head(rows);
+            forward(isa, z.head(rows), (n > 1).then_some(s), weights, RowsMut { values: next.values_mut(), stride });
+            input_gradient(isa, q.head(rows), s, weights, RowsMut { values: below.values_mut(), stride });
             let mut gradient = vec![9.0; layout.len()];
             for panel in layout.iter() {
                 let part = &mut gradient[panel.start..][..panel.width];

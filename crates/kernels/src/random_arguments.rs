@@ -241,8 +241,11 @@ const CALLS: &[Call] = &[
     ("parametric", |isa, d, m| {
         let [z, q] = [d.rows(&m.read[0]), d.rows(&m.read[1])];
         match d.next() % 4 {
-            0 => parametric::forward(isa, z, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
-            1 => parametric::input_gradient(isa, q, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
+            0 => {
+                let values = (d.next() % 2 == 0).then_some(q);
+                parametric::forward(isa, z, values, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0]));
+            }
+            1 => parametric::input_gradient(isa, q, z, d.weights(&m.read[1]), d.rows_mut(&mut m.written[0])),
             2 => parametric::weight_gradient(isa, [z, d.rows(&m.read[0]), q], d.panel(), m.written[0].middle()),
             _ => {
                 let [weights, first, second, third] = m.written.each_mut().map(Guarded::middle);

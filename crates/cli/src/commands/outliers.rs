@@ -68,7 +68,7 @@ fn suspects(args: &Outliers, model: &Model, data: &Dataset) -> Result<Vec<Suspec
     }
     if args.by == By::Gradient && samples.iter().any(|sample| sample.gradient_norm.is_nan()) {
         return refuse(
-            "gradient; with a batch norm, or several members, a row has no gradient of its own here: loss and margin are left",
+            "gradient; with a batch norm a row has no gradient of its own, and with several members none that is known: loss and margin are left",
         );
     }
     let mut suspects: Vec<Suspect> = samples

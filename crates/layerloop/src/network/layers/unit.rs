@@ -26,9 +26,7 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
             (0..slopes.count()).for_each(|row| slopes.row(row, to.width).fill(1.0));
             dense::through_activation(isa, activation, values, to.width, slopes);
         }
-        let mut out = out;
-        rows::copy(values, 0, out.again(), 0, to.width);
-        return parametric::forward(isa, z, weights(network, op), out);
+        return parametric::forward(isa, z, Some(values), weights(network, op), out);
     }
     let ([out], [z]) = block.write([places.z(to)], [places.z(from)]);
     match op.kind {
@@ -57,7 +55,7 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
             let mut out = out;
             rows::copy(z, 0, out.again(), 0, to.width);
             activate(isa, activation, to.width, out.again(), None);
-            parametric::forward(isa, z, weights(network, op), out);
+            parametric::forward(isa, z, None, weights(network, op), out);
         }
         Kind::Members(members) => {
             members::forward(isa, members, first, z, &weights(network, op).values[..members.parameters()], out);
@@ -73,9 +71,8 @@ pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Bl
     let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
     let first = block.rows().start;
     if let (Kind::Parametric(_), Some(kept)) = (op.kind, places.kept(to)) {
-        let ([mut out], [q, slopes]) = block.write([places.delta(from)], [places.delta(to), kept + 1]);
-        rows::copy(slopes, 0, out.again(), 0, to.width);
-        return parametric::input_gradient(isa, q, weights(network, op), out);
+        let ([out], [q, slopes]) = block.write([places.delta(from)], [places.delta(to), kept + 1]);
+        return parametric::input_gradient(isa, q, slopes, weights(network, op), out);
     }
     let reads = [places.delta(to), places.z(from), places.z(to), places.kept(to).unwrap_or(places.z(to))];
     let ([out], [q, z, next, kept]) = block.write([places.delta(from)], reads);
