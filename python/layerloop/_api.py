@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from layerloop import _validate
 from layerloop._base import thread_limit
+from layerloop._formats import Exported, named_tensors
 from layerloop._frames import table_of
 from layerloop._layerloop import Data, Network, Predictor, train
+from layerloop._layerloop import from_onnx as _from_onnx
+from layerloop._layerloop import from_torch as _from_torch
 from layerloop._layerloop import Model as _Model
 
 
@@ -141,7 +145,7 @@ def _names_of(y: Any) -> list[str] | None:
     return [str(name) for name in np.unique(values).tolist()] if values.dtype.kind in "iubUSO" else None
 
 
-class Model:
+class Model(Exported):
     """A network with what it needs to be used: names of its classes, and how columns of a table become inputs.
 
     ``layerloop.load`` reads one that this package or the command line saved.
@@ -150,6 +154,9 @@ class Model:
     def __init__(self, model: _Model) -> None:
         self._model = model
         self._predictor = Predictor(model.network, 1)
+
+    def _exported(self) -> _Model:
+        return self._model
 
     @property
     def network(self) -> Network:
@@ -235,3 +242,53 @@ def load(path: str | os.PathLike[str]) -> Model:
     Model
     """
     return Model(_Model.load(path))
+
+
+def from_onnx(path_or_bytes: str | os.PathLike[str] | bytes) -> Model:
+    """Read a network in an ONNX file, of PyTorch, Keras or skl2onnx too.
+
+    Parameters
+    ----------
+    path_or_bytes : str, Path or bytes
+        The file, or what it holds.
+
+    Returns
+    -------
+    Model
+        Of a file that ``to_onnx`` wrote, the same network, to the bit.
+
+    Examples
+    --------
+    >>> from layerloop import Network, from_onnx
+    >>> from_onnx(Network("4 -> 5 tanh -> 3", seed=0).to_onnx())
+    Model('4 -> 5 tanh -> 3 -> softmax', 3 outputs)
+    """
+    return Model(_from_onnx(path_or_bytes))
+
+
+def from_torch_state_dict(
+    dict_of_arrays: Mapping[str, Any], activation: str = "relu", output: str = "softmax"
+) -> Model:
+    """Read the ``state_dict`` of an ``nn.Sequential`` of PyTorch.
+
+    Parameters
+    ----------
+    dict_of_arrays : dict of str to array
+        Arrays or tensors of floats by name; they are taken in single precision.
+    activation : str
+        The activation behind each linear layer but the last, which a state_dict does not name.
+    output : str
+        The map from logits to outputs, which a state_dict does not name.
+
+    Returns
+    -------
+    Model
+
+    Examples
+    --------
+    >>> from layerloop import Network, from_torch_state_dict
+    >>> state = Network("4 -> 5 tanh -> 3", seed=0).to_torch_state_dict()
+    >>> from_torch_state_dict(state, activation="tanh")
+    Model('4 -> 5 tanh -> 3 -> softmax', 3 outputs)
+    """
+    return Model(_from_torch(named_tensors(dict_of_arrays), activation, output))

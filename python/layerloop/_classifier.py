@@ -90,7 +90,8 @@ class MLPClassifier(MLP):
     validation_fraction : float
         Share of the rows that is held back.
     beta_1, beta_2, epsilon : float
-        Numbers of ``adam``.
+        Numbers of ``adam``. ``epsilon`` is added after the bias correction, as in PyTorch; scikit-learn adds it
+        before.
     n_iter_no_change : int
         Epochs without improvement after which the run ends.
     max_fun : int

@@ -11,6 +11,7 @@ import numpy as np
 
 from layerloop import _validate
 from layerloop._api import Model, _dataset
+from layerloop._formats import Exported
 from layerloop._layerloop import Data, Network, attribute, gradients_agree, walk
 
 
@@ -157,7 +158,7 @@ def plot_history(history: dict[str, list[float]]) -> Any:
     return figure
 
 
-class Explained:
+class Explained(Exported):
     """What an MLP estimator says about itself."""
 
     def plot_history(self) -> Any:
@@ -207,6 +208,16 @@ class Explained:
         encoded = self._known(wanted)  # type: ignore[attr-defined]
         return self._data(_validate.inputs(values), encoded, None)  # type: ignore[attr-defined]
 
+    def _diagnosed(self, X: Any, y: Any) -> tuple[Network, Data, list[Any] | None, str | None]:
+        from layerloop._base import not_fitted
+
+        fitted: Any = self
+        if self.__dict__.get("_predictor") is None:
+            raise not_fitted(self)
+        fitted._take_changes()
+        classes = fitted.classes_.tolist() if fitted._classifier and not fitted._multilabel else None
+        return fitted._network, self._rows(X, y), classes, fitted._library_loss()
+
     def report(self, path: str | os.PathLike[str], X: Any, y: Any) -> None:
         """Write the report of the command line: curves, scores, confusion, mistakes, weights.
 
@@ -234,6 +245,14 @@ class Explained:
         receipt = {"version": _version(), "parameters": repr(self), "options": {}}
         return Saved.of_network(self._network, data, json.dumps(receipt))  # type: ignore[attr-defined]
 
+    def _exported(self) -> Any:
+        from layerloop._base import not_fitted
+
+        if self.__dict__.get("_predictor") is None:
+            raise not_fitted(self)
+        row = np.zeros((1, self.n_features_in_))  # type: ignore[attr-defined]
+        return self._saved_model(self._rows(row, self.predict(row)))  # type: ignore[attr-defined]
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the network as a safetensors file, which ``layerloop.load`` and the command line read.
 
@@ -242,13 +261,7 @@ class Explained:
         path : str or Path
             The file.
         """
-        from layerloop._base import not_fitted
-
-        if self.__dict__.get("_predictor") is None:
-            raise not_fitted(self)
-        width = self.n_features_in_  # type: ignore[attr-defined]
-        data = self._rows(np.zeros((1, width)), self.predict(np.zeros((1, width))))  # type: ignore[attr-defined]
-        self._saved_model(data).save(path)
+        self._exported().save(path)
 
 
 def _version() -> str:

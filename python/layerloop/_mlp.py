@@ -11,6 +11,7 @@ import numpy as np
 
 from layerloop import _options, _validate
 from layerloop._base import Estimator, not_fitted, random_state_of, thread_limit, warn_not_converged
+from layerloop._diagnostics import Diagnosed, found_rates
 from layerloop._explain import Explained
 from layerloop._layerloop import Data, Network, Predictor, train
 from layerloop._weights import Weights, of_network
@@ -18,7 +19,7 @@ from layerloop._weights import Weights, of_network
 _STATE = ("_network", "_predictor", "_memory", "_exposed")
 
 
-class MLP(Weights, Explained, Estimator):
+class MLP(Weights, Explained, Diagnosed, Estimator):
     """A feedforward network that is trained as scikit-learn's MLP is, in single precision."""
 
     _classifier = False
@@ -91,6 +92,16 @@ class MLP(Weights, Explained, Estimator):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not self._has_weights() or (not self.warm_start and not incremental)
+        values, encoded, weights, generator = self._prepare(X, y, sample_weight, first, incremental)
+        if self.solver == "lbfgs":
+            self._solve(values, encoded, weights)
+        else:
+            self._descend(values, encoded, weights, generator, incremental)
+        self._predictor = Predictor(self._network, self._predicting_threads())
+        return self
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, first: bool, incremental: bool) -> tuple[Any, ...]:
+        """Give inputs, targets, weights and the generator of a run, and make its network."""
         values = _validate.matrix(X, self)
         _validate.check_names(self, X, reset=first)
         if first:
@@ -103,15 +114,35 @@ class MLP(Weights, Explained, Estimator):
         weights = self._class_weighted(encoded, weights)
         generator = random_state_of(self.random_state)
         self._begin(values, encoded, first, generator)
-        if self.solver == "lbfgs":
-            self._solve(values, encoded, weights)
-        else:
-            self._descend(values, encoded, weights, generator, incremental)
-        self._predictor = Predictor(self._network, self._predicting_threads())
-        return self
+        return values, encoded, weights, generator
 
     def _class_weighted(self, encoded: np.ndarray, weights: Any) -> Any:
         return weights
+
+    def find_lr(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Find a learning rate by a short run whose learning rate grows; this estimator does not change.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What is to be predicted.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts.
+
+        Returns
+        -------
+        dict
+            As of ``layerloop.find_lr``.
+        """
+        _options.check(self)
+        run = type(self)(**self.get_params())
+        values, encoded, weights, generator = run._prepare(X, y, sample_weight, True, False)
+        row_weights, mean = run._weighted_rows(weights, len(encoded))
+        options = run._library_options(_options.batch_size(run, len(encoded)), mean)
+        options.setdefault("seed", run._seed(generator))
+        return found_rates(run._network, run._data(_validate.inputs(values), encoded, row_weights), options)
 
     def _predicting_threads(self) -> int:
         affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,7 +33,8 @@ class MLPRegressor(MLP):
     shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping
         As of MLPClassifier.
     validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, network, dropout, options, run
-        As of MLPClassifier.
+        As of MLPClassifier. ``epsilon`` of ``adam`` is added after the bias correction, as in PyTorch; scikit-learn
+        adds it before.
 
     Attributes
     ----------

@@ -93,6 +93,12 @@ impl Data {
     fn rows(&self) -> usize {
         self.0.rows()
     }
+
+    /// Names of the classes, or of the numbers.
+    #[getter]
+    fn names(&self) -> Vec<String> {
+        self.0.target_names().to_vec()
+    }
 }
 
 fn check_rows(inputs: usize, targets: usize) -> PyResult<()> {

@@ -54,6 +54,12 @@ pub(crate) fn report_of_table(
     })
 }
 
+/// The rows of a table with what is to be predicted, as a model has them.
+#[pyfunction]
+pub(crate) fn data_of_table(py: Python<'_>, model: &Model, table: &Table) -> PyResult<Data> {
+    detached(py, || rows_of(model, table)).map(|(data, _)| Data(data))
+}
+
 /// The rows of a table with what is to be predicted, as a data set and as a frame.
 fn rows_of(model: &Model, table: &Table) -> Result<(Dataset, layerloop::preprocess::Frame)> {
     let by = model.by()?;

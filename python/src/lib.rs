@@ -2,8 +2,10 @@
 
 mod arrays;
 mod data;
+mod diagnostics;
 mod errors;
 mod explain;
+mod formats;
 mod model;
 mod network;
 mod rules;
@@ -28,7 +30,14 @@ fn _layerloop(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(explain::walk, module)?)?;
     module.add_function(wrap_pyfunction!(explain::report, module)?)?;
     module.add_function(wrap_pyfunction!(explain::report_of_table, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::data_of_table, module)?)?;
     module.add_function(wrap_pyfunction!(explain::attribute, module)?)?;
     module.add_function(wrap_pyfunction!(explain::gradients_agree, module)?)?;
+    module.add_function(wrap_pyfunction!(formats::from_onnx, module)?)?;
+    module.add_function(wrap_pyfunction!(formats::from_torch, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostics::mistakes, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostics::samples, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostics::curvature, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostics::find_lr, module)?)?;
     module.add_function(wrap_pyfunction!(errors::_panic, module)?)
 }

@@ -7,12 +7,14 @@ use layerloop::Error;
 use layerloop::explain::permutation_importance;
 use layerloop::model_file;
 use layerloop::preprocess::{Kind, Preprocessing, Target};
+use layerloop_formats::code::Language;
 use numpy::PyArray2;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{detached, python};
+use crate::formats;
 use crate::network::{Network, Predictor, matrix};
 use crate::table::{Table, encoded};
 
@@ -98,6 +100,13 @@ impl Model {
         Some(by.columns().map(|(name, kind)| (name.to_owned(), layerloop::names::text(kind))).collect())
     }
 
+    /// The columns to predict, if it was trained on a table.
+    #[getter]
+    fn targets(&self) -> Option<Vec<String>> {
+        let by = self.model.input.preprocessing.as_ref()?;
+        Some(by.target().kinds().map(|(name, _)| name.to_owned()).collect())
+    }
+
     /// How it came to be, as JSON.
     #[getter]
     fn receipt(&self) -> String {
@@ -117,6 +126,41 @@ impl Model {
             }
         };
         Ok((matrix(py, values, rows)?, warnings))
+    }
+
+    /// As an ONNX file: its bytes, or nothing where `path` names a file. `layerloop.Model.to_onnx` says more.
+    #[pyo3(signature = (path = None, *, output = "probabilities", opset = 18))]
+    fn to_onnx<'py>(
+        &self,
+        py: Python<'py>,
+        path: Option<PathBuf>,
+        output: Option<&str>,
+        opset: i64,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        formats::to_onnx(py, &self.model, path.as_deref(), output, opset)
+    }
+
+    /// As a file of C99: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_c(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &self.model, Language::C, path.as_deref(), quantize)
+    }
+
+    /// As a file of Rust: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_rust(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &self.model, Language::Rust, path.as_deref(), quantize)
+    }
+
+    /// As a JavaScript module: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_js(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &self.model, Language::JavaScript, path.as_deref(), quantize)
+    }
+
+    /// As the `state_dict` of an `nn.Sequential` of PyTorch: arrays by name.
+    fn to_torch_state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        formats::to_torch(py, &self.model)
     }
 
     /// How much worse the loss is when a column is shuffled, for each column; `table` has the target too.

@@ -1,17 +1,20 @@
 //! A network, and what predicts with it.
 
 use std::mem;
+use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use layerloop::data::Inputs;
 use layerloop::network::{self, Scratch};
+use layerloop_formats::code::Language;
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::{Rows, check_finite, contiguous, csr, vector};
 use crate::errors::{detached, guarded, python};
+use crate::formats;
 
 /// A feedforward network: layers and their weights.
 #[pyclass(frozen, module = "layerloop._layerloop")]
@@ -100,6 +103,41 @@ impl Network {
     /// A network of its own with the same parameters.
     fn copy(&self) -> Self {
         Self::of((*self.get()).clone())
+    }
+
+    /// As an ONNX file: its bytes, or nothing where `path` names a file. `layerloop.Model.to_onnx` says more.
+    #[pyo3(signature = (path = None, *, output = "probabilities", opset = 18))]
+    fn to_onnx<'py>(
+        &self,
+        py: Python<'py>,
+        path: Option<PathBuf>,
+        output: Option<&str>,
+        opset: i64,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        formats::to_onnx(py, &formats::model_of(&self.get()), path.as_deref(), output, opset)
+    }
+
+    /// As a file of C99: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_c(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &formats::model_of(&self.get()), Language::C, path.as_deref(), quantize)
+    }
+
+    /// As a file of Rust: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_rust(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &formats::model_of(&self.get()), Language::Rust, path.as_deref(), quantize)
+    }
+
+    /// As a JavaScript module: its text, or nothing where `path` names a file.
+    #[pyo3(signature = (path = None, *, quantize = None))]
+    fn to_js(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
+        formats::to_code(py, &formats::model_of(&self.get()), Language::JavaScript, path.as_deref(), quantize)
+    }
+
+    /// As the `state_dict` of an `nn.Sequential` of PyTorch: arrays by name.
+    fn to_torch_state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        formats::to_torch(py, &formats::model_of(&self.get()))
     }
 
     fn __str__(&self) -> String {

@@ -13,11 +13,13 @@ use layerloop::recipes::{Choice, Plan, Recipe};
 use layerloop::train::{FitContext, FitOptions, fit_with};
 use layerloop::{Error, Result};
 use layerloop_table::{Cells, Detected, Texts, Type, as_targets, cells_of_batches, detect, typed, typed_as_detected};
+use numpy::PyArray1;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 use serde::Deserialize;
 
+use crate::arrays::vector;
 use crate::errors::{detached, guarded, python};
 use crate::model::Model;
 use crate::training::{Watch, history, limited};
@@ -127,16 +129,18 @@ struct Asked {
 
 /// Trains by a recipe; the model and what the run did.
 #[pyfunction]
-#[pyo3(signature = (table, asked, limit, on_epoch = None))]
+#[pyo3(signature = (table, asked, limit, on_epoch = None, weights = None))]
 pub(crate) fn train_table<'py>(
     py: Python<'py>,
     table: &Table,
     asked: &str,
     limit: usize,
     on_epoch: Option<Py<PyAny>>,
+    weights: Option<&Bound<'py, PyArray1<f32>>>,
 ) -> PyResult<(Model, Bound<'py, PyDict>)> {
     let asked: Asked = serde_json::from_str(asked).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let job = detached(py, || Job::new(table, &asked, limit))?;
+    let weights = weights.map(vector).transpose()?;
+    let job = detached(py, || Job::new(table, weights, &asked, limit))?;
     let Job { mut network, train, validation, options, receipt, notes } = job;
     let mut watch = Watch::new(on_epoch);
     let fitted = guarded(|| {
@@ -172,8 +176,11 @@ struct Job {
 
 impl Job {
     /// As `layerloop train` makes it.
-    fn new(table: &Table, asked: &Asked, limit: usize) -> Result<Self> {
-        let (frame, columns) = typed_for(table, asked)?;
+    fn new(table: &Table, weights: Option<Vec<f32>>, asked: &Asked, limit: usize) -> Result<Self> {
+        let (mut frame, columns) = typed_for(table, asked)?;
+        if let Some(weights) = weights {
+            frame = frame.with_weights(weights)?;
+        }
         let rows = asked.limit.unwrap_or(usize::MAX).min(frame.rows());
         let kind = |name: &String| columns.iter().find(|column| column.name == *name).map(|column| column.kind);
         let classes = asked.target.iter().any(|name| matches!(kind(name), Some(Kind::Category | Kind::Boolean)));

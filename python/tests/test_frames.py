@@ -158,3 +158,37 @@ def test_a_report_of_the_columns(people, tmp_path):
     model.report(tmp_path / "report.html", frame, y)
     page = (tmp_path / "report.html").read_text()
     assert "Importance of the columns" in page and "Partial dependence" in page
+
+
+def test_weights_of_rows_count(people):
+    frame, _ = people
+    pay = frame["pay"].to_numpy()
+    left, right = pay < 3000, pay >= 3000
+    y = np.where(np.arange(N) % 2 == 0, 1.0, 3.0)
+    options = dict(recipe="plain", epochs=60, random_state=0)
+    light, heavy = (TabularRegressor(**options).fit(frame, y, sample_weight=np.where(y == 1.0, w, 1.0)) for w in (0.1, 10.0))
+    assert heavy.predict(frame).mean() < 1.6 and light.predict(frame).mean() > 2.4
+    ones = TabularRegressor(**options).fit(frame, y, sample_weight=np.full(N, 7.0))
+    assert ones.weights_sha256_ != light.weights_sha256_
+    np.testing.assert_allclose(ones.predict(frame), TabularRegressor(**options).fit(frame, y).predict(frame), rtol=1e-3)
+    classes = np.where(left, "low", "high")
+    model = TabularClassifier(**options).fit(frame, classes, sample_weight=np.where(right, 1.0, 0.0))
+    assert (model.predict(frame) == "high").mean() > 0.9
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\), expected \(300,\)"):
+        TabularClassifier(**options).fit(frame, classes, sample_weight=[1, 2, 3])
+
+
+def test_one_row_is_explained(people):
+    frame, y = people
+    frame = frame.drop(columns=["day", "id"])
+    model = TabularClassifier("plain", epochs=5).fit(frame, y)
+    shown = model.explain(frame.iloc[[4]], "yes")
+    assert "<iframe srcdoc=" in shown._repr_html_() and len(shown.trace["layers"]) >= 2
+    assert shown.trace["classes"] == ["no", "yes"] and shown.trace["target"] == 1
+    np.testing.assert_allclose(shown.trace["output"]["probabilities"], model.predict_proba(frame.iloc[[4]])[0], atol=1e-5)
+    assert model.explain(frame.iloc[4]).trace["x"] == model.explain(frame.iloc[[4]].to_dict("records")[0]).trace["x"] == shown.trace["x"]
+    with pytest.raises(ValueError, match="x has 2 rows; one row is explained"):
+        model.explain(frame.head(2))
+    numbers = TabularRegressor("plain", epochs=5).fit(frame, np.column_stack([frame["pay"], -frame["pay"]]))
+    assert numbers.explain(frame.head(1)).trace["loss"] == pytest.approx(0.0, abs=1e-6)
+    assert numbers.explain(frame.head(1), [2000.0, 5.0]).trace["loss"] > 0

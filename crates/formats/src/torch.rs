@@ -30,6 +30,9 @@ impl Default for Structure {
     }
 }
 
+/// A tensor of batch norms that says nothing of the network.
+const COUNT: &str = "num_batches_tracked";
+
 /// The tensors of one module, by the last part of their names.
 type Module = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
@@ -60,8 +63,17 @@ pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], structure: &Structure) -
     }
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::format(path, format!("not a complete safetensors file: {e}")))?;
+    from_tensors(path, read(&file).map_err(|reason| Error::format(path, reason))?, structure)
+}
+
+/// As [`import`], of tensors in memory.
+///
+/// # Errors
+/// As [`import`].
+pub fn from_tensors(name: impl AsRef<Path>, tensors: Vec<Tensor>, structure: &Structure) -> Result<Model> {
+    let path = name.as_ref();
     let refuse = |reason: String| Error::format(path, reason);
-    let modules = modules(&file).map_err(refuse)?;
+    let modules = modules(tensors).map_err(refuse)?;
     let (layers, tensors) = layers(&modules, structure.activation).map_err(refuse)?;
     let first = tensors.first().map(|tensor| tensor.shape[tensor.shape.len() - 1]);
     let inputs = first.ok_or_else(|| refuse("it has no tensors".into()))?;
@@ -85,10 +97,24 @@ pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], structure: &Structure) -
     Ok(model)
 }
 
+/// The tensors of a file.
+fn read(file: &SafeTensors) -> std::result::Result<Vec<Tensor>, String> {
+    let counts = |name: &str| name.rsplit('.').next() == Some(COUNT);
+    let tensors = file.tensors().into_iter().filter(|(name, _)| !counts(name)).map(|(name, view)| {
+        if view.dtype() != Dtype::F32 {
+            let dtype = view.dtype();
+            return Err(format!("the tensor `{name}` is {dtype}; f32 is read: net.float() makes all of them that"));
+        }
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        Ok(Tensor::new(name, view.shape().to_vec(), values))
+    });
+    tensors.collect()
+}
+
 /// The modules in the order of their numbers.
-fn modules(file: &SafeTensors) -> std::result::Result<Vec<(usize, Module)>, String> {
+fn modules(tensors: Vec<Tensor>) -> std::result::Result<Vec<(usize, Module)>, String> {
     let mut all: BTreeMap<usize, Module> = BTreeMap::new();
-    for (name, view) in file.tensors() {
+    for Tensor { name, shape, values, .. } in tensors {
         // What stands before the number, as in `net.0.weight`, is the name of the whole.
         let mut parts = name.rsplit('.');
         let (what, place) = (parts.next().unwrap_or_default(), parts.next().and_then(|place| place.parse().ok()));
@@ -97,17 +123,10 @@ fn modules(file: &SafeTensors) -> std::result::Result<Vec<(usize, Module)>, Stri
                 "the tensor `{name}` is not of a module with a number; nn.Sequential names them 0.weight, 0.bias, ..."
             )
         })?;
-        if what == "num_batches_tracked" {
+        if what == COUNT {
             continue;
         }
-        if view.dtype() != Dtype::F32 {
-            return Err(format!(
-                "the tensor `{name}` is {}; f32 is read: net.float() makes all of them that",
-                view.dtype()
-            ));
-        }
-        let values = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        let known = all.entry(place).or_default().insert(what.into(), (view.shape().to_vec(), values));
+        let known = all.entry(place).or_default().insert(what.into(), (shape, values));
         if known.is_some() {
             return Err(format!("two modules have the number {place}; nn.Sequential inside another one is not read"));
         }
@@ -172,6 +191,15 @@ fn layers(
 /// # Errors
 /// [`Error::Config`] for a network that is not a chain of dense layers, activations and norms.
 pub fn export(model: &Model) -> Result<(Vec<u8>, String)> {
+    let (tensors, modules) = to_tensors(model)?;
+    Ok((file(&tensors)?, modules))
+}
+
+/// As [`export`], with tensors in memory.
+///
+/// # Errors
+/// As [`export`].
+pub fn to_tensors(model: &Model) -> Result<(Vec<Tensor>, String)> {
     let view = View::of(&model.network);
     let (mut modules, mut tensors) = (Vec::new(), Vec::new());
     let mut steps = view.steps.iter().enumerate().peekable();
@@ -225,7 +253,7 @@ pub fn export(model: &Model) -> Result<(Vec<u8>, String)> {
             _ => return Err(refuse("of another kind")),
         }
     }
-    Ok((file(&tensors)?, format!("nn.Sequential({})", modules.join(", "))))
+    Ok((tensors, format!("nn.Sequential({})", modules.join(", "))))
 }
 
 fn file(tensors: &[Tensor]) -> Result<Vec<u8>> {

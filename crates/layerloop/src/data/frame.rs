@@ -341,7 +341,10 @@ impl Dataset {
                 )?
             }
         };
-        let data = data.with_columns(by.names())?;
+        let mut data = data.with_columns(by.names())?;
+        if let Some(weights) = frame.weights() {
+            data = data.with_weights(weights)?;
+        }
         Ok(Self { preprocessing: Some(Arc::clone(by)), ..data })
     }
 

@@ -1,5 +1,7 @@
 //! Columns with names and kinds: a table in memory, as it was read and before anything is made of it.
 
+use std::sync::Arc;
+
 use layerloop_kernels::{NamedEnum as _, named_enum};
 
 use crate::names::serialised::serde_as_text;
@@ -170,6 +172,7 @@ pub struct Frame {
     name: String,
     columns: Vec<Column>,
     rows: usize,
+    weights: Option<Arc<[f32]>>,
 }
 
 impl Frame {
@@ -201,7 +204,26 @@ impl Frame {
                 return Err(Error::data(&name, reason));
             }
         }
-        Ok(Self { name, columns, rows })
+        Ok(Self { name, columns, rows, weights: None })
+    }
+
+    /// The same rows, each with its weight in the training and in all metrics: see [`Dataset::with_weights`](crate::data::Dataset::with_weights).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there is one for each row.
+    pub fn with_weights(mut self, weights: impl Into<Arc<[f32]>>) -> Result<Self> {
+        let weights = weights.into();
+        if weights.len() != self.rows {
+            return Err(Error::shape(format!("{}: weights of rows", self.name), self.rows, weights.len()));
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The weight of each row, if they have weights.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
     }
 
     /// What it is called in messages.
@@ -269,7 +291,8 @@ impl Frame {
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         let columns = self.columns.iter().map(|column| column.select(rows)).collect();
-        Self { name: self.name.clone(), columns, rows: rows.len() }
+        let weights = self.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+        Self { name: self.name.clone(), columns, rows: rows.len(), weights }
     }
 
     /// The same rows under another name.
@@ -320,6 +343,16 @@ mod tests {
         assert_eq!(refused(vec![a(), Column::numbers("b", vec![])]), "t: rows of column `b`: expected 1, got 0");
         let wrong = Column { kind: Kind::Category, ..a() };
         assert_eq!(refused(vec![wrong]), "t: the values of column `a` are not those of a category");
+    }
+
+    #[test]
+    fn weights_go_along_with_their_rows() {
+        let frame = Frame::new("t", vec![Column::numbers("a", vec![1.0, 2.0, 3.0])]).unwrap();
+        assert_eq!(frame.select(&[1]).weights(), None);
+        let weighted = frame.clone().with_weights(vec![0.5, 1.0, 2.0]).unwrap();
+        assert_eq!(weighted.select(&[2, 0]).named("u").weights(), Some(&[2.0, 0.5][..]));
+        let said = frame.with_weights(vec![1.0]).unwrap_err().to_string();
+        assert_eq!(said, "t: weights of rows: expected 3, got 1");
     }
 
     #[test]

@@ -1,0 +1,163 @@
+"""Mistakes, outliers, curvature, learning rates."""
+
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from layerloop import (
+    MLPClassifier,
+    MLPRegressor,
+    Network,
+    TabularClassifier,
+    TabularRegressor,
+    curvature,
+    find_lr,
+    fit,
+    load,
+    mistakes,
+    outliers,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture
+def mislabelled(blobs):
+    """Rows of which five have another class than their place says."""
+    X, y = blobs
+    wrong = np.array([7, 30, 61, 90, 122])
+    names = np.array(["a", "b", "c"])
+    changed = y.copy()
+    changed[wrong] = (y[wrong] + 1) % 3
+    return X, names[changed], wrong
+
+
+def test_mislabelled_rows_come_first(mislabelled):
+    X, y, wrong = mislabelled
+    model = MLPClassifier(16, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
+    for by in ("loss", "gradient", "margin"):
+        found = model.outliers(X, y, by=by, top=12)
+        assert set(wrong) <= {row["row"] for row in found}, by
+        assert [row["rank"] for row in found] == list(range(1, 13))
+    first = model.outliers(X, y, share=0.01)
+    assert len(first) == 2 and first[0]["label"] == y[first[0]["row"]]
+    p = model.predict_proba(X)[first[0]["row"]]
+    label = model.classes_.tolist().index(first[0]["label"])
+    assert first[0]["loss"] == pytest.approx(-np.log(p[label]), rel=1e-4)
+    assert first[0]["margin"] == pytest.approx(p[label] - np.delete(p, label).max(), rel=1e-4)
+    assert first[0]["predicted"] == model.predict(X)[first[0]["row"]] and first[0]["probability"] == pytest.approx(p.max())
+
+
+def test_mistakes_have_the_classes_as_they_were(mislabelled):
+    X, y, _ = mislabelled
+    model = MLPClassifier(16, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
+    worst = model.mistakes(X, y, train=(X, y), top=4)
+    predicted = model.predict(X)
+    assert len(worst) == 4
+    for mistake in worst:
+        row = mistake["row"]
+        assert mistake["label"] == y[row] != mistake["predicted"] == predicted[row]
+        assert mistake["nearest"][0]["row"] == row and len(mistake["aligned"]) == 5
+        assert mistake["turned"]["predicted"] != mistake["predicted"]
+        assert model.predict([mistake["turned"]["x"]])[0] == mistake["turned"]["predicted"]
+    numbers = MLPClassifier(16, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y == "a")
+    assert {m["label"] for m in numbers.mistakes(X, y == "a")} <= {True, False}
+    with pytest.raises(ValueError, match="top: 0 mistakes; at least 1 is needed"):
+        model.mistakes(X, y, top=0)
+    with pytest.raises(ValueError, match="there are no classes in it, so no answer is a mistake"):
+        MLPRegressor(hidden_layer_sizes=4, max_iter=2).fit(X, X[:, 0]).mistakes(X, X[:, 0])
+
+
+def test_functions_take_networks_and_models(mislabelled, tmp_path):
+    X, y, _ = mislabelled
+    model = MLPClassifier(8, max_iter=30, random_state=0).fit(X, y)
+    model.save(tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    assert mistakes(loaded, X, y) == model.mistakes(X, y)
+    assert outliers(loaded, X, y) == model.outliers(X, y)
+    assert curvature(loaded, X, y) == model.curvature(X, y)
+    network = loaded.network
+    assert outliers(network, X, y, classes=["a", "b", "c"]) == model.outliers(X, y)
+    codes = np.searchsorted(["a", "b", "c"], y)
+    assert [row["row"] for row in outliers(network, X[codes > 0], codes[codes > 0])]
+    for wrong, said in [({"by": "lose"}, "by: 'lose'; expected loss, gradient, margin"), ({"share": 2.0}, "share: 2.0;"), ({"top": 0}, "top: 0;")]:
+        with pytest.raises(ValueError, match=said):
+            outliers(network, X, codes, **wrong)
+    numbers = MLPRegressor(hidden_layer_sizes=4, max_iter=5, random_state=0).fit(X, X[:, 0])
+    row = numbers.outliers(X, X[:, 0], top=1)[0]
+    assert set(row) == {"rank", "row", "target", "predicted", "loss", "gradient_norm"}
+    with pytest.raises(ValueError, match="by: margin; there are no classes"):
+        numbers.outliers(X, X[:, 0], by="margin")
+    with pytest.raises(ValueError, match="by: gradient; with a batch norm a row has no gradient of its own"):
+        outliers(Network("2 -> 4 batch-norm relu -> 3"), X, codes, by="gradient")
+
+
+def test_curvature_bounds_the_learning_rate():
+    """Of mean squares of a linear network: the Hessian is known."""
+    X = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0], [0.0, -2.0]])
+    network = Network("2 -> 1 -> identity", seed=0)
+    found = curvature(network, X, np.zeros(4))
+    rows = np.column_stack([X, np.ones(4)])
+    values = np.linalg.eigvalsh(2 * rows.T @ rows / 4)
+    assert (found["rows"], found["parameters"]) == (4, 3)
+    assert found["largest_eigenvalue"]["value"] == pytest.approx(values[-1], rel=1e-4)
+    assert abs(found["trace"]["value"] - values.sum()) <= 4 * found["trace"]["standard_error"] + 1e-4
+    assert curvature(network, X, np.zeros(4), rows=2)["rows"] == 2
+
+
+def test_a_learning_rate_is_found(blobs):
+    X, y = blobs
+    network = Network("2 -> 16 relu -> 3", seed=0)
+    before = network.sha256()
+    found = find_lr(network, X, y, batch=16)
+    assert network.sha256() == before and len(found["rates"]) == len(found["losses"])
+    assert 1e-4 < found["proposed"] < 1 and found["rates"][0] == pytest.approx(1e-7)
+    history = fit(network, X, y, batch=16, epochs=10, learning_rate=found["proposed"])
+    assert history["train_loss"][-1] < history["train_loss"][0]
+    model = MLPClassifier(16, random_state=0)
+    assert 1e-4 < model.find_lr(X, y)["proposed"] < 1 and "classes_" not in vars(model)
+    assert MLPRegressor(hidden_layer_sizes=8, random_state=0).find_lr(X, X[:, 0])["proposed"] is not None
+
+
+@pytest.fixture(scope="module")
+def table():
+    generator = np.random.default_rng(1)
+    size = generator.normal(size=300)
+    frame = {"size": size, "colour": [["red", "blue", None][i % 3] for i in range(300)]}
+    answers = np.where(size > 0, "large", "small")
+    answers[[3, 50]] = np.where(size[[3, 50]] > 0, "small", "large")
+    return frame, answers
+
+
+def test_tables_are_searched_too(table, tmp_path):
+    frame, y = table
+    model = TabularClassifier("plain", epochs=40, random_state=0).fit(frame, y)
+    first = model.outliers(frame, y, top=10)
+    assert {3, 50} <= {row["row"] for row in first} and first[0]["label"] == y[first[0]["row"]]
+    assert all(m["label"] == y[m["row"]] != m["predicted"] for m in model.mistakes(frame, y))
+    model.save(tmp_path / "table.safetensors")
+    assert outliers(load(tmp_path / "table.safetensors"), frame, y, top=10) == first
+    numbers = TabularRegressor("plain", epochs=3).fit(frame, frame["size"])
+    assert len(numbers.outliers(frame, frame["size"])) == 20
+
+
+def test_outliers_are_those_of_the_command_line(table, tmp_path):
+    command = os.environ.get("LAYERLOOP_COMMAND")
+    if not command:
+        pytest.skip("LAYERLOOP_COMMAND names no `layerloop` to compare with; python/test builds it")
+    X = np.random.default_rng(0).normal(size=(60, 3)).round(3)
+    y = (X[:, 0] > 0).astype(int)
+    model = TabularClassifier("plain", epochs=3).fit({f"x{i}": X[:, i] for i in range(3)}, y)
+    model.save(tmp_path / "model.safetensors")
+    rows = "\n".join(",".join(map(str, [*x, label])) for x, label in zip(X, y, strict=True))
+    (tmp_path / "rows.csv").write_text("x0,x1,x2,y\n" + rows + "\n")
+    arguments = [command, "outliers", "model.safetensors", "rows.csv", "--part", "test", "--json", "--top", "5"]
+    said = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    expected = [json.loads(line) for line in said.stdout.splitlines()]
+    found = model.outliers({f"x{i}": X[:, i] for i in range(3)}, y, top=5)
+    assert [row["row"] for row in found] == [row["row"] for row in expected]
+    np.testing.assert_allclose([row["loss"] for row in found], [row["loss"] for row in expected], rtol=1e-6)
