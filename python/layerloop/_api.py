@@ -193,10 +193,11 @@ class Model(Exported):
         """
         if self._model.columns is not None:
             return self._model.of_table(table_of(X))[0]
-        values = _validate.matrix(X, self)
+        prepares = self._model.prepares
+        values = _validate.matrix(X.toarray() if prepares and hasattr(X, "toarray") else X, self)
         if isinstance(values, _validate.Sparse):
             return self._predictor.outputs_of_sparse(values.width, values.starts, values.columns, values.values)
-        return self._predictor.outputs(values)
+        return self._predictor.outputs(self._model.prepared(values) if prepares else values)
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the name of the most probable class of each row, or the numbers.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use layerloop::Error;
+use layerloop::data::Inputs;
 use layerloop::explain::permutation_importance;
 use layerloop::model_file;
 use layerloop::preprocess::{Kind, Preprocessing, Target};
@@ -13,6 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::arrays::Rows;
 use crate::errors::{detached, python};
 use crate::formats;
 use crate::network::{Network, Predictor, matrix};
@@ -111,6 +113,33 @@ impl Model {
     #[getter]
     fn receipt(&self) -> String {
         self.model.receipt.to_string()
+    }
+
+    /// Whether rows of numbers are scaled or standardised before the network sees them.
+    #[getter]
+    fn prepares(&self) -> bool {
+        self.model.input.scale != 1.0 || self.model.input.standardisation.is_some()
+    }
+
+    /// Rows of numbers as the network sees them.
+    fn prepared<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let rows = Rows::of(x)?;
+        let (count, width) = rows.shape();
+        let inputs = rows.inputs(py)?;
+        let values = detached(py, || {
+            let input = &self.model.input;
+            let scaled = |x: f32| x * input.scale;
+            let mut values: Vec<f32> = match &inputs {
+                Inputs::Floats(values) => values.iter().map(|x| scaled(*x)).collect(),
+                Inputs::Bytes { values, .. } => values.iter().map(|x| scaled(f32::from(*x))).collect(),
+                _ => return Err(Error::config("x", "expected a matrix")),
+            };
+            if let Some(by) = &input.standardisation {
+                by.apply(&mut values, width)?;
+            }
+            Ok(values)
+        })?;
+        matrix(py, values, count)
     }
 
     /// Probabilities, or numbers in their own units, of the rows of a table; and warnings.

@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from layerloop import (
     MLPClassifier,
@@ -161,3 +162,22 @@ def test_outliers_are_those_of_the_command_line(table, tmp_path):
     found = model.outliers({f"x{i}": X[:, i] for i in range(3)}, y, top=5)
     assert [row["row"] for row in found] == [row["row"] for row in expected]
     np.testing.assert_allclose([row["loss"] for row in found], [row["loss"] for row in expected], rtol=1e-6)
+
+
+def test_rows_of_a_loaded_model_are_scaled_as_the_command_does(tmp_path):
+    command = os.environ.get("LAYERLOOP_COMMAND")
+    if not command:
+        pytest.skip("LAYERLOOP_COMMAND names no `layerloop` to compare with; python/test builds it")
+
+    def run(*args):
+        return subprocess.run([command, *args], check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+
+    rows = np.random.default_rng(5).integers(0, 255, (20, 64))
+    np.savetxt(tmp_path / "rows.csv", rows, fmt="%d", delimiter=",")
+    run("train", "digits", "--epochs", "2", "--quiet", "--save", "m.safetensors")
+    said = run("predict", "m.safetensors", "rows.csv", "--json", "--top", "10")
+    answers = [json.loads(line)["probabilities"] for line in said.splitlines()]
+    model = load(tmp_path / "m.safetensors")
+    want = [[next(p["probability"] for p in row if p["class"] == str(name)) for name in range(10)] for row in answers]
+    for X in [rows.astype(np.float32), rows.astype(np.uint8), rows.astype(float), csr_matrix(rows.astype(np.float32))]:
+        np.testing.assert_allclose(model.outputs(X), want, atol=1e-6)
