@@ -36,7 +36,7 @@ named_enum! {
 /// code then computes.
 ///
 /// # Errors
-/// [`Error::Config`] for user-defined layers, which code cannot have.
+/// [`Error::Config`](layerloop::Error::Config) for user-defined layers, which code cannot have.
 ///
 /// # Numerics
 /// The operations are those of the kernels in their order. Rust and JavaScript compute a fused multiply-add in f64, and C takes
