@@ -1,10 +1,11 @@
 //! What a fitted preprocessing does to each column, for code that writes it in another form (ONNX, C).
 
+use super::Preprocessing;
 use super::category::Place;
+use super::column::{Encoding, FittedColumn};
 pub use super::date::Part;
 pub use super::number::NORMAL_QUANTILE;
 use super::number::{Numbers, Scale};
-use super::{Encoding, FittedColumn, Preprocessing};
 
 /// How a column becomes inputs.
 #[derive(Debug, Clone, PartialEq)]
