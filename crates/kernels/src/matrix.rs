@@ -1,5 +1,7 @@
 //! Aligned memory for rows of values.
 
+use std::ops::Range;
+
 use crate::isa::{LANES, Simd};
 use crate::lanes;
 use crate::pages::prefer_large_pages;
@@ -105,6 +107,15 @@ pub struct RowsMut<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Some of these rows.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        Self { values: &self.values[rows.start * self.stride..rows.end * self.stride], ..*self }
+    }
+
     /// The first `width` values of a row.
     #[inline(always)]
     pub fn row(&self, row: usize, width: usize) -> &'a [f32] {

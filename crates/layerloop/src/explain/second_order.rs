@@ -51,7 +51,7 @@ impl FastHessian<'_> {
         let (mut network, mut direction) = (plain(&self.network)?, plain(&direction)?);
         let mut team = threads::team(self.threads)?;
         let input_plan = InputPlan::all(self.data.width());
-        let mut plans = [WeightPlan::new(&network, &input_plan), WeightPlan::new(&direction, &input_plan)];
+        let mut plans = [WeightPlan::new(&network, &input_plan, 1), WeightPlan::new(&direction, &input_plan, 1)];
         plans[0].refresh(&mut team, &mut network);
         plans[1].refresh(&mut team, &mut direction);
         let batch = BATCH.min(self.data.rows());

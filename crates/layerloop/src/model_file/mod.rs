@@ -4,6 +4,7 @@
 //! metadata has one entry, `layerloop`: the JSON form of `Card`. One entry, so that equal models are equal files.
 
 mod card;
+mod read;
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,16 +12,15 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
+use self::card::Card;
 pub use self::card::SCHEMA;
-use self::card::{Card, schema_of};
 use crate::data::{Dataset, Fit, Standardisation, little_endian};
-use crate::files::{Kind, regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
+use crate::files::{regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
 use crate::metrics::predicted;
-use crate::network::program::Program;
-use crate::network::{Network, Predictor, Spec};
+use crate::network::{Network, Predictor};
 use crate::preprocess::Preprocessing;
 use crate::{Error, Result};
 
@@ -204,7 +204,9 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         regular_or_missing(path)?; // a device or a pipe might never end
-        Self::from_bytes(&fs::read(path).map_err(Error::io(path))?, path)
+        let file = fs::File::open(path).map_err(Error::io(path))?;
+        let length = file.metadata().map_err(Error::io(path))?.len();
+        read::read(file, length, path)
     }
 
     /// What [`Self::to_bytes`] gave; messages call it `path`.
@@ -212,75 +214,8 @@ impl Model {
     /// # Errors
     /// As [`Self::load`], but for [`Error::Io`].
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
-        let damaged = |e| Error::format(path, not_a_model(bytes, &e));
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let card = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).ok_or_else(|| {
-            Error::format(
-                path,
-                "a safetensors file without a `layerloop` entry in its metadata: another program made it",
-            )
-        })?;
-        if let Some(schema) = schema_of(card)
-            && !(1..=SCHEMA).contains(&schema)
-        {
-            let reason =
-                format!("a model file of schema {schema}; this version reads 1 to {SCHEMA}: a newer layerloop made it");
-            return Err(Error::format(path, reason));
-        }
-        let card: Card = serde_json::from_str(card).map_err(|e| {
-            let own = if ["unknown activation `", "unknown layer `"].iter().any(|of| e.to_string().contains(of)) {
-                "; user-defined parts (layerloop::custom) have to be registered before the model is loaded"
-            } else {
-                ""
-            };
-            Error::format(path, format!("the `layerloop` entry of the metadata: {e}{own}"))
-        })?;
-        card.check().map_err(|reason| Error::format(path, format!("the model's metadata: {reason}")))?;
-        let network = read_network(path, &card.specification, &tensors)?;
-        if !network.is_finite() {
-            return Err(Error::data(path, "the model has weights that are not finite numbers; train it again"));
-        }
-        let Card { classes, input, receipt, threshold, .. } = card;
-        Ok(Self { network, classes, input, receipt, threshold })
+        read::read(bytes, bytes.len() as u64, path)
     }
-}
-
-fn read_network(path: &Path, spec: &Spec, tensors: &SafeTensors) -> Result<Network> {
-    let program = Program::of(spec)?;
-    let count: usize = program.parameters.iter().map(|parameter| 1 + usize::from(parameter.bias)).sum();
-    if tensors.len() != count {
-        return Err(Error::format(path, format!("{} tensors, but `{spec}` has {count}", tensors.len())));
-    }
-    let layers = program.parameters.iter().map(|parameter| {
-        let names = parameter.tensors();
-        let weight = read_tensor(path, tensors, &names[0], &parameter.weight_shape())?;
-        let bias = || read_tensor(path, tensors, &names[1], &[parameter.outputs]);
-        Ok((weight, if parameter.bias { bias()? } else { vec![] }))
-    });
-    Network::with_weights(spec, &layers.collect::<Result<Vec<_>>>()?)
-}
-
-fn read_tensor(path: &Path, tensors: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-    let tensor = tensors.tensor(name).map_err(|_| Error::format(path, format!("there is no tensor `{name}`")))?;
-    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-        let (dtype, got) = (tensor.dtype(), tensor.shape());
-        return Err(Error::format(
-            path,
-            format!("`{name}` is {dtype} {got:?}, but the specification needs F32 {shape:?}"),
-        ));
-    }
-    let (values, _) = tensor.data().as_chunks::<4>();
-    Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
-}
-
-/// The message for a file that is not a safetensors file, or a damaged one.
-fn not_a_model(bytes: &[u8], error: &impl std::fmt::Display) -> String {
-    let kind = Kind::of_bytes(bytes.get(..Kind::ENOUGH as usize).unwrap_or(bytes)).name;
-    if bytes.is_empty() || kind == "a safetensors file" || kind == "a file of another program" {
-        return format!("not a complete safetensors file: {error}");
-    }
-    format!("this is {kind}, not a model; `layerloop train` saves models as safetensors files")
 }
 
 /// Whether the file is one that [`Model::save`] wrote, by its header alone.
@@ -312,6 +247,8 @@ pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Inputs;
+    use crate::network::{Activation, Output, Spec};
 
     #[test]
     fn a_model_is_told_from_other_files_by_its_header() {
@@ -326,8 +263,6 @@ mod tests {
         }
         assert!(is_model(at("m")).unwrap() && is_model(at("missing")).is_err());
     }
-    use crate::data::Inputs;
-    use crate::network::{Activation, Output};
 
     fn model() -> Model {
         let spec = Spec::classifier(4, &[3], Activation::Relu, 3, Output::ReferenceSoftmax);
@@ -347,6 +282,19 @@ mod tests {
         assert_eq!(back.receipt["seed"], 5);
         assert_eq!(fs::read(&path).unwrap(), model().to_bytes(&path).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_model_comes_back_whatever_its_panels_are() {
+        for (inputs, hidden, outputs) in [(1, 16, 2), (15, 17, 33), (16, 31, 32), (40, 70, 100)] {
+            let spec = Spec::classifier(inputs, &[hidden], Activation::Relu, outputs, Output::Softmax);
+            let classes: Vec<String> = (0..outputs).map(|i| i.to_string()).collect();
+            let data = Dataset::new("demo", vec![0.0; inputs].into(), inputs, vec![0], &classes).unwrap();
+            let model = Model::new(Network::new(&spec, 5).unwrap(), &data, serde_json::Value::Null);
+            let path = Path::new("m.safetensors");
+            let back = Model::from_bytes(&model.to_bytes(path).unwrap(), path).unwrap();
+            assert_eq!(back.network.parameters, model.network.parameters, "{inputs} {hidden} {outputs}");
+        }
     }
 
     #[test]

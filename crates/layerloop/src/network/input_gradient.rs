@@ -140,7 +140,7 @@ impl InputGradients {
     fn back_to(mut network: Network, by: Value, threads: usize) -> Result<Self> {
         let mut team = threads::team(threads)?;
         let input_plan = InputPlan::all(network.spec().inputs);
-        let mut plan = WeightPlan::new(&network, &input_plan);
+        let mut plan = WeightPlan::new(&network, &input_plan, 1);
         plan.refresh(&mut team, &mut network);
         let rows = team.threads() * super::workspace::block_rows(&network.program);
         let workspace = Workspace::new(&network.program, rows, Reach::Gradient, input_plan);

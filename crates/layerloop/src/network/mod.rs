@@ -142,7 +142,7 @@ impl Network {
     }
 
     /// A network whose parameters are 0.
-    fn zeros(spec: &Spec) -> Result<Self> {
+    pub(crate) fn zeros(spec: &Spec) -> Result<Self> {
         spec.check()?;
         let program = Program::of(spec)?;
         memory::check("the weights of the network", program.bytes(), "fewer units")?;

@@ -3,9 +3,13 @@
 //! Inside, a layer is (n_in + 1) x n_out in panels, its last row the bias, ready for the kernels. Outside of it a
 //! weight is n_out x n_in, row-major, and a bias n_out, in the order weight 1, bias 1, weight 2, ...
 
-use layerloop_kernels::{Matrix, Panels};
+use layerloop_kernels::{Matrix, PANEL, Panels};
 
 use super::program::{Parameter, Program};
+use crate::Result;
+
+/// Rows of a panel that are written together.
+const BLOCK: usize = 16;
 
 /// The parameters of a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +99,27 @@ impl Parameters {
         self.layers[i].bias_indices().zip(source).for_each(|(at, value)| values[at] = value);
     }
 
+    /// Sets the layer's weights to what `fill` puts into a buffer for each panel: bytes of n_out x n_in values, row-major, little-endian.
+    pub(crate) fn read_weight(&mut self, i: usize, mut fill: impl FnMut(&mut [[u8; 4]]) -> Result<()>) -> Result<()> {
+        let (view, inputs) = (self.layers[i], self.layers[i].inputs());
+        let mut rows = vec![[0; 4]; inputs * PANEL.min(view.outputs())];
+        for panel in view.layout.iter() {
+            let rows = &mut rows[..panel.columns * inputs];
+            fill(rows)?;
+            let values = &mut self.values.values_mut()[view.start + panel.start..][..inputs * panel.width];
+            transpose(rows, inputs, panel.width, values);
+        }
+        Ok(())
+    }
+
+    /// As [`Self::read_weight`], the biases.
+    pub(crate) fn read_bias(&mut self, i: usize, mut fill: impl FnMut(&mut [[u8; 4]]) -> Result<()>) -> Result<()> {
+        let mut bias = vec![[0; 4]; self.layers[i].outputs()];
+        fill(&mut bias)?;
+        self.set_bias(i, bias.into_iter().map(f32::from_le_bytes));
+        Ok(())
+    }
+
     /// Where the layer's weights and biases lie in the flat vector, in canonical order.
     pub(crate) fn canonical_indices(&self, i: usize) -> Vec<usize> {
         self.layers[i].weight_indices().chain(self.layers[i].bias_indices()).collect()
@@ -105,5 +130,16 @@ impl Parameters {
         let mut all = Vec::with_capacity(self.values.values().len());
         (0..self.layers.len()).for_each(|i| all.extend(self.weight(i).into_iter().chain(self.bias(i))));
         all
+    }
+}
+
+/// `rows`: outputs x inputs, little-endian; `values`: inputs x width, of which the first outputs are set. By blocks of rows of `values`, which
+/// stay in the first cache.
+fn transpose(rows: &[[u8; 4]], inputs: usize, width: usize, values: &mut [f32]) {
+    for (block, values) in values.chunks_mut(BLOCK * width).enumerate() {
+        for (column, row) in rows.chunks_exact(inputs).enumerate() {
+            let row = &row[block * BLOCK..];
+            values.chunks_exact_mut(width).zip(row).for_each(|(to, &bytes)| to[column] = f32::from_le_bytes(bytes));
+        }
     }
 }

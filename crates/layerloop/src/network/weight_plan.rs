@@ -10,7 +10,7 @@ use layerloop_kernels::{
 use super::Network;
 use super::input_plan::InputPlan;
 use super::layers;
-use super::program::{Role, Value};
+use super::program::{Program, Role, Value};
 use super::workspace::Workspace;
 
 /// Rows of a task of the first layer, whose weights need no transposed copy.
@@ -30,6 +30,17 @@ pub(crate) struct WeightPlan {
     pub(crate) transposed_cuts: Partition,
     /// n_out x n_in of each layer; empty for the first.
     transposed_views: Vec<TransposedView>,
+    /// How the gradient is cut where it is wanted as a whole.
+    pieces: Vec<Piece>,
+    piece_cuts: Partition,
+}
+
+/// Work on the whole gradient.
+#[derive(Debug)]
+enum Piece {
+    /// The task of this number.
+    Task(usize),
+    Band(Band),
 }
 
 /// The gradient of the chunks of a batch so far: for each task the rows that are used, contiguous.
@@ -65,7 +76,8 @@ struct TransposedView {
 }
 
 impl WeightPlan {
-    pub(crate) fn new(network: &Network, input_plan: &InputPlan) -> Self {
+    /// For a network that reads its input by `input_plan`, and so many threads.
+    pub(crate) fn new(network: &Network, input_plan: &InputPlan, threads: usize) -> Self {
         let mut tasks = Vec::new();
         let (mut weight_cuts, mut transposed_cuts) = (Vec::new(), Vec::new());
         let (mut transposed_views, mut transposed_len) = (Vec::new(), 0);
@@ -112,9 +124,12 @@ impl WeightPlan {
             transposed_len += transposed.layout.len();
             transposed_views.push(transposed);
         }
+        let (pieces, piece_cuts) = pieces(network, &tasks, &weight_cuts, threads);
         Self {
             no_cuts: Partition::none(tasks.len()),
             tasks,
+            pieces,
+            piece_cuts: Partition::new(piece_cuts),
             weight_cuts: Partition::new(weight_cuts),
             transposed: Matrix::vector(transposed_len),
             transposed_cuts: Partition::new(transposed_cuts),
@@ -148,9 +163,12 @@ impl WeightPlan {
         gradient: &mut Matrix,
     ) {
         let isa = team.isa();
-        team.for_each_part(self.tasks.len(), [(gradient.values_mut(), &self.weight_cuts)], |task, [gradient]| {
-            let task = &self.tasks[task];
-            let (z, delta) = operands(workspace, task, rows);
+        team.for_each_part(self.pieces.len(), [(gradient.values_mut(), &self.piece_cuts)], |piece, [gradient]| {
+            let task = match &self.pieces[piece] {
+                Piece::Band(band) => return band.gradient(isa, workspace, rows, gradient),
+                Piece::Task(task) => &self.tasks[*task],
+            };
+            let (z, delta) = operands(workspace, [task.from, task.to], rows);
             let block = task.block(&workspace.input_plan);
             match task.role {
                 Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
@@ -180,6 +198,71 @@ impl WeightPlan {
                 Role::Statistics => {}
             }
         });
+    }
+}
+
+/// Some panels of a layer that reads more than the input: all of their gradient, block by block of the weights, for some rows of the batch,
+/// then for the next ones, so that these rows come from memory once.
+#[derive(Debug)]
+struct Band {
+    from: Value,
+    to: Value,
+    panels: Vec<Panel>,
+    /// First row, and number of rows, of each block of a panel.
+    blocks: Vec<(usize, usize)>,
+}
+
+/// Bytes of the rows of z that are worked on together.
+const BAND: usize = 512 * 1024;
+
+/// Whether bands are worth a gradient of its own: z of so many rows outgrows the second cache by far.
+pub(crate) fn outgrows_cache(program: &Program, rows: usize) -> bool {
+    let products = program.parameters.iter().filter(|parameter| parameter.role == Role::Product);
+    products.map(|parameter| parameter.inputs).max().unwrap_or(0).saturating_mul(rows).saturating_mul(4) > 8 * BAND
+}
+
+fn pieces(
+    network: &Network,
+    tasks: &[Task],
+    weight_cuts: &[Range<usize>],
+    threads: usize,
+) -> (Vec<Piece>, Vec<Range<usize>>) {
+    let of_bands = |layer: usize| {
+        let [from, _] = network.program.around(layer);
+        network.program.parameters[layer].role == Role::Product && from.z != 0
+    };
+    let mut all = Vec::new();
+    for (layer, view) in network.parameters.layers.iter().enumerate().filter(|(layer, _)| of_bands(*layer)) {
+        let [from, to] = network.program.around(layer);
+        let panels: Vec<Panel> = view.layout.iter().collect();
+        for panels in panels.chunks(panels.len().div_ceil(threads)) {
+            let blocks: Vec<_> = cut(view.layout.rows(), PANEL, view.bias).collect();
+            let (first, last) = (panels[0], panels[panels.len() - 1]);
+            let range = view.start + first.start..view.start + last.start + view.layout.rows() * last.width;
+            all.push((Piece::Band(Band { from, to, panels: panels.to_vec(), blocks }), range));
+        }
+    }
+    let tasks = tasks.iter().enumerate().filter(|(_, task)| !of_bands(task.parameter));
+    all.extend(tasks.map(|(i, _)| (Piece::Task(i), weight_cuts[i].clone())));
+    all.into_iter().unzip()
+}
+
+impl Band {
+    fn gradient(&self, isa: Isa, workspace: &Workspace, rows: usize, gradient: &mut [f32]) {
+        let (z, delta) = operands(workspace, [self.from, self.to], rows);
+        let step = (BAND / (4 * z.stride)).max(PANEL);
+        gradient.fill(0.0);
+        for start in (0..rows).step_by(step) {
+            let [z, delta] = [z, delta].map(|all| all.part(start..rows.min(start + step)));
+            for &(row, rows) in &self.blocks {
+                for &panel in &self.panels {
+                    let block = WeightBlock { panel, row, rows, listed: None, bias: false };
+                    let at = panel.start - self.panels[0].start + row * panel.width;
+                    let gradient = &mut gradient[at..][..rows * panel.width];
+                    dense::continue_weight_gradient(isa, z.into(), delta, block, gradient);
+                }
+            }
+        }
     }
 }
 
@@ -255,9 +338,9 @@ impl Task {
 }
 
 /// z_i^{;1} and delta_i of the first `rows` rows.
-pub(crate) fn operands<'a>(workspace: &'a Workspace, task: &Task, rows: usize) -> (Rows<'a>, Rows<'a>) {
+pub(crate) fn operands(workspace: &Workspace, [from, to]: [Value; 2], rows: usize) -> (Rows<'_>, Rows<'_>) {
     let Workspace { matrices, places, .. } = workspace;
-    let [z, delta] = [places.z(task.from), places.delta(task.to)].map(|i| matrices[i].head(rows));
+    let [z, delta] = [places.z(from), places.delta(to)].map(|i| matrices[i].head(rows));
     (z, delta)
 }
 

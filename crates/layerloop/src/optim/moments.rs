@@ -55,7 +55,7 @@ impl Moments {
     ) {
         let (isa, edges) = (team.isa(), network.program.edges.clone());
         self.each_block(team, plan, network, None, by, |task, by, part, _| {
-            let (z, delta) = operands(workspace, task, rows);
+            let (z, delta) = operands(workspace, [task.from, task.to], rows);
             let block = task.block(&workspace.input_plan);
             match task.role {
                 Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),

@@ -24,6 +24,7 @@ use crate::names::OrCustom;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::input_plan::InputPlan;
 use crate::network::program::Program;
+use crate::network::weight_plan::outgrows_cache;
 use crate::network::workspace::{self, Reach, block_rows};
 use crate::network::{Network, Spec};
 use crate::optim::Optimizer;
@@ -283,7 +284,8 @@ fn begin<'a>(
     let augmenter = Augmenter::of(&options.augment, train, options.seed);
     let input_plan = input_plan(network, train, options, batch, continues);
     let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
-    let whole = FullGradient::wanted(options, network);
+    let apart = chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row);
+    let whole = FullGradient::wanted(options, network, apart);
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
     let rates = Rates::of(&options.layer_rates, &network.program)?;
     let stepper = stepper.with_frozen(rates.iter().map(|rates| rates.frozen()).collect());

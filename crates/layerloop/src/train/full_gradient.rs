@@ -1,4 +1,5 @@
-//! Steps that need the whole gradient before the first weight moves: of several batches, or clipped by its norm.
+//! Steps that need the whole gradient before the first weight moves: of several batches, clipped by its norm, or of so many rows that these
+//! should come from memory once.
 
 use layerloop_kernels::{Before, Isa, LANES, Matrix, Update};
 
@@ -20,12 +21,12 @@ pub(crate) struct FullGradient {
 }
 
 impl FullGradient {
-    /// Memory for steps that need it.
-    pub(crate) fn wanted(options: &FitOptions, network: &Network) -> Option<Self> {
+    /// Memory for steps that need it, or that are faster `apart`: the gradient first, then the step.
+    pub(crate) fn wanted(options: &FitOptions, network: &Network, apart: bool) -> Option<Self> {
         let len = network.parameters.values.values().len();
         let sum = Matrix::vector(if options.accumulate > 1 { len } else { 0 });
         let muon = Muon::wanted(options.optimizer, network);
-        let wanted = options.accumulate > 1 || options.clip_norm.is_some() || muon.is_some();
+        let wanted = apart || options.accumulate > 1 || options.clip_norm.is_some() || muon.is_some();
         wanted.then(|| Self {
             gradient: Matrix::vector(len),
             sum,
@@ -162,6 +163,20 @@ mod tests {
             let clipped = FitOptions { clip_norm: Some(0.1), accumulate: 2, weight_decay: Some(0.1), ..free };
             let same = FitOptions { threads: Some(3), ..clipped.clone() };
             assert_eq!(trained(&clipped).sha256(), trained(&same).sha256(), "{optimizer:?}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_more_rows_than_are_worked_on_together_have_the_bits_of_the_fused_step() {
+        let trained = |options: FitOptions| {
+            let mut network = network();
+            fit(&mut network, &three_classes(6000), &options).unwrap();
+            network.sha256()
+        };
+        let fused = FitOptions { epochs: 1, batch: 3000, threads: Some(1), ..options() };
+        for threads in [1, 3] {
+            let whole = FitOptions { clip_norm: Some(1e30), threads: Some(threads), ..fused.clone() };
+            assert_eq!(trained(whole), trained(fused.clone()), "{threads} threads");
         }
     }
 }

@@ -61,7 +61,7 @@ impl Stepper {
         [batch, chunk]: [usize; 2],
         states: usize,
     ) -> Self {
-        let mut plan = WeightPlan::new(network, &input_plan);
+        let mut plan = WeightPlan::new(network, &input_plan, team.threads());
         let members = network.program.members_of_row;
         let [batch, chunk] = [batch, chunk].map(|rows| rows.saturating_mul(members));
         let chunks = (chunk < batch).then(|| Chunks {
