@@ -222,7 +222,7 @@ fn typed_for(table: &Table, asked: &Asked) -> Result<(Frame, Vec<Detected>)> {
 /// The recipe that was asked for, or chosen, with what was asked for in place of its own.
 fn planned(asked: &Asked, rows: usize, columns: usize, classes: bool) -> Result<(Plan, Recipe, Vec<String>)> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let choice = asked.recipe.is_none().then(|| Choice::for_table(rows, columns, cores));
+    let choice = asked.recipe.is_none().then(|| Choice::for_table(rows, columns, classes, cores));
     let recipe = match (&asked.recipe, &choice) {
         (Some(name), _) => parse::<Recipe>(name)?,
         (None, choice) => choice.as_ref().map_or(Recipe::Plain, |choice| choice.recipe),

@@ -41,48 +41,58 @@ pub struct Choice {
 
 /// Rows below which one small network is taken.
 const FEW: usize = 1000;
+/// Rows from which on `tabm-mini` is taken for numbers.
+const MANY: usize = 5000;
 /// Seconds that a training may take.
-const PATIENCE: f64 = 120.0;
-/// Networks of `realmlp` that are trained together, at most.
+const PATIENCE: f64 = 180.0;
+/// Networks that are trained together, at most.
 const MOST: usize = 8;
 /// What a thread does in a second in the layers of `realmlp`, in operations: measured on one core with AVX-512 at 2 GHz.
 const RATE: f64 = 6e10;
+/// Epochs of `tabm-mini` until it stops by itself: between 40 and 120 on the tables that it was measured on.
+const EPOCHS_OF_TABM: usize = 60;
 
 impl Choice {
-    /// For a table of so many rows and columns to train on, and so many cores.
+    /// For a table of so many rows and columns to train on, with classes to predict or numbers, and so many cores.
     ///
     /// ```text
-    /// fewer than 1,000 rows               plain
-    /// else, if it takes 2 minutes or less realmlp, as many networks as fit into them, 8 at most
-    /// else                                plain
+    /// fewer than 1,000 rows                                              plain
+    /// 5,000 rows or more with numbers, if it takes 3 minutes or less     tabm-mini
+    /// else, if it takes 3 minutes or less                                realmlp, as many networks as fit into them, 8 at most
+    /// else                                                               plain
     /// ```
     ///
-    /// Several networks are the better the fewer rows there are: on the validation part of wine_quality six explain 47 % of the variance, one
-    /// 39 %.
+    /// Chosen by the validation losses of 19 tables, `bench/runs/2026-11-28-xeon`.
     ///
     /// # Example
     /// ```
     /// use layerloop::recipes::{Choice, Recipe};
-    /// let adult = Choice::for_table(32_561, 14, 2);
-    /// assert_eq!((adult.recipe, adult.ensemble), (Recipe::RealMlp, 2));
-    /// assert_eq!(Choice::for_table(5_000, 12, 2).ensemble, 8);
-    /// assert_eq!(Choice::for_table(1_000_000, 14, 2).recipe, Recipe::Plain);
+    /// let adult = Choice::for_table(32_561, 14, true, 2);
+    /// assert_eq!((adult.recipe, adult.ensemble), (Recipe::RealMlp, 3));
+    /// assert_eq!(Choice::for_table(16_512, 8, false, 2).recipe, Recipe::TabMMini { bins: 48 });
+    /// assert_eq!(Choice::for_table(1_000_000, 14, false, 2).recipe, Recipe::Plain);
     /// ```
     #[must_use]
-    pub fn for_table(rows: usize, columns: usize, cores: usize) -> Self {
-        // Four inputs a column; a multiplication and an addition for each weight, forward, back, and for the gradient.
-        let weights = 256.0 * (4.0 * columns as f64 + 2.0 * 256.0);
-        let seconds = EPOCHS as f64 * 0.8 * rows as f64 * 6.0 * weights / (RATE * cores.max(1) as f64);
+    pub fn for_table(rows: usize, columns: usize, classes: bool, cores: usize) -> Self {
+        // A multiplication and an addition for each weight, forward, back, and for the gradient: of an input of so many numbers a column and
+        // so many units, and of the layers above it.
+        let seconds = |epochs: usize, networks: f64, of_a_column: f64, above: f64| {
+            let weights = 256.0 * (of_a_column * columns as f64 + above * 256.0);
+            epochs as f64 * 0.8 * rows as f64 * 6.0 * networks * weights / (RATE * cores.max(1) as f64)
+        };
+        let of_tabm = seconds(EPOCHS_OF_TABM, MEMBERS as f64, OF_BINS as f64, 1.0);
+        let of_realmlp = seconds(EPOCHS, 1.0, 4.0, 2.0);
+        let what = |seconds: f64| format!("{rows} rows and {columns} columns, about {seconds:.0} s on {cores} cores");
         let (recipe, ensemble, reason) = if rows < FEW {
             (Recipe::Plain, 1, format!("{rows} rows are few"))
-        } else if seconds <= PATIENCE {
-            let networks = ((PATIENCE / seconds) as usize).min(MOST);
-            let seconds = networks as f64 * seconds;
-            let reason = format!("{rows} rows and {columns} columns, up to {seconds:.0} s on {cores} cores");
-            (Recipe::RealMlp, networks, reason)
+        } else if !classes && rows >= MANY && of_tabm <= PATIENCE {
+            (Recipe::TabMMini { bins: super::BINS }, 1, what(of_tabm))
+        } else if of_realmlp <= PATIENCE {
+            let networks = ((PATIENCE / of_realmlp) as usize).min(MOST);
+            (Recipe::RealMlp, networks, what(networks as f64 * of_realmlp))
         } else {
-            let reason = format!("{rows} rows: realmlp would take up to {:.0} min on {cores} cores", seconds / 60.0);
-            (Recipe::Plain, 1, reason)
+            let minutes = of_realmlp / 60.0;
+            (Recipe::Plain, 1, format!("{rows} rows: realmlp would take about {minutes:.0} min on {cores} cores"))
         };
         Self { recipe, ensemble, reason }
     }

@@ -29,7 +29,7 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     let choice = args.recipe.is_none().then(|| {
         let columns = table.columns.iter().filter(|column| column.kind.is_used()).count();
         let cores = available_parallelism().map_or(1, usize::from); // whatever --threads: no bit depends on it
-        Choice::for_table(rows, columns, cores)
+        Choice::for_table(rows, columns, classes, cores)
     });
     let recipe = choice.as_ref().map_or(args.recipe.unwrap_or(Recipe::Plain), |choice| choice.recipe);
     let mut plan = recipe.plan_for_table(rows, classes)?;
