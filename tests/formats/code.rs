@@ -115,8 +115,7 @@ fn rust_without_std_has_the_bits_of_predict() {
     let folder = tempfile::tempdir().unwrap();
     let all: Vec<Case> = cases(24, 0).collect();
     // One program: a module for each model, and a library without std around all of them.
-    let mut library =
-        String::from("#![no_std]\n#![deny(warnings)]\n#![forbid(unsafe_code)]\n#![allow(missing_docs)]\n");
+    let mut library = String::from("#![no_std]\n#![deny(warnings)]\n#![forbid(unsafe_code)]\n");
     let mut main = String::from("use std::io::{Read, Write};\nfn main() {\n    let mut bytes = Vec::new();\n");
     main +=
         "    std::io::stdin().read_to_end(&mut bytes).unwrap();\n    let mut at = 0;\n    let mut out = Vec::new();\n";
@@ -233,8 +232,7 @@ fn table(scaling: Scaling, target_transform: TargetTransform) -> (Model, Vec<f64
 /// What the code in Rust gives for rows of f64.
 fn in_rust(folder: &Path, model: &Model, inputs: usize, input: &[u8]) -> Vec<u8> {
     let code = generate(model, Language::Rust, false).expect("written");
-    fs::write(folder.join("table.rs"), format!("#![no_std]\n#![deny(warnings)]\n#![allow(missing_docs)]\n{code}"))
-        .expect("written");
+    fs::write(folder.join("table.rs"), format!("#![no_std]\n#![deny(warnings)]\n{code}")).expect("written");
     let main = format!(
         "use std::io::{{Read, Write}};\nfn main() {{ let mut bytes = Vec::new(); std::io::stdin().read_to_end(&mut bytes).unwrap(); \
          for row in bytes.chunks({}) {{ let mut y = [0.0; 1]; \

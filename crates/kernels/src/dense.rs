@@ -174,15 +174,17 @@ impl WeightBlock<'_> {
     }
 }
 
-/// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`.
+/// The gradient p_i = delta_i (z_i^{;1})^T of a block of weights, summed over the rows of `z` and `delta`: in one chain, or in one for each
+/// micro-batch, whose sums are added up as a [`tree`](crate::tree).
 ///
 /// # Shapes
-/// `z`: B x (n_in + 1), or the listed columns of it; `delta`: B x n_out; `gradient`: the block's range.
+/// `z`: B x (n_in + 1), or the listed columns of it; `delta`: B x n_out; `ends`: the row behind the last one of each micro-batch, or none;
+/// `gradient`: the block's range.
 ///
 /// # Panics
-/// If the slices do not have these shapes.
-pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
-    weight_product(isa, z, delta, block, Store { block, out: gradient, continues: false });
+/// If the slices do not have these shapes, or there are several micro-batches of entries alone.
+pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, gradient: &mut [f32]) {
+    weight_product(isa, z, delta, ends, block, Store { block, out: gradient, continues: false });
 }
 
 /// As [`weight_gradient`] of dense rows, on top of the gradient of the rows before these: to the bit as if they were one batch.
@@ -195,7 +197,7 @@ pub fn weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, grad
 pub fn continue_weight_gradient(isa: Isa, z: Input, delta: Rows, block: WeightBlock, gradient: &mut [f32]) {
     assert!(matches!(z, Input::Dense { .. }), "the gradient of entries alone begins anew with each batch");
     let block = WeightBlock { listed: None, ..block };
-    weight_product(isa, z, delta, block, Store { block, out: gradient, continues: true });
+    weight_product(isa, z, delta, &[], block, Store { block, out: gradient, continues: true });
 }
 
 /// Copies the gradient of a block, its rows side by side, to where [`weight_gradient`] would have put it.
@@ -217,32 +219,35 @@ pub const BLOCK_ROWS: usize = PANEL + 1;
 ///
 /// # Panics
 /// If the slices do not have these shapes, or the block has more than [`BLOCK_ROWS`] rows.
-pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+pub fn weight_update(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, by: Update, part: Part) {
     if !by.in_tiles() {
-        return update_from_cache(isa, z, delta, block, by, part);
+        return update_from_cache(isa, z, delta, ends, block, by, part);
     }
     assert_eq!(part.weights.len(), block.range().len(), "the block's weights");
     part.check(by.rule);
-    weight_product(isa, z, delta, block, Step { block, rule: by.rule, part });
+    weight_product(isa, z, delta, ends, block, Step { block, rule: by.rule, part });
 }
 
 /// As [`weight_update`] where no tile takes the step. Apart from it, so that its memory is not a part of the other's frame.
 #[inline(never)]
-fn update_from_cache(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+fn update_from_cache(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, by: Update, part: Part) {
     let mut gradient = [0.0; BLOCK_ROWS * PANEL];
     let gradient = &mut gradient[..block.rows * block.panel.width];
-    weight_gradient(isa, z, delta, WeightBlock { listed: None, ..block }, gradient);
+    weight_gradient(isa, z, delta, ends, WeightBlock { listed: None, ..block }, gradient);
     update(isa, by, block, part, gradient);
 }
 
-fn weight_product(isa: Isa, z: Input, delta: Rows, block: WeightBlock, epilogue: impl Epilogue) {
+fn weight_product(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, epilogue: impl Epilogue) {
     let values = delta.values.get(block.panel.column..).unwrap_or_default();
     let b = Columns { values, row: delta.stride, columns: block.panel.columns, order: InOrder };
     let rows = block.row..block.row + block.rows;
     match z {
-        Input::Sparse(z) => gemm::sparse_product(isa, rows, z, b, epilogue),
+        Input::Sparse(z) => {
+            assert!(ends.len() < 2, "entries alone are one chain");
+            gemm::sparse_product(isa, rows, z, b, epilogue);
+        }
         Input::Dense { rows: z, marks, .. } => {
-            gemm::product(isa, rows, z.count(), Transposed(z), b, marks, epilogue);
+            gemm::product_in_parts(isa, rows, z.count(), Transposed(z), b, marks, ends, epilogue);
         }
     }
 }

@@ -50,7 +50,7 @@ mod update;
 pub mod warp;
 
 pub use activation::{Activation, Slope, activate};
-pub use gemm::Listed;
+pub use gemm::{Listed, tree};
 pub use isa::{Isa, LANES, UnknownIsa};
 pub use loss::Loss;
 pub use marks::Marks;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use layerloop_kernels::{Csr, InvalidCsr, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
-pub use self::batches::{Batches, onecold, onehot};
+pub use self::batches::{Batches, micro_batches, onecold, onehot};
 pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
 pub use self::frame::{SplitBy, TableParts, TableSplit};

@@ -217,6 +217,9 @@ pub(crate) struct Train {
     /// Number of batches whose gradients are added up for one step
     #[arg(long, value_parser = count(), help_heading = OPTIMISER, value_name = "N", default_value_t = 1)]
     pub(crate) accumulate: usize,
+    /// Number of micro-batches of a batch: gradients of parts of the data, added up as a tree, wherever each is computed
+    #[arg(long, value_parser = count(), help_heading = OPTIMISER, value_name = "N", default_value_t = 1)]
+    pub(crate) micro_batches: usize,
     /// Save the exponential moving average of the weights; each step keeps this share of it, such as 0.999
     #[arg(long, value_parser = number::<f64>("a number, at least 0 and below 1"), help_heading = OPTIMISER, value_name = "SHARE")]
     pub(crate) ema: Option<f64>,

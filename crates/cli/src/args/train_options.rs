@@ -35,6 +35,7 @@ impl Train {
             clip_value: self.clip_value,
             clip_norm: self.clip_norm,
             accumulate: self.accumulate,
+            micro_batches: self.micro_batches,
             ema: self.ema,
             swa_from_epoch: self.swa_from_epoch,
             decay_schedule: self.decay_schedule.into(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::matrix::Matrix;
 use crate::reference;
 use crate::sparse::{ByColumn, Csr};
+use crate::tree;
 use crate::update::Before;
 
 /// 0, 1, and lengths around the number of lanes; Miri, which is slow, leaves the larger ones out.
@@ -81,7 +82,7 @@ fn the_three_products_equal_the_reference_to_the_bit_on_every_isa() {
             for panel in layout.iter() {
                 let block = WeightBlock { panel, row: 0, rows: inputs, listed: None, bias: false };
                 let part = &mut p[panel.start..][..inputs * panel.width];
-                weight_gradient(isa, z_rows.head(batch).into(), d_rows.head(batch), block, part);
+                weight_gradient(isa, z_rows.head(batch).into(), d_rows.head(batch), &[], block, part);
             }
             let want = reference::product(inputs, batch, outputs, &reference::transpose(batch, inputs, &z), &d);
             assert_eq!(bits(&p), bits(&in_panels(layout, &want)), "weight gradient, {case}");
@@ -102,7 +103,7 @@ fn a_gradient_that_continues_is_that_of_all_rows_to_the_bit() {
                 let block = WeightBlock { panel, row: 0, rows: columns, listed, bias: true };
                 let all = (matrix(batch, columns, z), matrix(batch, outputs, &d));
                 let mut at_once = vec![0.0; block.range().len()];
-                weight_gradient(isa, all.0.head(batch).into(), all.1.head(batch), block, &mut at_once);
+                weight_gradient(isa, all.0.head(batch).into(), all.1.head(batch), &[], block, &mut at_once);
 
                 let (mut sums, mut placed) = (vec![0.0; columns * panel.width], vec![0.0; at_once.len()]);
                 for rows in [0..batch / 3, batch / 3..batch / 2, batch / 2..batch] {
@@ -114,6 +115,40 @@ fn a_gradient_that_continues_is_that_of_all_rows_to_the_bit() {
                 }
                 place_gradient(block, &sums, &mut placed);
                 assert_eq!(bits(&placed), bits(&at_once), "{panel:?}, listed: {}, {}", listed.is_some(), isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_micro_batches_is_the_tree_of_their_gradients_to_the_bit() {
+    let (batch, inputs, outputs) = if cfg!(miri) { (7, 19, 17) } else { (57, 33, 46) };
+    let layout = Panels::new(inputs, outputs);
+    let [z, d] = [(inputs, 1), (outputs, 2)].map(|(width, seed)| plain(batch * width, seed));
+    let z: Vec<f32> = z.iter().enumerate().map(|(i, &z)| if i % 3 == 0 { 0.0 } else { z }).collect();
+    let of = |values: &[f32], width, rows: &Range<usize>| {
+        matrix(rows.len(), width, &values[rows.start * width..rows.end * width])
+    };
+    for (isa, parts) in Isa::available().into_iter().flat_map(|isa| [1, 2, 3, 7, 8, 60].map(|parts| (isa, parts))) {
+        let ends: Vec<usize> = (1..=parts).map(|part| batch * part / parts).collect();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let ranges: Vec<Range<usize>> = starts.zip(&ends).map(|(start, &end)| start..end).collect();
+        for panel in layout.iter() {
+            let block = WeightBlock { panel, row: 0, rows: inputs, listed: None, bias: true };
+            let len = inputs * panel.width;
+            let (mut want, mut memory) = (vec![0.0; len], vec![0.0; len * tree::memory_of(parts)]);
+            tree::sum_parts(parts, &mut want, &mut memory, |part, out| {
+                let rows = &ranges[part];
+                let (z, d) = (of(&z, inputs, rows), of(&d, outputs, rows));
+                weight_gradient(isa, z.head(rows.len()).into(), d.head(rows.len()), &[], block, out);
+            });
+            let (dense, marks) = marked(isa, inputs, &z);
+            let delta = of(&d, outputs, &(0..batch));
+            for marks in [None, Some(marks)] {
+                let mut got = vec![0.0; len];
+                let z = Input::Dense { rows: dense.head(batch), listed: None, marks };
+                weight_gradient(isa, z, delta.head(batch), &ends, block, &mut got);
+                assert_eq!(bits(&got), bits(&want), "{parts} parts, {panel:?}, {marks:?}, {}", isa.name());
             }
         }
     }
@@ -139,11 +174,11 @@ fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
             let states = || [0, 1, 2].map(|s| vec![0.25; if s < by.rule.states() { len } else { 0 }]);
             let (mut at_once, mut kept) = (plain(len, 3), states());
             let part = Part { weights: &mut at_once, states: kept.each_mut().map(|state| &mut state[..]) };
-            weight_update(isa, z.head(batch).into(), d.head(batch), block, by, part);
+            weight_update(isa, z.head(batch).into(), d.head(batch), &[], block, by, part);
 
             let (mut twice, mut kept) = (plain(len, 3), states());
             let mut gradient = vec![0.0; len];
-            weight_gradient(isa, z.head(batch).into(), d.head(batch), block, &mut gradient);
+            weight_gradient(isa, z.head(batch).into(), d.head(batch), &[], block, &mut gradient);
             let part = Part { weights: &mut twice, states: kept.each_mut().map(|state| &mut state[..]) };
             update(isa, by, block, part, &mut gradient);
             assert_eq!(bits(&at_once), bits(&twice), "{by:?} on {}", isa.name());
@@ -170,7 +205,7 @@ fn through(isa: Isa, z: Input, z_by_column: Input, listed: Option<&Listed>) -> (
         let block =
             WeightBlock { panel, row: 0, rows: listed.map_or(inputs, |list| list.rows().len()), listed, bias: true };
         let part = &mut gradient[panel.start..][block.range()];
-        weight_gradient(isa, z_by_column, delta.head(batch), block, part);
+        weight_gradient(isa, z_by_column, delta.head(batch), &[], block, part);
     }
     (bits(next.values()), bits(&gradient))
 }

@@ -2,7 +2,8 @@
 //!
 //! C(r, c) = sum_k A(r, k) B(k, c): A is read by elements and broadcast, B is a panel of up to 32 columns read by
 //! vectors. Every C(r, c) is one chain of fused multiply-adds in the order of k, so neither the number of threads nor
-//! the width of the vectors can change a bit of it. A chain may go on from the sums of earlier rows. Where a finished tile
+//! the width of the vectors can change a bit of it. A chain may go on from the sums of earlier rows. Or there is a chain for each of
+//! several parts of the inner dimension, and their sums are added up as a [`tree`]. Where a finished tile
 //! goes is the [`Epilogue`]'s business: straight to its place ([`Direct`]), or through memory to whatever takes it.
 
 /// The body for h = 0, 1, ... below a constant of at most 16, written out: a loop that the compiler may leave rolled up
@@ -23,6 +24,7 @@ macro_rules! unrolled {
 mod direct;
 mod operands;
 mod sparse;
+pub mod tree;
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -88,6 +90,23 @@ pub(crate) fn product(
     marks: Option<Marks>,
     epilogue: impl Epilogue,
 ) {
+    product_in_parts(isa, rows, inner, a, b, marks, &[], epilogue);
+}
+
+/// As [`product`], with chains for the parts of the inner dimension that end where `ends` says, added up as a [`tree`]; one chain if there
+/// are no ends. A must allow tall tiles.
+#[expect(clippy::too_many_arguments, reason = "a product, and how it is cut")]
+pub(crate) fn product_in_parts(
+    isa: Isa,
+    rows: Range<usize>,
+    inner: usize,
+    a: impl Left,
+    b: Columns<impl Order>,
+    marks: Option<Marks>,
+    ends: &[usize],
+    epilogue: impl Epilogue,
+) {
+    tree::check(ends, inner);
     if rows.is_empty() || b.columns == 0 {
         return;
     }
@@ -100,7 +119,7 @@ pub(crate) fn product(
     if let Some(marks) = marks {
         a.check(marks, rows.end, inner);
     }
-    isa.run(Product { rows, operands: Operands { inner, a, b, marks, direct: None }, epilogue });
+    isa.run(Product { rows, operands: Operands { inner, a, b, marks, ends, direct: None }, epilogue });
 }
 
 /// The longest inner dimension whose zeros are looked for.
@@ -130,6 +149,8 @@ struct Operands<'a, A, O> {
     /// Marks of the values of A that are not 0: steps in which a tile's part of A is all zeros are then left out. No
     /// bit depends on it.
     marks: Option<Marks>,
+    /// Ends of the parts of the inner dimension, if it has several.
+    ends: &'a [usize],
     /// Where the tiles go, if they need no more than a place.
     direct: Option<Direct>,
 }
@@ -231,6 +252,9 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
         let Operands { inner, a, .. } = *self.operands;
         let Columns { values, row, order, .. } = self.operands.b;
         let (first, a_from, from) = (self.row, a.values().as_ptr(), values.as_ptr().wrapping_add(self.column));
+        if A::TALL && self.operands.ends.len() > 1 {
+            return self.over_parts(simd);
+        }
         let Some(marks) = self.operands.marks else {
             if !A::TALL || row < FAR_APART {
                 return self.over(simd, 0..inner);
@@ -270,6 +294,57 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
 }
 
 impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, V> {
+    /// The sums over each part of the inner dimension, added up as a tree.
+    #[inline(always)]
+    fn over_parts<S: Simd>(self, simd: S) {
+        let Self { operands: &Operands { inner, a, b, marks, ends, direct }, row, column, to } = self;
+        let (a_values, b_values) = (a.values().as_ptr(), b.values.as_ptr().wrapping_add(column));
+        let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
+        let steps = marks.map(|marks| {
+            // SAFETY: `product_in_parts` checked the marks and `inner`; `nonzero` has written as many steps as it counted.
+            unsafe {
+                let count = a.nonzero::<S, H>(simd, marks, row, inner, steps.as_mut_ptr().cast());
+                std::slice::from_raw_parts(steps.as_ptr().cast::<u32>(), count)
+            }
+        });
+        let mut tree = tree::Partials::<S::F32s, H, V>::new();
+        let (mut k, mut taken) = (0, 0);
+        for &end in ends {
+            let mut sums = [[simd.splat(0.0); V]; H];
+            let mut add = |k: usize| {
+                // SAFETY: as in `over`; k is below `inner`.
+                unsafe {
+                    let b = b_values.add(b.order.row(k) * b.row);
+                    let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
+                    unrolled!(h < H => {
+                        let a = simd.splat(*a_values.add(a.index(row + h, k)));
+                        unrolled!(v < V => {
+                            sums[h][v] = simd.mul_add(a, b[v], sums[h][v]);
+                        });
+                    });
+                }
+            };
+            match steps {
+                None => (k..end).for_each(add),
+                Some(steps) => {
+                    while let Some(&step) = steps.get(taken).filter(|&&step| (step as usize) < end) {
+                        add(step as usize);
+                        taken += 1;
+                    }
+                }
+            }
+            k = end;
+            tree.push(simd, sums);
+        }
+        let sums = tree.total(simd);
+        let (to, columns) = match direct {
+            Some(_) => (to, b.columns - column),
+            None => (Place { stride: V * LANES, ..to }, V * LANES),
+        };
+        // SAFETY: `Direct::rows` checked that every row has a place for its columns; a tile has room for H rows of V vectors.
+        unsafe { store(simd, sums, to, columns) }
+    }
+
     /// The sums over some steps below `inner`.
     #[inline(always)]
     fn over<S: Simd>(self, simd: S, steps: impl Iterator<Item = usize>) {

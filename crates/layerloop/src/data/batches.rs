@@ -1,5 +1,7 @@
 //! Rows in shuffled batches; classes as rows of zeros and a one.
 
+use std::ops::Range;
+
 use crate::rng::Stream;
 
 /// The rows of a data set in batches, shuffled anew every epoch by the stream `shuffle` of the seed.
@@ -19,7 +21,14 @@ pub struct Batches {
     /// Rows of an epoch.
     taken: usize,
     shuffled: bool,
+    /// Streams of the rows: micro-batches of a batch.
+    streams: usize,
 }
+
+/// Rows of a block of a stream, which are read together.
+const BLOCK: usize = 1024;
+/// Blocks whose rows are shuffled together.
+const BUFFER: usize = 16;
 
 impl Batches {
     /// Batches of `batch` of the rows `0..rows`.
@@ -30,7 +39,7 @@ impl Batches {
     pub fn new(rows: usize, batch: usize, seed: u64) -> Self {
         assert!(batch > 0, "a batch has at least one row");
         let rows = u32::try_from(rows).expect("fewer than 2^32 rows");
-        Self { order: (0..rows).collect(), batch, seed, taken: rows as usize, shuffled: true }
+        Self { order: (0..rows).collect(), batch, seed, taken: rows as usize, shuffled: true, streams: 1 }
     }
 
     /// With the first `rows` of the order of each epoch alone; at most all.
@@ -52,6 +61,25 @@ impl Batches {
         Self { shuffled: false, ..self }
     }
 
+    /// With the rows dealt out to `streams` streams, each a part of the rows as they are stored: of every batch the rows of stream 0
+    /// come first, then those of stream 1, and so on, as [`micro_batches`] says. A stream shuffles its blocks of 1024 rows, and the rows of
+    /// 16 blocks at a time, so that it can be read from a disk.
+    ///
+    /// # Panics
+    /// If there are none, or more than 65,536.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::data::Batches;
+    /// let mut batches = Batches::new(8, 4, 0).in_order().in_streams(2);
+    /// assert_eq!(batches.epoch(1).collect::<Vec<_>>(), [&[0, 1, 4, 5][..], &[2, 3, 6, 7]]);
+    /// ```
+    #[must_use]
+    pub fn in_streams(self, streams: usize) -> Self {
+        assert!((1..=1 << 16).contains(&streams), "{streams} streams");
+        Self { streams, ..self }
+    }
+
     /// Number of batches of an epoch, a short last one included.
     #[must_use]
     pub fn per_epoch(&self) -> usize {
@@ -60,6 +88,10 @@ impl Batches {
 
     /// The batches of epoch `epoch`: a function of the seed and the epoch alone, in whatever order they are requested.
     pub fn epoch(&mut self, epoch: u64) -> impl ExactSizeIterator<Item = &[u32]> {
+        if self.streams > 1 {
+            self.order_of_streams(epoch);
+            return self.order[..self.taken].chunks(self.batch);
+        }
         for (row, place) in self.order.iter_mut().enumerate() {
             *place = row as u32;
         }
@@ -68,6 +100,67 @@ impl Batches {
         }
         self.order[..self.taken].chunks(self.batch)
     }
+
+    fn order_of_streams(&mut self, epoch: u64) {
+        let (rows, streams) = (self.order.len(), self.streams);
+        let mut start = 0;
+        let mut of_streams: Vec<std::vec::IntoIter<u32>> = (0..streams)
+            .map(|stream| {
+                let range = start..start + share(&(0..rows), stream, streams);
+                start = range.end;
+                self.order_of_stream(epoch, stream, range).into_iter()
+            })
+            .collect();
+        let mut places = self.order.chunks_mut(self.batch);
+        let mut taken = 0;
+        while let Some(batch) = places.next() {
+            let range = taken..taken + batch.len();
+            let rows = of_streams.iter_mut().enumerate().flat_map(|(stream, rows)| {
+                let count = share(&range, stream, streams);
+                rows.take(count)
+            });
+            batch.iter_mut().zip(rows).for_each(|(place, row)| *place = row);
+            taken = range.end;
+        }
+    }
+
+    fn order_of_stream(&self, epoch: u64, stream: usize, rows: Range<usize>) -> Vec<u32> {
+        let mut blocks: Vec<Range<u32>> =
+            rows.clone().step_by(BLOCK).map(|start| start as u32..rows.end.min(start + BLOCK) as u32).collect();
+        if !self.shuffled {
+            return blocks.into_iter().flatten().collect();
+        }
+        let mut random = Stream::new(self.seed, "shuffle of a stream", epoch << 16 | stream as u64);
+        random.shuffle(&mut blocks);
+        let mut order = Vec::with_capacity(rows.len());
+        for together in blocks.chunks(BUFFER) {
+            let start = order.len();
+            order.extend(together.iter().cloned().flatten());
+            random.shuffle(&mut order[start..]);
+        }
+        order
+    }
+}
+
+/// How many of some places in an epoch are those of a stream: place g belongs to stream g mod `streams`.
+fn share(places: &Range<usize>, stream: usize, streams: usize) -> usize {
+    let before = |place: usize| (place + streams - 1 - stream) / streams;
+    before(places.end) - before(places.start)
+}
+
+/// The row behind the last one of each micro-batch, for the batch at some places of an epoch, whose rows come stream by stream.
+///
+/// # Example
+/// ```
+/// use layerloop::data::micro_batches;
+/// assert_eq!(micro_batches(0..8, 4).collect::<Vec<_>>(), [2, 4, 6, 8]);
+/// assert_eq!(micro_batches(8..14, 4).collect::<Vec<_>>(), [2, 4, 5, 6]);
+/// ```
+pub fn micro_batches(places: Range<usize>, streams: usize) -> impl Iterator<Item = usize> {
+    (0..streams).scan(0, move |end, stream| {
+        *end += share(&places, stream, streams);
+        Some(*end)
+    })
 }
 
 /// A row of `classes` zeros with a one at `label`.
@@ -116,6 +209,29 @@ mod tests {
         let mut sorted = eighth;
         sorted.sort_unstable();
         assert_eq!(sorted, (0..103).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn streams_visit_each_row_once_and_keep_to_their_parts() {
+        for (rows, batch, streams) in [(100, 16, 4), (103, 10, 3), (7, 5, 16), (40_000, 128, 2)] {
+            let mut batches = Batches::new(rows, batch, 5).in_streams(streams);
+            let [first, second] = [1, 2].map(|epoch| batches.epoch(epoch).flatten().copied().collect::<Vec<u32>>());
+            assert!(rows < 10 || first != second);
+            let mut sorted = first.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..rows as u32).collect::<Vec<_>>());
+            let mut of_streams = vec![Vec::new(); streams];
+            for (i, rows) in first.chunks(batch).enumerate() {
+                let mut start = 0;
+                for (stream, end) in micro_batches(i * batch..i * batch + rows.len(), streams).enumerate() {
+                    of_streams[stream].extend_from_slice(&rows[start..end]);
+                    start = end;
+                }
+                assert_eq!(start, rows.len());
+            }
+            of_streams.iter_mut().for_each(|stream| stream.sort_unstable());
+            assert_eq!(of_streams.concat(), sorted, "{rows} {streams}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl FastHessian<'_> {
             with_z.matrices = all;
             // R p_i = R delta_i (z_i; 1)^T + delta_i (R z_i; 0)^T
             for workspace in [&with_z, &with_rz] {
-                plans[0].gradient(&mut team, &network, workspace, rows.len(), &mut part);
+                plans[0].gradient(&mut team, &network, workspace, (rows.len(), &[]), &mut part);
                 total.iter_mut().zip(part.values()).for_each(|(total, part)| *total += f64::from(*part));
             }
         }

@@ -109,6 +109,14 @@ impl InputPlan {
         }
     }
 
+    /// The same with gathered rows, `width` values each, where it would look at entries alone.
+    pub(crate) fn of_rows(self, width: usize) -> Self {
+        match self.strategy {
+            InputStrategy::Entries => Self { strategy: InputStrategy::RowsWithoutZeros, ..Self::all(width) },
+            _ => self,
+        }
+    }
+
     /// Row r of `x` becomes row r of the batch, with its marks where they are wanted.
     pub(crate) fn gather(&self, isa: Isa, batch: Batch, mut x: RowsMut) {
         let Batch { source, rows, next, augmented, .. } = batch;

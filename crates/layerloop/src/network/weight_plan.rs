@@ -5,6 +5,7 @@ use std::ops::Range;
 use layerloop_kernels::dense::{self, Input, WeightBlock, Weights};
 use layerloop_kernels::{
     Isa, Matrix, PANEL, Panel, Panels, Partition, Rows, Team, columns, grouped, members, parametric, piecewise, table,
+    tree,
 };
 
 use super::Network;
@@ -153,52 +154,38 @@ impl WeightPlan {
         });
     }
 
-    /// p_i = delta_i (z_i^{;1})^T of every layer, in the order of the flat vector.
+    /// p_i = delta_i (z_i^{;1})^T of every layer, in the order of the flat vector: of so many rows, in micro-batches that end where it says, if
+    /// there are several.
     pub(crate) fn gradient(
         &self,
         team: &mut Team,
         network: &Network,
         workspace: &Workspace,
-        rows: usize,
+        (rows, ends): (usize, &[usize]),
         gradient: &mut Matrix,
     ) {
-        let isa = team.isa();
+        let of = Of { isa: team.isa(), network, workspace };
+        if ends.len() > 1 {
+            let gradient = [(gradient.values_mut(), &self.weight_cuts)];
+            return team.for_each_part(self.tasks.len(), gradient, |task, [gradient]| {
+                self.tasks[task].gradient_in_parts(of, rows, ends, gradient);
+            });
+        }
         team.for_each_part(self.pieces.len(), [(gradient.values_mut(), &self.piece_cuts)], |piece, [gradient]| {
-            let task = match &self.pieces[piece] {
-                Piece::Band(band) => return band.gradient(isa, workspace, rows, gradient),
-                Piece::Task(task) => &self.tasks[*task],
-            };
-            let (z, delta) = operands(workspace, [task.from, task.to], rows);
-            let block = task.block(&workspace.input_plan);
-            match task.role {
-                Role::Product => dense::weight_gradient(isa, task.input(workspace, z), delta, block, gradient),
-                Role::PerColumn(layer) => {
-                    let w = &network.parameters.layer(task.parameter)[task.panel.start..][..gradient.len()];
-                    columns::weight_gradient(isa, layer, [z, delta], task.panel, w, gradient);
-                }
-                Role::Parametric => {
-                    let rows = [z, activated(workspace, task, rows), delta];
-                    parametric::weight_gradient(isa, rows, task.panel, gradient);
-                }
-                Role::Grouped(groups) => {
-                    grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()])
-                }
-                Role::Table => table::weight_gradient([z, delta], task.from.width, task.table_width(), block, gradient),
-                Role::Piecewise { piecewise: of, first } => {
-                    let edges = network.program.edges(of, first);
-                    piecewise::weight_gradient(isa, of, edges, [z, delta], &mut gradient[..of.parameters()]);
-                }
-                Role::Members(members) => {
-                    members::weight_gradient(isa, members, [z, delta], &mut gradient[..members.parameters()]);
-                }
-                Role::Custom(layer) => {
-                    let w = network.parameters.layer(task.parameter);
-                    layers::custom::weight_gradient(layer, w, [(z, task.from), (delta, task.to)], gradient);
-                }
-                Role::Statistics => {}
+            match &self.pieces[piece] {
+                Piece::Band(band) => band.gradient(of.isa, workspace, rows, gradient),
+                Piece::Task(task) => self.tasks[*task].gradient(of, 0..rows, gradient),
             }
         });
     }
+}
+
+/// What a gradient is computed from.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    isa: Isa,
+    network: &'a Network,
+    workspace: &'a Workspace,
 }
 
 /// Some panels of a layer that reads more than the input: all of their gradient, block by block of the weights, for some rows of the batch,
@@ -327,6 +314,55 @@ impl Task {
     /// Numbers in a row of the table, each of which is looked up once for each number that is read.
     pub(crate) fn table_width(&self) -> usize {
         self.to.width / self.from.width
+    }
+
+    /// The gradient of the block by some rows.
+    fn gradient(&self, Of { isa, network, workspace }: Of, rows: Range<usize>, gradient: &mut [f32]) {
+        let (z, delta) = operands(workspace, [self.from, self.to], rows.end);
+        let [z, delta] = [z, delta].map(|all| all.part(rows.clone()));
+        let block = self.block(&workspace.input_plan);
+        match self.role {
+            Role::Product => dense::weight_gradient(isa, self.input(workspace, z), delta, &[], block, gradient),
+            Role::PerColumn(layer) => {
+                let w = &network.parameters.layer(self.parameter)[self.panel.start..][..gradient.len()];
+                columns::weight_gradient(isa, layer, [z, delta], self.panel, w, gradient);
+            }
+            Role::Parametric => {
+                let rows = [z, activated(workspace, self, rows.end).part(rows), delta];
+                parametric::weight_gradient(isa, rows, self.panel, gradient);
+            }
+            Role::Grouped(groups) => {
+                grouped::weight_gradient(isa, groups, [z, delta], &mut gradient[..groups.parameters()]);
+            }
+            Role::Table => table::weight_gradient([z, delta], self.from.width, self.table_width(), block, gradient),
+            Role::Piecewise { piecewise: of, first } => {
+                let edges = network.program.edges(of, first);
+                piecewise::weight_gradient(isa, of, edges, [z, delta], &mut gradient[..of.parameters()]);
+            }
+            Role::Members(members) => {
+                members::weight_gradient(isa, members, [z, delta], &mut gradient[..members.parameters()]);
+            }
+            Role::Custom(layer) => {
+                let w = network.parameters.layer(self.parameter);
+                layers::custom::weight_gradient(layer, w, [(z, self.from), (delta, self.to)], gradient);
+            }
+            Role::Statistics => {}
+        }
+    }
+
+    /// The gradients of the block by the rows of each micro-batch, added up as a tree.
+    fn gradient_in_parts(&self, of: Of, rows: usize, ends: &[usize], gradient: &mut [f32]) {
+        if self.role == Role::Product {
+            let Of { isa, workspace, .. } = of;
+            let (z, delta) = operands(workspace, [self.from, self.to], rows);
+            let block = self.block(&workspace.input_plan);
+            return dense::weight_gradient(isa, self.input(workspace, z), delta, ends, block, gradient);
+        }
+        let mut memory = vec![0.0; tree::memory_of(ends.len()) * gradient.len()];
+        tree::sum_parts(ends.len(), gradient, &mut memory, |part, gradient| {
+            let start = part.checked_sub(1).map_or(0, |before| ends[before]);
+            self.gradient(of, start..ends[part], gradient);
+        });
     }
 
     pub(crate) fn transpose(&self, isa: Isa, weights: &[f32], transposed: &mut [f32]) {

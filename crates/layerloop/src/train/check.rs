@@ -1,5 +1,7 @@
 //! Whether one can train by some options: all that is wrong with them, at once.
 
+use layerloop_kernels::tree::MOST_PARTS;
+
 use super::options::FitOptions;
 use super::rates::LayerRate;
 use crate::names::{self, NamedEnum, OrCustom};
@@ -45,6 +47,7 @@ impl FitOptions {
                 format!("{rate}; it must be a finite number above 0, customarily 1e-4 to 1e-1"),
             ),
         ]);
+        faults.extend(self.faults_of_micro_batches());
         faults.extend(self.layer_rates.iter().filter_map(LayerRate::fault));
         let has_unit = self.layer_rates.iter().any(|rate| rate.unit.is_some());
         let knows_units =
@@ -67,6 +70,35 @@ impl FitOptions {
             (follows_loss(dropout), "dropout_schedule", reason(dropout)),
         ]));
         faults
+    }
+
+    fn faults_of_micro_batches(&self) -> Vec<Error> {
+        let Self { batch, accumulate, micro_batches: count, .. } = *self;
+        let most = MOST_PARTS.min(batch);
+        let lbfgs = count > 1 && matches!(self.optimizer, Optimizer::Lbfgs { .. });
+        Error::of_rules([
+            (
+                !(1..=most.max(1)).contains(&count),
+                "micro_batches",
+                format!("{count}; a batch of {batch} rows can be cut into 1 to {most}"),
+            ),
+            (
+                count > 1 && accumulate > 1,
+                "accumulate",
+                format!("{accumulate}; micro-batches are added up already: take larger batches instead"),
+            ),
+            (lbfgs, "micro_batches", format!("{count}; lbfgs takes all rows at once")),
+        ])
+    }
+
+    /// Whether a network can be trained in micro-batches, if that is asked for.
+    pub(crate) fn check_micro_batches(&self, program: &Program) -> Result<()> {
+        if self.micro_batches > 1 && program.batch_norms().next().is_some() {
+            let reason =
+                format!("{}; a batch norm looks at the whole batch; a layer norm does not", self.micro_batches);
+            return Err(Error::config("micro_batches", reason));
+        }
+        Ok(())
     }
 
     /// Decay and penalties, and what an optimiser has to do with them.

@@ -43,6 +43,7 @@ impl FitOptions {
             "clip_value": self.clip_value,
             "clip_norm": self.clip_norm,
             "accumulate": self.accumulate,
+            "micro_batches": (self.micro_batches > 1).then_some(self.micro_batches),
             "ema": self.ema,
             "swa_from_epoch": self.swa_from_epoch,
             "metrics": self.metrics.iter().map(ToString::to_string).collect::<Vec<_>>(),

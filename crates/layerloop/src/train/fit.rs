@@ -141,7 +141,14 @@ fn bytes(program: &Program, spec: &Spec, rows: usize, options: &FitOptions) -> u
         Optimizer::Lbfgs { history } => (rows, history.min(options.epochs).saturating_mul(2).saturating_add(8)),
         _ => (options.batch.min(rows), options.optimizer.at(1, options.learning_rate).states()),
     };
-    let whole = if options.clip_norm.is_some() || matches!(options.optimizer, Optimizer::Muon { .. }) { 1 } else { 0 };
+    let whole = if options.micro_batches > 1
+        || options.clip_norm.is_some()
+        || matches!(options.optimizer, Optimizer::Muon { .. })
+    {
+        1
+    } else {
+        0
+    };
     let sums = if options.accumulate > 1 { 2 } else { whole };
     let averages = usize::from(options.ema.or(options.swa_from_epoch.map(|_| 0.0)).is_some());
     let vectors = 4 + per_weight.saturating_add(sums + averages + usize::from(options.restores_best()));
@@ -170,6 +177,7 @@ pub fn check(network: &Network, train: &Dataset, options: &FitOptions) -> Result
     }
     Rates::of(&options.layer_rates, &network.program)?;
     options.check_lbfgs(&network.program)?;
+    options.check_micro_batches(&network.program)?;
     options.augment.check(train)?;
     BoundLoss::new(network, train, &options.objective)?.check_weights(train)
 }
@@ -283,8 +291,9 @@ fn begin<'a>(
     let clock = Clock::from(0.0, 0.0);
     let augmenter = Augmenter::of(&options.augment, train, options.seed);
     let input_plan = input_plan(network, train, options, batch, continues);
-    let chunk = workspace::chunk_rows(&network.program, &input_plan, batch, threads);
-    let apart = chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row);
+    let in_parts = options.micro_batches > 1;
+    let chunk = if in_parts { batch } else { workspace::chunk_rows(&network.program, &input_plan, batch, threads) };
+    let apart = in_parts || chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row);
     let whole = FullGradient::wanted(options, network, apart);
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
     let rates = Rates::of(&options.layer_rates, &network.program)?;
@@ -330,7 +339,8 @@ fn begin<'a>(
 fn input_plan(network: &Network, train: &Dataset, options: &FitOptions, batch: usize, continues: bool) -> InputPlan {
     let (source, width, program) = (train.inputs().source(), train.width(), &network.program);
     if options.augment.is_empty() {
-        InputPlan::of(source, width, batch, program, continues || options.decays())
+        let plan = InputPlan::of(source, width, batch, program, continues || options.decays());
+        if options.micro_batches > 1 { plan.of_rows(width) } else { plan }
     } else {
         InputPlan::augmented(source, width, &options.augment, program)
     }

@@ -179,4 +179,69 @@ mod tests {
             assert_eq!(trained(whole), trained(fused.clone()), "{threads} threads");
         }
     }
+
+    /// Of layers with parameters of every kind.
+    const KINDS: [&str; 4] = [
+        "5 -> 40 layer-norm prelu -> 35 tanh scale -> 3",
+        "5 -> 40 relu dropout=0.3 -> 20 maxout=2 -> 3",
+        "5 -> 33 rrelu -> bilinear=7 -> 3",
+        "5 -> skip(8 leakyrelu, join=concatenate) scale -> 3",
+    ];
+
+    #[test]
+    fn micro_batches_have_the_same_bits_whatever_the_threads_and_nearly_the_steps_of_one_batch() {
+        for spec in KINDS.iter().map(|spec| spec.parse().unwrap()) {
+            for (batch, micro_batches) in [(64, 2), (70, 16), (9, 9)] {
+                let run = |threads, micro_batches| {
+                    let options = FitOptions {
+                        batch,
+                        micro_batches,
+                        threads: Some(threads),
+                        epochs: 2,
+                        learning_rate: 0.05,
+                        shuffle: false,
+                        ..options()
+                    };
+                    let mut network = Network::new(&spec, 3).unwrap();
+                    let report = fit(&mut network, &three_classes(133), &options).unwrap();
+                    (network.to_vec(), report.epochs[1].train_loss)
+                };
+                let [(one, loss), (two, same)] = [1, 3].map(|threads| run(threads, micro_batches));
+                assert_eq!((one.clone(), loss), (two, same), "{spec}, {micro_batches}");
+                assert!(one.iter().all(|w| w.is_finite()));
+                let (_, plain) = run(1, 1);
+                assert!((loss - plain).abs() < 0.2 * plain, "{spec}: {loss} {plain}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_batch_of_all_rows_in_micro_batches_has_nearly_the_gradient_of_the_batch() {
+        let trained = |micro_batches| {
+            let mut network = network();
+            let options = FitOptions { batch: 133, micro_batches, shuffle: false, ..options() };
+            fit(&mut network, &three_classes(133), &options).unwrap();
+            network.to_vec()
+        };
+        let whole = trained(1);
+        for count in [2, 7, 16, 133] {
+            let off = trained(count).iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-5, "{count}: {off}");
+        }
+    }
+
+    #[test]
+    fn micro_batches_that_cannot_be_are_refused() {
+        let refused = |spec: &str, options: FitOptions| {
+            let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();
+            fit(&mut network, &three_classes(70), &options).unwrap_err().to_string()
+        };
+        let of = |micro_batches| FitOptions { micro_batches, ..options() };
+        assert_eq!(refused("5 -> 3", of(71)), "micro_batches: 71; a batch of 70 rows can be cut into 1 to 70");
+        assert!(refused("5 -> 3", of(0)).starts_with("micro_batches: 0;"));
+        assert!(
+            refused("5 -> 3", FitOptions { accumulate: 2, ..of(2) }).starts_with("accumulate: 2; micro-batches are")
+        );
+        assert!(refused("5 -> 4 batch-norm -> 3", of(2)).contains("a batch norm looks at the whole batch"));
+    }
 }

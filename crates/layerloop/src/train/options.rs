@@ -71,6 +71,9 @@ pub struct FitOptions {
     pub clip_norm: Option<f64>,
     /// Batches of a step: their gradients are added up to that of one batch of all their rows.
     pub accumulate: usize,
+    /// Micro-batches of a batch: each has the rows of a part of the data, and their gradients are added up in one binary tree, so that it
+    /// makes no difference which process computes which of them. 1 for batches of rows from anywhere.
+    pub micro_batches: usize,
     /// Share of the average of the weights that each step keeps: after the run, the network has the average
     /// a = ema a + (1 - ema) w, begun with the weights after the first step.
     ///
@@ -117,6 +120,7 @@ impl Default for FitOptions {
             clip_value: None,
             clip_norm: None,
             accumulate: 1,
+            micro_batches: 1,
             ema: None,
             swa_from_epoch: None,
             metrics: Vec::new(),

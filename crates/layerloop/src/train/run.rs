@@ -18,7 +18,7 @@ use super::state::{State, Stopped};
 use super::step::Stepper;
 use crate::augment::{Augmented, Augmenter};
 use crate::clock::Instant;
-use crate::data::{Batches, Dataset};
+use crate::data::{Batches, Dataset, micro_batches};
 use crate::error::GradientNorms;
 use crate::network::Network;
 use crate::network::bound_loss::BoundLoss;
@@ -224,6 +224,7 @@ impl Run<'_> {
         let of_epoch = self.options.rows_of_epoch(self.train.rows());
         let mut batches = Batches::new(self.train.rows(), self.batch, self.options.seed).of_rows(of_epoch);
         batches = if self.options.shuffle { batches } else { batches.in_order() };
+        batches = batches.in_streams(self.options.micro_batches);
         if matches!(self.state.stopped, Some(Stopped::Callback | Stopped::TimeLimit)) {
             self.state.stopped = None; // continued on purpose
         }
@@ -404,6 +405,8 @@ impl Run<'_> {
         self.last_rows = rows.len();
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
         let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, dropout };
+        let places = self.state.taken..self.state.taken + rows.len();
+        self.stepper.in_parts(micro_batches(places, self.options.micro_batches));
         let loss = self.stepper.backpropagate(self.network, batch, self.bound_loss.scale(of), mode);
         if !loss.is_finite() {
             return Err(self.diverged(step, rows));

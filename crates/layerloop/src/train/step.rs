@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use layerloop_kernels::norm::Statistics;
-use layerloop_kernels::{Matrix, Rows, Team, Update, dense};
+use layerloop_kernels::{Matrix, Rows, Team, Update, dense, tree};
 
 use super::full_gradient::FullGradient;
 use crate::data::Dataset;
@@ -39,6 +39,8 @@ pub(crate) struct Stepper {
     held: Range<usize>,
     /// The rows of a batch, each as often as members look at it.
     repeated: Vec<u32>,
+    /// The row behind the last one of each micro-batch, as often; none of a batch that is one.
+    ends: Vec<usize>,
 }
 
 /// A batch of short rows, worked on in chunks that stay in a processor's own cache.
@@ -84,6 +86,7 @@ impl Stepper {
             chunks,
             held: 0..0,
             repeated: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -97,6 +100,15 @@ impl Stepper {
         Self { frozen, ..self }
     }
 
+    /// Cuts the coming batch into micro-batches, each up to the row that is given; one is the whole batch.
+    pub(crate) fn in_parts(&mut self, ends: impl Iterator<Item = usize>) {
+        self.ends.clear();
+        self.ends.extend(ends);
+        if self.ends.len() == 1 {
+            self.ends.clear();
+        }
+    }
+
     /// The sum of the losses of the batch, deltas times `scale`: every z, loss and delta is known then, or, where the batch comes in
     /// chunks, the gradient. Batch norms take note of the batch.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
@@ -107,6 +119,7 @@ impl Stepper {
         let mut repeated = std::mem::take(&mut self.repeated);
         repeated.clear();
         repeated.extend(batch.rows.iter().flat_map(|row| std::iter::repeat_n(*row, members)));
+        self.ends.iter_mut().for_each(|end| *end *= members);
         let batch = Batch { rows: &repeated, next: &[], ..batch };
         let loss = self.backpropagate_rows(network, batch, scale / members as f32, mode) / members as f64;
         self.repeated = repeated;
@@ -120,7 +133,13 @@ impl Stepper {
         }
         self.held = 0..batch.rows.len();
         self.layer_loops(network, batch, scale, mode);
-        self.losses_held().map(f64::from).sum()
+        let mut losses = self.losses_held().map(f64::from);
+        if self.ends.is_empty() {
+            return losses.sum();
+        }
+        let mut start = 0;
+        let sums = self.ends.iter().map(|&end| losses.by_ref().take(end - std::mem::replace(&mut start, end)).sum());
+        tree::sum(&sums.collect::<Vec<f64>>())
     }
 
     /// Forward and backward layer loop over one chunk after the other; each adds its gradient to that of those before it, so that
@@ -202,7 +221,7 @@ impl Stepper {
 
     /// Takes the step for the batch that [`Self::backpropagate`] left; or nothing yet, where more batches of the step will come.
     pub(crate) fn update(&mut self, network: &mut Network, by: Option<&[Option<Update>]>) {
-        let Self { team, workspace, plan, moments, whole, frozen, chunks, held, .. } = self;
+        let Self { team, workspace, plan, moments, whole, frozen, chunks, held, ends, .. } = self;
         match (whole, by) {
             (None, Some(by)) => match chunks {
                 None => moments.update(team, plan, network, workspace, held.len(), by),
@@ -213,7 +232,7 @@ impl Stepper {
             (None, None) => {}
             (Some(whole), by) => {
                 match chunks {
-                    None => plan.gradient(team, network, workspace, held.len(), &mut whole.gradient),
+                    None => plan.gradient(team, network, workspace, (held.len(), ends), &mut whole.gradient),
                     Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, &mut whole.gradient),
                 }
                 for (view, _) in network.parameters.layers.iter().zip(frozen).filter(|(_, frozen)| **frozen) {
@@ -270,9 +289,9 @@ impl Stepper {
     /// p_i of every layer for the batch that [`Self::backpropagate`] left; it depends on no weight, so that a step may have
     /// been taken since.
     pub(super) fn gradient_into(&mut self, network: &Network, gradient: &mut Matrix) {
-        let Self { team, workspace, plan, chunks, held, .. } = self;
+        let Self { team, workspace, plan, chunks, held, ends, .. } = self;
         match chunks {
-            None => plan.gradient(team, network, workspace, held.len(), gradient),
+            None => plan.gradient(team, network, workspace, (held.len(), ends), gradient),
             Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, gradient),
         }
     }
