@@ -250,6 +250,17 @@ def targets(y: Any, estimator: Any) -> np.ndarray:
     return values
 
 
+def number_targets(y: np.ndarray) -> np.ndarray:
+    """Give targets as finite numbers."""
+    try:
+        values = y.astype(np.float64)
+    except ValueError as error:
+        raise ValueError(f"y should be numbers: {error}") from None
+    if not np.isfinite(values).all():
+        raise ValueError("Input y contains NaN." if np.isnan(values).any() else "Input y contains infinity.")
+    return values
+
+
 def sample_weights(weights: Any, rows: int) -> np.ndarray | None:
     """Give the weights of the rows."""
     if weights is None:

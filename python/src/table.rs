@@ -20,7 +20,8 @@ use pyo3::types::{PyCapsule, PyDict};
 use serde::Deserialize;
 
 use crate::arrays::vector;
-use crate::errors::{detached, guarded, python};
+use crate::diagnostics::{Rates, rates};
+use crate::errors::{detached, guarded, of_json, python};
 use crate::model::Model;
 use crate::training::{Watch, history, limited};
 
@@ -32,6 +33,11 @@ const NAME: &str = "the table";
 pub(crate) struct Table(Cells);
 
 impl Table {
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.0.rows()
+    }
+
     /// Its columns of these kinds.
     pub(crate) fn frame(&self, kinds: &[(&str, Kind)]) -> Result<Frame> {
         let names = &self.0.names;
@@ -79,10 +85,9 @@ impl Table {
         Ok(Self(Cells { names, columns, first_row: 1 }))
     }
 
-    /// Number of rows.
-    #[getter]
-    fn rows(&self) -> usize {
-        self.0.rows()
+    #[getter(rows)]
+    fn number_of_rows(&self) -> usize {
+        self.rows()
     }
 
     /// Names of the columns.
@@ -138,7 +143,7 @@ pub(crate) fn train_table<'py>(
     on_epoch: Option<Py<PyAny>>,
     weights: Option<&Bound<'py, PyArray1<f32>>>,
 ) -> PyResult<(Model, Bound<'py, PyDict>)> {
-    let asked: Asked = serde_json::from_str(asked).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let asked: Asked = of_json(asked)?;
     let weights = weights.map(vector).transpose()?;
     let job = detached(py, || Job::new(table, weights, &asked, limit))?;
     let Job { mut network, train, validation, options, receipt, notes } = job;
@@ -162,6 +167,24 @@ pub(crate) fn train_table<'py>(
     let mut receipt = receipt;
     receipt["result"] = serde_json::json!({ "epochs": report.epochs.len(), "steps": report.steps });
     Ok((Model::of(layerloop::model_file::Model::new(network, &train, receipt)), said))
+}
+
+/// Learning rates of a short run by a recipe, the smoothed loss at each, and the one at which the loss falls fastest.
+#[pyfunction]
+#[pyo3(signature = (table, asked, limit, weights = None))]
+pub(crate) fn find_lr_of_table(
+    py: Python<'_>,
+    table: &Table,
+    asked: &str,
+    limit: usize,
+    weights: Option<&Bound<'_, PyArray1<f32>>>,
+) -> PyResult<Rates> {
+    let asked: Asked = of_json(asked)?;
+    let weights = weights.map(vector).transpose()?;
+    detached(py, || {
+        let Job { network, train, options, .. } = Job::new(table, weights, &asked, limit)?;
+        rates(&network, &train, &options)
+    })
 }
 
 /// A run that can begin.

@@ -9,12 +9,13 @@ use layerloop::train::{
     fit_with,
 };
 use layerloop::{Error, network};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::data::Data;
-use crate::errors::{guarded, python};
+use crate::errors::{guarded, of_json, python};
+use crate::kept::Kept;
 use crate::network::Network;
 use crate::rules::{Followed, Rules};
 
@@ -159,9 +160,8 @@ pub(crate) fn train<'py>(
     on_epoch: Option<Py<PyAny>>,
     run: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let options: FitOptions = serde_json::from_str(options).map_err(|e| PyValueError::new_err(e.to_string()))?;
-    let rules: Option<Rules> =
-        rules.map(serde_json::from_str).transpose().map_err(|e| PyValueError::new_err(e.to_string()))?;
+    let options: FitOptions = of_json(options)?;
+    let rules: Option<Rules> = rules.map(of_json).transpose()?;
     let mut trained = (*network.get()).clone();
     let mut options = limited(options, &trained, data.0.rows(), limit);
     let from = memory.map(|memory| memory.0.clone());
@@ -227,7 +227,7 @@ fn resumed(
     let place = folder.join("checkpoints");
     let newest = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
     if let Some(rules) = &mut watch.rules {
-        rules.kept = Some(folder.join("losses.txt"));
+        rules.kept = Some(Kept::in_folder(folder));
         if let Some(newest) = &newest
             && rules.resume(newest.epochs(), &newest.network()?)
         {
