@@ -20,8 +20,7 @@ class Lines:
         self.epochs += 1
         print(f"Iteration {self.epochs}, loss = {values['loss']:.8f}")
         if self.score:
-            score = values.get("val_accuracy", values.get("val_r2"))
-            print(f"Validation score: {float('nan') if score is None else score:f}")
+            print(f"Validation score: {values['score']:f}")
         return False
 
 

@@ -123,7 +123,7 @@ class Tabular(Exported, Diagnosed, Estimator):
     def _asked(self, target: list[str], kinds: list[tuple[str, str]]) -> str:
         asked = {name: getattr(self, name) for name in _OF_PLAN}
         asked["hidden"] = None if self.hidden is None else [int(n) for n in self.hidden]
-        asked.update(target=target, columns=kinds, seed=self._seed(), limit=None, split=self.split)
+        asked.update(target=target, columns=kinds, seed=self._seed(), split=self.split)
         asked.update(time_limit=self.time_limit, metrics=list(self.metrics or []))
         asked["target_transform"] = self.target_transform
         return json.dumps(asked)

@@ -19,6 +19,9 @@ use crate::errors::{detached, of_json, python};
 use crate::network::{Network, Predictor, matrix};
 use crate::table::{Table, encoded};
 
+/// Times that a column is shuffled to see what it is worth.
+const SHUFFLES: usize = 3;
+
 /// A model as the command line saves it.
 #[pyclass(frozen, module = "layerloop._layerloop")]
 pub(crate) struct Model {
@@ -161,12 +164,11 @@ impl Model {
     }
 
     /// How much worse the loss is when a column is shuffled, for each column; `table` has the target too.
-    #[pyo3(signature = (table, seed = 0))]
-    fn importances(&self, py: Python<'_>, table: &Table, seed: u64) -> PyResult<Vec<(String, f64)>> {
+    fn importances(&self, py: Python<'_>, table: &Table) -> PyResult<Vec<(String, f64)>> {
         detached(py, || {
             let (data, _) = self.rows_of(table)?;
             let (predictor, objective) = (self.model.predictor(1)?, objective_of(&self.model)?);
-            let found = permutation_importance(&predictor, &data, &objective, 3, seed)?;
+            let found = permutation_importance(&predictor, &data, &objective, SHUFFLES, 0)?;
             Ok(found.into_iter().map(|one| (one.column, one.mean)).collect())
         })
     }

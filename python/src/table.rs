@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use layerloop::data::{Dataset, SplitBy, TableParts, TableSplit};
@@ -117,7 +118,6 @@ struct Asked {
     recipe: Option<String>,
     ensemble: Option<usize>,
     seed: u64,
-    limit: Option<usize>,
     split: Option<String>,
     target_transform: Option<String>,
     /// Options of the plan and of the training, which win over the recipe's.
@@ -204,13 +204,12 @@ impl Job {
         if let Some(weights) = weights {
             frame = frame.with_weights(weights)?;
         }
-        let rows = asked.limit.unwrap_or(usize::MAX).min(frame.rows());
         let kind = |name: &String| columns.iter().find(|column| column.name == *name).map(|column| column.kind);
         let classes = asked.target.iter().any(|name| matches!(kind(name), Some(Kind::Category | Kind::Boolean)));
         let used = columns.iter().filter(|column| column.kind.is_used()).count();
-        let (plan, recipe, mut notes) = planned(asked, rows, used, classes)?;
+        let (plan, recipe, mut notes) = planned(asked, frame.rows(), used, classes)?;
         let mut split = TableSplit::default();
-        (split.validation, split.limit, split.seed) = (plan.validation, asked.limit, asked.seed);
+        (split.validation, split.seed) = (plan.validation, asked.seed);
         split.by = asked.split.as_deref().map(str::parse::<SplitBy>).transpose()?.unwrap_or_default();
         let target: Vec<&str> = asked.target.iter().map(String::as_str).collect();
         let by = preprocessing(&plan, asked)?;
@@ -220,7 +219,7 @@ impl Job {
         notes.extend(left_out(&columns));
         let spec = plan.spec(&train);
         let mut options = FitOptions { layer_rates: plan.layer_rates(&spec)?, seed: asked.seed, ..plan.options() };
-        options.time_limit = asked.time_limit.map(std::time::Duration::from_secs_f64);
+        options.time_limit = asked.time_limit.map(seconds).transpose()?;
         options.metrics = asked.metrics.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         let network = Network::started_by(&spec, &train, asked.seed)?;
         let receipt = serde_json::json!({
@@ -230,6 +229,11 @@ impl Job {
         let options = limited(options, &network, train.rows(), limit);
         Ok(Self { network, train, validation, options, receipt, notes })
     }
+}
+
+fn seconds(number: f64) -> Result<Duration> {
+    let reason = format!("{number}; expected a number of seconds, at least 0");
+    Duration::try_from_secs_f64(number).map_err(|_| Error::config("time_limit", reason))
 }
 
 fn typed_for(table: &Table, asked: &Asked) -> Result<(Frame, Vec<Detected>)> {

@@ -79,13 +79,16 @@ impl Watch {
     /// Tells the user's function, which ends the run by `True` or an exception.
     fn tell(&mut self, end: &EpochEnd, run: &Run) -> ControlFlow<()> {
         let Some(on_epoch) = &self.on_epoch else { return ControlFlow::Continue(()) };
-        let loss = self.rules.as_ref().and_then(|rules| rules.losses.last().copied()).unwrap_or(end.train_loss);
         let told = Python::attach(|py| {
             let values = PyDict::new(py);
             for name in run.history().names() {
                 values.set_item(name, run.history().last(name))?;
             }
-            values.set_item("loss", loss)?;
+            values.set_item("loss", end.train_loss)?;
+            if let Some(rules) = &self.rules {
+                values.set_item("loss", rules.losses.last())?;
+                values.set_item("score", rules.scores.last())?;
+            }
             let said = on_epoch.call1(py, (values,))?;
             said.bind(py).is_truthy()
         });
@@ -175,10 +178,9 @@ pub(crate) fn train<'py>(
     if let Some(rules) = &mut watch.rules {
         rules.held = validation.cloned();
     }
-    let (from, mut anyway) = (from, run.is_none());
-    let (from, checkpoints) = match &run {
-        Some(folder) => resumed(folder, &mut watch, &mut options, &mut anyway).map_err(|error| python(&error))?,
-        None => (from, None),
+    let Resumed { from, checkpoints, anyway } = match &run {
+        Some(folder) => resumed(folder, &mut watch, &mut options).map_err(|error| python(&error))?,
+        None => Resumed { from, checkpoints: None, anyway: true },
     };
     let mut both = (&mut watch, checkpoints);
     let fitted = guarded(|| {
@@ -217,24 +219,28 @@ fn followed(said: &Bound<'_, PyDict>, followed: Followed) -> PyResult<Option<net
     Ok(best_network)
 }
 
-/// Where a run in a folder goes on, and what keeps its checkpoints; one that has ended takes no further epoch.
-fn resumed(
-    folder: &Path,
-    watch: &mut Watch,
-    options: &mut FitOptions,
-    anyway: &mut bool,
-) -> layerloop::Result<(Option<Checkpoint>, Option<Checkpoints>)> {
+/// Where a run goes on, what keeps its checkpoints, and whether it goes on with other options too.
+struct Resumed {
+    from: Option<Checkpoint>,
+    checkpoints: Option<Checkpoints>,
+    anyway: bool,
+}
+
+/// A run in a folder; one that has ended takes no further epoch.
+fn resumed(folder: &Path, watch: &mut Watch, options: &mut FitOptions) -> layerloop::Result<Resumed> {
     let place = folder.join("checkpoints");
-    let newest = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
+    let from = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
+    let mut anyway = false;
     if let Some(rules) = &mut watch.rules {
         rules.kept = Some(Kept::in_folder(folder));
-        if let Some(newest) = &newest
+        if let Some(newest) = &from
             && rules.resume(newest.epochs(), &newest.network()?)
         {
-            (options.epochs, *anyway) = (newest.epochs(), true);
+            (options.epochs, anyway) = (newest.epochs(), true);
         }
     }
-    Ok((newest, Some(Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?)))
+    let checkpoints = Some(Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?);
+    Ok(Resumed { from, checkpoints, anyway })
 }
 
 fn described(said: &Bound<'_, PyDict>, report: &Report) -> PyResult<()> {

@@ -194,6 +194,11 @@ def test_one_row_is_explained(people):
     assert numbers.explain(frame.head(1), [2000.0, 5.0]).trace["loss"] > 0
 
 
+def test_a_time_limit_below_0_is_refused():
+    with pytest.raises(ValueError, match="time_limit: -1; expected a number of seconds, at least 0"):
+        TabularRegressor("plain", time_limit=-1).fit({"a": [1.0, 2.0] * 20}, [0.0, 1.0] * 20)
+
+
 def test_of_classes_one_column_is_predicted(people):
     frame, y = people
     both = np.column_stack([y, np.where(frame["member"], "in", "out")])
