@@ -108,7 +108,7 @@ class MLPClassifier(MLP):
         Any other option of the library's training by name, such as ``{"clip_norm": 1.0, "ema": 0.999}``.
     run : str or Path, optional
         A folder for checkpoints, one after each epoch. Where it has some, ``fit`` goes on from the newest one, to the
-        bits of a run that was not interrupted.
+        bits of a run that was not interrupted; a run with other parameters or other data needs another folder.
 
     Attributes
     ----------

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use layerloop::data::Dataset;
 use layerloop::train::{
-    Callback, Checkpoint, Checkpoints, EpochEnd, Every, FitContext, FitOptions, Report, Run, StepEnd, default_threads,
-    fit_with,
+    Callback, Checkpoint, Checkpoints, EpochEnd, Every, FitContext, FitOptions, Identity, Report, Run, StepEnd,
+    default_threads, fit_with,
 };
 use layerloop::{Error, network};
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -178,15 +179,18 @@ pub(crate) fn train<'py>(
     if let Some(rules) = &mut watch.rules {
         rules.held = validation.cloned();
     }
-    let Resumed { from, checkpoints, anyway } = match &run {
-        Some(folder) => resumed(folder, &mut watch, &mut options).map_err(|error| python(&error))?,
-        None => Resumed { from, checkpoints: None, anyway: true },
+    let (from, checkpoints) = match &run {
+        Some(folder) => {
+            let resumed = py.detach(|| resumed(folder, &trained, &data.0, &mut watch, &mut options));
+            resumed.map_err(|error| python(&error))?
+        }
+        None => (from, None),
     };
     let mut both = (&mut watch, checkpoints);
     let fitted = guarded(|| {
         Ok(py.detach(|| {
             let watched = validation.iter().map(|data| ("val", *data)).collect();
-            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway };
+            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway: true };
             fit_with(&mut trained, &data.0, &options, with)
         }))
     })?;
@@ -219,28 +223,34 @@ fn followed(said: &Bound<'_, PyDict>, followed: Followed) -> PyResult<Option<net
     Ok(best_network)
 }
 
-/// Where a run goes on, what keeps its checkpoints, and whether it goes on with other options too.
-struct Resumed {
-    from: Option<Checkpoint>,
-    checkpoints: Option<Checkpoints>,
-    anyway: bool,
-}
-
-/// A run in a folder; one that has ended takes no further epoch.
-fn resumed(folder: &Path, watch: &mut Watch, options: &mut FitOptions) -> layerloop::Result<Resumed> {
-    let place = folder.join("checkpoints");
-    let from = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
-    let mut anyway = false;
-    if let Some(rules) = &mut watch.rules {
-        rules.kept = Some(Kept::in_folder(folder));
-        if let Some(newest) = &from
-            && rules.resume(newest.epochs(), &newest.network()?)
-        {
-            (options.epochs, anyway) = (newest.epochs(), true);
+/// Where a run in a folder goes on, and what keeps its checkpoints; one that has ended takes no further epoch.
+fn resumed(
+    folder: &Path,
+    network: &network::Network,
+    data: &Dataset,
+    watch: &mut Watch,
+    options: &mut FitOptions,
+) -> layerloop::Result<(Option<Checkpoint>, Option<Checkpoints>)> {
+    let (place, sha256) = (folder.join("checkpoints"), data.sha256());
+    let newest = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
+    if let Some(newest) = &newest {
+        let data = Identity { sha256: Some(sha256.clone()), ..Identity::of(data) };
+        let differences = newest.differences(network, &options.described(), &data);
+        if !differences.is_empty() {
+            let reason = format!("{} is of another run: {}", folder.display(), differences.join("; "));
+            return Err(Error::config("run", reason));
         }
     }
-    let checkpoints = Some(Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?);
-    Ok(Resumed { from, checkpoints, anyway })
+    if let Some(rules) = &mut watch.rules {
+        rules.kept = Some(Kept::in_folder(folder));
+        if let Some(newest) = &newest
+            && rules.resume(newest.epochs(), &newest.network()?)
+        {
+            options.epochs = newest.epochs();
+        }
+    }
+    let checkpoints = Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?.with_sha256(sha256);
+    Ok((newest, Some(checkpoints)))
 }
 
 fn described(said: &Bound<'_, PyDict>, report: &Report) -> PyResult<()> {

@@ -215,7 +215,7 @@ def test_a_run_in_a_folder_goes_on_to_the_same_bits(blobs, tmp_path, monkeypatch
     for name in names:
         np.testing.assert_allclose(getattr(again, name), getattr(whole, name))
     assert MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y).weights_sha256_ == whole.weights_sha256_
-    with pytest.raises(ValueError, match="it is of another run: .*l2"):
+    with pytest.raises(ValueError, match="run: .* is of another run: .*l2"):
         MLPClassifier(**(arguments | {"alpha": 0.5, "max_iter": 80}), run=tmp_path / "run").fit(X, y)
 
 
@@ -237,6 +237,9 @@ def test_a_run_in_a_folder_that_has_ended_takes_no_more_steps(blobs, tmp_path, a
     assert whole.n_iter_ < 300
     for _ in range(2):
         again = MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y)
+        # One that had ended was given back whatever was to be learnt.
+        with pytest.raises(ValueError, match="run: .* is of another run: sha256 of the data"):
+            MLPClassifier(**arguments, run=tmp_path / "run").fit(X + 1, y)
         assert (again.weights_sha256_, again.n_iter_, again.loss_) == (whole.weights_sha256_, whole.n_iter_, whole.loss_)
         if arguments.get("early_stopping"):
             assert again.validation_scores_ == whole.validation_scores_ and again.best_validation_score_ == whole.best_validation_score_
