@@ -343,8 +343,6 @@ class MLPClassifier(MLP):
             return (probabilities > 0.5).astype(int)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, len(probabilities))
-        if self.n_outputs_ == 1:
-            return self.classes_[(probabilities[:, 1] > 0.5).astype(np.intp)]
         return self.classes_[probabilities.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -171,7 +171,7 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         elif self.__dict__.get("_network") is None:
             self._network, self._memory = Network(text, 0), None
         expected = max(self._outputs(encoded), 2 if encoded.ndim == 1 else 1)
-        if self._network.outputs != expected:
+        if self.network is not None and self._network.outputs != expected:
             raise ValueError(f"network: {self.network!r} has {self._network.outputs} outputs, and y needs {expected}")
         if self._take_changes():
             self._memory = None

@@ -180,13 +180,15 @@ def test_a_line_for_each_epoch_or_a_bar(blobs, capsys):
 
 @pytest.mark.parametrize("network", ["2 -> 8 sigmoid -> 1", "2 -> 8 sigmoid -> 1 -> sigmoid", "2 -> 8 sigmoid -> 2", "2 -> 8 relu -> 2 -> softmax"])
 def test_a_network_as_text_is_given_the_output_of_the_estimator(blobs, network):
-    """One with sigmoid units was given none, and one of two units a sigmoid, by which the classes were not told apart."""
+    """One with sigmoid units was given none, one of two units a sigmoid, and two outputs without a map were compared with 0.5."""
     X, y = blobs
     model = MLPClassifier(network=network, max_iter=100, learning_rate_init=0.05, random_state=0).fit(X, y == 1)
     assert model._network.outputs == 2 and model.score(X, y == 1) > 0.9
     for other in ("2 -> 8 relu -> 3", "2 -> 8 relu -> 3 -> softmax"):
         with pytest.raises(ValueError, match=f"network: '{other}' has 3 outputs, and y needs 2"):
             MLPClassifier(network=other).fit(X, y == 1)
+    hinge = MLPClassifier(network="2 -> 8 relu -> 2 -> identity", loss="hinge", max_iter=100, learning_rate_init=0.05, random_state=0)
+    assert hinge.fit(X, y == 1).score(X, y == 1) > 0.9
     numbers = MLPRegressor(network="2 -> 8 sigmoid -> 1", max_iter=100, learning_rate_init=0.05, random_state=0).fit(X, X[:, 0])
     assert numbers._network.output == "identity" and numbers.score(X, X[:, 0]) > 0.9
 

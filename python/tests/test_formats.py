@@ -1,6 +1,7 @@
 """Models in the formats of other programs, and back."""
 
 import ctypes
+import os
 import shutil
 import subprocess
 
@@ -162,6 +163,23 @@ def test_the_loss_of_quantisation_is_that_of_rounded_weights(classifier, blobs, 
     assert model.quantization_loss(frame) == load_again(model).quantization_loss(frame)
     with pytest.raises(ValueError, match="^quantize: `int4`; expected int8 or None"):
         classifier.quantization_loss(X, quantize="int4")
+
+
+def test_the_loss_of_quantisation_is_what_the_command_line_prints(table, tmp_path):
+    command = os.environ.get("LAYERLOOP_COMMAND")
+    if not command:
+        pytest.skip("LAYERLOOP_COMMAND names no `layerloop` to compare with; python/test builds it")
+    frame, y = table
+    model = TabularClassifier("plain", epochs=5).fit(frame, y)
+    model.save(tmp_path / "model.safetensors")
+    lines = [f"{size},{colour},{name}" for size, colour, name in zip(frame["size"].tolist(), frame["colour"], y, strict=True)]
+    (tmp_path / "rows.csv").write_text("\n".join(["size,colour,y", *lines]) + "\n")
+    arguments = [command, "export", "model.safetensors", "--data", "rows.csv", "--to", "c", "--quantize", "int8"]
+    said = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    loss = model.quantization_loss(frame)
+    expected = f"another class for {loss['changed']} of them, outputs differ by at most {loss['largest']:.4f}"
+    assert f"int8, {loss['rows']} rows of " in said.stdout and expected in said.stdout
 
 
 def test_a_state_dict_and_back(classifier, blobs):
