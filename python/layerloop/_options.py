@@ -90,7 +90,8 @@ def specification(estimator: Any, inputs: int, outputs: int, output: str) -> str
         units = text.rsplit("->", 1)[-1].split()[:1]
         if not units or not units[0].isdigit():
             return text
-        return f"{text} -> softmax" if outputs == 1 and output == "sigmoid" and units == ["2"] else f"{text} -> {output}"
+        two_classes = outputs == 1 and output == "sigmoid"  # by one unit, or by two
+        return f"{text} -> softmax" if two_classes and units == ["2"] else f"{text} -> {output}"
     sizes = hidden_sizes(estimator)
     dropout = f" dropout={estimator.dropout}" if estimator.dropout else ""
     hidden = [f"{n} {name}{dropout}" for n, name in zip(sizes, activations(estimator, len(sizes)), strict=True)]
