@@ -5,7 +5,8 @@ from layerloop._classifier import MLPClassifier
 from layerloop._diagnostics import curvature, find_lr, mistakes, outliers
 from layerloop._explain import Explanation, attributions, check_gradients, explain
 from layerloop._formats import StateDict
-from layerloop._layerloop import Network, __version__
+from layerloop._layerloop import __version__
+from layerloop._network import Network
 from layerloop._regressor import MLPRegressor
 from layerloop._tabular import TabularClassifier, TabularRegressor
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from layerloop import _validate
+from layerloop import _display, _validate
+from layerloop import _layerloop as library
 from layerloop._base import thread_limit
 from layerloop._formats import Exported, named_tensors
 from layerloop._frames import table_of
-from layerloop._layerloop import Data, Network, Predictor, train
-from layerloop._layerloop import from_onnx as _from_onnx
-from layerloop._layerloop import from_torch as _from_torch
-from layerloop._layerloop import Model as _Model
+from layerloop._layerloop import Data, Predictor
+from layerloop._network import Network
 
 
 class History(dict[str, list[float]]):
@@ -54,23 +53,21 @@ class History(dict[str, list[float]]):
         -------
         matplotlib.figure.Figure
         """
-        from layerloop._display import plot_history
-
-        return plot_history(self)
+        return _display.plot_history(self)
 
 
-class _NoEstimator:
-    """What messages name where no estimator is used."""
+_NAMED = type("Network", (), {})()  # what messages name where there is no estimator
 
 
-def _dataset(X: Any, y: Any, classes: list[str] | None, weights: Any) -> Data:
-    values = _validate.matrix(X, _NoEstimator())
-    targets = _validate.targets(y, _NoEstimator())
+def dataset(X: Any, y: Any, classes: list[str] | None, weights: Any = None, model: library.Model | None = None) -> Data:
+    """Give rows with what is to be predicted; those of a model are prepared as it prepares the rows that it predicts."""
+    values = _validate.matrix(X, _NAMED)
+    targets = _validate.targets(y, _NAMED)
     _validate.check_length(values, targets)
     weighted = _validate.sample_weights(weights, len(targets))
     weighted = None if weighted is None else weighted.astype(np.float32)
-    rows = _validate.inputs(values)
-    if classes is not None or targets.dtype.kind in "iubUSO":
+    rows = _validate.inputs(values) if model is None else model.prepared(_validate.inputs(values))
+    if classes is not None or (targets.ndim == 1 and targets.dtype.kind in "iubUSO"):
         if targets.ndim != 1:
             raise ValueError(f"classes are one number or name in each row; y has the shape {targets.shape}")
         names = classes if classes is not None else [str(name) for name in np.unique(targets).tolist()]
@@ -80,8 +77,11 @@ def _dataset(X: Any, y: Any, classes: list[str] | None, weights: Any) -> Data:
         if unknown is not None:
             raise ValueError(f"y has the class {unknown!r}; the classes are {', '.join(names)}")
         return Data.classes(rows, np.array([places[text] for text in texts], dtype=np.uint32), names, weighted)
-    numbers = np.ascontiguousarray(targets.reshape(len(targets), -1), dtype=np.float32)
-    return Data.numbers(rows, numbers, [f"y{i}" for i in range(numbers.shape[1])], weighted)
+    numbers = np.ascontiguousarray(_validate.number_targets(targets).reshape(len(targets), -1), dtype=np.float32)
+    count = numbers.shape[1]
+    known = [] if model is None else model.names
+    names = known if len(known) == count else [f"y{i}" for i in range(count)]
+    return Data.numbers(rows, numbers, names, weighted)
 
 
 def fit(
@@ -104,7 +104,7 @@ def fit(
     X : array-like or sparse matrix of shape (n_samples, n_inputs)
         The inputs.
     y : array-like
-        Classes, as whole numbers or names, or else numbers as floats.
+        Classes, as whole numbers or names; numbers as floats; or a matrix with a column for each output.
     validation : tuple of X and y, optional
         Rows that are evaluated after every epoch.
     sample_weight : array-like, optional
@@ -132,9 +132,9 @@ def fit(
     >>> history["train_loss"][-1] < 0.01
     True
     """
-    data = _dataset(X, y, classes, sample_weight)
-    held = None if validation is None else _dataset(*validation, classes or _names_of(y), None)
-    said = train(network, data, json.dumps(options), thread_limit(), validation=held, on_epoch=on_epoch)
+    data = dataset(X, y, classes, sample_weight)
+    held = None if validation is None else dataset(*validation, classes or _names_of(y))
+    said = library.train(network, data, json.dumps(options), thread_limit(), validation=held, on_epoch=on_epoch)
     if "diverged" in said:
         raise ValueError(said["diverged"])
     return History(said)
@@ -151,17 +151,17 @@ class Model(Exported):
     ``layerloop.load`` reads one that this package or the command line saved.
     """
 
-    def __init__(self, model: _Model) -> None:
+    def __init__(self, model: library.Model) -> None:
         self._model = model
         self._predictor = Predictor(model.network, 1)
 
-    def _exported(self) -> _Model:
+    def _exported(self) -> library.Model:
         return self._model
 
     @property
     def network(self) -> Network:
         """The network."""
-        return self._model.network
+        return Network(self._model.network)
 
     @property
     def names(self) -> list[str]:
@@ -193,14 +193,16 @@ class Model(Exported):
         """
         if self._model.columns is not None:
             return self._model.of_table(table_of(X))[0]
-        prepares = self._model.prepares
-        values = _validate.matrix(X.toarray() if prepares and hasattr(X, "toarray") else X, self)
-        if isinstance(values, _validate.Sparse):
-            return self._predictor.outputs_of_sparse(values.width, values.starts, values.columns, values.values)
-        return self._predictor.outputs(self._model.prepared(values) if prepares else values)
+        values = _validate.matrix(X, self)
+        if self._model.prepares or isinstance(values, _validate.Sparse):
+            return self._predictor.outputs_of(self._model.prepared(_validate.inputs(values)))
+        return self._predictor.outputs(values)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Give the name of the most probable class of each row, or the numbers.
+        """Give the name of the class of each row, or the numbers.
+
+        The class is the most probable one; of two classes it is the second where its probability is above the threshold
+        that the model was trained to have, if it has one.
 
         Parameters
         ----------
@@ -213,18 +215,10 @@ class Model(Exported):
         """
         outputs = self.outputs(X)
         if self._model.is_classifier:
-            return np.array(self.names)[outputs.argmax(axis=1)]
+            threshold = self._model.threshold
+            places = outputs.argmax(axis=1) if threshold is None else outputs[:, 1].astype(np.float64) > threshold
+            return np.array(self.names)[places.astype(np.intp)]
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the model as a safetensors file.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-        """
-        self._model.save(path)
 
     def __repr__(self) -> str:
         return f"Model({self.network.spec!r}, {len(self.names)} outputs)"
@@ -242,7 +236,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     -------
     Model
     """
-    return Model(_Model.load(path))
+    return Model(library.Model.load(path))
 
 
 def from_onnx(path_or_bytes: str | os.PathLike[str] | bytes) -> Model:
@@ -264,7 +258,7 @@ def from_onnx(path_or_bytes: str | os.PathLike[str] | bytes) -> Model:
     >>> from_onnx(Network("4 -> 5 tanh -> 3", seed=0).to_onnx())
     Model('4 -> 5 tanh -> 3 -> softmax', 3 outputs)
     """
-    return Model(_from_onnx(path_or_bytes))
+    return Model(library.from_onnx(path_or_bytes))
 
 
 def from_torch_state_dict(
@@ -292,4 +286,4 @@ def from_torch_state_dict(
     >>> from_torch_state_dict(state, activation="tanh")
     Model('4 -> 5 tanh -> 3 -> softmax', 3 outputs)
     """
-    return Model(_from_torch(named_tensors(dict_of_arrays), activation, output))
+    return Model(library.from_torch(named_tensors(dict_of_arrays), activation, output))

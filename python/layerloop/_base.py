@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from layerloop import _display
+
 
 class _NotFittedError(ValueError, AttributeError):
     """The estimator has no weights yet; scikit-learn's error of the same name where it is installed."""
@@ -104,12 +106,32 @@ class Estimator:
                 changed[name] = value
         return changed
 
+    def __sklearn_is_fitted__(self) -> bool:
+        raise NotImplementedError
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise not_fitted(self)
+
+    def _fitted_history(self) -> dict[str, list[float]]:
+        history: dict[str, list[float]] | None = self.__dict__.get("history_")
+        if history is None:
+            raise not_fitted(self)
+        return history
+
+    def plot_history(self) -> Any:
+        """Draw the losses and metrics of the training; needs matplotlib.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        return _display.plot_history(self._fitted_history())
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._changed().items())})"
 
     def _repr_html_(self) -> str:
-        from layerloop import _display
-
         return _display.estimator_html(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -108,7 +108,7 @@ class MLPClassifier(MLP):
         Any other option of the library's training by name, such as ``{"clip_norm": 1.0, "ema": 0.999}``.
     run : str or Path, optional
         A folder for checkpoints, one after each epoch. Where it has some, ``fit`` goes on from the newest one, to the
-        bits of a run that was not interrupted. Not with ``lbfgs``, nor with ``early_stopping=True``.
+        bits of a run that was not interrupted; a run with other parameters or other data needs another folder.
 
     Attributes
     ----------
@@ -287,8 +287,8 @@ class MLPClassifier(MLP):
         if few.min() < 2:
             names = [str(bool(label)) for label in np.flatnonzero(few < 2)]
             raise ValueError(
-                f"The least populated classes in y have only {few.min()} member(s), and at least 2 are needed to hold "
-                f"rows of each back. Classes with too few members are: {names}".replace("member(s)", "member")
+                f"The least populated classes in y have only {few.min()} member, and at least 2 are needed to hold rows "
+                f"of each back. Classes with too few members are: {names}"
             )
         super()._hold_back(encoded, generator)
         order = [generator.permutation(np.flatnonzero(encoded == label)) for label in (0, 1)]
@@ -343,8 +343,6 @@ class MLPClassifier(MLP):
             return (probabilities > 0.5).astype(int)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, len(probabilities))
-        if self.n_outputs_ == 1:
-            return self.classes_[(probabilities[:, 1] > 0.5).astype(np.intp)]
         return self.classes_[probabilities.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from layerloop import _layerloop as library
 from layerloop import _validate
-from layerloop._api import Model, _dataset
+from layerloop._api import Model, dataset
 from layerloop._base import thread_limit
-from layerloop._frames import column_of, table_of
+from layerloop._frames import table_of, with_targets
 from layerloop._layerloop import Data, Network
 
 BY = ("loss", "gradient", "margin")
+
+
+class Rows(NamedTuple):
+    """Rows with what is to be predicted, the network that predicts it, and the loss that it was trained by."""
+
+    network: Network
+    data: Data
+    loss: str | None
+    classes: list[Any] | None = None
+
+    @property
+    def names(self) -> list[Any]:
+        """The classes as they were, or their names, in the order of the outputs."""
+        return self.data.names if self.classes is None else self.classes
 
 
 def loss_of(model: library.Model) -> str | None:
@@ -34,18 +50,16 @@ def _named_classes(network: Network, y: Any, classes: list[str] | None) -> list[
     return [str(i) for i in range(network.outputs)]
 
 
-def _rows_of(network: Network | Model, X: Any, y: Any, classes: list[str] | None) -> tuple[Network, Data, str | None]:
-    """Give the network, the rows with what is to be predicted, and the loss that it was trained by."""
+def rows_of(network: Network | Model, X: Any, y: Any, classes: list[str] | None) -> Rows:
+    """Give rows as a network or a model has them."""
     if isinstance(network, Network):
-        return network, _dataset(X, y, _named_classes(network, y, classes), None), None
+        return Rows(network, dataset(X, y, _named_classes(network, y, classes)), None)
     model = network._model
     if model.targets is None:
-        return model.network, _dataset(X, y, model.names if model.is_classifier else None, None), loss_of(model)
-    table, values = table_of(X), _validate.targets(y, network)
-    for name, column in zip(model.targets, values.reshape(len(values), -1).T, strict=True):
-        written = np.array([str(value) for value in column.tolist()]) if model.is_classifier else column
-        table = table.beside(column_of(name, written))
-    return model.network, library.data_of_table(model, table), loss_of(model)
+        names = model.names if model.is_classifier and _validate.of_series(y).ndim == 1 else None
+        return Rows(model.network, dataset(X, y, names, model=model), loss_of(model))
+    table = with_targets(table_of(X), model.targets, _validate.targets(y, network), model.is_classifier)
+    return Rows(model.network, library.data_of_table(model, table), loss_of(model))
 
 
 def mistakes(
@@ -55,6 +69,7 @@ def mistakes(
     *,
     train: tuple[Any, Any] | None = None,
     top: int = 8,
+    html: str | os.PathLike[str] | None = None,
     classes: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Give the worst mistakes, each with the most similar training rows and the smallest change that flips the prediction.
@@ -71,6 +86,8 @@ def mistakes(
         The training rows; otherwise the rows that are searched.
     top : int
         How many mistakes to give, at most.
+    html : str or Path, optional
+        A file that a page of them is written to.
     classes : list of str, optional
         The names of the classes, in the order of the outputs.
 
@@ -91,9 +108,8 @@ def mistakes(
     >>> [(mistake["row"], mistake["label"], mistake["predicted"]) for mistake in worst]
     [(2, 'low', 'high'), (1, 'low', 'high')]
     """
-    found, data, loss = _rows_of(network, X, y, classes)
-    behind = data if train is None else _rows_of(network, *train, classes)[1]
-    return found_mistakes(found, behind, data, None, top, loss)
+    behind = None if train is None else rows_of(network, *train, classes)
+    return _mistakes(rows_of(network, X, y, classes), behind, top, html)
 
 
 def outliers(
@@ -140,12 +156,17 @@ def outliers(
     >>> [row["row"] for row in outliers(network, [[-2.0], [1.0], [3.0]], [0, 0, 0], top=2)]
     [2, 1]
     """
-    found, data, loss = _rows_of(network, X, y, classes)
-    return found_outliers(found, data, None, by, top, share, loss)
+    return _outliers(rows_of(network, X, y, classes), by, top, share)
 
 
 def curvature(
-    network: Network | Model, X: Any, y: Any, *, rows: int = 500, classes: list[str] | None = None
+    network: Network | Model,
+    X: Any,
+    y: Any,
+    *,
+    rows: int = 500,
+    surface: bool = False,
+    classes: list[str] | None = None,
 ) -> dict[str, Any]:
     """Give the curvature of the loss: the largest eigenvalue and the trace of its Hessian.
 
@@ -161,6 +182,8 @@ def curvature(
         Their classes or numbers.
     rows : int
         Number of rows that are used, from the first.
+    surface : bool
+        Whether the loss along the two directions of largest curvature is computed too, which the command line draws.
     classes : list of str, optional
         The names of the classes, in the order of the outputs.
 
@@ -168,18 +191,20 @@ def curvature(
     -------
     dict
         ``rows``, ``parameters``, ``largest_eigenvalue`` with ``value`` and ``residual`` (an eigenvalue is within it),
-        ``trace`` with ``value`` and ``standard_error``.
+        ``trace`` with ``value`` and ``standard_error``; and ``surface``, if it is asked for, with ``distances`` and
+        ``losses``: entry i, j is the mean loss ``distances[i]`` along the eigenvector of the second largest eigenvalue and
+        ``distances[j]`` along that of the largest, as ``matplotlib.pyplot.contourf(distances, distances, losses)`` draws it.
 
     Examples
     --------
     >>> from layerloop import Network, curvature
-    >>> found = curvature(Network("2 -> 3 tanh -> 2", seed=0), [[0.0, 1.0], [1.0, 0.0]], [0, 1])
+    >>> found = curvature(Network("2 -> 3 tanh -> 2", seed=0), [[0.0, 1.0], [1.0, 0.0]], [0, 1], surface=True)
     >>> found["rows"], found["parameters"], found["largest_eigenvalue"]["value"] > 0
     (2, 17, True)
+    >>> found["surface"]["losses"].shape
+    (41, 41)
     """
-    network, data, loss = _rows_of(network, X, y, classes)
-    found: dict[str, Any] = json.loads(library.curvature(network, data, rows, thread_limit(), loss))
-    return found
+    return _curvature(rows_of(network, X, y, classes), rows, surface)
 
 
 def find_lr(
@@ -217,45 +242,47 @@ def find_lr(
     >>> 1e-4 < found["proposed"] < 1
     True
     """
-    data = _dataset(X, y, _named_classes(network, y, classes), sample_weight)
-    return found_rates(network, data, options)
+    data = dataset(X, y, _named_classes(network, y, classes), sample_weight)
+    return named_rates(library.find_lr(network, data, json.dumps(options), thread_limit()))
 
 
-def found_rates(network: Network, data: Data, options: dict[str, Any]) -> dict[str, Any]:
-    """Give the learning rates that were tried, their losses, and the one to use."""
-    rates, losses, proposed = library.find_lr(network, data, json.dumps(options), thread_limit())
+def named_rates(found: tuple[list[float], list[float], float | None]) -> dict[str, Any]:
+    """Give learning rates, losses and the rate to use by name."""
+    rates, losses, proposed = found
     return {"proposed": proposed, "rates": rates, "losses": losses}
 
 
-def found_mistakes(
-    network: Network, train: Data, data: Data, classes: list[Any] | None, top: int, loss: str | None
+def _mistakes(
+    rows: Rows, train: Rows | None, top: int, html: str | os.PathLike[str] | None
 ) -> list[dict[str, Any]]:
-    """Give the mistakes with the names of their classes."""
-    found: list[dict[str, Any]] = json.loads(library.mistakes(network, train, data, top, thread_limit(), loss))
-    names = data.names if classes is None else classes
+    behind = rows.data if train is None else train.data
+    numbers, page = library.mistakes(rows.network, behind, rows.data, top, thread_limit(), rows.loss, html is not None)
+    if html is not None and page is not None:
+        Path(html).write_text(page, encoding="utf-8")
+    found: list[dict[str, Any]] = json.loads(numbers)
     for mistake in found:
         for place in [mistake, *filter(None, [mistake["turned"]])]:
-            place.update({key: names[place[key]] for key in ("label", "predicted") if key in place})
+            place.update({key: rows.names[place[key]] for key in ("label", "predicted") if key in place})
     return found
 
 
-def found_outliers(
-    network: Network,
-    data: Data,
-    classes: list[Any] | None,
-    by: str,
-    top: int,
-    share: float | None,
-    loss: str | None,
-) -> list[dict[str, Any]]:
-    """Give the most suspicious rows."""
+def _curvature(rows: Rows, count: int, surface: bool) -> dict[str, Any]:
+    numbers, around = library.curvature(rows.network, rows.data, count, thread_limit(), rows.loss, surface)
+    found: dict[str, Any] = json.loads(numbers)
+    if around is not None:
+        distances, losses = around
+        found["surface"] = {"distances": np.array(distances), "losses": np.array(losses)[::-1]}
+    return found
+
+
+def _outliers(rows: Rows, by: str, top: int, share: float | None) -> list[dict[str, Any]]:
     if by not in BY:
         raise ValueError(f"by: {by!r}; expected {', '.join(BY)}")
     if share is not None and not 0 < share <= 1:
         raise ValueError(f"share: {share!r}; expected a number above 0 and at most 1, such as 0.01")
     if top < 1:
         raise ValueError(f"top: {top!r}; expected a whole number, at least 1")
-    samples = library.samples(network, data, thread_limit(), loss)
+    samples = library.samples(rows.network, rows.data, thread_limit(), rows.loss)
     margins = _margins(samples)
     if by == "margin" and margins is None:
         raise ValueError("by: margin; there are no classes, so there is none: loss and gradient are left")
@@ -264,10 +291,10 @@ def found_outliers(
             "by: gradient; with a batch norm a row has no gradient of its own: loss and margin are left"
         )
     score = samples["loss"] if by == "loss" else samples["gradient_norm"] if by == "gradient" else -margins
-    count = top if share is None else round(data.rows * share)
+    count = top if share is None else round(rows.data.rows * share)
     order = np.argsort(-score, kind="stable")[:count].tolist()
-    names = data.names if classes is None else classes
-    return [{"rank": rank, "row": row, **_told(samples, row, margins, names)} for rank, row in enumerate(order, 1)]
+    names = rows.names
+    return [{"rank": rank, "row": row, **_described(samples, row, margins, names)} for rank, row in enumerate(order, 1)]
 
 
 def _margins(samples: dict[str, Any]) -> Any:
@@ -280,25 +307,33 @@ def _margins(samples: dict[str, Any]) -> Any:
     return outputs[rows, labels] - others.max(axis=1)
 
 
-def _told(samples: dict[str, Any], row: int, margins: Any, names: list[Any]) -> dict[str, Any]:
+def _described(samples: dict[str, Any], row: int, margins: Any, names: list[Any]) -> dict[str, Any]:
     outputs = samples["outputs"][row]
     if "labels" in samples:
-        said = int(outputs.argmax())
-        told = {"label": names[samples["labels"][row]], "predicted": names[said], "probability": float(outputs[said])}
-        told["margin"] = None if margins is None else float(margins[row])
+        best = int(outputs.argmax())
+        values = {"label": names[samples["labels"][row]], "predicted": names[best], "probability": float(outputs[best])}
+        values["margin"] = None if margins is None else float(margins[row])
     else:
-        told = {"target": samples["targets"][row].tolist(), "predicted": outputs.tolist()}
-    return {**told, "loss": float(samples["loss"][row]), "gradient_norm": float(samples["gradient_norm"][row])}
+        values = {"target": samples["targets"][row].tolist(), "predicted": outputs.tolist()}
+    return {**values, "loss": float(samples["loss"][row]), "gradient_norm": float(samples["gradient_norm"][row])}
 
 
 class Diagnosed:
     """What is wrong with a fitted estimator, and with its data."""
 
-    def _diagnosed(self, X: Any, y: Any) -> tuple[Network, Data, list[Any] | None, str | None]:
-        """Give the network, the rows, the classes in the order of the outputs, and the loss."""
+    def _diagnosed(self, X: Any, y: Any) -> Rows:
+        """Give rows as the estimator has them."""
         raise NotImplementedError
 
-    def mistakes(self, X: Any, y: Any, *, train: tuple[Any, Any] | None = None, top: int = 8) -> list[dict[str, Any]]:
+    def mistakes(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        train: tuple[Any, Any] | None = None,
+        top: int = 8,
+        html: str | os.PathLike[str] | None = None,
+    ) -> list[dict[str, Any]]:
         """Give the worst mistakes, each with the most similar training rows and the smallest change that flips the prediction.
 
         Parameters
@@ -311,15 +346,15 @@ class Diagnosed:
             The training rows; otherwise the rows that are searched.
         top : int
             How many mistakes to give, at most.
+        html : str or Path, optional
+            A file that a page of them is written to.
 
         Returns
         -------
         list of dict
             As of ``layerloop.mistakes``.
         """
-        network, data, classes, loss = self._diagnosed(X, y)
-        behind = data if train is None else self._diagnosed(*train)[1]
-        return found_mistakes(network, behind, data, classes, top, loss)
+        return _mistakes(self._diagnosed(X, y), None if train is None else self._diagnosed(*train), top, html)
 
     def outliers(
         self, X: Any, y: Any, *, by: str = "loss", top: int = 20, share: float | None = None
@@ -344,10 +379,9 @@ class Diagnosed:
         list of dict
             As of ``layerloop.outliers``.
         """
-        network, data, classes, loss = self._diagnosed(X, y)
-        return found_outliers(network, data, classes, by, top, share, loss)
+        return _outliers(self._diagnosed(X, y), by, top, share)
 
-    def curvature(self, X: Any, y: Any, *, rows: int = 500) -> dict[str, Any]:
+    def curvature(self, X: Any, y: Any, *, rows: int = 500, surface: bool = False) -> dict[str, Any]:
         """Give the curvature of the loss: the largest eigenvalue and the trace of its Hessian.
 
         Parameters
@@ -358,12 +392,12 @@ class Diagnosed:
             Their classes or numbers.
         rows : int
             Number of rows that are used, from the first.
+        surface : bool
+            Whether the loss along the two directions of largest curvature is computed too.
 
         Returns
         -------
         dict
             As of ``layerloop.curvature``.
         """
-        network, data, _, loss = self._diagnosed(X, y)
-        found: dict[str, Any] = json.loads(library.curvature(network, data, rows, thread_limit(), loss))
-        return found
+        return _curvature(self._diagnosed(X, y), rows, surface)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -18,15 +20,14 @@ class Lines:
         self.epochs += 1
         print(f"Iteration {self.epochs}, loss = {values['loss']:.8f}")
         if self.score:
-            score = values.get("val_accuracy", values.get("val_r2"))
-            print(f"Validation score: {float('nan') if score is None else score:f}")
+            print(f"Validation score: {values['score']:f}")
         return False
 
 
 class Bar:
-    """A progress bar: a line that is written again, or a bar in a notebook's cell."""
+    """A progress bar: a line that is written again, or a bar in a notebook's cell; without an end where that is not known."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int | None) -> None:
         self.epochs, self.done, self.started, self.shown = epochs, 0, time.monotonic(), 0.0
         self.handle = self._notebook()
 
@@ -49,15 +50,17 @@ class Bar:
         return False
 
     def _show(self, loss: float, seconds: float) -> None:
-        text = f"epoch {self.done}/{self.epochs}, loss {loss:.4f}, {seconds:.1f} s"
+        end = "" if self.epochs is None else f"/{self.epochs}"
+        text = f"epoch {self.done}{end}, loss {loss:.4f}, {seconds:.1f} s"
         if self.handle is not None:
             from IPython.display import HTML
 
-            bar = f'<progress value="{self.done}" max="{self.epochs}"></progress>'
-            self.handle.update(HTML(f"{bar} {text}"))
+            place = "" if self.epochs is None else f' value="{self.done}" max="{self.epochs}"'
+            self.handle.update(HTML(f"<progress{place}></progress> {text}"))
             return
-        full = 30 * self.done // max(self.epochs, 1)
-        sys.stderr.write(f"\r[{'#' * full}{'.' * (30 - full)}] {text}")
+        full = 0 if self.epochs is None else 30 * self.done // self.epochs
+        bar = "" if self.epochs is None else f"[{'#' * full}{'.' * (30 - full)}] "
+        sys.stderr.write(f"\r{bar}{text}")
         sys.stderr.flush()
 
     def close(self) -> None:
@@ -66,11 +69,36 @@ class Bar:
             sys.stderr.write("\n")
 
 
+@contextmanager
+def shown(verbose: Any, epochs: int | None, score: bool) -> Iterator[Any]:
+    """Give what is called after each epoch: nothing, a line for each, or a bar."""
+    if verbose != "bar":
+        yield Lines(score) if verbose else None
+        return
+    bar = Bar(epochs)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
 def plot_history(history: dict[str, list[float]]) -> Any:
     """Draw the curves of a training; needs matplotlib."""
-    from layerloop._explain import plot_history as plot
-
-    return plot(history)
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plot_history needs matplotlib: pip install matplotlib") from error
+    names = [name for name in history if name not in ("epoch", "steps", "seconds", "learning_rate")]
+    losses = [name for name in names if name.endswith("loss")]
+    others = [name for name in names if name not in losses]
+    figure, axes = plt.subplots(1, 2 if others else 1, figsize=(10 if others else 5, 3.5), squeeze=False)
+    for axis, some in zip(axes[0], [losses, others], strict=False):
+        for name in some:
+            axis.plot(range(1, len(history[name]) + 1), history[name], label=name.replace("_", " "))
+        axis.set_xlabel("epoch")
+        axis.legend()
+    figure.tight_layout()
+    return figure
 
 
 def diagram(text: str) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import html
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from layerloop import _layerloop as library
 from layerloop import _validate
-from layerloop._api import Model, _dataset
+from layerloop._api import Model, dataset
+from layerloop._diagnostics import Rows, rows_of
 from layerloop._formats import Exported
-from layerloop._layerloop import Data, Network, attribute, gradients_agree, walk
+from layerloop._frames import one_row
+from layerloop._layerloop import Data, Network
 
 
 class Explanation:
@@ -40,14 +44,19 @@ class Explanation:
         path : str or Path
             The HTML file.
         """
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.page)
+        Path(path).write_text(self.page, encoding="utf-8")
 
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{html.escape(self.page)}" width="100%" height="720" style="border: 0"></iframe>'
 
     def __repr__(self) -> str:
         return f"Explanation(loss={self.trace['loss']:.4f}, layers={len(self.trace['layers'])})"
+
+
+def walk(rows: Rows) -> Explanation:
+    """Follow the first row through the layer loops."""
+    page, numbers = library.walk(rows.network, rows.data, rows.loss)
+    return Explanation(page, json.loads(numbers))
 
 
 def explain(network: Network | Model, x: Any, y: Any, *, classes: list[str] | None = None) -> Explanation:
@@ -58,11 +67,11 @@ def explain(network: Network | Model, x: Any, y: Any, *, classes: list[str] | No
     network : Network or Model
         The network.
     x : array-like of shape (n_inputs,)
-        The sample.
+        The sample; of a model of a table one row, such as a dict of cells.
     y : int, str or float
-        Its class, by index or name, or its number.
+        Its class, by index or name, or its number; of a model of a table as it stands there.
     classes : list of str, optional
-        The names of the classes.
+        The names of the classes of a network, in the order of the outputs.
 
     Returns
     -------
@@ -76,18 +85,22 @@ def explain(network: Network | Model, x: Any, y: Any, *, classes: list[str] | No
     >>> sorted(found.trace)[:4]
     ['classes', 'gradient', 'layers', 'loss']
     """
-    if isinstance(network, Model):
-        classes, network = classes or network.names, network.network
-    row = np.asarray(x, dtype=np.float32).reshape(1, -1)
-    page, numbers = walk(network, _one(network, row, y, classes))
-    return Explanation(page, json.loads(numbers))
+    if isinstance(network, Model) and network._model.columns is not None:
+        return walk(rows_of(network, one_row(x), [y], None))
+    row = np.asarray(x).reshape(1, -1)
+    known = network.network if isinstance(network, Model) else network
+    by_class = "softmax" in known.output or isinstance(network, Model) and network._model.is_classifier
+    if isinstance(y, str) or by_class and np.ndim(y) == 0:
+        names = network.names if isinstance(network, Model) else classes or [str(i) for i in range(known.outputs)]
+        return walk(rows_of(network, row, [y if isinstance(y, str) else _name_at(y, names)], names))
+    numbers = np.asarray(y, dtype=np.float64)
+    return walk(rows_of(network, row, numbers.reshape(1, -1) if numbers.size > 1 else numbers.ravel(), None))
 
 
-def _one(network: Network, row: np.ndarray, y: Any, classes: list[str] | None) -> Data:
-    if network.output in ("softmax", "reference_softmax", "reference-softmax") or isinstance(y, str):
-        names = classes or [str(i) for i in range(network.outputs)]
-        return _dataset(row, np.array([y if isinstance(y, str) else names[int(y)]]), names, None)
-    return _dataset(row, np.asarray(y, dtype=np.float64).reshape(1, -1), None, None)
+def _name_at(index: Any, names: list[str]) -> str:
+    if not 0 <= int(index) < len(names):
+        raise ValueError(f"y is {index}; there are {len(names)} classes, counted from 0")
+    return names[int(index)]
 
 
 def attributions(network: Network | Model, x: Any, output: int | None = None, by: str = "integrated-gradients") -> np.ndarray:
@@ -108,9 +121,10 @@ def attributions(network: Network | Model, x: Any, output: int | None = None, by
     -------
     ndarray of shape (n_inputs,)
     """
-    network = network.network if isinstance(network, Model) else network
-    values, _ = attribute(network, np.asarray(x, dtype=np.float32).ravel().tolist(), output, by)
-    return np.array(values, dtype=np.float32)
+    row = _validate.inputs(_validate.matrix(np.asarray(x).reshape(1, -1), network))
+    if isinstance(network, Model):
+        row, network = network._model.prepared(row), network.network
+    return library.attribute(network, row, output, by)
 
 
 def check_gradients(network: Network, X: Any, y: Any) -> dict[str, Any]:
@@ -130,54 +144,12 @@ def check_gradients(network: Network, X: Any, y: Any) -> dict[str, Any]:
     dict
         ``passed``, and ``layers`` with the largest difference of each.
     """
-    passed, numbers = gradients_agree(network, _dataset(X, y, None, None))
+    passed, numbers = library.gradients_agree(network, dataset(X, y, None))
     return {"passed": passed, **json.loads(numbers)}
-
-
-def columns_of(history: dict[str, list[float]]) -> list[tuple[str, list[float]]]:
-    """Give a history as the report takes it."""
-    return [(name, [float("nan") if v is None else float(v) for v in values]) for name, values in history.items()]
-
-
-def plot_history(history: dict[str, list[float]]) -> Any:
-    """Draw the curves of a training; needs matplotlib."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plot_history needs matplotlib: pip install matplotlib") from error
-    names = [name for name in history if name not in ("epoch", "steps", "seconds", "learning_rate")]
-    losses = [name for name in names if name.endswith("loss")]
-    others = [name for name in names if name not in losses]
-    figure, axes = plt.subplots(1, 2 if others else 1, figsize=(10 if others else 5, 3.5), squeeze=False)
-    for axis, some in zip(axes[0], [losses, others], strict=False):
-        for name in some:
-            axis.plot(range(1, len(history[name]) + 1), history[name], label=name.replace("_", " "))
-        axis.set_xlabel("epoch")
-        axis.legend()
-    figure.tight_layout()
-    return figure
 
 
 class Explained(Exported):
     """What an MLP estimator says about itself."""
-
-    def plot_history(self) -> Any:
-        """Draw the losses and metrics of the training; needs matplotlib.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        return plot_history(self._fitted_history())
-
-    def _fitted_history(self) -> dict[str, list[float]]:
-        from layerloop._base import not_fitted
-
-        history = self.__dict__.get("history_")
-        if history is None:
-            raise not_fitted(self)
-        result: dict[str, list[float]] = history
-        return result
 
     def explain(self, x: Any, y: Any = None) -> Explanation:
         """Follow one sample through the layer loops, step by step.
@@ -196,9 +168,7 @@ class Explained(Exported):
         """
         row = _validate.of_series(x).astype(np.float64).reshape(1, -1)
         wanted = self.predict(row) if y is None else np.asarray(y).reshape(1, -1)  # type: ignore[attr-defined]
-        data = self._rows(row, np.atleast_1d(wanted))
-        page, numbers = walk(self._network, data)  # type: ignore[attr-defined]
-        return Explanation(page, json.loads(numbers))
+        return walk(self._diagnosed(row, np.atleast_1d(wanted)))
 
     def _rows(self, X: Any, y: Any) -> Data:
         """Give rows with what is to be predicted."""
@@ -208,15 +178,12 @@ class Explained(Exported):
         encoded = self._known(wanted)  # type: ignore[attr-defined]
         return self._data(_validate.inputs(values), encoded, None)  # type: ignore[attr-defined]
 
-    def _diagnosed(self, X: Any, y: Any) -> tuple[Network, Data, list[Any] | None, str | None]:
-        from layerloop._base import not_fitted
-
+    def _diagnosed(self, X: Any, y: Any) -> Rows:
         fitted: Any = self
-        if self.__dict__.get("_predictor") is None:
-            raise not_fitted(self)
+        fitted._check_fitted()
         fitted._take_changes()
         classes = fitted.classes_.tolist() if fitted._classifier and not fitted._multilabel else None
-        return fitted._network, self._rows(X, y), classes, fitted._library_loss()
+        return Rows(fitted._network, self._rows(X, y), fitted._library_loss(), classes)
 
     def report(self, path: str | os.PathLike[str], X: Any, y: Any) -> None:
         """Write the report of the command line: curves, scores, confusion, mistakes, weights.
@@ -230,41 +197,19 @@ class Explained(Exported):
         y : array-like
             What is true of them.
         """
-        from layerloop._layerloop import report
-
-        history, data = self._fitted_history(), self._rows(X, y)
+        history, data = self._fitted_history(), self._rows(X, y)  # type: ignore[attr-defined]
         seconds = float(self.__dict__.get("seconds_", 0.0))
-        page = report(self._saved_model(data), data, data, columns_of(history), seconds)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(page)
+        page = library.report(self._saved_model(data), data, data, list(history.items()), seconds)
+        Path(path).write_text(page, encoding="utf-8")
 
-    def _saved_model(self, data: Data) -> Any:
-        from layerloop._layerloop import Model as Saved
-
+    def _saved_model(self, data: Data) -> library.Model:
         self._take_changes()  # type: ignore[attr-defined]
-        receipt = {"version": _version(), "parameters": repr(self), "options": {}}
-        return Saved.of_network(self._network, data, json.dumps(receipt))  # type: ignore[attr-defined]
+        loss = self._library_loss()  # type: ignore[attr-defined]
+        options = {} if loss is None else {"loss": loss}
+        receipt = {"version": library.__version__, "parameters": repr(self), "options": options}
+        return library.Model.of_network(self._network, data, json.dumps(receipt))  # type: ignore[attr-defined]
 
-    def _exported(self) -> Any:
-        from layerloop._base import not_fitted
-
-        if self.__dict__.get("_predictor") is None:
-            raise not_fitted(self)
+    def _exported(self) -> library.Model:
+        self._check_fitted()  # type: ignore[attr-defined]
         row = np.zeros((1, self.n_features_in_))  # type: ignore[attr-defined]
         return self._saved_model(self._rows(row, self.predict(row)))  # type: ignore[attr-defined]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network as a safetensors file, which ``layerloop.load`` and the command line read.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-        """
-        self._exported().save(path)
-
-
-def _version() -> str:
-    from layerloop._layerloop import __version__
-
-    return __version__

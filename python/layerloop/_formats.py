@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from layerloop import _layerloop as library
+from layerloop import _validate
+from layerloop._frames import table_of
+
 
 class StateDict(dict[str, np.ndarray]):
     """The tensors of an ``nn.Sequential`` of PyTorch by name, as arrays of float32.
@@ -24,11 +28,21 @@ class StateDict(dict[str, np.ndarray]):
 
 
 class Exported:
-    """A model that can be written in the formats of other programs: what ``layerloop export`` does."""
+    """A model that can be saved, and written in the formats of other programs as ``layerloop export`` does."""
 
-    def _exported(self) -> Any:
+    def _exported(self) -> library.Model:
         """Give the model as the library has it."""
         raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the model as a safetensors file, which ``layerloop.load`` and the command line read.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        """
+        self._exported().save(path)
 
     def to_onnx(
         self, path: str | os.PathLike[str] | None = None, *, output: str | None = "probabilities", opset: int = 18
@@ -60,8 +74,7 @@ class Exported:
         >>> from_onnx(network.to_onnx()).network.sha256() == network.sha256()
         True
         """
-        file: bytes | None = self._exported().to_onnx(path, output=output, opset=opset)
-        return file
+        return library.to_onnx(self._exported(), path, output, opset)
 
     def to_c(self, path: str | os.PathLike[str] | None = None, *, quantize: str | None = None) -> str | None:
         """Write a C99 file with the weights inside, without malloc.
@@ -71,7 +84,7 @@ class Exported:
         path : str or Path, optional
             The file; otherwise its text is returned.
         quantize : str, optional
-            ``int8`` for weights of dense layers as bytes, a quarter of the size.
+            ``int8`` for weights of dense layers as bytes, a quarter of the size; ``quantization_loss`` says what it costs.
 
         Returns
         -------
@@ -85,8 +98,7 @@ class Exported:
         >>> "void predict(const float *input, float *output)" in code
         True
         """
-        file: str | None = self._exported().to_c(path, quantize=quantize)
-        return file
+        return library.to_code(self._exported(), "c", path, quantize)
 
     def to_rust(self, path: str | os.PathLike[str] | None = None, *, quantize: str | None = None) -> str | None:
         """Write a Rust file that needs nothing but core.
@@ -96,7 +108,7 @@ class Exported:
         path : str or Path, optional
             The file; otherwise its text is returned.
         quantize : str, optional
-            ``int8`` for weights of dense layers as bytes, a quarter of the size.
+            ``int8`` for weights of dense layers as bytes, a quarter of the size; ``quantization_loss`` says what it costs.
 
         Returns
         -------
@@ -110,8 +122,7 @@ class Exported:
         >>> "pub fn predict(" in code
         True
         """
-        file: str | None = self._exported().to_rust(path, quantize=quantize)
-        return file
+        return library.to_code(self._exported(), "rust", path, quantize)
 
     def to_js(self, path: str | os.PathLike[str] | None = None, *, quantize: str | None = None) -> str | None:
         """Write a JavaScript module.
@@ -121,7 +132,7 @@ class Exported:
         path : str or Path, optional
             The file; otherwise its text is returned.
         quantize : str, optional
-            ``int8`` for weights of dense layers as bytes, a quarter of the size.
+            ``int8`` for weights of dense layers as bytes, a quarter of the size; ``quantization_loss`` says what it costs.
 
         Returns
         -------
@@ -135,8 +146,41 @@ class Exported:
         >>> "export function predict(" in code
         True
         """
-        file: str | None = self._exported().to_js(path, quantize=quantize)
-        return file
+        return library.to_code(self._exported(), "js", path, quantize)
+
+    def quantization_loss(self, X: Any, *, quantize: str = "int8") -> dict[str, Any]:
+        """Say how much the predictions change where ``quantize`` makes the weights smaller, as ``layerloop export`` prints it.
+
+        Parameters
+        ----------
+        X : DataFrame, dict, array-like or sparse matrix
+            The rows to predict, such as those of the test part.
+        quantize : str
+            As of ``to_c``.
+
+        Returns
+        -------
+        dict
+            ``rows``, their number; ``changed``, the number of rows for which another class is the most probable one, or
+            None where numbers are predicted; ``largest``, the largest difference of an output of the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from layerloop import Network
+        >>> loss = Network("4 -> 5 tanh -> 3", seed=0).quantization_loss(np.eye(4))
+        >>> loss["rows"], loss["changed"], loss["largest"] < 0.01
+        (4, 0, True)
+        """
+        model = self._exported()
+        if model.columns is not None:
+            table = table_of(X)
+            rows, count = model.encoded(table), table.rows
+        else:
+            values = _validate.matrix(X, self)
+            rows, count = _validate.inputs(values), values.shape[0]
+        changed, largest = library.quantization_loss(model, rows, quantize)
+        return {"rows": count, "changed": changed, "largest": largest}
 
     def to_torch_state_dict(self) -> StateDict:
         """Give the ``state_dict`` of an ``nn.Sequential`` of PyTorch.
@@ -156,8 +200,7 @@ class Exported:
         >>> {name: array.shape for name, array in state.items()}
         {'0.weight': (5, 4), '0.bias': (5,), '2.weight': (3, 5), '2.bias': (3,)}
         """
-        state: StateDict = self._exported().to_torch_state_dict()
-        return state
+        return StateDict(*library.to_torch(self._exported()))
 
 
 def named_tensors(tensors: Any) -> list[tuple[str, list[int], np.ndarray]]:

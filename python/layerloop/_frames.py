@@ -47,11 +47,20 @@ def _as_text(X: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value is getattr(value, "NaT", None) or value != value
+    """Whether it is None, NaN, or what pandas or NumPy has in place of a missing value."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+
+
+def _cells(column: np.ndarray) -> list[str]:
+    """Give a column as texts, where a missing one is empty."""
+    if column.dtype.kind == "M":
+        texts = np.datetime_as_string(column).tolist()
+        return ["" if is_missing else text for text, is_missing in zip(texts, np.isnat(column).tolist(), strict=True)]
+    return [_cell(value) for value in column.tolist()]
 
 
 def _cell(value: Any) -> str:
-    if _is_missing(value) is True or str(value) in ("NaT", "<NA>"):
+    if _is_missing(value):
         return ""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
@@ -76,7 +85,7 @@ def _array(column: Any) -> np.ndarray:
 
 def _type_of(values: np.ndarray) -> str:
     if values.dtype.kind == "O":
-        return "text" if all(isinstance(value, str) or _is_missing(value) is True for value in values) else ""
+        return "text" if all(isinstance(value, str) or _is_missing(value) for value in values) else ""
     return {"i": "integer", "u": "integer", "f": "number", "b": "boolean", "U": "text"}.get(values.dtype.kind, "")
 
 
@@ -98,10 +107,21 @@ def _by_columns(X: Any, names: list[str] | None) -> Table:
             raise ValueError(f"column {name!r} has {column.ndim} dimensions; a column has one value in each row")
     if len({len(column) for column in columns}) > 1:
         raise ValueError(f"columns of different lengths: {[len(column) for column in columns]}")
-    texts = [[_cell(value) for value in column.tolist()] for column in columns]
-    return Table.of_texts(names, texts, [_type_of(column) for column in columns])
+    return Table.of_texts(names, [_cells(column) for column in columns], [_type_of(column) for column in columns])
 
 
-def column_of(name: str, values: np.ndarray) -> Table:
-    """Give one column as a table."""
-    return Table.of_texts([name], [[_cell(value) for value in values.tolist()]], [_type_of(values)])
+def with_targets(table: Table, names: list[str], y: np.ndarray, are_classes: bool) -> Table:
+    """Give a table with the columns to predict beside the others: classes as text, or numbers."""
+    for name, column in zip(names, y.reshape(len(y), -1).T, strict=True):
+        values = np.array([str(value) for value in column.tolist()]) if are_classes else column
+        table = table.beside(Table.of_texts([name], [_cells(values)], [_type_of(values)]))
+    return table
+
+
+def one_row(x: Any) -> Any:
+    """Give a row as a table: of a dict of cells, of a pandas Series, or of a vector."""
+    if hasattr(x, "to_dict") and not hasattr(x, "columns"):
+        x = x.to_dict()
+    if isinstance(x, dict):
+        return {name: [cell] if np.ndim(cell) == 0 else cell for name, cell in x.items()}
+    return x if hasattr(x, "__arrow_c_stream__") or np.ndim(x) != 1 else np.asarray(x).reshape(1, -1)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from layerloop import _options, _validate
-from layerloop._base import Estimator, not_fitted, random_state_of, thread_limit, warn_not_converged
-from layerloop._diagnostics import Diagnosed, found_rates
+from layerloop import _display, _options, _validate
+from layerloop._base import Estimator, random_state_of, thread_limit, warn_not_converged
+from layerloop._diagnostics import Diagnosed, named_rates
 from layerloop._explain import Explained
-from layerloop._layerloop import Data, Network, Predictor, train
+from layerloop._layerloop import Data, Memory, Network, Predictor, find_lr, train
 from layerloop._weights import Weights, of_network
 
 _STATE = ("_network", "_predictor", "_memory", "_exposed")
@@ -137,12 +137,15 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
             As of ``layerloop.find_lr``.
         """
         _options.check(self)
+        if self.solver == "lbfgs":
+            raise ValueError("find_lr: lbfgs has no learning rate; a line search finds the length of each step")
         run = type(self)(**self.get_params())
         values, encoded, weights, generator = run._prepare(X, y, sample_weight, True, False)
         row_weights, mean = run._weighted_rows(weights, len(encoded))
         options = run._library_options(_options.batch_size(run, len(encoded)), mean)
         options.setdefault("seed", run._seed(generator))
-        return found_rates(run._network, run._data(_validate.inputs(values), encoded, row_weights), options)
+        data = run._data(_validate.inputs(values), encoded, row_weights)
+        return named_rates(find_lr(run._network, data, json.dumps(options), thread_limit()))
 
     def _predicting_threads(self) -> int:
         affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -152,8 +155,7 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         """Make the network and what is counted, or go on with what there is."""
         self.n_outputs_ = 1 if encoded.ndim == 1 and self.out_activation_ != "softmax" else self._outputs(encoded)
         output = "sigmoid" if self.out_activation_ == "logistic" else self.out_activation_
-        logits = self.n_outputs_
-        text = _options.specification(self, self.n_features_in_, logits, output)
+        text = _options.specification(self, self.n_features_in_, self.n_outputs_, output)
         self._dtype = np.float32 if values.dtype in (np.float32, np.float16) else np.float64
         if first:
             self._memory = None
@@ -168,6 +170,9 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
                 self.best_validation_score_ = -np.inf if self.early_stopping else None
         elif self.__dict__.get("_network") is None:
             self._network, self._memory = Network(text, 0), None
+        expected = max(self._outputs(encoded), 2 if encoded.ndim == 1 else 1)
+        if self.network is not None and self._network.outputs != expected:
+            raise ValueError(f"network: {self.network!r} has {self._network.outputs} outputs, and y needs {expected}")
         if self._take_changes():
             self._memory = None
         self._exposed = None
@@ -178,11 +183,10 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
 
     def _started(self, text: str, generator: np.random.RandomState) -> Network:
         """Make a network with scikit-learn's weights, where it is one that scikit-learn has."""
-        network = Network(text, int(generator.randint(2**31 - 1)) if self.network is not None else 0)
-        if self.network is not None:
-            return network
-        if not isinstance(self.activation, str) or self.activation not in _options.ACTIVATIONS:
+        is_known = isinstance(self.activation, str) and self.activation in _options.ACTIVATIONS
+        if self.network is not None or not is_known:
             return Network(text, int(generator.randint(2**31 - 1)))
+        network = Network(text, 0)
         factor = 2.0 if self.activation == "logistic" else 6.0
         tensors = network.tensors()
         for name in [name for name in tensors if name.endswith("weight")]:
@@ -251,11 +255,8 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         self, rows: int, batch: int, mean: float, encoded: np.ndarray, weights: Any, once: bool
     ) -> dict[str, Any]:
         scale, offset = self._loss_terms(encoded, weights)
-        patience, best = self.n_iter_no_change, None
-        if self.early_stopping is True:
-            best = self.__dict__.get("best_validation_score_")
-        else:
-            best = self.__dict__.get("best_loss_")
+        patience = self.n_iter_no_change
+        best = self.__dict__.get("best_validation_score_" if self.early_stopping is True else "best_loss_")
         batches = -(-rows // batch)
         return {
             "tol": float(self.tol),
@@ -344,14 +345,7 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         self, data: Data, validation: Data | None, options: dict[str, Any], rules: Any, memory: Any, keeps: bool
     ) -> dict[str, Any]:
         """Run the library's training."""
-        shown = self._shown(options["epochs"])
-        folder = None if self.run is None or rules["once"] else os.fspath(self.run)
-        if folder is not None and (self.solver == "lbfgs" or self.early_stopping is True):
-            raise ValueError(
-                "run: a run that goes on later is one of batches, without early_stopping=True; "
-                "early_stopping='val_loss' can go on"
-            )
-        try:
+        with _display.shown(self.verbose, options["epochs"], score=self.early_stopping is True) as on_epoch:
             said = train(
                 self._network,
                 data,
@@ -361,25 +355,12 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
                 rules=json.dumps(rules),
                 memory=memory,
                 keeps=keeps,
-                on_epoch=shown,
-                run=folder,
+                on_epoch=on_epoch,
+                run=None if self.run is None or rules["once"] else os.fspath(self.run),
             )
-        finally:
-            if hasattr(shown, "close"):
-                shown.close()
         if said["interrupted"]:
             warnings.warn("Training interrupted by user.", stacklevel=6)
         return said
-
-    def _shown(self, epochs: int) -> Any:
-        """Give what is called after each epoch."""
-        if not self.verbose:
-            return None
-        from layerloop import _display
-
-        if self.verbose == "bar":
-            return _display.Bar(epochs)
-        return _display.Lines(score=self.early_stopping is True)
 
     def _note(self, said: dict[str, Any]) -> None:
         history = said.get("history")
@@ -448,15 +429,14 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         return self._checked_outputs(X)
 
     def _checked_outputs(self, X: Any) -> np.ndarray:
-        if self.__dict__.get("_predictor") is None:
-            raise not_fitted(self)
+        self._check_fitted()
         values = _validate.matrix(X, self)
         _validate.check_names(self, X, reset=False)
         _validate.check_width(self, values)
         if self._take_changes():
             self._predictor = Predictor(self._network, self._predicting_threads())
         if isinstance(values, _validate.Sparse):
-            outputs = self._predictor.outputs_of_sparse(values.width, values.starts, values.columns, values.values)
+            outputs = self._predictor.outputs_of(_validate.inputs(values))
             return outputs.astype(np.float32 if values.dtype == np.float32 else np.float64)
         return self._predictor.outputs(values)
 
@@ -477,8 +457,6 @@ class MLP(Weights, Explained, Diagnosed, Estimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from layerloop._layerloop import Memory
-
         state = dict(state)
         saved, memory = state.pop("_saved", None), state.pop("_saved_memory", None)
         state.pop("_version", None)

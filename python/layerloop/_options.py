@@ -86,10 +86,12 @@ def activations(estimator: Any, layers: int) -> list[str]:
 def specification(estimator: Any, inputs: int, outputs: int, output: str) -> str:
     """Give the network as the library's text."""
     if estimator.network is not None:
-        text = estimator.network
-        if "softmax" in text or "sigmoid ->" in text or text.rstrip().endswith((output, "identity", "exp")):
+        text: str = estimator.network
+        units = text.rsplit("->", 1)[-1].split()[:1]
+        if not units or not units[0].isdigit():
             return text
-        return f"{text} -> {output}"
+        two_classes = outputs == 1 and output == "sigmoid"  # by one unit, or by two
+        return f"{text} -> softmax" if two_classes and units == ["2"] else f"{text} -> {output}"
     sizes = hidden_sizes(estimator)
     dropout = f" dropout={estimator.dropout}" if estimator.dropout else ""
     hidden = [f"{n} {name}{dropout}" for n, name in zip(sizes, activations(estimator, len(sizes)), strict=True)]

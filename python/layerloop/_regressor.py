@@ -124,12 +124,7 @@ class MLPRegressor(MLP):
         return self._tags("regressor", sparse=True)
 
     def _encode(self, y: np.ndarray, first: bool, incremental: bool) -> np.ndarray:
-        try:
-            numbers = y.astype(np.float64)
-        except ValueError as error:
-            raise ValueError(f"y should be numbers: {error}") from None
-        if not np.isfinite(numbers).all():
-            raise ValueError("Input y contains NaN." if np.isnan(numbers).any() else "Input y contains infinity.")
+        numbers = _validate.number_targets(y)
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
         return numbers.reshape(len(y), -1)
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from layerloop import _validate
-from layerloop._base import Estimator, not_fitted, thread_limit
-from layerloop._diagnostics import Diagnosed, loss_of
-from layerloop._explain import Explanation
+from layerloop import _display, _validate
+from layerloop._base import Estimator, thread_limit
+from layerloop._diagnostics import Diagnosed, Rows, loss_of, named_rates
+from layerloop._explain import Explanation, walk
 from layerloop._formats import Exported
-from layerloop._frames import column_of, table_of
-from layerloop._layerloop import Data, Model, Network, Table, data_of_table, train_table, walk
+from layerloop._frames import one_row, table_of, with_targets
+from layerloop._layerloop import (
+    Model,
+    Network,
+    Table,
+    data_of_table,
+    find_lr_of_table,
+    report_of_table,
+    train_table,
+)
 
 _OF_PLAN = ("recipe", "ensemble", "hidden", "dropout", "epochs", "batch", "lr", "validation", "patience")
 
@@ -114,7 +123,7 @@ class Tabular(Exported, Diagnosed, Estimator):
     def _asked(self, target: list[str], kinds: list[tuple[str, str]]) -> str:
         asked = {name: getattr(self, name) for name in _OF_PLAN}
         asked["hidden"] = None if self.hidden is None else [int(n) for n in self.hidden]
-        asked.update(target=target, columns=kinds, seed=self._seed(), limit=None, split=self.split)
+        asked.update(target=target, columns=kinds, seed=self._seed(), split=self.split)
         asked.update(time_limit=self.time_limit, metrics=list(self.metrics or []))
         asked["target_transform"] = self.target_transform
         return json.dumps(asked)
@@ -127,43 +136,80 @@ class Tabular(Exported, Diagnosed, Estimator):
             kinds[name] = "text"
         return list(kinds.items())
 
-    def _fit_table(self, X: Any, y: np.ndarray, name: str, kind: str, sample_weight: Any) -> None:
+    def _checked_targets(self, X: Any, y: Any) -> np.ndarray:
+        """Give y, or refuse what cannot be learnt."""
+        raise NotImplementedError
+
+    def _joined(self, X: Any, y: Any, sample_weight: Any) -> tuple[Table, list[str], str, Any]:
+        """Give the table with the columns to predict beside the others, their names, what is asked for, and the weights."""
+        values = self._checked_targets(X, y)
         _validate.check_names(self, X, reset=True)
         table = self._table(X)
-        if table.rows != len(y):
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{table.rows}, {len(y)}]")
+        if table.rows != len(values):
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{table.rows}, {len(values)}]")
         if table.rows == 1:
             raise ValueError("1 sample: some rows are held back to choose the best epoch by, and none would be left")
         self.n_features_in_ = len(table.names)
+        name = str(getattr(y, "name", None) or "y")
         name = name if name not in table.names else f"{name} to predict"
-        columns = y.reshape(len(y), -1)
-        names = [name] if columns.shape[1] == 1 else [f"{name} {i}" for i in range(columns.shape[1])]
+        names = [name] if values.ndim == 1 else [f"{name} {i}" for i in range(values.shape[1])]
+        kind = "category" if self._classifier else "number"
         kinds = self._kinds(table.names) + [(target, kind) for target in names]
-        both = table
-        for target, values in zip(names, columns.T, strict=True):
-            both = both.beside(column_of(target, values))
-        weights = _validate.sample_weights(sample_weight, len(y))
+        weights = _validate.sample_weights(sample_weight, len(values))
         if weights is not None:
             weights = (weights / weights.mean()).astype(np.float32)
-        asked = self._asked(names, kinds)
-        self._model, said = train_table(both, asked, thread_limit(), on_epoch=self._shown(), weights=weights)
+        return with_targets(table, names, values, self._classifier), names, self._asked(names, kinds), weights
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train by the recipe.
+
+        Parameters
+        ----------
+        X : DataFrame, dict or array-like of shape (n_samples, n_columns)
+            The columns.
+        y : array-like of shape (n_samples,), of a regressor also (n_samples, n_outputs)
+            The classes or numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts, in the training and in what is measured on the rows that are held back.
+
+        Returns
+        -------
+        self
+        """
+        table, self._target_names, asked, weights = self._joined(X, y, sample_weight)
+        with _display.shown(self.verbose, self.epochs, score=False) as on_epoch:
+            self._model, said = train_table(table, asked, thread_limit(), on_epoch=on_epoch, weights=weights)
         if said["interrupted"]:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=2)
         self.history_, self.notes_ = said["history"], said["notes"]
         self.n_iter_, self.best_epoch_ = said["epochs"], said["best_epoch"]
-        self._network, self.seconds_, self._target_names = self._model.network, said["seconds"], names
-        self._trained_on, self._importances = both, None
+        self._network, self.seconds_ = self._model.network, said["seconds"]
+        self._trained_on, self._importances = table, None
+        return self
 
-    def _shown(self) -> Any:
-        if not self.verbose:
-            return None
-        from layerloop import _display
+    def find_lr(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Find a learning rate by a short run of the recipe whose learning rate grows; this estimator does not change.
 
-        return _display.Bar(self.epochs or 0) if self.verbose == "bar" else _display.Lines(score=False)
+        Parameters
+        ----------
+        X : DataFrame, dict or array-like of shape (n_samples, n_columns)
+            The columns.
+        y : array-like
+            The classes or numbers.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts.
+
+        Returns
+        -------
+        dict
+            As of ``layerloop.find_lr``.
+        """
+        run = type(self)(**self.get_params())
+        table, _, asked, weights = run._joined(X, y, sample_weight)
+        return named_rates(find_lr_of_table(table, asked, thread_limit(), weights))
 
     def _outputs_of(self, X: Any) -> np.ndarray:
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
+        self._check_fitted()
         table = self._table(X)
         if not hasattr(self, "feature_names_in_"):
             _validate.check_names(self, X, reset=False)
@@ -183,8 +229,7 @@ class Tabular(Exported, Diagnosed, Estimator):
     @property
     def feature_importances_(self) -> np.ndarray:
         """How much larger the loss is when a column is shuffled, for each column of the frame."""
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
+        self._check_fitted()
         if self._importances is None:
             found = dict(self._model.importances(self._trained_on))
             names = self._trained_on.names[: self.n_features_in_]
@@ -194,8 +239,7 @@ class Tabular(Exported, Diagnosed, Estimator):
     @property
     def weights_sha256_(self) -> str:
         """SHA-256 of all parameters, as the command line prints it."""
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
+        self._check_fitted()
         return self._network.sha256()
 
     def report(self, path: Any, X: Any = None, y: Any = None) -> None:
@@ -208,27 +252,20 @@ class Tabular(Exported, Diagnosed, Estimator):
         X, y : optional
             The rows that the model is evaluated on; otherwise those of the training.
         """
-        from layerloop._explain import columns_of
-        from layerloop._layerloop import report_of_table
-
+        self._check_fitted()
         table = self._trained_on if X is None else self._with_targets(X, y)
-        page = report_of_table(self._model, table, columns_of(self.history_), self.seconds_)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(page)
+        if table is None:
+            raise ValueError("report: a pickle does not have the rows of the training; pass X and y")
+        page = report_of_table(self._model, table, list(self.history_.items()), self.seconds_)
+        Path(path).write_text(page, encoding="utf-8")
 
     def _with_targets(self, X: Any, y: Any) -> Table:
-        values = np.asarray(_validate.targets(y, self)).reshape(len(y), -1)
-        table = self._table(X)
-        for name, column in zip(self._target_names, values.T, strict=True):
-            written = np.array([str(value) for value in column.tolist()]) if self._classifier else column
-            table = table.beside(column_of(name, written))
-        return table
+        return with_targets(self._table(X), self._target_names, _validate.targets(y, self), self._classifier)
 
-    def _diagnosed(self, X: Any, y: Any) -> tuple[Network, Data, list[Any] | None, str | None]:
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
+    def _diagnosed(self, X: Any, y: Any) -> Rows:
+        self._check_fitted()
         data = data_of_table(self._model, self._with_targets(X, y))
-        return self._network, data, self._classes_of_outputs(), loss_of(self._model)
+        return Rows(self._network, data, loss_of(self._model), self._classes_of_outputs())
 
     def _classes_of_outputs(self) -> list[Any] | None:
         """Give the classes in the order of the outputs of the network."""
@@ -254,36 +291,10 @@ class Tabular(Exported, Diagnosed, Estimator):
         if rows != 1:
             raise ValueError(f"x has {rows} rows; one row is explained")
         wanted = self.predict(row) if y is None else np.asarray(y).reshape(1, -1)  # type: ignore[attr-defined]
-        network, data, _, _ = self._diagnosed(row, wanted.ravel() if wanted.size == 1 else wanted.reshape(1, -1))
-        page, numbers = walk(network, data)
-        return Explanation(page, json.loads(numbers))
-
-    def plot_history(self) -> Any:
-        """Draw the losses and metrics of the training; needs matplotlib.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        from layerloop._explain import plot_history
-
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
-        return plot_history(self.history_)
-
-    def save(self, path: Any) -> None:
-        """Save the model as a safetensors file, which the command line reads too.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-        """
-        self._exported().save(path)
+        return walk(self._diagnosed(row, wanted.ravel() if wanted.size == 1 else wanted.reshape(1, -1)))
 
     def _exported(self) -> Model:
-        if "_model" not in self.__dict__:
-            raise not_fitted(self)
+        self._check_fitted()
         return self._model
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -304,12 +315,3 @@ class Tabular(Exported, Diagnosed, Estimator):
         if saved is not None:
             self._model = Model.of_bytes(saved)
             self._network, self._trained_on = self._model.network, None
-
-
-def one_row(x: Any) -> Any:
-    """Give a row as a table: of a dict of cells, of a pandas Series, or of a vector."""
-    if hasattr(x, "to_dict") and not hasattr(x, "columns"):
-        x = x.to_dict()
-    if isinstance(x, dict):
-        return {name: [cell] if np.ndim(cell) == 0 else cell for name, cell in x.items()}
-    return x if hasattr(x, "__arrow_c_stream__") or np.ndim(x) != 1 else np.asarray(x).reshape(1, -1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -71,36 +71,25 @@ class TabularClassifier(Tabular):
         tags.target_tags.multi_output = False
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularClassifier:
-        """Train by the recipe.
-
-        Parameters
-        ----------
-        X : DataFrame, dict or array-like of shape (n_samples, n_columns)
-            The columns.
-        y : array-like of shape (n_samples,)
-            The classes.
-        sample_weight : array-like of shape (n_samples,), optional
-            How much each row counts, in the training and in what is measured on the rows that are held back.
-
-        Returns
-        -------
-        self
-        """
-        name, values = str(getattr(y, "name", None) or "y"), self._targets(X, y)
+    def _checked_targets(self, X: Any, y: Any) -> np.ndarray:
+        values = self._targets(X, y)
         if values.ndim != 1:
-            raise ValueError(f"y should be a 1d array, got an array of shape {values.shape} instead.")
-        classes = unique_labels(values)
-        if len(classes) < 2:
-            raise ValueError(f"y has one class, {classes.tolist()[0]!r}; a classifier needs at least two classes")
-        texts = {str(value): value for value in classes.tolist()}
-        if len(texts) < len(classes):
+            raise ValueError(
+                f"y should be a 1d array, got an array of shape {values.shape} instead. TabularClassifier predicts one "
+                "column of classes: fit one for each column of y, as sklearn.multioutput.MultiOutputClassifier does."
+            )
+        self.classes_ = unique_labels(values)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_.tolist()[0]!r}; a classifier needs at least two classes")
+        if len({str(name) for name in self.classes_.tolist()}) < len(self.classes_):
             raise ValueError("two classes are written in the same way; rename one of them")
-        self._fit_table(X, np.array([str(value) for value in values.tolist()]), name, "category", sample_weight)
-        self.classes_ = classes
-        order = [list(texts).index(_as_written(name, texts)) for name in self._model.names]
-        self._order = np.argsort(order) if len(order) == len(classes) else np.array(order)
-        self._known = np.array(order)
+        return values
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
+        places = {str(value): i for i, value in enumerate(self.classes_.tolist())}
+        # Whole numbers lose their `.0` in a table.
+        self._known = np.array([places[name if name in places else f"{name}.0"] for name in self._model.names])
         return self
 
     def _classes_of_outputs(self) -> list[Any]:
@@ -173,11 +162,6 @@ class TabularClassifier(Tabular):
         return accuracy(_validate.of_series(y), self.predict(X), sample_weight)
 
 
-def _as_written(name: str, texts: dict[str, Any]) -> str:
-    """Give the class as it was before whole numbers lost their ``.0``."""
-    return name if name in texts else f"{name}.0"
-
-
 class TabularRegressor(Tabular):
     """Numbers from a data frame with numbers, text, dates and gaps, without preprocessing by the user.
 
@@ -197,29 +181,8 @@ class TabularRegressor(Tabular):
     def __sklearn_tags__(self) -> Any:
         return self._tags("regressor", string=True, categorical=True, allow_nan=True)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularRegressor:
-        """Train by the recipe.
-
-        Parameters
-        ----------
-        X : DataFrame, dict or array-like of shape (n_samples, n_columns)
-            The columns.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The numbers.
-        sample_weight : array-like of shape (n_samples,), optional
-            How much each row counts, in the training and in what is measured on the rows that are held back.
-
-        Returns
-        -------
-        self
-        """
-        name, values = str(getattr(y, "name", None) or "y"), self._targets(X, y)
-        try:
-            numbers = values.astype(np.float64)
-        except ValueError as error:
-            raise ValueError(f"y should be numbers: {error}") from None
-        self._fit_table(X, numbers, name, "number", sample_weight)
-        return self
+    def _checked_targets(self, X: Any, y: Any) -> np.ndarray:
+        return _validate.number_targets(self._targets(X, y))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict numbers.

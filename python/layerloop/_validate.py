@@ -159,11 +159,10 @@ def matrix(X: Any, estimator: Any) -> np.ndarray | Sparse:
     name = type(estimator).__name__
     values: Any = _csr(X) if _is_sparse(X) else _numbers(X)
     if not isinstance(values, Sparse):
-        if values.ndim != 2:
-            shaped = {0: "scalar", 1: "1D"}.get(values.ndim, f"{values.ndim}D")
-            found = f"{shaped} array" if values.ndim else "scalar array"
-            if values.ndim > 2:
-                raise ValueError(f"Found array with dim {values.ndim}, while dim <= 2 is required by {name}.")
+        if values.ndim > 2:
+            raise ValueError(f"Found array with dim {values.ndim}, while dim <= 2 is required by {name}.")
+        if values.ndim < 2:
+            found = "1D array" if values.ndim == 1 else "scalar array"
             raise ValueError(
                 f"Expected 2D array, got {found} instead:\narray={values}.\nReshape your data either using "
                 "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a "
@@ -247,6 +246,17 @@ def targets(y: Any, estimator: Any) -> np.ndarray:
         raise ValueError(f"Input y contains {what}.")
     if values.dtype.kind == "O" and any(value is None or value != value for value in values.ravel()):
         raise ValueError("Input y contains NaN.")
+    return values
+
+
+def number_targets(y: np.ndarray) -> np.ndarray:
+    """Give targets as finite numbers."""
+    try:
+        values = y.astype(np.float64)
+    except ValueError as error:
+        raise ValueError(f"y should be numbers: {error}") from None
+    if not np.isfinite(values).all():
+        raise ValueError("Input y contains NaN." if np.isnan(values).any() else "Input y contains infinity.")
     return values
 
 

@@ -6,7 +6,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods as _, PyReadonlyArray2, PyUntyped
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::errors::{detached, python};
+use crate::errors::{detached, or_value_error, python};
 
 /// A matrix of single or double precision, or of bytes; C-contiguous.
 pub(crate) enum Rows<'py> {
@@ -20,14 +20,14 @@ impl<'py> Rows<'py> {
     /// `TypeError` for anything else.
     pub(crate) fn of(x: &Bound<'py, PyAny>) -> PyResult<Self> {
         if let Ok(x) = x.cast::<PyArray2<f32>>() {
-            return x.try_readonly().map(Self::Single).map_err(|error| PyValueError::new_err(error.to_string()));
+            return or_value_error(x.try_readonly()).map(Self::Single);
         }
         if let Ok(x) = x.cast::<PyArray2<f64>>() {
-            return x.try_readonly().map(Self::Double).map_err(|error| PyValueError::new_err(error.to_string()));
+            return or_value_error(x.try_readonly()).map(Self::Double);
         }
         let bytes = x.cast::<PyArray2<u8>>();
         let bytes = bytes.map_err(|_| PyTypeError::new_err("expected a matrix of float32, float64 or uint8"))?;
-        bytes.try_readonly().map(Self::Bytes).map_err(|error| PyValueError::new_err(error.to_string()))
+        or_value_error(bytes.try_readonly()).map(Self::Bytes)
     }
 
     /// Rows and columns.
@@ -44,29 +44,24 @@ impl<'py> Rows<'py> {
     pub(crate) fn inputs(&self, py: Python<'_>) -> PyResult<Inputs> {
         match self {
             Self::Single(x) => {
-                let x = contiguous(x.as_slice())?;
+                let x = or_value_error(x.as_slice())?;
                 detached(py, || Ok(Inputs::from(x)))
             }
             Self::Double(x) => {
-                let x = contiguous(x.as_slice())?;
+                let x = or_value_error(x.as_slice())?;
                 detached(py, || Ok(Inputs::Floats(x.iter().map(|&value| value as f32).collect())))
             }
             Self::Bytes(x) => {
-                let values = contiguous(x.as_slice())?;
+                let values = or_value_error(x.as_slice())?;
                 detached(py, || Ok(Inputs::Bytes { values: values.into(), scale: 1.0 }))
             }
         }
     }
 }
 
-/// The values of an array.
-pub(crate) fn contiguous<T>(values: std::result::Result<T, impl std::fmt::Display>) -> PyResult<T> {
-    values.map_err(|error| PyValueError::new_err(error.to_string()))
-}
-
 /// The values of a vector.
 pub(crate) fn vector<T: numpy::Element + Clone>(values: &Bound<'_, PyArray1<T>>) -> PyResult<Vec<T>> {
-    values.to_vec().map_err(|error| PyValueError::new_err(error.to_string()))
+    or_value_error(values.to_vec())
 }
 
 /// Sparse rows of SciPy: (indptr, indices, data), each as int64, uint32, float32.

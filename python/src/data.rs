@@ -1,12 +1,13 @@
 //! Rows with what is to be predicted.
 
 use layerloop::data::{Dataset, Inputs};
+use layerloop::model_file::Input;
 use layerloop::{Error, Result};
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _};
 use pyo3::prelude::*;
 
 use crate::arrays::{Rows, csr, vector};
-use crate::errors::{detached, python};
+use crate::errors::{detached, or_value_error, python};
 
 /// Inputs of rows, before it is known what is to be predicted.
 #[pyclass(frozen, module = "layerloop._layerloop")]
@@ -14,6 +15,58 @@ pub(crate) struct X {
     inputs: Inputs,
     rows: usize,
     width: usize,
+    /// Height and width in pixels, if the rows are images.
+    image: Option<(usize, usize)>,
+}
+
+impl X {
+    pub(crate) fn of(inputs: Inputs, rows: usize, width: usize) -> Self {
+        Self { inputs, rows, width, image: None }
+    }
+
+    pub(crate) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// All values, row by row.
+    pub(crate) fn values(&self) -> Result<Vec<f32>> {
+        values(&self.inputs)
+    }
+
+    /// As a model with such inputs has them before they are standardised: times its scale.
+    pub(crate) fn scaled(&self, input: &Input) -> Result<Inputs> {
+        let by = input.scale;
+        Ok(match &self.inputs {
+            Inputs::Bytes { values, scale } => Inputs::Bytes { values: values.clone(), scale: scale * by },
+            inputs if by == 1.0 => inputs.clone(),
+            inputs => values(inputs)?.into_iter().map(|x| x * by).collect::<Vec<_>>().into(),
+        })
+    }
+
+    /// As the network of a model with such inputs sees them.
+    pub(crate) fn prepared(&self, input: &Input) -> Result<Self> {
+        let mut inputs = self.scaled(input)?;
+        if let Some(by) = &input.standardisation {
+            let mut standardised = values(&inputs)?;
+            by.apply(&mut standardised, self.width)?;
+            inputs = standardised.into();
+        }
+        Ok(Self { inputs, image: input.image, ..*self })
+    }
+}
+
+/// All values, row by row.
+fn values(inputs: &Inputs) -> Result<Vec<f32>> {
+    Ok(match inputs {
+        Inputs::Bytes { values, scale } => values.iter().map(|&byte| f32::from(byte) * scale).collect(),
+        Inputs::Floats(values) => values.to_vec(),
+        Inputs::Sparse(matrix) => (0..matrix.rows()).flat_map(|row| matrix.dense_row(row)).collect(),
+        _ => return Err(Error::config("x", "expected numbers, bytes or sparse rows")),
+    })
 }
 
 #[pymethods]
@@ -23,7 +76,7 @@ impl X {
     fn dense(py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Self> {
         let matrix = Rows::of(x)?;
         let (rows, width) = matrix.shape();
-        Ok(Self { inputs: matrix.inputs(py)?, rows, width })
+        Ok(Self::of(matrix.inputs(py)?, rows, width))
     }
 
     /// Of sparse rows.
@@ -35,7 +88,7 @@ impl X {
         values: &Bound<'_, PyArray1<f32>>,
     ) -> PyResult<Self> {
         let rows = starts.len()?.saturating_sub(1);
-        Ok(Self { inputs: csr(width, starts, columns, values)?, rows, width })
+        Ok(Self::of(csr(width, starts, columns, values)?, rows, width))
     }
 }
 
@@ -43,11 +96,15 @@ impl X {
 #[pyclass(frozen, module = "layerloop._layerloop")]
 pub(crate) struct Data(pub(crate) Dataset);
 
-fn weighted(data: Dataset, weights: Option<Vec<f32>>) -> Result<Dataset> {
-    match weights {
-        Some(weights) => data.with_weights(weights),
-        None => Ok(data),
+/// With what else is known of the rows.
+fn completed(mut data: Dataset, image: Option<(usize, usize)>, weights: Option<Vec<f32>>) -> Result<Dataset> {
+    if let Some((height, width)) = image {
+        data = data.with_image(height, width)?;
     }
+    if let Some(weights) = weights {
+        data = data.with_weights(weights)?;
+    }
+    Ok(data)
 }
 
 #[pymethods]
@@ -64,8 +121,9 @@ impl Data {
     ) -> PyResult<Self> {
         let (labels, weights) = (vector(labels)?, weights.map(vector).transpose()?);
         check_rows(x.rows, labels.len())?;
-        let data =
-            detached(py, || weighted(Dataset::new("the data", x.inputs.clone(), x.width, labels, classes)?, weights));
+        let data = detached(py, || {
+            completed(Dataset::new("the data", x.inputs.clone(), x.width, labels, classes)?, x.image, weights)
+        });
         data.map(Self)
     }
 
@@ -79,11 +137,11 @@ impl Data {
         names: Vec<String>,
         weights: Option<&Bound<'_, PyArray1<f32>>>,
     ) -> PyResult<Self> {
-        let numbers = numbers.to_vec().map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+        let numbers = or_value_error(numbers.to_vec())?;
         let weights = weights.map(vector).transpose()?;
         check_rows(x.rows, numbers.len() / names.len().max(1))?;
         let data = detached(py, || {
-            weighted(Dataset::regression("the data", x.inputs.clone(), x.width, numbers, names)?, weights)
+            completed(Dataset::regression("the data", x.inputs.clone(), x.width, numbers, names)?, x.image, weights)
         });
         data.map(Self)
     }

@@ -1,12 +1,14 @@
 //! Errors of the library as Python's.
 
 use std::any::Any;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use layerloop::Error;
 use layerloop::data::Batches;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
 
 /// `OSError` with its number and file where the system refused, else `ValueError` with the library's sentence.
 pub(crate) fn python(error: &Error) -> PyErr {
@@ -19,6 +21,16 @@ pub(crate) fn python(error: &Error) -> PyErr {
         }
         None => PyOSError::new_err(error.to_string()),
     }
+}
+
+/// The error of another library as `ValueError`.
+pub(crate) fn or_value_error<T>(result: Result<T, impl Display>) -> PyResult<T> {
+    result.map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// What the package's own Python code hands over as JSON.
+pub(crate) fn of_json<T: DeserializeOwned>(text: &str) -> PyResult<T> {
+    or_value_error(serde_json::from_str(text))
 }
 
 /// What `f` gives; a panic, which is a bug of the library, as `RuntimeError`.

@@ -1,15 +1,17 @@
 //! Pages and explanations.
 
+use layerloop::Result;
 use layerloop::data::Dataset;
 use layerloop::explain::{Attribution, Attributor, Trace, check_gradients};
 use layerloop::names::parse;
-use layerloop::preprocess::Kind;
-use layerloop::train::{History, Objective};
-use layerloop::{Error, Result};
+use layerloop::preprocess::Frame;
+use layerloop::train::History;
 use layerloop_page::Contents;
+use numpy::PyArray1;
 use pyo3::prelude::*;
 
-use crate::data::Data;
+use crate::data::{Data, X};
+use crate::diagnostics::{json, objective, objective_of};
 use crate::errors::detached;
 use crate::model::Model;
 use crate::network::Network;
@@ -17,12 +19,12 @@ use crate::table::Table;
 
 /// The walk through the layer loops of the first row: the page, and its numbers as JSON.
 #[pyfunction]
-pub(crate) fn walk(py: Python<'_>, network: &Network, data: &Data) -> PyResult<(String, String)> {
+#[pyo3(signature = (network, data, loss = None))]
+pub(crate) fn walk(py: Python<'_>, network: &Network, data: &Data, loss: Option<&str>) -> PyResult<(String, String)> {
     let network = network.get();
     detached(py, || {
-        let trace = Trace::of(&network, &data.0, 0, &Objective::default())?;
-        let numbers = serde_json::to_string(&trace).map_err(|error| Error::config("trace", error.to_string()))?;
-        Ok((layerloop_page::explain::html(&trace, &data.0)?, numbers))
+        let trace = Trace::of(&network, &data.0, 0, &objective(loss)?)?;
+        Ok((layerloop_page::explain::html(&trace, &data.0)?, json(&trace)?))
     })
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn report_of_table(
     seconds: f64,
 ) -> PyResult<String> {
     detached(py, || {
-        let (data, frame) = rows_of(model, table)?;
+        let (data, frame) = model.rows_of(table)?;
         page(model, [&data, &data], &history, seconds, Some(&frame))
     })
 }
@@ -57,15 +59,7 @@ pub(crate) fn report_of_table(
 /// The rows of a table with what is to be predicted, as a model has them.
 #[pyfunction]
 pub(crate) fn data_of_table(py: Python<'_>, model: &Model, table: &Table) -> PyResult<Data> {
-    detached(py, || rows_of(model, table)).map(|(data, _)| Data(data))
-}
-
-/// The rows of a table with what is to be predicted, as a data set and as a frame.
-fn rows_of(model: &Model, table: &Table) -> Result<(Dataset, layerloop::preprocess::Frame)> {
-    let by = model.by()?;
-    let kinds: Vec<(&str, Kind)> = by.columns().chain(by.target().kinds()).collect();
-    let frame = table.frame(&kinds)?;
-    Ok((Dataset::of_frame(&frame, by)?, frame))
+    detached(py, || model.rows_of(table)).map(|(data, _)| Data(data))
 }
 
 fn page(
@@ -73,30 +67,30 @@ fn page(
     [train, test]: [&Dataset; 2],
     columns: &[(String, Vec<f64>)],
     seconds: f64,
-    sample: Option<&layerloop::preprocess::Frame>,
+    sample: Option<&Frame>,
 ) -> Result<String> {
     let mut history = History::new(columns.iter().map(|(name, _)| name.as_str()));
     let epochs = columns.first().map_or(0, |(_, values)| values.len());
     (0..epochs).for_each(|epoch| history.push(columns.iter().map(|(_, values)| values[epoch])));
-    let (model, objective) = (model.model(), &Objective::default());
+    let model = model.model();
+    let objective = &objective_of(model)?;
     layerloop_page::html(&Contents { model, train, test, history: &history, norms: &[], objective, seconds, sample })
 }
 
-/// What each input of a row had to do with an output: the contributions, their sum, and the output that they explain.
+/// What each input of a row had to do with an output.
 #[pyfunction]
-#[pyo3(signature = (network, row, output = None, by = "integrated-gradients"))]
-pub(crate) fn attribute(
-    py: Python<'_>,
+pub(crate) fn attribute<'py>(
+    py: Python<'py>,
     network: &Network,
-    row: Vec<f32>,
+    row: &X,
     output: Option<usize>,
     by: &str,
-) -> PyResult<(Vec<f32>, usize)> {
+) -> PyResult<Bound<'py, PyArray1<f32>>> {
     let network = network.get();
-    detached(py, || {
-        let found = Attributor::new(&network, None, 1)?.attribute(&row, output, parse::<Attribution>(by)?)?;
-        Ok((found.values, found.output))
-    })
+    let found = detached(py, || {
+        Attributor::new(&network, None, 1)?.attribute(&row.values()?, output, parse::<Attribution>(by)?)
+    })?;
+    Ok(PyArray1::from_vec(py, found.values))
 }
 
 /// Whether the fast gradient is that of the derivation, and the differences of each layer as JSON.
@@ -105,7 +99,6 @@ pub(crate) fn gradients_agree(py: Python<'_>, network: &Network, data: &Data) ->
     let network = network.get();
     detached(py, || {
         let check = check_gradients(&network, &data.0, 1)?;
-        let numbers = serde_json::to_string(&check).map_err(|error| Error::config("check", error.to_string()))?;
-        Ok((check.passed(), numbers))
+        Ok((check.passed(), json(&check)?))
     })
 }

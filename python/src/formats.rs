@@ -1,19 +1,20 @@
 //! Models in the formats of other programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use layerloop::files::write_atomically;
 use layerloop::model_file::{self, Input};
-use layerloop::names::{parse, text};
+use layerloop::names::parse;
 use layerloop::network::{self, Tensor};
 use layerloop::{Error, Result};
-use layerloop_formats::code::{Language, generate};
+use layerloop_formats::code::{Language, Loss, generate};
 use layerloop_formats::{onnx, torch};
 use numpy::{PyArray1, PyArrayMethods as _};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::vector;
+use crate::data::X;
 use crate::errors::detached;
 use crate::model::Model;
 
@@ -37,25 +38,27 @@ fn named(error: Error, method: &str) -> Error {
     }
 }
 
-/// The bytes, or nothing where they are written to a file.
-fn kept(path: Option<&Path>, bytes: Vec<u8>) -> Result<Option<Vec<u8>>> {
+/// What is given back: nothing, where it is written to a file.
+fn kept<T: AsRef<[u8]>>(path: Option<PathBuf>, file: T) -> Result<Option<T>> {
     match path {
-        Some(path) => write_atomically(path, &bytes).map(|()| None),
-        None => Ok(Some(bytes)),
+        Some(path) => write_atomically(&path, file.as_ref()).map(|()| None),
+        None => Ok(Some(file)),
     }
 }
 
-/// As an ONNX file.
+/// A model as an ONNX file: its bytes, or nothing where `path` names a file.
+#[pyfunction]
 pub(crate) fn to_onnx<'py>(
     py: Python<'py>,
-    model: &model_file::Model,
-    path: Option<&Path>,
-    output: Option<&str>,
+    model: &Model,
+    path: Option<PathBuf>,
+    output: Option<String>,
     opset: i64,
 ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let model = model.model();
     // A network for numbers has them in place of probabilities.
     let classes = model.network.spec().output.is_classifier() && model.classes.len() == model.network.classes();
-    let output = output.filter(|name| classes || *name != "probabilities").map(str::to_owned);
+    let output = output.filter(|name| classes || *name != "probabilities");
     let bytes = detached(py, || {
         let options = onnx::Export { output, opset };
         kept(path, onnx::export(model, &options).map_err(|error| named(error, "to_onnx"))?)
@@ -63,34 +66,57 @@ pub(crate) fn to_onnx<'py>(
     Ok(bytes.map(|bytes| PyBytes::new(py, &bytes)))
 }
 
-/// As a file of code.
+/// A model as a file of code: its text, or nothing where `path` names a file.
+#[pyfunction]
 pub(crate) fn to_code(
     py: Python<'_>,
-    model: &model_file::Model,
-    language: Language,
-    path: Option<&Path>,
+    model: &Model,
+    language: &str,
+    path: Option<PathBuf>,
     quantize: Option<&str>,
 ) -> PyResult<Option<String>> {
     detached(py, || {
-        if let Some(other) = quantize.filter(|name| *name != "int8") {
-            return Err(Error::config("quantize", format!("`{other}`; expected int8 or None")));
-        }
-        let code = generate(model, language, quantize.is_some());
-        let code = code.map_err(|error| named(error, &format!("to_{}", text(language))))?;
-        let Some(path) = path else { return Ok(Some(code)) };
-        kept(Some(path), code.into_bytes()).map(|_| None)
+        quantize.map_or(Ok(()), check_quantize)?;
+        let code = generate(model.model(), parse::<Language>(language)?, quantize.is_some());
+        let code = code.map_err(|error| named(error, &format!("to_{language}")))?;
+        kept(path, code)
     })
 }
 
-/// As the tensors of an `nn.Sequential`, with the Python code that makes it.
-pub(crate) fn to_torch<'py>(py: Python<'py>, model: &model_file::Model) -> PyResult<Bound<'py, PyAny>> {
+fn check_quantize(name: &str) -> Result<()> {
+    if name == "int8" {
+        return Ok(());
+    }
+    Err(Error::config("quantize", format!("`{name}`; expected int8 or None")))
+}
+
+/// How much the predictions for some rows change with quantised weights: for how many of them another class is the most probable one, where
+/// there are classes, and the largest difference of an output.
+#[pyfunction]
+pub(crate) fn quantization_loss(
+    py: Python<'_>,
+    model: &Model,
+    x: &X,
+    quantize: &str,
+) -> PyResult<(Option<usize>, f32)> {
+    let model = model.model();
+    detached(py, || {
+        check_quantize(quantize)?;
+        let loss = Loss::of(model, &x.scaled(&model.input)?)?;
+        Ok((model.network.spec().output.is_classifier().then_some(loss.changed), loss.largest))
+    })
+}
+
+/// A model as the tensors of an `nn.Sequential`, with the Python code that makes it.
+#[pyfunction]
+pub(crate) fn to_torch<'py>(py: Python<'py>, model: &Model) -> PyResult<(Bound<'py, PyDict>, String)> {
     let (tensors, modules) =
-        detached(py, || torch::to_tensors(model).map_err(|error| named(error, "to_torch_state_dict")))?;
+        detached(py, || torch::to_tensors(model.model()).map_err(|error| named(error, "to_torch_state_dict")))?;
     let arrays = PyDict::new(py);
     for Tensor { name, shape, values, .. } in tensors {
         arrays.set_item(name, PyArray1::from_vec(py, values).reshape(shape)?)?;
     }
-    py.import("layerloop._formats")?.getattr("StateDict")?.call1((arrays, modules))
+    Ok((arrays, modules))
 }
 
 /// Reads an ONNX file.

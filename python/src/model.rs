@@ -3,22 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use layerloop::Error;
-use layerloop::data::Inputs;
+use layerloop::data::Dataset;
 use layerloop::explain::permutation_importance;
 use layerloop::model_file;
-use layerloop::preprocess::{Kind, Preprocessing, Target};
-use layerloop_formats::code::Language;
+use layerloop::names::text;
+use layerloop::preprocess::{Frame, Kind, Preprocessing, Target};
+use layerloop::{Error, Result};
 use numpy::PyArray2;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::arrays::Rows;
-use crate::errors::{detached, python};
-use crate::formats;
+use crate::data::{Data, X};
+use crate::diagnostics::objective_of;
+use crate::errors::{detached, of_json, python};
 use crate::network::{Network, Predictor, matrix};
 use crate::table::{Table, encoded};
+
+/// Times that a column is shuffled to see what it is worth.
+const SHUFFLES: usize = 3;
 
 /// A model as the command line saves it.
 #[pyclass(frozen, module = "layerloop._layerloop")]
@@ -37,8 +39,16 @@ impl Model {
         &self.model
     }
 
+    /// The rows of a table with what is to be predicted, as a data set and as a frame.
+    pub(crate) fn rows_of(&self, table: &Table) -> Result<(Dataset, Frame)> {
+        let by = self.by()?;
+        let kinds: Vec<(&str, Kind)> = by.columns().chain(by.target().kinds()).collect();
+        let frame = table.frame(&kinds)?;
+        Ok((Dataset::of_frame(&frame, by)?, frame))
+    }
+
     /// What makes inputs of the columns of a table.
-    pub(crate) fn by(&self) -> layerloop::Result<&Arc<Preprocessing>> {
+    pub(crate) fn by(&self) -> Result<&Arc<Preprocessing>> {
         let by = self.model.input.preprocessing.as_ref();
         by.ok_or_else(|| Error::config("model", "it was trained on rows of numbers, not on a table"))
     }
@@ -59,9 +69,8 @@ impl Model {
 
     /// A network that was trained on rows of numbers.
     #[staticmethod]
-    fn of_network(network: &Network, data: &crate::data::Data, receipt: &str) -> PyResult<Self> {
-        let receipt = serde_json::from_str(receipt).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self::of(model_file::Model::new((*network.get()).clone(), &data.0, receipt)))
+    fn of_network(network: &Network, data: &Data, receipt: &str) -> PyResult<Self> {
+        Ok(Self::of(model_file::Model::new((*network.get()).clone(), &data.0, of_json(receipt)?)))
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -95,11 +104,17 @@ impl Model {
         }
     }
 
+    /// Of two classes, the probability above which a row is predicted as the second, if there is one.
+    #[getter]
+    fn threshold(&self) -> Option<f64> {
+        self.model.threshold
+    }
+
     /// The columns that it needs, each with its kind, if it was trained on a table.
     #[getter]
     fn columns(&self) -> Option<Vec<(String, String)>> {
         let by = self.model.input.preprocessing.as_ref()?;
-        Some(by.columns().map(|(name, kind)| (name.to_owned(), layerloop::names::text(kind))).collect())
+        Some(by.columns().map(|(name, kind)| (name.to_owned(), text(kind))).collect())
     }
 
     /// The columns to predict, if it was trained on a table.
@@ -121,25 +136,16 @@ impl Model {
         self.model.input.scale != 1.0 || self.model.input.standardisation.is_some()
     }
 
-    /// Rows of numbers as the network sees them.
-    fn prepared<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let rows = Rows::of(x)?;
-        let (count, width) = rows.shape();
-        let inputs = rows.inputs(py)?;
-        let values = detached(py, || {
-            let input = &self.model.input;
-            let scaled = |x: f32| x * input.scale;
-            let mut values: Vec<f32> = match &inputs {
-                Inputs::Floats(values) => values.iter().map(|x| scaled(*x)).collect(),
-                Inputs::Bytes { values, .. } => values.iter().map(|x| scaled(f32::from(*x))).collect(),
-                _ => return Err(Error::config("x", "expected a matrix")),
-            };
-            if let Some(by) = &input.standardisation {
-                by.apply(&mut values, width)?;
-            }
-            Ok(values)
-        })?;
-        matrix(py, values, count)
+    /// Rows of numbers as the network sees them, which may be images.
+    fn prepared(&self, py: Python<'_>, x: &X) -> PyResult<X> {
+        detached(py, || x.prepared(&self.model.input))
+    }
+
+    /// Rows of a table as the network sees them.
+    fn encoded(&self, py: Python<'_>, table: &Table) -> PyResult<X> {
+        let by = self.by().map_err(|error| python(&error))?;
+        let (inputs, _) = detached(py, || encoded(by, table))?;
+        Ok(X::of(inputs.into(), table.rows(), by.width()))
     }
 
     /// Probabilities, or numbers in their own units, of the rows of a table; and warnings.
@@ -157,59 +163,13 @@ impl Model {
         Ok((matrix(py, values, rows)?, warnings))
     }
 
-    /// As an ONNX file: its bytes, or nothing where `path` names a file. `layerloop.Model.to_onnx` says more.
-    #[pyo3(signature = (path = None, *, output = "probabilities", opset = 18))]
-    fn to_onnx<'py>(
-        &self,
-        py: Python<'py>,
-        path: Option<PathBuf>,
-        output: Option<&str>,
-        opset: i64,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        formats::to_onnx(py, &self.model, path.as_deref(), output, opset)
-    }
-
-    /// As a file of C99: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_c(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &self.model, Language::C, path.as_deref(), quantize)
-    }
-
-    /// As a file of Rust: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_rust(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &self.model, Language::Rust, path.as_deref(), quantize)
-    }
-
-    /// As a JavaScript module: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_js(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &self.model, Language::JavaScript, path.as_deref(), quantize)
-    }
-
-    /// As the `state_dict` of an `nn.Sequential` of PyTorch: arrays by name.
-    fn to_torch_state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        formats::to_torch(py, &self.model)
-    }
-
     /// How much worse the loss is when a column is shuffled, for each column; `table` has the target too.
-    #[pyo3(signature = (table, seed = 0))]
-    fn importances(&self, py: Python<'_>, table: &Table, seed: u64) -> PyResult<Vec<(String, f64)>> {
-        let by = self.by().map_err(|error| python(&error))?;
+    fn importances(&self, py: Python<'_>, table: &Table) -> PyResult<Vec<(String, f64)>> {
         detached(py, || {
-            let kinds: Vec<(&str, Kind)> = by.columns().chain(by.target().kinds()).collect();
-            let data = layerloop::data::Dataset::of_frame(&table.frame(&kinds)?, by)?;
-            importances(&self.model, &data, seed)
+            let (data, _) = self.rows_of(table)?;
+            let (predictor, objective) = (self.model.predictor(1)?, objective_of(&self.model)?);
+            let found = permutation_importance(&predictor, &data, &objective, SHUFFLES, 0)?;
+            Ok(found.into_iter().map(|one| (one.column, one.mean)).collect())
         })
     }
-}
-
-fn importances(
-    model: &model_file::Model,
-    data: &layerloop::data::Dataset,
-    seed: u64,
-) -> layerloop::Result<Vec<(String, f64)>> {
-    let predictor = model.predictor(1)?;
-    let found = permutation_importance(&predictor, data, &Default::default(), 3, seed)?;
-    Ok(found.into_iter().map(|one| (one.column, one.mean)).collect())
 }

@@ -1,23 +1,23 @@
 //! A network, and what predicts with it.
 
 use std::mem;
-use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use layerloop::data::Inputs;
 use layerloop::network::{self, Scratch};
-use layerloop_formats::code::Language;
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 
-use crate::arrays::{Rows, check_finite, contiguous, csr, vector};
-use crate::errors::{detached, guarded, python};
+use crate::arrays::{Rows, check_finite, vector};
+use crate::data::X;
+use crate::errors::{detached, guarded, or_value_error, python};
 use crate::formats;
+use crate::model::Model;
 
 /// A feedforward network: layers and their weights.
-#[pyclass(frozen, module = "layerloop._layerloop")]
+#[pyclass(frozen, subclass, module = "layerloop._layerloop")]
 pub(crate) struct Network(Mutex<Arc<network::Network>>);
 
 impl Network {
@@ -36,9 +36,14 @@ impl Network {
 
 #[pymethods]
 impl Network {
+    /// Of a text with weights by the seed, or a copy of a network.
     #[new]
     #[pyo3(signature = (spec, seed = 0))]
-    fn new(py: Python<'_>, spec: &str, seed: u64) -> PyResult<Self> {
+    fn new(py: Python<'_>, spec: &Bound<'_, PyAny>, seed: u64) -> PyResult<Self> {
+        if let Ok(network) = spec.cast::<Self>() {
+            return Ok(Self::of((*network.get().get()).clone()));
+        }
+        let spec: String = spec.extract()?;
         detached(py, || network::Network::new(&spec.parse()?, seed)).map(Self::of)
     }
 
@@ -100,44 +105,9 @@ impl Network {
         Predictor::of(self.get(), 1).outputs(py, x)
     }
 
-    /// A network of its own with the same parameters.
-    fn copy(&self) -> Self {
-        Self::of((*self.get()).clone())
-    }
-
-    /// As an ONNX file: its bytes, or nothing where `path` names a file. `layerloop.Model.to_onnx` says more.
-    #[pyo3(signature = (path = None, *, output = "probabilities", opset = 18))]
-    fn to_onnx<'py>(
-        &self,
-        py: Python<'py>,
-        path: Option<PathBuf>,
-        output: Option<&str>,
-        opset: i64,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        formats::to_onnx(py, &formats::model_of(&self.get()), path.as_deref(), output, opset)
-    }
-
-    /// As a file of C99: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_c(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &formats::model_of(&self.get()), Language::C, path.as_deref(), quantize)
-    }
-
-    /// As a file of Rust: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_rust(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &formats::model_of(&self.get()), Language::Rust, path.as_deref(), quantize)
-    }
-
-    /// As a JavaScript module: its text, or nothing where `path` names a file.
-    #[pyo3(signature = (path = None, *, quantize = None))]
-    fn to_js(&self, py: Python<'_>, path: Option<PathBuf>, quantize: Option<&str>) -> PyResult<Option<String>> {
-        formats::to_code(py, &formats::model_of(&self.get()), Language::JavaScript, path.as_deref(), quantize)
-    }
-
-    /// As the `state_dict` of an `nn.Sequential` of PyTorch: arrays by name.
-    fn to_torch_state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        formats::to_torch(py, &formats::model_of(&self.get()))
+    /// A model of this network alone: classes are numbered from 0, the numbers that it predicts are y1, y2, ...
+    fn model(&self) -> Model {
+        Model::of(formats::model_of(&self.get()))
     }
 
     fn __str__(&self) -> String {
@@ -253,11 +223,11 @@ impl Predictor {
         }
         match &rows {
             Rows::Single(x) => {
-                let outputs = self.of_rows(py, contiguous(x.as_slice())?)?;
+                let outputs = self.of_rows(py, or_value_error(x.as_slice())?)?;
                 matrix(py, outputs, count).map(Bound::into_any)
             }
             Rows::Double(x) => {
-                let x = contiguous(x.as_slice())?;
+                let x = or_value_error(x.as_slice())?;
                 let single: Vec<f32> = py.detach(|| x.iter().map(|&value| value as f32).collect());
                 let outputs = self.of_rows(py, &single)?;
                 matrix(py, outputs.into_iter().map(f64::from).collect(), count).map(Bound::into_any)
@@ -269,18 +239,10 @@ impl Predictor {
         }
     }
 
-    /// The outputs of sparse rows.
-    fn outputs_of_sparse<'py>(
-        &self,
-        py: Python<'py>,
-        width: usize,
-        starts: &Bound<'py, PyArray1<i64>>,
-        columns: &Bound<'py, PyArray1<u32>>,
-        values: &Bound<'py, PyArray1<f32>>,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let rows = starts.len()?.saturating_sub(1);
-        let outputs = self.of_inputs(py, &csr(width, starts, columns, values)?)?;
-        matrix(py, outputs, rows)
+    /// The outputs of each of these rows.
+    fn outputs_of<'py>(&self, py: Python<'py>, x: &X) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let outputs = self.of_inputs(py, x.inputs())?;
+        matrix(py, outputs, x.rows())
     }
 }
 

@@ -1,14 +1,14 @@
 //! When scikit-learn's MLP ends a run, and what it makes of the learning rate.
 
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
 
 use layerloop::Result;
 use layerloop::data::Dataset;
-use layerloop::files::write_atomically;
 use layerloop::network::{Network, Predictor};
 use layerloop::train::Run;
 use serde::Deserialize;
+
+use crate::kept::Kept;
 
 /// The rules of a run; numbers in scikit-learn's units.
 #[derive(Debug, Clone, Deserialize)]
@@ -49,6 +49,8 @@ pub(crate) struct Followed {
     pub(crate) rules: Rules,
     pub(crate) losses: Vec<f64>,
     pub(crate) scores: Vec<f64>,
+    /// L-BFGS: gradients so far, after each epoch.
+    gradients: Vec<u64>,
     /// Where a score is compared, the network at the best one.
     pub(crate) best_network: Option<Network>,
     /// Whether the run came to an end by a rule rather than by its last epoch.
@@ -57,8 +59,8 @@ pub(crate) struct Followed {
     pub(crate) best: f64,
     /// The rows that are held back, where the library has no column for the score.
     pub(crate) held: Option<Dataset>,
-    /// Where losses and scores are kept for a run that goes on later.
-    pub(crate) kept: Option<PathBuf>,
+    /// Where this is kept for a run that goes on later.
+    pub(crate) kept: Option<Kept>,
     places: Vec<Range<usize>>,
     squares: f64,
 }
@@ -76,11 +78,11 @@ impl Followed {
         let squares = if rules.penalty > 0.0 { squares(network, &places) } else { 0.0 };
         let worst = if rules.score.is_some() { f64::NEG_INFINITY } else { f64::INFINITY };
         let best = rules.best.unwrap_or(worst);
-        let (losses, scores) = (Vec::new(), Vec::new());
         Self {
             rules,
-            losses,
-            scores,
+            losses: Vec::new(),
+            scores: Vec::new(),
+            gradients: Vec::new(),
             best_network: None,
             converged: false,
             best,
@@ -97,20 +99,36 @@ impl Followed {
         let earlier = self.losses.last().copied();
         self.losses.push(loss);
         self.rules.seen += self.rules.rows;
-        if let Some(tol) = self.rules.gradient {
-            return self.line_search(tol, earlier, run);
-        }
-        let score = self.score(run);
-        self.count(loss, score, || run.network().clone());
+        let flow = match self.rules.gradient {
+            Some(tol) => self.line_search(tol, earlier, run),
+            None => self.batches(loss, run),
+        };
         self.keep();
+        flow
+    }
+
+    /// After an epoch of batches with this loss.
+    fn batches(&mut self, loss: f64, run: &mut Run) -> ControlFlow<()> {
+        let score = self.score(run);
+        if self.count(loss, score) {
+            let network = run.outcome();
+            if let Some(kept) = &self.kept {
+                kept.write_best(&network, self.losses.len());
+            }
+            self.best_network = Some(network);
+        }
         if let Some(power) = self.rules.power_t {
             change_rate(run, (self.rules.seen + 1.0).powf(-power));
         }
-        if self.rules.patience.is_some_and(|patience| self.rules.without > patience) && self.ends(run) {
+        if self.out_of_patience() && self.ends(run) {
             self.converged = true;
             return ControlFlow::Break(());
         }
         if self.rules.once { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn out_of_patience(&self) -> bool {
+        self.rules.patience.is_some_and(|patience| self.rules.without > patience)
     }
 
     /// The loss with its penalty.
@@ -130,51 +148,60 @@ impl Followed {
 
     fn score(&self, run: &Run) -> f64 {
         match (&self.rules.score, &self.held) {
-            (Some(score), Some(held)) if score == SUBSETS => subset_accuracy(run.network(), held).unwrap_or(f64::NAN),
+            (Some(score), Some(held)) if score == SUBSETS => subset_accuracy(&run.outcome(), held).unwrap_or(f64::NAN),
             (Some(score), _) => run.history().last(score).unwrap_or(f64::NAN),
             (None, _) => f64::NAN,
         }
     }
 
-    /// Counts the epochs without an improvement.
-    fn count(&mut self, loss: f64, score: f64, network: impl Fn() -> Network) {
+    /// Counts the epochs without an improvement; whether this is the best score so far.
+    fn count(&mut self, loss: f64, score: f64) -> bool {
         if self.rules.score.is_none() {
             let is_better = loss <= self.best - self.rules.tol;
             self.rules.without = if is_better { 0 } else { self.rules.without + 1 };
             self.best = if loss < self.best { loss } else { self.best };
-            return;
+            return false;
         }
         self.scores.push(score);
         self.rules.without = if score < self.best + self.rules.tol { self.rules.without + 1 } else { 0 };
-        if score > self.best {
-            self.best = score;
-            self.best_network = Some(network());
-        }
+        let is_best = score > self.best;
+        self.best = if is_best { score } else { self.best };
+        is_best
     }
 
-    /// Writes the losses down; what cannot be written only costs the run its way back.
+    /// Writes down what the epochs were, and whether the run has converged.
     fn keep(&self) {
-        if let Some(path) = &self.kept {
-            let losses: Vec<String> = self.losses.iter().map(|loss| format!("{loss:e}")).collect();
-            _ = write_atomically(path, losses.join("\n").as_bytes());
-        }
+        let Some(kept) = &self.kept else { return };
+        let beside = |i: usize| match self.rules.gradient {
+            Some(_) => self.gradients.get(i).map(|&count| count as f64),
+            None => self.scores.get(i).copied(),
+        };
+        let numbers = self.losses.iter().enumerate().map(|(i, &loss)| [Some(loss), beside(i)]);
+        kept.write_epochs(numbers, self.converged);
     }
 
     /// Takes the place of a run that had come so far; whether it had ended by these rules.
     pub(crate) fn resume(&mut self, epochs: usize, network: &Network) -> bool {
-        let kept = self.kept.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        for loss in kept.lines().filter_map(|line| line.parse().ok()).take(epochs) {
+        let Some(kept) = &self.kept else { return false };
+        let ((numbers, had_converged), best) = (kept.epochs(epochs), kept.best(epochs, network));
+        for [loss, beside] in numbers {
             self.losses.push(loss);
             self.rules.seen += self.rules.rows;
-            if self.rules.patience.is_some_and(|patience| self.rules.without > patience) {
+            if self.rules.gradient.is_some() {
+                self.gradients.push(beside as u64);
+                continue;
+            }
+            if self.out_of_patience() {
                 self.rules.without = 0; // the rate became smaller
             }
-            self.count(loss, f64::NAN, || network.clone());
+            self.count(loss, beside);
         }
+        self.best_network = best.filter(|_| self.rules.score.is_some());
         self.squares = if self.rules.penalty > 0.0 { squares(network, &self.places) } else { 0.0 };
-        self.converged =
-            self.rules.patience.is_some_and(|patience| self.rules.without > patience) && !self.rules.adaptive;
-        self.converged
+        // Of losses alone it cannot be told what L-BFGS and an adaptive rate made of them; with more patience, another run may go on.
+        let is_kept = self.rules.gradient.is_some() || self.rules.adaptive;
+        self.converged = if is_kept { had_converged } else { self.out_of_patience() };
+        self.converged || self.has_spent_its_gradients()
     }
 
     /// Whether a run without improvement ends, or goes on with a smaller rate.
@@ -198,8 +225,16 @@ impl Followed {
             gradient.iter().zip(&weights).all(|(g, w)| (f64::from(*g) + l2 * f64::from(*w)).abs() <= tol)
         };
         self.converged = same || flat();
-        let spent = self.rules.gradients.is_some_and(|most| run.gradients() >= most);
-        if self.converged || spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.gradients.push(run.gradients());
+        if self.converged || self.has_spent_its_gradients() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn has_spent_its_gradients(&self) -> bool {
+        self.rules.gradients.zip(self.gradients.last()).is_some_and(|(most, &count)| count >= most)
     }
 }
 

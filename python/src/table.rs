@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use layerloop::data::{Dataset, SplitBy, TableParts, TableSplit};
@@ -20,7 +21,8 @@ use pyo3::types::{PyCapsule, PyDict};
 use serde::Deserialize;
 
 use crate::arrays::vector;
-use crate::errors::{detached, guarded, python};
+use crate::diagnostics::{Rates, rates};
+use crate::errors::{detached, guarded, of_json, python};
 use crate::model::Model;
 use crate::training::{Watch, history, limited};
 
@@ -32,6 +34,11 @@ const NAME: &str = "the table";
 pub(crate) struct Table(Cells);
 
 impl Table {
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.0.rows()
+    }
+
     /// Its columns of these kinds.
     pub(crate) fn frame(&self, kinds: &[(&str, Kind)]) -> Result<Frame> {
         let names = &self.0.names;
@@ -79,10 +86,9 @@ impl Table {
         Ok(Self(Cells { names, columns, first_row: 1 }))
     }
 
-    /// Number of rows.
-    #[getter]
-    fn rows(&self) -> usize {
-        self.0.rows()
+    #[getter(rows)]
+    fn number_of_rows(&self) -> usize {
+        self.rows()
     }
 
     /// Names of the columns.
@@ -112,7 +118,6 @@ struct Asked {
     recipe: Option<String>,
     ensemble: Option<usize>,
     seed: u64,
-    limit: Option<usize>,
     split: Option<String>,
     target_transform: Option<String>,
     /// Options of the plan and of the training, which win over the recipe's.
@@ -138,7 +143,7 @@ pub(crate) fn train_table<'py>(
     on_epoch: Option<Py<PyAny>>,
     weights: Option<&Bound<'py, PyArray1<f32>>>,
 ) -> PyResult<(Model, Bound<'py, PyDict>)> {
-    let asked: Asked = serde_json::from_str(asked).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let asked: Asked = of_json(asked)?;
     let weights = weights.map(vector).transpose()?;
     let job = detached(py, || Job::new(table, weights, &asked, limit))?;
     let Job { mut network, train, validation, options, receipt, notes } = job;
@@ -164,6 +169,24 @@ pub(crate) fn train_table<'py>(
     Ok((Model::of(layerloop::model_file::Model::new(network, &train, receipt)), said))
 }
 
+/// Learning rates of a short run by a recipe, the smoothed loss at each, and the one at which the loss falls fastest.
+#[pyfunction]
+#[pyo3(signature = (table, asked, limit, weights = None))]
+pub(crate) fn find_lr_of_table(
+    py: Python<'_>,
+    table: &Table,
+    asked: &str,
+    limit: usize,
+    weights: Option<&Bound<'_, PyArray1<f32>>>,
+) -> PyResult<Rates> {
+    let asked: Asked = of_json(asked)?;
+    let weights = weights.map(vector).transpose()?;
+    detached(py, || {
+        let Job { network, train, options, .. } = Job::new(table, weights, &asked, limit)?;
+        rates(&network, &train, &options)
+    })
+}
+
 /// A run that can begin.
 struct Job {
     network: Network,
@@ -181,13 +204,12 @@ impl Job {
         if let Some(weights) = weights {
             frame = frame.with_weights(weights)?;
         }
-        let rows = asked.limit.unwrap_or(usize::MAX).min(frame.rows());
         let kind = |name: &String| columns.iter().find(|column| column.name == *name).map(|column| column.kind);
         let classes = asked.target.iter().any(|name| matches!(kind(name), Some(Kind::Category | Kind::Boolean)));
         let used = columns.iter().filter(|column| column.kind.is_used()).count();
-        let (plan, recipe, mut notes) = planned(asked, rows, used, classes)?;
+        let (plan, recipe, mut notes) = planned(asked, frame.rows(), used, classes)?;
         let mut split = TableSplit::default();
-        (split.validation, split.limit, split.seed) = (plan.validation, asked.limit, asked.seed);
+        (split.validation, split.seed) = (plan.validation, asked.seed);
         split.by = asked.split.as_deref().map(str::parse::<SplitBy>).transpose()?.unwrap_or_default();
         let target: Vec<&str> = asked.target.iter().map(String::as_str).collect();
         let by = preprocessing(&plan, asked)?;
@@ -197,7 +219,7 @@ impl Job {
         notes.extend(left_out(&columns));
         let spec = plan.spec(&train);
         let mut options = FitOptions { layer_rates: plan.layer_rates(&spec)?, seed: asked.seed, ..plan.options() };
-        options.time_limit = asked.time_limit.map(std::time::Duration::from_secs_f64);
+        options.time_limit = asked.time_limit.map(seconds).transpose()?;
         options.metrics = asked.metrics.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         let network = Network::started_by(&spec, &train, asked.seed)?;
         let receipt = serde_json::json!({
@@ -207,6 +229,11 @@ impl Job {
         let options = limited(options, &network, train.rows(), limit);
         Ok(Self { network, train, validation, options, receipt, notes })
     }
+}
+
+fn seconds(number: f64) -> Result<Duration> {
+    let reason = format!("{number}; expected a number of seconds, at least 0");
+    Duration::try_from_secs_f64(number).map_err(|_| Error::config("time_limit", reason))
 }
 
 fn typed_for(table: &Table, asked: &Asked) -> Result<(Frame, Vec<Detected>)> {

@@ -4,17 +4,19 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use layerloop::data::Dataset;
 use layerloop::train::{
-    Callback, Checkpoint, Checkpoints, EpochEnd, Every, FitContext, FitOptions, Report, Run, StepEnd, default_threads,
-    fit_with,
+    Callback, Checkpoint, Checkpoints, EpochEnd, Every, FitContext, FitOptions, Identity, Report, Run, StepEnd,
+    default_threads, fit_with,
 };
 use layerloop::{Error, network};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::data::Data;
-use crate::errors::{guarded, python};
+use crate::errors::{guarded, of_json, python};
+use crate::kept::Kept;
 use crate::network::Network;
 use crate::rules::{Followed, Rules};
 
@@ -78,13 +80,16 @@ impl Watch {
     /// Tells the user's function, which ends the run by `True` or an exception.
     fn tell(&mut self, end: &EpochEnd, run: &Run) -> ControlFlow<()> {
         let Some(on_epoch) = &self.on_epoch else { return ControlFlow::Continue(()) };
-        let loss = self.rules.as_ref().and_then(|rules| rules.losses.last().copied()).unwrap_or(end.train_loss);
         let told = Python::attach(|py| {
             let values = PyDict::new(py);
             for name in run.history().names() {
                 values.set_item(name, run.history().last(name))?;
             }
-            values.set_item("loss", loss)?;
+            values.set_item("loss", end.train_loss)?;
+            if let Some(rules) = &self.rules {
+                values.set_item("loss", rules.losses.last())?;
+                values.set_item("score", rules.scores.last())?;
+            }
             let said = on_epoch.call1(py, (values,))?;
             said.bind(py).is_truthy()
         });
@@ -159,9 +164,8 @@ pub(crate) fn train<'py>(
     on_epoch: Option<Py<PyAny>>,
     run: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let options: FitOptions = serde_json::from_str(options).map_err(|e| PyValueError::new_err(e.to_string()))?;
-    let rules: Option<Rules> =
-        rules.map(serde_json::from_str).transpose().map_err(|e| PyValueError::new_err(e.to_string()))?;
+    let options: FitOptions = of_json(options)?;
+    let rules: Option<Rules> = rules.map(of_json).transpose()?;
     let mut trained = (*network.get()).clone();
     let mut options = limited(options, &trained, data.0.rows(), limit);
     let from = memory.map(|memory| memory.0.clone());
@@ -175,16 +179,18 @@ pub(crate) fn train<'py>(
     if let Some(rules) = &mut watch.rules {
         rules.held = validation.cloned();
     }
-    let (from, mut anyway) = (from, run.is_none());
     let (from, checkpoints) = match &run {
-        Some(folder) => resumed(folder, &mut watch, &mut options, &mut anyway).map_err(|error| python(&error))?,
+        Some(folder) => {
+            let resumed = py.detach(|| resumed(folder, &trained, &data.0, &mut watch, &mut options));
+            resumed.map_err(|error| python(&error))?
+        }
         None => (from, None),
     };
     let mut both = (&mut watch, checkpoints);
     let fitted = guarded(|| {
         Ok(py.detach(|| {
             let watched = validation.iter().map(|data| ("val", *data)).collect();
-            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway };
+            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway: true };
             fit_with(&mut trained, &data.0, &options, with)
         }))
     })?;
@@ -220,21 +226,31 @@ fn followed(said: &Bound<'_, PyDict>, followed: Followed) -> PyResult<Option<net
 /// Where a run in a folder goes on, and what keeps its checkpoints; one that has ended takes no further epoch.
 fn resumed(
     folder: &Path,
+    network: &network::Network,
+    data: &Dataset,
     watch: &mut Watch,
     options: &mut FitOptions,
-    anyway: &mut bool,
 ) -> layerloop::Result<(Option<Checkpoint>, Option<Checkpoints>)> {
-    let place = folder.join("checkpoints");
+    let (place, sha256) = (folder.join("checkpoints"), data.sha256());
     let newest = if place.exists() { Checkpoints::newest(&place)?.0 } else { None };
+    if let Some(newest) = &newest {
+        let data = Identity { sha256: Some(sha256.clone()), ..Identity::of(data) };
+        let differences = newest.differences(network, &options.described(), &data);
+        if !differences.is_empty() {
+            let reason = format!("{} is of another run: {}", folder.display(), differences.join("; "));
+            return Err(Error::config("run", reason));
+        }
+    }
     if let Some(rules) = &mut watch.rules {
-        rules.kept = Some(folder.join("losses.txt"));
+        rules.kept = Some(Kept::in_folder(folder));
         if let Some(newest) = &newest
             && rules.resume(newest.epochs(), &newest.network()?)
         {
-            (options.epochs, *anyway) = (newest.epochs(), true);
+            options.epochs = newest.epochs();
         }
     }
-    Ok((newest, Some(Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?)))
+    let checkpoints = Checkpoints::new(&place, Every::Epochs(1), 3, |_| {})?.with_sha256(sha256);
+    Ok((newest, Some(checkpoints)))
 }
 
 fn described(said: &Bound<'_, PyDict>, report: &Report) -> PyResult<()> {

@@ -1,5 +1,7 @@
 """What the tests share."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,24 @@ def blobs():
     centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
     labels = np.arange(150) % 3
     return centres[labels] + generator.normal(scale=0.7, size=(150, 2)), labels
+
+
+@pytest.fixture
+def change_model():
+    """Change what a saved model says of its inputs, and other fields of its card."""
+
+    def change(path, inputs=(), **fields):
+        file = path.read_bytes()
+        end = 8 + int.from_bytes(file[:8], "little")
+        header = json.loads(file[8:end])
+        card = json.loads(header["__metadata__"]["layerloop"])
+        card["input"].update(inputs)
+        header["__metadata__"]["layerloop"] = json.dumps(card | fields)
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        path.write_bytes(len(text).to_bytes(8, "little") + text + file[end:])
+
+    return change
 
 
 #: Tests of scikit-learn that are left out, each with the reason.

@@ -82,6 +82,17 @@ def test_saved_models_give_the_same_bits(blobs, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "numbers.safetensors").predict(X), numbers.predict(X))
 
 
+def test_a_loaded_model_predicts_by_its_threshold(blobs, tmp_path, change_model):
+    """It took the more probable class, where the command line took the second above the threshold."""
+    X, y = blobs
+    MLPClassifier(8, max_iter=10, random_state=0).fit(X, y == 1).save(tmp_path / "two.safetensors")
+    change_model(tmp_path / "two.safetensors", threshold=0.9)
+    loaded = load(tmp_path / "two.safetensors")
+    second = loaded.outputs(X)[:, 1]
+    np.testing.assert_array_equal(loaded.predict(X), np.where(second > 0.9, "True", "False"))
+    assert ((second > 0.5) != (second > 0.9)).any()
+
+
 def test_pages_and_curves(blobs, tmp_path):
     X, y = blobs
     for model in [MLPClassifier(8, max_iter=5).fit(X, y), MLPRegressor(hidden_layer_sizes=8, max_iter=5).fit(X, X[:, 0]), MLPClassifier(8, max_iter=5).fit(X, y == 1)]:
@@ -102,6 +113,20 @@ def test_attributions_and_gradients(blobs):
     assert check_gradients(network, X[:10], y[:10])["passed"]
     values = attributions(network, X[0])
     assert values.shape == (2,) and np.abs(values).max() > 0
+
+
+def test_a_copy_of_a_network_is_its_own(blobs, tmp_path):
+    X, _ = blobs
+    network = Network("2 -> 4 tanh -> 3", seed=1)
+    copies = [network.copy(), Network(network)]
+    network.set_tensor("layers.0.bias", np.ones(4, dtype=np.float32))
+    assert len({copy.sha256() for copy in copies}) == 1 and copies[0].sha256() != network.sha256()
+    network.save(tmp_path / "network.safetensors")
+    loaded = load(tmp_path / "network.safetensors").network
+    assert type(loaded) is Network and loaded.sha256() == network.sha256()
+    np.testing.assert_array_equal(loaded(X), network(X))
+    with pytest.raises(TypeError, match="'int' object"):
+        Network(3)
 
 
 def test_what_a_network_says_of_itself():

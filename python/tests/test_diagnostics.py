@@ -14,7 +14,9 @@ from layerloop import (
     Network,
     TabularClassifier,
     TabularRegressor,
+    attributions,
     curvature,
+    explain,
     find_lr,
     fit,
     load,
@@ -52,7 +54,7 @@ def test_mislabelled_rows_come_first(mislabelled):
     assert first[0]["predicted"] == model.predict(X)[first[0]["row"]] and first[0]["probability"] == pytest.approx(p.max())
 
 
-def test_mistakes_have_the_classes_as_they_were(mislabelled):
+def test_mistakes_have_the_classes_as_they_were(mislabelled, tmp_path):
     X, y, _ = mislabelled
     model = MLPClassifier(16, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
     worst = model.mistakes(X, y, train=(X, y), top=4)
@@ -68,6 +70,9 @@ def test_mistakes_have_the_classes_as_they_were(mislabelled):
     assert {m["label"] for m in numbers.mistakes(X, y == "a")} <= {True, False}
     with pytest.raises(ValueError, match="top: 0 mistakes; at least 1 is needed"):
         model.mistakes(X, y, top=0)
+    model.mistakes(X, y, top=2, html=tmp_path / "mistakes.html")
+    page = (tmp_path / "mistakes.html").read_text()
+    assert page.count('<section class="mistake">') == 2 and f">Row {worst[0]['row']}: {worst[0]['label']}, predicted as" in page
     with pytest.raises(ValueError, match="there are no classes in it, so no answer is a mistake"):
         MLPRegressor(hidden_layer_sizes=4, max_iter=2).fit(X, X[:, 0]).mistakes(X, X[:, 0])
 
@@ -96,6 +101,30 @@ def test_functions_take_networks_and_models(mislabelled, tmp_path):
         outliers(Network("2 -> 4 batch-norm relu -> 3"), X, codes, by="gradient")
 
 
+def test_classes_that_do_not_exclude_each_other_are_searched_after_loading_too(blobs, tmp_path):
+    """They were refused: the names of the outputs were taken for those of classes, of which a row has one."""
+    X, y = blobs
+    both = np.column_stack([y == 0, y > 0]).astype(int)
+    model = MLPClassifier(8, max_iter=20, random_state=0).fit(X, both)
+    model.save(tmp_path / "both.safetensors")
+    loaded = load(tmp_path / "both.safetensors")
+    assert outliers(loaded, X, both) == model.outliers(X, both)
+    assert explain(loaded, X[0], both[0]).trace == model.explain(X[0], both[:1]).trace
+
+
+def test_the_loss_of_the_training_is_kept_with_a_model(blobs, tmp_path):
+    X, _ = blobs
+    model = MLPRegressor("mae", 8, max_iter=20, random_state=0).fit(X, X[:, 0])
+    model.save(tmp_path / "mae.safetensors")
+    loaded = load(tmp_path / "mae.safetensors")
+    assert outliers(loaded, X, X[:, 0]) == model.outliers(X, X[:, 0])
+    expected = abs(model.predict(X[:1])[0] - 3)
+    for found in (explain(loaded, X[0], 3.0), model.explain(X[0], 3.0)):
+        assert found.trace["loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="y is 3; there are 3 classes, counted from 0"):
+        explain(Network("2 -> 3"), X[0], 3)
+
+
 def test_curvature_bounds_the_learning_rate():
     """Of mean squares of a linear network: the Hessian is known."""
     X = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0], [0.0, -2.0]])
@@ -107,6 +136,21 @@ def test_curvature_bounds_the_learning_rate():
     assert found["largest_eigenvalue"]["value"] == pytest.approx(values[-1], rel=1e-4)
     assert abs(found["trace"]["value"] - values.sum()) <= 4 * found["trace"]["standard_error"] + 1e-4
     assert curvature(network, X, np.zeros(4), rows=2)["rows"] == 2
+
+
+def test_the_surface_bends_as_the_eigenvalues_say():
+    X, y = np.array([[1.0], [-1.0], [0.5]]), np.array([0.5, 1.0, 0.0])
+    network = Network("1 -> 1 -> identity", seed=0)
+    found = curvature(network, X, y, surface=True)
+    distances, losses = found["surface"]["distances"], found["surface"]["losses"]
+    assert distances[20] == 0 and losses.shape == (41, 41)
+    assert losses[20, 20] == pytest.approx(((network(X).ravel() - y) ** 2).mean(), rel=1e-5)
+    rows = np.column_stack([X, np.ones(3)])
+    second, largest = np.linalg.eigvalsh(2 * rows.T @ rows / 3)
+    step = distances[21]
+    for line, value in [(losses[20], largest), (losses[:, 20], second)]:
+        assert (line[21] - 2 * line[20] + line[19]) / step**2 == pytest.approx(value, rel=1e-2)
+    assert "surface" not in curvature(network, X, y)
 
 
 def test_a_learning_rate_is_found(blobs):
@@ -121,6 +165,8 @@ def test_a_learning_rate_is_found(blobs):
     model = MLPClassifier(16, random_state=0)
     assert 1e-4 < model.find_lr(X, y)["proposed"] < 1 and "classes_" not in vars(model)
     assert MLPRegressor(hidden_layer_sizes=8, random_state=0).find_lr(X, X[:, 0])["proposed"] is not None
+    with pytest.raises(ValueError, match="find_lr: lbfgs has no learning rate"):
+        MLPClassifier(solver="lbfgs").find_lr(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +186,48 @@ def test_tables_are_searched_too(table, tmp_path):
     assert {3, 50} <= {row["row"] for row in first} and first[0]["label"] == y[first[0]["row"]]
     assert all(m["label"] == y[m["row"]] != m["predicted"] for m in model.mistakes(frame, y))
     model.save(tmp_path / "table.safetensors")
-    assert outliers(load(tmp_path / "table.safetensors"), frame, y, top=10) == first
+    loaded = load(tmp_path / "table.safetensors")
+    assert outliers(loaded, frame, y, top=10) == first
+    assert explain(loaded, {"size": 2.0, "colour": None}, "large").trace == model.explain({"size": 2.0, "colour": None}, "large").trace
     numbers = TabularRegressor("plain", epochs=3).fit(frame, frame["size"])
     assert len(numbers.outliers(frame, frame["size"])) == 20
+
+
+def test_a_learning_rate_is_found_for_tables(table):
+    frame, y = table
+    model = TabularClassifier("plain", batch=16, random_state=0)
+    found = model.find_lr(frame, y)
+    assert len(found["rates"]) == len(found["losses"]) and 1e-5 < found["proposed"] < 1
+    assert vars(model) == vars(TabularClassifier("plain", batch=16, random_state=0))
+    assert TabularRegressor("plain").find_lr(frame, frame["size"])["rates"][0] == pytest.approx(1e-7)
+    weighted = model.find_lr(frame, y, sample_weight=np.arange(1, 301))
+    assert weighted["losses"] != found["losses"]
+
+
+def test_rows_of_a_loaded_model_of_images_are_scaled(tmp_path, change_model):
+    """They were not: a diagnosis was one of pixels 255 times as bright as those of the training."""
+    generator = np.random.default_rng(3)
+    bytes_ = generator.integers(0, 256, (60, 9), dtype=np.uint8)
+    pixels = bytes_ * np.float32(1 / 255)
+    y = np.where(generator.random(60) < 0.5, "a", "b")
+    model = MLPClassifier(8, max_iter=20, random_state=0).fit(pixels, y)
+    model.save(tmp_path / "images.safetensors")
+    change_model(tmp_path / "images.safetensors", {"scale": float(np.float32(1 / 255)), "image": [3, 3]})
+    loaded = load(tmp_path / "images.safetensors")
+    for X in (bytes_, bytes_.astype(np.float32), csr_matrix(bytes_.astype(np.float32))):
+        np.testing.assert_array_equal(loaded.outputs(X), model.predict_proba(pixels))
+        assert outliers(loaded, X, y) == model.outliers(pixels, y)
+        assert curvature(loaded, X, y) == model.curvature(pixels, y)
+        assert loaded.quantization_loss(X) == model.quantization_loss(pixels)
+        found, expected = mistakes(loaded, X, y, top=3), model.mistakes(pixels, y, top=3)
+        assert [(m["row"], m["loss"], m["nearest"]) for m in found] == [(m["row"], m["loss"], m["nearest"]) for m in expected]
+    # Of bytes it is known that no pixel is below 0 or above 1.
+    turned = [m["turned"]["x"] for m in mistakes(loaded, bytes_, y, top=60) if m["turned"] is not None]
+    assert turned and 0 <= np.min(turned) and np.max(turned) <= 1
+    mistakes(loaded, bytes_, y, top=1, html=tmp_path / "mistakes.html")
+    assert "<img alt=" in (tmp_path / "mistakes.html").read_text()
+    assert explain(loaded, bytes_[0], "a").trace["x"] == model.explain(pixels[0], "a").trace["x"]
+    np.testing.assert_array_equal(attributions(loaded, bytes_[0]), attributions(model._network, pixels[0]))
 
 
 def test_outliers_are_those_of_the_command_line(table, tmp_path):

@@ -1,12 +1,9 @@
 """What the MLP estimators do beside what scikit-learn's tests ask."""
 
 import inspect
-import io
-import json
 import pickle
 import subprocess
 import sys
-import warnings
 
 import joblib
 import numpy as np
@@ -16,7 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import layerloop
-from layerloop import MLPClassifier, MLPRegressor
+from layerloop import MLPClassifier, MLPRegressor, TabularClassifier, _display
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -175,10 +172,29 @@ def test_a_line_for_each_epoch_or_a_bar(blobs, capsys):
     MLPClassifier(8, max_iter=3, verbose="bar").fit(X, y)
     said = capsys.readouterr()
     assert said.out.count("Iteration ") == 3 and "epoch 3/3, loss " in said.err
+    # The recipe chooses how many epochs there are.
+    TabularClassifier("plain", patience=1, verbose="bar").fit(X, y)
+    said = capsys.readouterr().err
+    assert "\repoch 1, loss " in said and "#" not in said and said.endswith("\n")
 
 
-@pytest.mark.parametrize("arguments", [dict(), dict(solver="sgd", learning_rate="adaptive", tol=1e-2), dict(early_stopping="val_loss", tol=0)])
-def test_a_run_in_a_folder_goes_on_to_the_same_bits(blobs, tmp_path, arguments):
+@pytest.mark.parametrize("network", ["2 -> 8 sigmoid -> 1", "2 -> 8 sigmoid -> 1 -> sigmoid", "2 -> 8 sigmoid -> 2", "2 -> 8 relu -> 2 -> softmax"])
+def test_a_network_as_text_is_given_the_output_of_the_estimator(blobs, network):
+    """One with sigmoid units was given none, one of two units a sigmoid, and two outputs without a map were compared with 0.5."""
+    X, y = blobs
+    model = MLPClassifier(network=network, max_iter=100, learning_rate_init=0.05, random_state=0).fit(X, y == 1)
+    assert model._network.outputs == 2 and model.score(X, y == 1) > 0.9
+    for other in ("2 -> 8 relu -> 3", "2 -> 8 relu -> 3 -> softmax"):
+        with pytest.raises(ValueError, match=f"network: '{other}' has 3 outputs, and y needs 2"):
+            MLPClassifier(network=other).fit(X, y == 1)
+    hinge = MLPClassifier(network="2 -> 8 relu -> 2 -> identity", loss="hinge", max_iter=100, learning_rate_init=0.05, random_state=0)
+    assert hinge.fit(X, y == 1).score(X, y == 1) > 0.9
+    numbers = MLPRegressor(network="2 -> 8 sigmoid -> 1", max_iter=100, learning_rate_init=0.05, random_state=0).fit(X, X[:, 0])
+    assert numbers._network.output == "identity" and numbers.score(X, X[:, 0]) > 0.9
+
+
+@pytest.mark.parametrize("arguments", [dict(), dict(solver="sgd", learning_rate="adaptive", tol=1e-2), dict(early_stopping="val_loss", tol=0), dict(early_stopping=True, n_iter_no_change=40), dict(solver="lbfgs", tol=0)])
+def test_a_run_in_a_folder_goes_on_to_the_same_bits(blobs, tmp_path, monkeypatch, arguments):
     X, y = blobs
     arguments = dict(hidden_layer_sizes=8, max_iter=40, random_state=0, learning_rate_init=0.02, batch_size=32) | arguments
     whole = MLPClassifier(**arguments).fit(X, y)
@@ -186,24 +202,49 @@ def test_a_run_in_a_folder_goes_on_to_the_same_bits(blobs, tmp_path, arguments):
     class Stop(Exception):
         pass
 
-    from layerloop import _display
-
     class AfterTen(_display.Lines):
         def __call__(self, values):
             super().__call__(values)
             if self.epochs == 10:
                 raise Stop
 
-    first = MLPClassifier(**arguments, run=tmp_path / "run", verbose=True)
-    first._shown = lambda epochs: AfterTen(False)
-    with pytest.raises(Stop):
-        first.fit(X, y)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        patched.setattr(_display, "Lines", AfterTen)
+        MLPClassifier(**arguments, run=tmp_path / "run", verbose=True).fit(X, y)
     again = MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y)
     assert (again.weights_sha256_, again.n_iter_) == (whole.weights_sha256_, whole.n_iter_)
-    np.testing.assert_allclose(again.loss_curve_, whole.loss_curve_)
+    names = ["loss_", *(["loss_curve_"] if again.solver != "lbfgs" else []), *(["validation_scores_"] if again.early_stopping is True else [])]
+    for name in names:
+        np.testing.assert_allclose(getattr(again, name), getattr(whole, name))
     assert MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y).weights_sha256_ == whole.weights_sha256_
-    with pytest.raises(ValueError, match="it is of another run: .*l2"):
+    with pytest.raises(ValueError, match="run: .* is of another run: .*l2"):
         MLPClassifier(**(arguments | {"alpha": 0.5, "max_iter": 80}), run=tmp_path / "run").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(early_stopping=True, n_iter_no_change=5, learning_rate_init=0.05),
+        dict(solver="sgd", learning_rate="adaptive", learning_rate_init=2e-5, tol=1, n_iter_no_change=2),
+        dict(solver="lbfgs", tol=1e-2),
+        dict(solver="lbfgs", max_fun=12),
+    ],
+)
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_a_run_in_a_folder_that_has_ended_takes_no_more_steps(blobs, tmp_path, arguments, multilabel):
+    X, y = blobs
+    y = np.column_stack([y == 0, y > 0, X[:, 0] > 1]).astype(int) if multilabel else y
+    arguments = dict(hidden_layer_sizes=8, max_iter=300, random_state=0) | arguments
+    whole = MLPClassifier(**arguments).fit(X, y)
+    assert whole.n_iter_ < 300
+    for _ in range(2):
+        again = MLPClassifier(**arguments, run=tmp_path / "run").fit(X, y)
+        # One that had ended was given back whatever was to be learnt.
+        with pytest.raises(ValueError, match="run: .* is of another run: sha256 of the data"):
+            MLPClassifier(**arguments, run=tmp_path / "run").fit(X + 1, y)
+        assert (again.weights_sha256_, again.n_iter_, again.loss_) == (whole.weights_sha256_, whole.n_iter_, whole.loss_)
+        if arguments.get("early_stopping"):
+            assert again.validation_scores_ == whole.validation_scores_ and again.best_validation_score_ == whole.best_validation_score_
 
 
 def test_unfitted_and_not_converged(blobs):

@@ -1,11 +1,13 @@
 """Models in the formats of other programs, and back."""
 
 import ctypes
+import os
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from layerloop import (
     MLPClassifier,
@@ -133,6 +135,51 @@ def test_code_of_rust_and_javascript(classifier, tmp_path):
     big = Network("64 -> 64 relu -> 10", seed=0)
     for write in (big.to_c, big.to_rust, big.to_js):
         assert len(write(quantize="int8")) < 0.7 * len(write())
+
+
+def rounded_to_bytes(network):
+    """A copy of a network whose dense weights are whole numbers of -127 to 127 times a scale for each output."""
+    copy = network.copy()
+    for name, values in network.tensors().items():
+        if name.endswith("weight"):
+            scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
+            copy.set_tensor(name, (np.round(values / scale) * scale).astype(np.float32).ravel())
+    return copy
+
+
+def test_the_loss_of_quantisation_is_that_of_rounded_weights(classifier, blobs, table):
+    X, _ = blobs
+    network = Network("2 -> 16 relu -> 3", seed=3)
+    own, rounded = network(X), rounded_to_bytes(network)(X)
+    loss = network.quantization_loss(X)
+    changed = (own.argmax(axis=1) != rounded.argmax(axis=1)).sum()
+    assert (loss["rows"], loss["changed"]) == (150, changed)
+    assert loss["largest"] == pytest.approx(np.abs(own - rounded).max(), rel=1e-3) and loss["largest"] > 0
+    assert classifier.quantization_loss(csr_matrix(X)) == classifier.quantization_loss(X)
+    numbers = MLPRegressor(hidden_layer_sizes=8, max_iter=20, random_state=0).fit(X, X[:, 0]).quantization_loss(X)
+    assert numbers["changed"] is None and 0 < numbers["largest"] < 0.5
+    frame, y = table
+    model = TabularClassifier("plain", epochs=5).fit(frame, y)
+    assert model.quantization_loss(frame) == load_again(model).quantization_loss(frame)
+    with pytest.raises(ValueError, match="^quantize: `int4`; expected int8 or None"):
+        classifier.quantization_loss(X, quantize="int4")
+
+
+def test_the_loss_of_quantisation_is_what_the_command_line_prints(table, tmp_path):
+    command = os.environ.get("LAYERLOOP_COMMAND")
+    if not command:
+        pytest.skip("LAYERLOOP_COMMAND names no `layerloop` to compare with; python/test builds it")
+    frame, y = table
+    model = TabularClassifier("plain", epochs=5).fit(frame, y)
+    model.save(tmp_path / "model.safetensors")
+    lines = [f"{size},{colour},{name}" for size, colour, name in zip(frame["size"].tolist(), frame["colour"], y, strict=True)]
+    (tmp_path / "rows.csv").write_text("\n".join(["size,colour,y", *lines]) + "\n")
+    arguments = [command, "export", "model.safetensors", "--data", "rows.csv", "--to", "c", "--quantize", "int8"]
+    said = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    loss = model.quantization_loss(frame)
+    expected = f"another class for {loss['changed']} of them, outputs differ by at most {loss['largest']:.4f}"
+    assert f"int8, {loss['rows']} rows of " in said.stdout and expected in said.stdout
 
 
 def test_a_state_dict_and_back(classifier, blobs):

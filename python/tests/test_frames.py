@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.multioutput import MultiOutputClassifier
 
 from layerloop import TabularClassifier, TabularRegressor, load
 
@@ -58,7 +59,6 @@ def test_null_is_missing_and_so_is_nan():
 
 def test_without_arrow_columns_are_read_one_by_one(people, monkeypatch):
     frame, y = people
-    frame = frame.drop(columns="day")
     expected = TabularClassifier("plain", epochs=5).fit(frame, y).weights_sha256_
 
     def missing(*_, **__):
@@ -192,3 +192,18 @@ def test_one_row_is_explained(people):
     numbers = TabularRegressor("plain", epochs=5).fit(frame, np.column_stack([frame["pay"], -frame["pay"]]))
     assert numbers.explain(frame.head(1)).trace["loss"] == pytest.approx(0.0, abs=1e-6)
     assert numbers.explain(frame.head(1), [2000.0, 5.0]).trace["loss"] > 0
+
+
+def test_a_time_limit_below_0_is_refused():
+    with pytest.raises(ValueError, match="time_limit: -1; expected a number of seconds, at least 0"):
+        TabularRegressor("plain", time_limit=-1).fit({"a": [1.0, 2.0] * 20}, [0.0, 1.0] * 20)
+
+
+def test_of_classes_one_column_is_predicted(people):
+    frame, y = people
+    both = np.column_stack([y, np.where(frame["member"], "in", "out")])
+    with pytest.raises(ValueError, match=r"y should be a 1d array, got an array of shape \(300, 2\) instead\. TabularClassifier predicts one column of classes"):
+        TabularClassifier("plain", epochs=2).fit(frame, both)
+    assert not TabularClassifier().__sklearn_tags__().target_tags.multi_output
+    each = MultiOutputClassifier(TabularClassifier("plain", epochs=2)).fit(frame[["age", "pay", "job"]].to_numpy(), both)
+    assert each.predict(frame[["age", "pay", "job"]].to_numpy()).shape == (300, 2)
