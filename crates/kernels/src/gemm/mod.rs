@@ -294,11 +294,33 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
 }
 
 impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, V> {
+    /// The sums with step `k`.
+    ///
+    /// # Safety
+    /// `k` is below `inner`.
+    #[inline(always)]
+    unsafe fn with_step<S: Simd>(&self, simd: S, mut sums: [[S::F32s; V]; H], k: usize) -> [[S::F32s; V]; H] {
+        let Self { operands: &Operands { a, b, .. }, row, column, .. } = *self;
+        let (a_values, b_values) = (a.values().as_ptr(), b.values.as_ptr().wrapping_add(column));
+        // SAFETY: `product_in_parts` checked that A's last element and B's last vector lie inside their slices; row + H is
+        // at most the end of `rows`, column + 16 V at most the columns rounded up to whole vectors.
+        unsafe {
+            let b = b_values.add(b.order.row(k) * b.row);
+            let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
+            unrolled!(h < H => {
+                let a = simd.splat(*a_values.add(a.index(row + h, k)));
+                unrolled!(v < V => {
+                    sums[h][v] = simd.mul_add(a, b[v], sums[h][v]);
+                });
+            });
+        }
+        sums
+    }
+
     /// The sums over each part of the inner dimension, added up as a tree.
     #[inline(always)]
     fn over_parts<S: Simd>(self, simd: S) {
         let Self { operands: &Operands { inner, a, b, marks, ends, direct }, row, column, to } = self;
-        let (a_values, b_values) = (a.values().as_ptr(), b.values.as_ptr().wrapping_add(column));
         let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
         let steps = marks.map(|marks| {
             // SAFETY: `product_in_parts` checked the marks and `inner`; `nonzero` has written as many steps as it counted.
@@ -311,24 +333,17 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
         let (mut k, mut taken) = (0, 0);
         for &end in ends {
             let mut sums = [[simd.splat(0.0); V]; H];
-            let mut add = |k: usize| {
-                // SAFETY: as in `over`; k is below `inner`.
-                unsafe {
-                    let b = b_values.add(b.order.row(k) * b.row);
-                    let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
-                    unrolled!(h < H => {
-                        let a = simd.splat(*a_values.add(a.index(row + h, k)));
-                        unrolled!(v < V => {
-                            sums[h][v] = simd.mul_add(a, b[v], sums[h][v]);
-                        });
-                    });
-                }
-            };
             match steps {
-                None => (k..end).for_each(add),
+                None => {
+                    for k in k..end {
+                        // SAFETY: k is below `inner`.
+                        sums = unsafe { self.with_step(simd, sums, k) };
+                    }
+                }
                 Some(steps) => {
-                    while let Some(&step) = steps.get(taken).filter(|&&step| (step as usize) < end) {
-                        add(step as usize);
+                    while taken < steps.len() && (steps[taken] as usize) < end {
+                        // SAFETY: every step is below `inner`.
+                        sums = unsafe { self.with_step(simd, sums, steps[taken] as usize) };
                         taken += 1;
                     }
                 }
@@ -348,8 +363,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
     /// The sums over some steps below `inner`.
     #[inline(always)]
     fn over<S: Simd>(self, simd: S, steps: impl Iterator<Item = usize>) {
-        let Self { operands: &Operands { a, b, direct, .. }, row, column, to } = self;
-        let (a_values, b_values) = (a.values().as_ptr(), b.values.as_ptr().wrapping_add(column));
+        let Self { operands: &Operands { b, direct, .. }, row, column, to } = self;
         let mut sums = [[simd.splat(0.0); V]; H];
         if let Some(Direct { continues: true, .. }) = direct {
             unrolled!(h < H => {
@@ -360,18 +374,8 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
             });
         }
         for k in steps {
-            // SAFETY: `product` checked that A's last element and B's last vector lie inside their slices; row + H is
-            // at most the end of `rows`, column + 16 V at most the columns rounded up to whole vectors.
-            unsafe {
-                let b = b_values.add(b.order.row(k) * b.row);
-                let b: [S::F32s; V] = std::array::from_fn(|v| simd.load(b.add(v * LANES)));
-                unrolled!(h < H => {
-                    let a = simd.splat(*a_values.add(a.index(row + h, k)));
-                    unrolled!(v < V => {
-                        sums[h][v] = simd.mul_add(a, b[v], sums[h][v]);
-                    });
-                });
-            }
+            // SAFETY: every step is below `inner`.
+            sums = unsafe { self.with_step(simd, sums, k) };
         }
         let Some(Direct { map, .. }) = direct else {
             // SAFETY: the tile has room for H rows of V vectors.
