@@ -77,7 +77,7 @@ fn product_weight_gradient(bencher: Bencher, layer: [usize; 3]) {
     bencher.counter(multiply_adds(layer)).bench_local(|| {
         for block in blocks(layout) {
             let out = &mut gradient.values_mut()[block.panel.start..][block.range()];
-            weight_gradient(isa, black_box(z.head(rows)).into(), delta.head(rows), block, out);
+            weight_gradient(isa, black_box(z.head(rows)).into(), delta.head(rows), &[], block, out);
         }
     });
 }

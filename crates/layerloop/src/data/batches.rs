@@ -111,9 +111,8 @@ impl Batches {
                 self.order_of_stream(epoch, stream, range).into_iter()
             })
             .collect();
-        let mut places = self.order.chunks_mut(self.batch);
         let mut taken = 0;
-        while let Some(batch) = places.next() {
+        for batch in self.order.chunks_mut(self.batch) {
             let range = taken..taken + batch.len();
             let rows = of_streams.iter_mut().enumerate().flat_map(|(stream, rows)| {
                 let count = share(&range, stream, streams);

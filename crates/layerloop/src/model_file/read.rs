@@ -23,7 +23,7 @@ pub(super) fn read(mut source: impl Read, length: u64, path: &Path) -> Result<Mo
 }
 
 /// The header, and what was read of the tensors with it.
-fn header<'a>(source: &mut impl Read, length: u64, path: &Path) -> Result<(Metadata, std::io::Cursor<Vec<u8>>)> {
+fn header(source: &mut impl Read, length: u64, path: &Path) -> Result<(Metadata, std::io::Cursor<Vec<u8>>)> {
     let mut bytes = Vec::new();
     let mut read_to = |bytes: &mut Vec<u8>, end: u64| {
         let missing = end.saturating_sub(bytes.len() as u64);

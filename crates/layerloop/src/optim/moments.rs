@@ -58,7 +58,7 @@ impl Moments {
             let (z, delta) = operands(workspace, [task.from, task.to], rows);
             let block = task.block(&workspace.input_plan);
             match task.role {
-                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, &[], block, by, part),
+                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
                 Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
                 Role::Table => {
                     table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);
