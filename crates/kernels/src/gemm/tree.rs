@@ -131,15 +131,25 @@ pub fn memory_of(parts: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// left + right, down to the parts.
+    fn node(values: &[f32]) -> f32 {
+        match values {
+            [value] => *value,
+            _ => {
+                let (left, right) = values.split_at(values.len().next_power_of_two() / 2);
+                node(left) + node(right)
+            }
+        }
+    }
+
     #[test]
     fn parts_are_added_up_as_the_tree_says() {
         for parts in 1..70 {
-            // Whole numbers, so that f32 and f64 round alike, but one: which of them meets the large one first shows.
-            let values: Vec<f32> = (0..parts).map(|i| if i % 5 == 3 { 1.5e7 } else { i as f32 }).collect();
-            let f64s: Vec<f64> = values.iter().copied().map(f64::from).collect();
+            let values: Vec<f32> = (0..parts).map(|i| (i * i) as f32 * 0.37 - 11.3).collect();
             let (mut out, mut memory) = ([f32::NAN; 2], vec![f32::NAN; 2 * memory_of(parts)]);
             sum_parts(parts, &mut out, &mut memory, |i, to| to.copy_from_slice(&[values[i], -values[i]]));
-            assert_eq!(out.map(f64::from), [sum(&f64s), -sum(&f64s)], "{parts}");
+            assert_eq!(out, [node(&values), -node(&values)], "{parts}");
         }
+        assert_eq!([sum(&[]), sum(&[1e16, 1.0, 1.0]), sum(&[1.0, 1.0, 1e16])], [0.0, 1e16, 1e16 + 2.0]);
     }
 }
