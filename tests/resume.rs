@@ -27,8 +27,18 @@ fn still() -> Network {
     Network::new(&"5 -> 18 tanh -> skip(18 relu) -> 3".parse().expect("a network"), 3).expect("a network")
 }
 
+/// What can be trained in micro-batches: each row goes its way alone.
+fn of_single_rows() -> Network {
+    Network::new(&"5 -> 18 layer-norm tanh dropout=0.2 -> skip(18 relu) -> 3".parse().expect("a network"), 3)
+        .expect("a network")
+}
+
 fn network_for(options: &FitOptions) -> Network {
-    if matches!(options.optimizer, Optimizer::Lbfgs { .. }) { still() } else { network() }
+    match options.optimizer {
+        Optimizer::Lbfgs { .. } => still(),
+        _ if options.micro_batches > 1 => of_single_rows(),
+        _ => network(),
+    }
 }
 
 fn options() -> FitOptions {
@@ -104,6 +114,7 @@ fn whatever_surrounds_the_steps_goes_on_to_the_bit() {
         FitOptions { ema: Some(0.9), ..options() },
         FitOptions { swa_from_epoch: Some(2), ..options() },
         FitOptions { accumulate: 3, clip_norm: Some(0.1), ..options() },
+        FitOptions { micro_batches: 7, ..options() },
         FitOptions { schedule, warmup: 1.5, ..options() },
         FitOptions { metrics, early_stopping: early_stopping("val_f1"), ema: Some(0.5), epochs: 30, ..options() },
         FitOptions { early_stopping: early_stopping("train_loss"), epochs: 30, ..options() },
