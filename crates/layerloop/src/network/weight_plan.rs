@@ -202,10 +202,16 @@ struct Band {
 /// Bytes of the rows of z that are worked on together.
 const BAND: usize = 512 * 1024;
 
+/// Whether a layer's gradient is computed in bands: a product that does not read the input, whose columns may be listed.
+fn has_bands(program: &Program, layer: usize) -> bool {
+    program.parameters[layer].role == Role::Product && program.around(layer)[0].z != 0
+}
+
 /// Whether bands are worth a gradient of its own: z of so many rows outgrows the second cache by far.
 pub(crate) fn outgrows_cache(program: &Program, rows: usize) -> bool {
-    let products = program.parameters.iter().filter(|parameter| parameter.role == Role::Product);
-    products.map(|parameter| parameter.inputs).max().unwrap_or(0).saturating_mul(rows).saturating_mul(4) > 8 * BAND
+    let layers = (0..program.parameters.len()).filter(|&layer| has_bands(program, layer));
+    let widest = layers.map(|layer| program.parameters[layer].inputs).max().unwrap_or(0);
+    widest.saturating_mul(rows).saturating_mul(4) > 8 * BAND
 }
 
 fn pieces(
@@ -214,10 +220,7 @@ fn pieces(
     weight_cuts: &[Range<usize>],
     threads: usize,
 ) -> (Vec<Piece>, Vec<Range<usize>>) {
-    let of_bands = |layer: usize| {
-        let [from, _] = network.program.around(layer);
-        network.program.parameters[layer].role == Role::Product && from.z != 0
-    };
+    let of_bands = |layer: usize| has_bands(&network.program, layer);
     let mut all = Vec::new();
     for (layer, view) in network.parameters.layers.iter().enumerate().filter(|(layer, _)| of_bands(*layer)) {
         let [from, to] = network.program.around(layer);
