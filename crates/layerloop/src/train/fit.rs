@@ -304,10 +304,7 @@ fn begin<'a>(
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = options.steps_of_epoch(train.rows());
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
-    let plateau = match options.schedule {
-        OrCustom::BuiltIn(schedule) => Plateau::of(schedule),
-        OrCustom::Custom(_) => None,
-    };
+    let plateau = plateau(options);
     let norms = no_norms(&network.program);
     Ok(Run {
         average: Average::wanted(options.ema, options.swa_from_epoch, network),
@@ -333,6 +330,14 @@ fn begin<'a>(
         norms,
         clock,
     })
+}
+
+/// What follows the loss, if the schedule does.
+fn plateau(options: &FitOptions) -> Option<Plateau> {
+    match options.schedule {
+        OrCustom::BuiltIn(schedule) => Plateau::of(schedule),
+        OrCustom::Custom(_) => None,
+    }
 }
 
 /// How the rows enter the network.
