@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, lowest first; each with what it is.
-const LIBRARY: [(&str, &str); 24] = [
+const LIBRARY: [(&str, &str); 25] = [
     ("error", "the one error type"),
     ("rng", "named random streams"),
     ("clock", "the time, where there is one"),
@@ -23,6 +23,7 @@ const LIBRARY: [(&str, &str); 24] = [
     ("metrics", "predictions give a number"),
     ("evaluate", "the metrics of a network"),
     ("optim", "optimisers, schedules, averages of the weights"),
+    ("ranks", "processes that train together"),
     ("train", "options, fit, run, step, callbacks"),
     ("recipes", "named ways to train"),
     ("model_file", "a network in a file"),
@@ -32,12 +33,13 @@ const LIBRARY: [(&str, &str); 24] = [
 ];
 
 /// Those of the command.
-const COMMAND: [(&str, &str); 14] = [
+const COMMAND: [(&str, &str); 15] = [
     ("output", "standard output and standard error"),
     ("shell", "commands to be copied, quoted"),
     ("table", "plain tables and short numbers"),
     ("fullscreen", "a terminal as a whole"),
     ("interrupt", "signals"),
+    ("ranks", "this process among those that train together"),
     ("progress", "the bar of a training"),
     ("data", "data sets with a progress bar"),
     ("args", "what can be typed: options, their check, what was typed"),

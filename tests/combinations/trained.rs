@@ -32,7 +32,7 @@ pub(crate) fn train(case: &Case, threads: usize, keep: u64, from: Option<Checkpo
     });
     let options = layerloop::train::FitOptions { threads: Some(threads), ..case.options.clone() };
     let watch = if case.validates { vec![("val", &case.data.validation)] } else { vec![] };
-    let with = FitContext { watch, callback: Some(&mut keeps), from, anyway: false };
+    let with = FitContext { watch, callback: Some(&mut keeps), from, ..FitContext::default() };
     let report = fit_with(&mut network, &case.data.train, &options, with)?;
     Ok(Trained { network, report, checkpoint })
 }

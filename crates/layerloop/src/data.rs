@@ -22,7 +22,7 @@ pub use self::fit::Fit;
 pub use self::frame::{SplitBy, TableParts, TableSplit};
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
-pub use self::split::{split_rows, split_stratified};
+pub use self::split::{folds, split_rows, split_stratified};
 pub use self::standardisation::Standardisation;
 pub use self::targets::Targets;
 use crate::preprocess::Preprocessing;

@@ -167,7 +167,11 @@ impl<'a> Outputs<'a> {
         check_rows(data)?;
         let mut team = threads::team(threads)?;
         check_memory(network, threads)?;
-        Self::new(data, network.classes(), evaluate_with(network, &mut team, data, &objective.of_evaluation())?)
+        Self::new(
+            data,
+            network.classes(),
+            evaluate_with(network, &mut team, data, 0..data.rows(), &objective.of_evaluation())?,
+        )
     }
 
     fn new(data: &'a Dataset, classes: usize, (outputs, losses): (Vec<f32>, Vec<f32>)) -> Result<Self> {

@@ -33,6 +33,7 @@
 //! - [`network`]: specification, parameters, forward and backward pass, predictions
 //! - [`metrics`], [`evaluate`]: how good predictions are, and a network
 //! - [`optim`]: optimisers, learning rate schedules
+//! - [`ranks`]: processes that train one network together
 //! - [`train`]: options, the training loop, callbacks, checkpoints
 //! - [`recipes`]: named ways to train
 //! - [`model_file`]: a network in a file, with all it needs to be used
@@ -41,7 +42,7 @@
 //! - [`custom`]: activations, layers and more of your own
 //! - [`memory`]: whether there is memory for what is about to be built
 //!
-//! Features, all three on by default: `train` ([`optim`], [`train`]), `explain` ([`math`], [`explain`]) and `logs` ([`logs`]). Without them a
+//! Features, all three on by default: `train` ([`optim`], [`ranks`], [`train`]), `explain` ([`math`], [`explain`]) and `logs` ([`logs`]). Without them a
 //! program loads models and predicts: 2.3 MB, stripped, for x86-64, which the linker makes of it with all features too; 54 s of
 //! building on two cores, 32 of them the kernels. `ndarray` adds conversions from and to its arrays.
 //!
@@ -76,6 +77,8 @@ pub mod objective;
 #[cfg(feature = "train")]
 pub mod optim;
 pub mod preprocess;
+#[cfg(feature = "train")]
+pub mod ranks;
 #[cfg(feature = "train")]
 pub mod recipes;
 pub mod rng;

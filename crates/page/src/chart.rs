@@ -119,7 +119,7 @@ impl Plane {
     }
 }
 
-/// Curves over a common axis, by logarithm as `log` says for x and y, each with its name at its end; where the pointer is, their values are shown.
+/// Curves over a common axis, by logarithm as `log` says for x and y, each with its name, if it has one, at its end; where the pointer is, their values are shown.
 pub fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], log: [Log; 2]) -> Option<String> {
     let points = || curves.iter().flat_map(|(_, points)| points);
     let (x, y) = (Scale::of(points().map(|p| p.0), log[0])?, Scale::of(points().map(|p| p.1), log[1])?);
@@ -134,7 +134,9 @@ pub fn lines(title: &str, x_name: &str, curves: &[(String, Vec<(f64, f64)>)], lo
             [(x, y)] => write!(plane.inside, r#"<circle class="dot c{class}" cx="{x:.1}" cy="{y:.1}" r="4"/>"#),
             _ => write!(plane.inside, r#"<polyline class="curve c{class}" points="{}"/>"#, path.join(" ")),
         };
-        ends.push((i, end));
+        if !curves[i].0.is_empty() {
+            ends.push((i, end));
+        }
     }
     for (i, end) in apart(ends) {
         let (x, y, class, name) = (WIDTH - RIGHT + 8.0, end + 4.0, i % 4, escape(&curves[i].0));

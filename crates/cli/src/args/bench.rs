@@ -10,7 +10,7 @@ use layerloop::recipes::Recipe;
 use super::parsers::{between, named, number};
 
 /// Everything that can be measured.
-pub(crate) const JOB_NAMES: [&str; 22] = [
+pub(crate) const JOB_NAMES: [&str; 23] = [
     "peak",
     "notebook",
     "wide",
@@ -33,6 +33,7 @@ pub(crate) const JOB_NAMES: [&str; 22] = [
     "realmlp",
     "tabm",
     "tabm-mini",
+    "scale",
 ];
 
 /// What is measured where nothing is named.
@@ -58,7 +59,7 @@ pub(crate) struct Bench {
     /// Accuracy that time-to-accuracy waits for
     #[arg(long, value_parser = number::<f64>("a number from 0 to 1"), value_name = "SHARE", default_value_t = 0.98)]
     pub(crate) target: f64,
-    /// Draw the accuracy of time-to-accuracy over the seconds into this file
+    /// Draw the accuracy of time-to-accuracy over the seconds, or the steps per second of scale over the ranks, into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     /// Print one JSON object per line

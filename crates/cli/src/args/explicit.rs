@@ -7,8 +7,8 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
 /// How a run is shown, and where it goes on: no part of what it is.
-pub(super) const NOT_KEPT: [&str; 9] =
-    ["json", "quiet", "run", "resume", "anyway", "find_lr", "tui", "threads", "config"];
+pub(super) const NOT_KEPT: [&str; 11] =
+    ["json", "quiet", "run", "resume", "anyway", "find_lr", "folds", "search", "tui", "threads", "config"];
 /// Options that are paths: kept as seen from the root.
 const PATHS: [&str; 7] = ["data", "test", "data_dir", "warm_start", "save", "log_dir", "report"];
 

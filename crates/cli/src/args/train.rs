@@ -24,6 +24,7 @@ const LENGTH: &str = "Length of the training, early stopping";
 const LOSS: &str = "Loss";
 const OPTIMISER: &str = "Optimiser and learning rate";
 const REGULARISATION: &str = "Regularisation";
+const TRIALS: &str = "Several trainings";
 const RUN: &str = "Run folder, checkpoints, logs";
 const OUTPUT: &str = "Output";
 const MACHINE: &str = "Seed and threads";
@@ -38,7 +39,7 @@ Exit codes:
 
 /// What `-h` shows; `--help` shows everything.
 pub(crate) const OFTEN: &str = "data help target test data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
-    class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
+    class_weights optimizer lr find_lr schedule weight_decay folds search run resume metrics save report tui json quiet seed threads";
 
 /// Each was measured: `bench/examples`.
 const EXAMPLES: &str = "\
@@ -244,6 +245,12 @@ pub(crate) struct Train {
     /// How all dropout rates change during the run; see `layerloop list schedules`
     #[arg(long, help_heading = REGULARISATION, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
+    /// Train and test on each of N parts of the rows, all others to train on, and say how good networks of these options are; nothing is saved
+    #[arg(long, value_parser = count(), help_heading = TRIALS, value_name = "N", conflicts_with_all = ["search", "save", "run", "resume", "report", "log_dir", "find_lr", "warm_start"])]
+    pub(crate) folds: Option<usize>,
+    /// Try N random choices of the options that are not given, with few epochs first, and train by the best one; with --run the same command goes on where it was
+    #[arg(long, value_parser = count(), help_heading = TRIALS, value_name = "N", conflicts_with_all = ["resume", "find_lr", "warm_start"])]
+    pub(crate) search: Option<usize>,
     /// Output directory of the run: receipt, checkpoints, logs, the best model, the last one
     #[arg(long, short = 'r', help_heading = RUN, value_name = "DIR", conflicts_with_all = ["find_lr"])]
     pub(crate) run: Option<PathBuf>,

@@ -34,6 +34,41 @@ pub fn split_rows<const N: usize>(rows: usize, sizes: [usize; N], seed: u64) -> 
     }))
 }
 
+/// The rows of each of `folds` parts, as nearly equal in size as whole rows allow: with `labels` each part has every class in proportion. Each
+/// part is ascending.
+///
+/// # Errors
+/// [`Error::Config`] for fewer than two folds, or more than there are rows.
+///
+/// # Example
+/// ```
+/// use layerloop::data::folds;
+/// let parts = folds(10, Some(&[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]), 5, 0)?;
+/// assert!(parts.iter().all(|rows| rows.len() == 2 && (rows[0] + rows[1]) % 2 == 1));
+/// # Ok::<(), layerloop::Error>(())
+/// ```
+pub fn folds(rows: usize, labels: Option<&[u32]>, folds: usize, seed: u64) -> Result<Vec<Vec<usize>>> {
+    if !(2..=rows).contains(&folds) {
+        return Err(Error::config("folds", format!("{folds}; {rows} rows can be cut into 2 to {rows} folds")));
+    }
+    let order = match labels {
+        Some(labels) => stratified_order(labels, seed),
+        None => {
+            let mut order: Vec<usize> = (0..rows).collect();
+            Stream::new(seed, "split", 0).shuffle(&mut order);
+            order
+        }
+    };
+    let start = |fold: usize| fold * rows / folds;
+    Ok((0..folds)
+        .map(|fold| {
+            let mut part = order[start(fold)..start(fold + 1)].to_vec();
+            part.sort_unstable();
+            part
+        })
+        .collect())
+}
+
 impl Dataset {
     /// Stratified parts of the given sizes: each part has every class in the proportion of the whole, as nearly as
     /// whole rows allow. What the sizes leave over goes to no part.

@@ -55,9 +55,27 @@ pub(crate) enum Mode {
     Use,
     /// For a gradient by itself: batch norms take the statistics of the batch, nothing is drawn.
     Gradient,
-    /// To take a step: what is dropped depends on the seed and the batch's number; `dropout` is a factor
-    /// of every rate.
-    Training { seed: u64, step: u64, dropout: f32 },
+    /// To take a step: what is dropped depends on the seed, the batch's number and the row of the batch, of which the `first` is here;
+    /// `dropout` is a factor of every rate.
+    Training { seed: u64, step: u64, first: usize, dropout: f32 },
+}
+
+impl Mode {
+    /// The same where each row comes so many times.
+    pub(crate) fn with_rows_repeated(self, times: usize) -> Self {
+        match self {
+            Self::Training { seed, step, first, dropout } => {
+                Self::Training { seed, step, first: first * times, dropout }
+            }
+            other => other,
+        }
+    }
+
+    /// The row of the batch that a block begins with.
+    pub(crate) fn first_row(self, block: &Block) -> usize {
+        let before = if let Self::Training { first, .. } = self { first } else { 0 };
+        before + block.rows().start
+    }
 }
 
 /// Every value from the input to the logits, for the rows of a batch that the block holds; in training, those of a stage.

@@ -1,5 +1,6 @@
 //! Probabilities, losses and classes from a network that is trained.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use layerloop_kernels::gather::Source;
@@ -296,7 +297,7 @@ impl Predictor {
 
     fn rows<'a>(&'a self, source: Source<'a>, rows: usize) -> Rows<'a> {
         let Self { network, statistics, variants, .. } = self;
-        Rows { network, statistics, variants: variants.as_ref(), source, rows }
+        Rows { network, statistics, variants: variants.as_ref(), source, rows: 0..rows }
     }
 }
 
@@ -312,17 +313,18 @@ pub(crate) fn check_memory(network: &Network, threads: usize) -> Result<()> {
     memory::check("a prediction", workspace::bytes(&network.program, rows, Reach::Loss), "fewer units or threads")
 }
 
-/// As [`Predictor::evaluate_by`], with the threads of the caller and without a copy of the network.
+/// As [`Predictor::evaluate_by`], for some rows of the data, with the threads of the caller and without a copy of the network.
 pub(crate) fn evaluate_with(
     network: &Network,
     team: &mut Team,
     data: &Dataset,
+    rows: Range<usize>,
     objective: &Objective,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     network.check_fits(data)?;
     let mut memory = Memory::new(network, team.threads());
     let statistics = &layers::batch_norm::running(network);
-    let rows = Rows { network, statistics, variants: None, source: data.inputs().source(), rows: data.rows() };
+    let rows = Rows { network, statistics, variants: None, source: data.inputs().source(), rows };
     evaluate(rows, team, &mut memory, data, objective)
 }
 
@@ -335,8 +337,8 @@ fn evaluate(
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let network = rows.network;
     let bound_loss = BoundLoss::new(network, data, objective)?;
-    check_outputs(network, rows.rows)?;
-    let (mut probabilities, mut losses) = (vec![0.0; rows.rows * network.classes()], vec![0.0; rows.rows]);
+    check_outputs(network, rows.rows.len())?;
+    let (mut probabilities, mut losses) = (vec![0.0; rows.rows.len() * network.classes()], vec![0.0; rows.rows.len()]);
     rows.pass(team, memory, Some(&bound_loss), &mut probabilities, &mut losses);
     Ok((probabilities, losses))
 }
@@ -355,13 +357,13 @@ impl Memory {
     }
 }
 
-/// Rows 0..`rows` of a source, for a network in use.
+/// Some rows of a source, for a network in use.
 struct Rows<'a> {
     network: &'a Network,
     statistics: &'a [Statistics],
     variants: Option<&'a Variants>,
     source: Source<'a>,
-    rows: usize,
+    rows: Range<usize>,
 }
 
 impl Rows<'_> {
@@ -381,17 +383,17 @@ impl Rows<'_> {
         let Memory { workspace: Workspace { matrices, places, input_plan, block }, order } = memory;
         let (isa, spec, places) = (team.isa(), network.spec(), *places);
         input_plan.strategy = match source {
-            Source::Bytes(..) | Source::Floats(_) if rows < FEW => InputStrategy::RowsWithoutZeros,
+            Source::Bytes(..) | Source::Floats(_) if rows.len() < FEW => InputStrategy::RowsWithoutZeros,
             _ if network.program.only_multiplies_its_input && variants.is_none() => {
                 InputStrategy::of(source, spec.inputs)
             }
             _ => InputStrategy::Rows,
         };
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
-        order.extend(order.len() as u32..rows as u32);
-        let batch = Batch { source, rows: &order[..rows], next: &[], bound_loss, augmented: None };
+        order.extend(order.len() as u32..rows.end as u32);
+        let batch = Batch { source, rows: &order[rows.clone()], next: &[], bound_loss, augmented: None };
         let outs = [(probabilities, network.classes()), (losses, usize::from(bound_loss.is_some()))];
-        team.for_each_range(matrices, rows, *block, outs, |range, block, [probabilities, losses]| {
+        team.for_each_range(matrices, rows.len(), *block, outs, |range, block, [probabilities, losses]| {
             let batch = batch.part(range);
             match variants {
                 None => forward::forward(pass, batch, 0, block),
@@ -446,8 +448,9 @@ impl Rows<'_> {
         let (last, classes, members) = (network.program.logits(), network.classes(), network.program.members_of_row);
         input_plan.strategy = InputStrategy::Rows;
         let pass = Pass { isa, network, input_plan, places, mode: Mode::Use, statistics };
-        for first in (0..rows).step_by(ROWS_OF_MEMBERS) {
-            let all: Vec<u32> = (first..rows.min(first + ROWS_OF_MEMBERS)).map(|row| row as u32).collect();
+        for first in (0..rows.len()).step_by(ROWS_OF_MEMBERS) {
+            let end = rows.len().min(first + ROWS_OF_MEMBERS);
+            let all: Vec<u32> = (first..end).map(|row| (rows.start + row) as u32).collect();
             let each: Vec<u32> = all.iter().flat_map(|row| std::iter::repeat_n(*row, members)).collect();
             let mut outputs = vec![0.0; each.len() * classes];
             let batch = Batch { source, rows: &each, next: &[], bound_loss, augmented: None };

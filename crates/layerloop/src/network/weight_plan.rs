@@ -34,7 +34,22 @@ pub(crate) struct WeightPlan {
     /// How the gradient is cut where it is wanted as a whole.
     pieces: Vec<Piece>,
     piece_cuts: Partition,
+    /// How it is cut where it is sent to other processes.
+    pub(crate) segments: Vec<Segment>,
 }
+
+/// Consecutive layers whose gradient is sent to other processes in one piece.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// Where it lies in the flat vector.
+    pub(crate) range: Range<usize>,
+    tasks: Range<usize>,
+    /// From its beginning on.
+    cuts: Partition,
+}
+
+/// Numbers that a segment has at least, if there are as many: enough to be sent at the speed of the network.
+const SEGMENT: usize = 1 << 16;
 
 /// Work on the whole gradient.
 #[derive(Debug)]
@@ -125,12 +140,14 @@ impl WeightPlan {
             transposed_len += transposed.layout.len();
             transposed_views.push(transposed);
         }
+        let segments = segments(network, &tasks, &weight_cuts);
         let (pieces, piece_cuts) = pieces(network, &tasks, &weight_cuts, threads);
         Self {
             no_cuts: Partition::none(tasks.len()),
             tasks,
             pieces,
             piece_cuts: Partition::new(piece_cuts),
+            segments,
             weight_cuts: Partition::new(weight_cuts),
             transposed: Matrix::vector(transposed_len),
             transposed_cuts: Partition::new(transposed_cuts),
@@ -168,7 +185,7 @@ impl WeightPlan {
         if ends.len() > 1 {
             let gradient = [(gradient.values_mut(), &self.weight_cuts)];
             return team.for_each_part(self.tasks.len(), gradient, |task, [gradient]| {
-                self.tasks[task].gradient_in_parts(of, rows, ends, gradient);
+                self.tasks[task].gradient_in_parts(of, 0..rows, ends, gradient);
             });
         }
         team.for_each_part(self.pieces.len(), [(gradient.values_mut(), &self.piece_cuts)], |piece, [gradient]| {
@@ -178,6 +195,42 @@ impl WeightPlan {
             }
         });
     }
+}
+
+impl WeightPlan {
+    /// The gradients of the layers of a segment, added up over micro-batches, the first of which begins at the row `start`; each ends so many rows
+    /// behind it.
+    pub(crate) fn gradient_of_segment(
+        &self,
+        segment: &Segment,
+        (team, network, workspace): (&mut Team, &Network, &Workspace),
+        start: usize,
+        ends: &[usize],
+        gradient: &mut [f32],
+    ) {
+        let of = Of { isa: team.isa(), network, workspace };
+        let rows = start..start + ends.last().copied().unwrap_or(0);
+        team.for_each_part(segment.tasks.len(), [(gradient, &segment.cuts)], |task, [gradient]| {
+            self.tasks[segment.tasks.start + task].gradient_in_parts(of, rows.clone(), ends, gradient);
+        });
+    }
+}
+
+/// From the last layer to the first, as their gradients come to be known.
+fn segments(network: &Network, tasks: &[Task], weight_cuts: &[Range<usize>]) -> Vec<Segment> {
+    let layers = &network.parameters.layers;
+    let mut segments = Vec::new();
+    let (mut task_end, mut end) = (tasks.len(), layers.last().map_or(0, |view| view.start + view.layout.len()));
+    for (layer, view) in layers.iter().enumerate().rev() {
+        if layer > 0 && end - view.start < SEGMENT {
+            continue;
+        }
+        let first = tasks.iter().position(|task| task.parameter >= layer).unwrap_or(tasks.len());
+        let cuts = weight_cuts[first..task_end].iter().map(|cut| cut.start - view.start..cut.end - view.start);
+        segments.push(Segment { range: view.start..end, tasks: first..task_end, cuts: Partition::new(cuts.collect()) });
+        (task_end, end) = (first, view.start);
+    }
+    segments
 }
 
 /// What a gradient is computed from.
@@ -353,18 +406,20 @@ impl Task {
         }
     }
 
-    /// The gradients of the block by the rows of each micro-batch, added up as a tree.
-    fn gradient_in_parts(&self, of: Of, rows: usize, ends: &[usize], gradient: &mut [f32]) {
+    /// The gradients of the block by some rows, added up as a tree over the micro-batches, each of which ends there, counted from the first of
+    /// these rows.
+    fn gradient_in_parts(&self, of: Of, rows: Range<usize>, ends: &[usize], gradient: &mut [f32]) {
         if self.role == Role::Product {
             let Of { isa, workspace, .. } = of;
-            let (z, delta) = operands(workspace, [self.from, self.to], rows);
+            let (z, delta) = operands(workspace, [self.from, self.to], rows.end);
+            let [z, delta] = [z, delta].map(|all| all.part(rows.clone()));
             let block = self.block(&workspace.input_plan);
             return dense::weight_gradient(isa, self.input(workspace, z), delta, ends, block, gradient);
         }
         let mut memory = vec![0.0; tree::memory_of(ends.len()) * gradient.len()];
         tree::sum_parts(ends.len(), gradient, &mut memory, |part, gradient| {
             let start = part.checked_sub(1).map_or(0, |before| ends[before]);
-            self.gradient(of, start..ends[part], gradient);
+            self.gradient(of, rows.start + start..rows.start + ends[part], gradient);
         });
     }
 

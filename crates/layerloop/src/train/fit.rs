@@ -13,6 +13,7 @@ use super::early_stopping::Stopper;
 use super::full_gradient::FullGradient;
 use super::history::History;
 use super::monitored::{ALWAYS, Monitored};
+use super::on_ranks::OnRanks;
 use super::options::FitOptions;
 use super::rates::Rates;
 use super::run::Run;
@@ -32,6 +33,7 @@ use crate::optim::Plateau;
 use crate::optim::Progress;
 use crate::optim::average::Average;
 use crate::optim::lbfgs::Lbfgs;
+use crate::ranks::Communicator;
 use crate::{Error, Result, memory, threads};
 
 /// What a run did.
@@ -194,15 +196,19 @@ pub struct FitContext<'a> {
     pub from: Option<Checkpoint>,
     /// Whether to go on though options or data are others than the checkpoint's.
     pub anyway: bool,
+    /// The other processes that train the same network on the same data with the same options, in [`FitOptions::micro_batches`]: each calls this
+    /// function too. The checkpoint, the callback and the time limit are those of rank 0.
+    pub ranks: Option<&'a dyn Communicator>,
 }
 
 impl fmt::Debug for FitContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { watch, from, anyway, .. } = self;
+        let Self { watch, from, anyway, ranks, .. } = self;
         f.debug_struct("FitContext")
             .field("watch", watch)
             .field("from", from)
             .field("anyway", anyway)
+            .field("ranks", ranks)
             .finish_non_exhaustive()
     }
 }
@@ -241,13 +247,18 @@ pub fn fit_with<'a>(
     options: &FitOptions,
     with: impl Into<FitContext<'a>>,
 ) -> Result<Report> {
-    let FitContext { watch, callback, from, anyway } = with.into();
-    check(network, train, options)?;
+    let FitContext { watch, callback, mut from, anyway, ranks } = with.into();
+    let on_ranks = OnRanks::new(ranks, options.micro_batches)?;
+    let own = check(network, train, options);
+    match &on_ranks {
+        None => own?,
+        Some(on_ranks) => from = on_ranks.begin(own, network, train, options, from)?,
+    }
     if let Some(from) = &from {
         check_same(from, network, train, options, anyway)?;
     }
     let bound_loss = BoundLoss::new(network, train, &options.objective)?;
-    let mut run = begin(network, train, options, &bound_loss, watch, from.is_some())?;
+    let mut run = begin(network, train, options, &bound_loss, watch, from.is_some(), on_ranks)?;
     from.map_or(Ok(()), |from| run.restore(from))?;
     let mut nobody = ();
     let callback = callback.unwrap_or(&mut nobody);
@@ -280,10 +291,12 @@ fn begin<'a>(
     bound_loss: &'a BoundLoss<'a>,
     watch: Vec<(&'a str, &'a Dataset)>,
     continues: bool,
+    on_ranks: Option<OnRanks<'a>>,
 ) -> Result<Run<'a>> {
     let lbfgs = Lbfgs::wanted(options.optimizer);
     let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
-    let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), batch));
+    let worked_on = on_ranks.as_ref().map_or(batch, |on_ranks| on_ranks.most_rows(batch, options.micro_batches));
+    let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), worked_on));
     let watched = Monitored::new(watch, &options.metrics, &options.objective, network)?;
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
@@ -295,7 +308,8 @@ fn begin<'a>(
     let chunk = if in_parts { batch } else { workspace::chunk_rows(&network.program, &input_plan, batch, threads) };
     let apart = in_parts || chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row);
     let whole = FullGradient::wanted(options, network, apart);
-    let stepper = Stepper::new(threads::team(threads)?, network, input_plan, [batch, chunk], states).with_whole(whole);
+    let sizes = [worked_on, chunk.min(worked_on)];
+    let stepper = Stepper::new(threads::team(threads)?, network, input_plan, sizes, states).with_whole(whole);
     let rates = Rates::of(&options.layer_rates, &network.program)?;
     let stepper = stepper.with_frozen(rates.iter().map(|rates| rates.frozen()).collect());
     // With more threads than processors, timings say nothing about a team with a processor for each.
@@ -316,6 +330,7 @@ fn begin<'a>(
         augmenter,
         watched,
         stepper,
+        on_ranks,
         adaptive_threads,
         start,
         stopper,

@@ -9,6 +9,7 @@ use crate::names::is_same;
 use crate::network::Network;
 use crate::network::predict::evaluate_with;
 use crate::objective::Objective;
+use crate::ranks::Group;
 use crate::{Error, Result};
 
 /// What is always measured in a run.
@@ -86,12 +87,19 @@ impl<'a> Monitored<'a> {
 
     /// One number for each name; NaN where a metric cannot be computed, as R2 of one row: [`Self::missing`] says why.
     ///
-    /// The threads are the run's: starting others takes longer than measuring a small network.
-    pub(crate) fn measure(&mut self, network: &Network, team: &mut Team) -> Result<Vec<f64>> {
+    /// The threads are the run's: starting others takes longer than measuring a small network. Each rank of a group evaluates some rows, and all
+    /// of them measure the outputs of all rows.
+    pub(crate) fn measure(&mut self, network: &Network, team: &mut Team, group: Option<Group>) -> Result<Vec<f64>> {
         let mut values = Vec::new();
         self.missing.clear();
         for (name, data) in &self.sets {
-            let (outputs, losses) = evaluate_with(network, team, data, &self.objective)?;
+            let own = group.map_or(0..data.rows(), |group| group.share(data.rows()));
+            let mut measured = evaluate_with(network, team, data, own, &self.objective)?;
+            if let Some(group) = group {
+                measured.0 = group.concatenated(&measured.0, data.rows(), network.classes())?;
+                measured.1 = group.concatenated(&measured.1, data.rows(), 1)?;
+            }
+            let (outputs, losses) = measured;
             values.push(mean_loss(data, &losses)?);
             let outputs = InUnits::new(data, outputs, network.classes());
             let predictions = outputs.predictions();

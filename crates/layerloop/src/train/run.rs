@@ -1,6 +1,7 @@
 //! A run in progress: what every callback sees.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use layerloop_kernels::{Matrix, Update};
 
@@ -12,13 +13,14 @@ use super::early_stopping::Stopper;
 use super::full_gradient::sum_of_squares;
 use super::history::History;
 use super::monitored::Monitored;
+use super::on_ranks::OnRanks;
 use super::options::FitOptions;
 use super::rates::Rates;
 use super::state::{State, Stopped};
 use super::step::Stepper;
 use crate::augment::{Augmented, Augmenter};
 use crate::clock::Instant;
-use crate::data::{Batches, Dataset, micro_batches};
+use crate::data::{Batches, Dataset};
 use crate::error::GradientNorms;
 use crate::network::Network;
 use crate::network::bound_loss::BoundLoss;
@@ -26,7 +28,7 @@ use crate::network::forward::{Batch, Mode};
 use crate::optim::Optimizer;
 use crate::optim::Plateau;
 use crate::optim::average::Average;
-use crate::optim::lbfgs::{Lbfgs, Penalty, Point};
+use crate::optim::lbfgs::Lbfgs;
 use crate::optim::{Progress, warm_up};
 use crate::{Error, Result};
 
@@ -47,6 +49,8 @@ pub struct Run<'a> {
     pub(super) augmenter: Option<Augmenter>,
     pub(super) watched: Monitored<'a>,
     pub(super) stepper: Stepper,
+    /// Where there are several ranks.
+    pub(super) on_ranks: Option<OnRanks<'a>>,
     /// Where it is not certain that a team is faster than one thread.
     pub(super) adaptive_threads: Option<AdaptiveThreads>,
     /// Before the first step.
@@ -272,28 +276,32 @@ impl Run<'_> {
     }
 
     /// Tells the callback, and looks at the weights and the clock.
-    fn after_step(&mut self, end: &StepEnd, callback: &mut dyn Callback) -> Result<ControlFlow<()>> {
+    pub(super) fn after_step(&mut self, end: &StepEnd, callback: &mut dyn Callback) -> Result<ControlFlow<()>> {
         if end.step.is_multiple_of(LOOK_EVERY) {
             self.check_weights()?;
         }
         let since = self.clock.pause();
         let flow = callback.on_step(end, self);
         self.clock.go_on(since);
-        if flow.is_break() {
-            self.state.stopped = Some(Stopped::Callback);
-        } else if self.options.time_limit.is_some_and(|limit| self.clock.wall() >= limit.as_secs_f64()) {
-            self.state.stopped = Some(Stopped::TimeLimit);
-        }
+        let over = |limit: Duration| self.clock.wall() >= limit.as_secs_f64();
+        let wish = match flow {
+            ControlFlow::Break(()) => Some(Stopped::Callback),
+            ControlFlow::Continue(()) => {
+                self.options.time_limit.filter(|&limit| over(limit)).map(|_| Stopped::TimeLimit)
+            }
+        };
+        self.state.stopped = self.on_ranks.as_mut().map_or(wish, |on_ranks| on_ranks.after_step(wish));
         Ok(self.state.stopped.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(())))
     }
 
     /// Measures, calls the callback, and decides whether there is another epoch.
-    fn after_epoch(&mut self, train_loss: f64, callback: &mut dyn Callback) -> Result<()> {
+    pub(super) fn after_epoch(&mut self, train_loss: f64, callback: &mut dyn Callback) -> Result<()> {
         let (epoch, steps, seconds) = (self.state.epoch, self.state.steps, self.clock.seconds());
         let since = self.clock.pause();
         // What is measured is what the run would end with.
         self.swap_average();
-        let measured = self.watched.measure(self.network, &mut self.stepper.team);
+        let group = self.on_ranks.as_ref().map(|on_ranks| on_ranks.group);
+        let measured = self.watched.measure(self.network, &mut self.stepper.team, group);
         let default = [epoch as f64, steps as f64, seconds, self.learning_rate(), train_loss];
         let row = measured.map(|measured| default.into_iter().chain(measured).collect::<Vec<_>>());
         let stop = row.map(|row| {
@@ -309,9 +317,9 @@ impl Run<'_> {
         let end = EpochEnd { epoch, steps, train_loss, seconds };
         let flow = callback.on_epoch(&end, self);
         self.clock.go_on(since);
-        if flow.is_break() && self.state.stopped.is_none() {
-            self.state.stopped = Some(Stopped::Callback);
-        }
+        let wish = flow.is_break().then_some(Stopped::Callback);
+        let told = self.on_ranks.as_mut().map_or(Ok(wish), |on_ranks| on_ranks.after_epoch(wish))?;
+        self.state.stopped = self.state.stopped.or(told);
         Ok(())
     }
 
@@ -328,60 +336,6 @@ impl Run<'_> {
         best.or_else(|| self.average.as_ref().filter(|average| average.count() > 0).map(Average::mean))
     }
 
-    /// One step of L-BFGS on all rows; whether there was one to take.
-    fn line_search(&mut self, mut lbfgs: Lbfgs, callback: &mut dyn Callback) -> Result<bool> {
-        if self.state.taken > 0 {
-            // A checkpoint between the step and the end of its epoch.
-            self.lbfgs = Some(lbfgs);
-            return self.after_epoch(self.state.total, callback).map(|()| true);
-        }
-        let Self { network, train, bound_loss, options, stepper, rates, state, .. } = self;
-        let rows: Vec<u32> = (0..train.rows() as u32).collect();
-        let batch = Batch {
-            source: train.inputs().source(),
-            rows: &rows,
-            next: &[],
-            bound_loss: Some(bound_loss),
-            augmented: None,
-        };
-        let mode = Mode::Training { seed: options.seed, step: 1, dropout: 1.0 };
-        let (scale, penalty) =
-            (bound_loss.scale(rows.len()), Penalty::of(network, options.penalty(), options.decay_all));
-        let start = network.parameters.values.values().to_vec();
-        let mut gradient = Matrix::vector(start.len());
-        let next = lbfgs.step(&start, &mut |w| {
-            network.parameters.values.values_mut().copy_from_slice(&w);
-            state.batches += 1;
-            let sum = stepper.loss_and_gradient(network, batch, scale, mode, &mut gradient);
-            let mut g = gradient.values().to_vec();
-            let f = sum * f64::from(scale) + penalty.add(&w, &mut g);
-            for (view, _) in network.parameters.layers.iter().zip(&*rates).filter(|(_, rates)| rates.frozen()) {
-                g[view.start..][..view.layout.len()].fill(0.0);
-            }
-            Point { w, f: if f.is_finite() { f } else { f64::INFINITY }, g, loss: sum / rows.len() as f64 }
-        });
-        let Some(Point { w, loss, .. }) = next else {
-            network.parameters.values.values_mut().copy_from_slice(&start);
-            return Ok(false);
-        };
-        network.parameters.values.values_mut().copy_from_slice(w);
-        let (loss, rows) = (*loss, rows.len());
-        (self.lbfgs, self.last_rows) = (Some(lbfgs), rows);
-        self.state.steps += 1;
-        (self.state.taken, self.state.total) = (rows, loss);
-        if self.norms_every_epoch {
-            self.look_at_norms(self.state.steps);
-        }
-        let end =
-            StepEnd { step: self.state.steps, epoch: self.state.epoch, rows, loss: loss as f32, learning_rate: 1.0 };
-        let flow = self.after_step(&end, callback)?;
-        self.after_epoch(loss, callback)?;
-        if flow.is_break() {
-            self.state.stopped = self.state.stopped.or(Some(Stopped::Callback));
-        }
-        Ok(true)
-    }
-
     /// One batch, alone or together.
     fn timed_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
         let Some(adaptive_threads) = &self.adaptive_threads else { return self.one_batch(rows, of, ends) };
@@ -396,7 +350,8 @@ impl Run<'_> {
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
     fn one_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
-        let epoch = self.state.epoch as u64;
+        let own = self.begin_micro_batches(rows.len());
+        let (first, rows, epoch) = (own.start, &rows[own], self.state.epoch as u64);
         let augmented = self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, epoch });
         let source = self.train.inputs().source();
         let batch = Batch { source, rows, next: &[], bound_loss: Some(self.bound_loss), augmented };
@@ -404,10 +359,9 @@ impl Run<'_> {
         self.state.batches += 1;
         self.last_rows = rows.len();
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
-        let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, dropout };
-        let places = self.state.taken..self.state.taken + rows.len();
-        self.stepper.in_parts(micro_batches(places, self.options.micro_batches));
+        let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, first, dropout };
         let loss = self.stepper.backpropagate(self.network, batch, self.bound_loss.scale(of), mode);
+        let loss = self.exchange(loss)?;
         if !loss.is_finite() {
             return Err(self.diverged(step, rows));
         }
@@ -436,7 +390,7 @@ impl Run<'_> {
     }
 
     /// Notes the norms of the batch's gradient, layer by layer, if they are finite.
-    fn look_at_norms(&mut self, step: u64) {
+    pub(super) fn look_at_norms(&mut self, step: u64) {
         self.stepper.gradient_into(self.network, &mut self.gradient);
         let parameters = self.network.program.parameters.iter().zip(&self.network.parameters.layers);
         self.norms.layers.iter_mut().for_each(|(_, square)| *square = 0.0);
@@ -458,8 +412,13 @@ impl Run<'_> {
         if let Err(weights) = self.check_weights() {
             return weights;
         }
-        let (layer, row) = self.stepper.first_not_finite(self.network).unzip();
-        self.divergence(step, layer.unwrap_or("the loss".into()), row.map(|row| rows[row] as usize))
+        match self.first_not_finite(rows) {
+            Ok(found) => {
+                let (layer, row) = found.unzip();
+                self.divergence(step, layer.unwrap_or("the loss".into()), row)
+            }
+            Err(error) => error,
+        }
     }
 
     fn divergence(&self, step: u64, layer: String, sample: Option<usize>) -> Error {

@@ -18,6 +18,7 @@ use crate::network::workspace::{Reach, Workspace, chunk_rows};
 use crate::objective::Objective;
 use crate::optim::moments::Moments;
 use crate::optim::muon::Muon;
+use crate::ranks::Group;
 use crate::{Error, Result, threads};
 
 /// Everything a step needs, built once; after that a step allocates nothing.
@@ -41,6 +42,10 @@ pub(crate) struct Stepper {
     repeated: Vec<u32>,
     /// The row behind the last one of each micro-batch, as often; none of a batch that is one.
     ends: Vec<usize>,
+    /// The sum of the losses of each micro-batch, of all members.
+    losses_of_parts: Vec<f64>,
+    /// Whether the whole gradient is that of all ranks already.
+    exchanged: bool,
 }
 
 /// A batch of short rows, worked on in chunks that stay in a processor's own cache.
@@ -87,6 +92,8 @@ impl Stepper {
             held: 0..0,
             repeated: Vec::new(),
             ends: Vec::new(),
+            losses_of_parts: Vec::new(),
+            exchanged: false,
         }
     }
 
@@ -100,18 +107,16 @@ impl Stepper {
         Self { frozen, ..self }
     }
 
-    /// Cuts the coming batch into micro-batches, each up to the row that is given; one is the whole batch.
+    /// Cuts the coming batch into micro-batches, each up to the row that is given; none is the whole batch.
     pub(crate) fn in_parts(&mut self, ends: impl Iterator<Item = usize>) {
         self.ends.clear();
         self.ends.extend(ends);
-        if self.ends.len() == 1 {
-            self.ends.clear();
-        }
     }
 
     /// The sum of the losses of the batch, deltas times `scale`: every z, loss and delta is known then, or, where the batch comes in
     /// chunks, the gradient. Batch norms take note of the batch.
     pub(crate) fn backpropagate(&mut self, network: &mut Network, batch: Batch, scale: f32, mode: Mode) -> f64 {
+        self.exchanged = false;
         let members = network.program.members_of_row;
         if members == 1 {
             return self.backpropagate_rows(network, batch, scale, mode);
@@ -121,6 +126,7 @@ impl Stepper {
         repeated.extend(batch.rows.iter().flat_map(|row| std::iter::repeat_n(*row, members)));
         self.ends.iter_mut().for_each(|end| *end *= members);
         let batch = Batch { rows: &repeated, next: &[], ..batch };
+        let mode = mode.with_rows_repeated(members);
         let loss = self.backpropagate_rows(network, batch, scale / members as f32, mode) / members as f64;
         self.repeated = repeated;
         loss
@@ -133,13 +139,45 @@ impl Stepper {
         }
         self.held = 0..batch.rows.len();
         self.layer_loops(network, batch, scale, mode);
-        let mut losses = self.losses_held().map(f64::from);
-        if self.ends.is_empty() {
-            return losses.sum();
+        let mut sums = std::mem::take(&mut self.losses_of_parts);
+        sums.clear();
+        let (mut losses, mut start) = (self.losses_held().map(f64::from), 0);
+        let ends = if self.ends.is_empty() { &[self.held.end][..] } else { &self.ends };
+        sums.extend(
+            ends.iter().map(|&end| losses.by_ref().take(end - std::mem::replace(&mut start, end)).sum::<f64>()),
+        );
+        drop(losses);
+        self.losses_of_parts = sums;
+        tree::sum(&self.losses_of_parts)
+    }
+
+    /// The sum of the losses of each micro-batch that this rank has, of all members that look at a row.
+    pub(super) fn losses_of_parts(&self) -> &[f64] {
+        &self.losses_of_parts
+    }
+
+    /// From the gradients of the micro-batches that this rank has to that of the whole batch, on every rank.
+    ///
+    /// # Errors
+    /// If a rank does not answer.
+    pub(super) fn exchange(&mut self, network: &Network, group: Group, spare: &mut Vec<Vec<f32>>) -> Result<()> {
+        let Self { team, workspace, plan, whole, ends, .. } = self;
+        let Some(whole) = whole else { return Ok(()) };
+        let (plan, workspace, first) = (&*plan, &*workspace, group.own().start);
+        for segment in &plan.segments {
+            let gradient = &mut whole.gradient.values_mut()[segment.range.clone()];
+            group.sum_gradients(gradient, spare, |parts, gradient| {
+                let [from, to] = [parts.start - first, parts.end - first];
+                let start = from.checked_sub(1).map_or(0, |before| ends[before]);
+                let ends: Vec<usize> = ends[from..to].iter().map(|end| end - start).collect();
+                plan.gradient_of_segment(segment, (team, network, workspace), start, &ends, gradient);
+            })?;
         }
-        let mut start = 0;
-        let sums = self.ends.iter().map(|&end| losses.by_ref().take(end - std::mem::replace(&mut start, end)).sum());
-        tree::sum(&sums.collect::<Vec<f64>>())
+        for segment in &plan.segments {
+            group.broadcast_numbers(&mut whole.gradient.values_mut()[segment.range.clone()])?;
+        }
+        self.exchanged = true;
+        Ok(())
     }
 
     /// Forward and backward layer loop over one chunk after the other; each adds its gradient to that of those before it, so that
@@ -221,7 +259,7 @@ impl Stepper {
 
     /// Takes the step for the batch that [`Self::backpropagate`] left; or nothing yet, where more batches of the step will come.
     pub(crate) fn update(&mut self, network: &mut Network, by: Option<&[Option<Update>]>) {
-        let Self { team, workspace, plan, moments, whole, frozen, chunks, held, ends, .. } = self;
+        let Self { team, workspace, plan, moments, whole, frozen, chunks, held, ends, exchanged, .. } = self;
         match (whole, by) {
             (None, Some(by)) => match chunks {
                 None => moments.update(team, plan, network, workspace, held.len(), by),
@@ -232,6 +270,7 @@ impl Stepper {
             (None, None) => {}
             (Some(whole), by) => {
                 match chunks {
+                    _ if *exchanged => {}
                     None => plan.gradient(team, network, workspace, (held.len(), ends), &mut whole.gradient),
                     Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, &mut whole.gradient),
                 }
@@ -289,7 +328,10 @@ impl Stepper {
     /// p_i of every layer for the batch that [`Self::backpropagate`] left; it depends on no weight, so that a step may have
     /// been taken since.
     pub(super) fn gradient_into(&mut self, network: &Network, gradient: &mut Matrix) {
-        let Self { team, workspace, plan, chunks, held, ends, .. } = self;
+        let Self { team, workspace, plan, whole, chunks, held, ends, .. } = self;
+        if let Some(whole) = whole.as_ref().filter(|_| self.exchanged) {
+            return gradient.clone_from(&whole.gradient);
+        }
         match chunks {
             None => plan.gradient(team, network, workspace, (held.len(), ends), gradient),
             Some(Chunks { sums, .. }) => sums.gradient(plan, &workspace.input_plan, gradient),

@@ -7,6 +7,7 @@ mod parts;
 mod peak;
 mod predict;
 mod same_bits;
+mod scale;
 mod sparse;
 mod sweep;
 mod time_to_accuracy;
@@ -21,6 +22,7 @@ use self::jobs::JOBS;
 use crate::Outcome;
 use crate::args::{Bench, DEFAULT_JOBS};
 use crate::output::line;
+use crate::ranks::Ranks;
 
 /// One measurement: an object for programs, a text for people.
 struct Measured {
@@ -37,12 +39,19 @@ struct Setting<'a> {
     peak: Option<f64>,
 }
 
-pub(crate) fn run(args: &Bench) -> Result<Outcome> {
+/// Measures on rank 0; what is measured of ranks, on all of them.
+pub(crate) fn run(args: &Bench, ranks: &Ranks) -> Result<Outcome> {
     let isa = Isa::chosen().map_err(|error| layerloop::Error::config("LAYERLOOP_ISA", error.to_string()))?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let named: Vec<&str> = args.job.iter().map(String::as_str).collect();
     let names = if named.is_empty() { DEFAULT_JOBS.to_vec() } else { named };
     let mut setting = Setting { args, threads, isa, peak: None };
+    if !ranks.are_led_from_here() {
+        return match names.contains(&"scale") {
+            true => scale::measure(&setting, ranks).map(|_| Outcome::Done),
+            false => Ok(Outcome::Done),
+        };
+    }
     if names.iter().any(|name| DEFAULT_JOBS.contains(name) || *name == "sweep") {
         setting.peak = Some(layerloop_kernels::peak::fma_rate(&mut Team::new(threads, isa)));
     }
@@ -61,6 +70,7 @@ pub(crate) fn run(args: &Bench) -> Result<Outcome> {
             "augment" => augment::measure(&setting, show)?,
             "time-to-accuracy" => show(time_to_accuracy::measure(&setting)?)?,
             "parts" => parts::measure(&setting, show)?,
+            "scale" => scale::measure(&setting, ranks)?.into_iter().try_for_each(show)?,
             "same-bits" => outcome = same_bits::measure(&setting, show)?,
             _ => {
                 for job in JOBS.iter().filter(|job| job.name == name) {
@@ -86,8 +96,18 @@ mod tests {
 
     #[test]
     fn every_name_is_something_that_can_be_measured() {
-        let others =
-            ["peak", "predict", "explain", "sparse", "sweep", "parts", "same-bits", "augment", "time-to-accuracy"];
+        let others = [
+            "peak",
+            "predict",
+            "explain",
+            "sparse",
+            "sweep",
+            "parts",
+            "same-bits",
+            "augment",
+            "time-to-accuracy",
+            "scale",
+        ];
         assert!(JOB_NAMES.iter().all(|name| others.contains(name) || JOBS.iter().any(|job| job.name == *name)));
         assert!(
             JOBS.iter().all(|job| JOB_NAMES.contains(&job.name))

@@ -10,6 +10,7 @@ mod outputs;
 pub(crate) mod recipe;
 mod report;
 pub(crate) mod table;
+mod trials;
 mod watch;
 
 use std::time::Instant;
@@ -37,40 +38,58 @@ use super::trained_on;
 use crate::Outcome;
 use crate::args::ExplicitArgs;
 use crate::args::{Train, parse};
+use crate::interrupt::Interrupt;
 use crate::output::message;
 use crate::places::write_page;
+use crate::ranks::Ranks;
 use crate::scores::{Measured, Scores, intervals_of_table, measured, of_table, outputs as of_data, task, threads_for};
 use crate::shell;
 
 /// Trains in a folder of its own, goes on with a run, or just trains.
-pub(crate) fn run(args: &Train) -> Result<Outcome> {
+pub(crate) fn run(args: &Train, ranks: &Ranks) -> Result<Outcome> {
     if let Some(path) = &args.config {
         let merged = args.with_typed(&parse::over(args.typed.clone(), parse::config(path)?))?;
-        return run(&Train { config: None, ..*merged });
+        return run(&Train { config: None, folds: args.folds, search: args.search, ..*merged }, ranks);
     }
+    if let Some(count) = args.folds {
+        return trials::folds::run(args, count, ranks);
+    }
+    if let Some(count) = args.search {
+        let best = trials::search::run(args, count, ranks)?;
+        return if ranks.are_led_from_here() { train_best(*best) } else { Ok(Outcome::Done) };
+    }
+    let leads = ranks.are_led_from_here();
     match (&args.run, &args.resume) {
-        (Some(path), _) => train(args, Some(&Folder::begin(path)?)),
+        (Some(path), _) if leads => train(args, Some(&Folder::begin(path)?), ranks),
         (_, Some(path)) => {
-            let folder = Folder::go_on(path)?;
-            let earlier = folder.earlier().and_then(|receipt| ExplicitArgs::from_json(&receipt["arguments"]));
-            let earlier = earlier.unwrap_or_default();
-            let receipt = folder.earlier().cloned().unwrap_or_default();
+            let folder = leads.then(|| Folder::go_on(path)).transpose()?;
+            let earlier = folder.as_ref().and_then(Folder::earlier);
+            let receipt = ranks.share(earlier.cloned().unwrap_or_default())?;
+            let earlier = ExplicitArgs::from_json(&receipt["arguments"]).unwrap_or_default();
             let mut merged = args.with_typed(&parse::over(args.typed.clone(), earlier))?;
             merged.data_dir = trained_on::data_dir(&merged, &receipt);
-            train(&merged, Some(&folder))
+            train(&merged, folder.as_ref(), ranks)
         }
-        _ => train(args, None),
+        _ => train(args, None, ranks),
     }
 }
 
+/// Trains by the options that a search has found; on this rank alone. What an earlier search has begun goes on.
+fn train_best(args: Train) -> Result<Outcome> {
+    let has_begun = args.run.as_ref().is_some_and(|folder| folder.exists());
+    let args = if has_begun { Train { resume: args.run.clone(), run: None, ..args } } else { args };
+    run(&args, &Ranks::new(None))
+}
+
 /// Trains, evaluates, saves.
-fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
+fn train(args: &Train, folder: Option<&Folder>, ranks: &Ranks) -> Result<Outcome> {
     let start = Instant::now();
     let outputs = Outputs::of(args, folder);
-    outputs.check(args, folder)?;
-    let (by_recipe, loaded) = job::load(args)?;
+    let (by_recipe, mut job) = ranks.agree(prepare(args, folder, &outputs, ranks))?;
     let args = by_recipe.as_deref().unwrap_or(args);
-    let mut job = Job::new(args, loaded)?;
+    if !ranks.are_led_from_here() {
+        return train_beside(&job, args.find_lr, ranks);
+    }
     if args.find_lr {
         find_lr::report(args, &find_learning_rate(&job.network, &job.loaded.train, &job.options)?)?;
         return Ok(Outcome::Done);
@@ -82,7 +101,13 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let mut network = job.network.clone();
     let mut callbacks = Callbacks::new(args, &job, &outputs, folder, (&receipt, from.as_ref()))?;
     let mut all = callbacks.all();
-    let with = FitContext { watch: job.watched(), callback: Some(&mut all), from, anyway: args.anyway };
+    let with = FitContext {
+        watch: job.watched(),
+        callback: Some(&mut all),
+        from,
+        anyway: args.anyway,
+        ranks: ranks.communicator(),
+    };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
     drop(all);
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
@@ -118,6 +143,31 @@ fn train(args: &Train, folder: Option<&Folder>) -> Result<Outcome> {
     let signal = signal.filter(|_| fitted.stopped == Some(Stopped::Callback));
     let outcome = signal.map_or(Outcome::Done, Outcome::Signal);
     failure.map_or(Ok(outcome), Err)
+}
+
+/// Data, network and options, with those of a recipe; all that can be refused before a training begins.
+fn prepare(
+    args: &Train,
+    folder: Option<&Folder>,
+    outputs: &Outputs,
+    ranks: &Ranks,
+) -> Result<(Option<Box<Train>>, Job)> {
+    if ranks.are_led_from_here() {
+        outputs.check(args, folder)?;
+    }
+    let (by_recipe, loaded) = job::load(args)?;
+    let job = Job::new(by_recipe.as_deref().unwrap_or(args), loaded)?;
+    Ok((by_recipe, job))
+}
+
+/// What a rank does that is not the first one: its part of each batch. It goes on until rank 0 has had enough.
+fn train_beside(job: &Job, finds_rate: bool, ranks: &Ranks) -> Result<Outcome> {
+    let _ends_with_rank_0 = Interrupt::listen()?;
+    if !finds_rate {
+        let with = FitContext { watch: job.watched(), ranks: ranks.communicator(), ..FitContext::default() };
+        ranks.known(fit_with(&mut job.network.clone(), &job.loaded.train, &job.options, with))?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// The report.

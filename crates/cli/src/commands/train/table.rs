@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use layerloop::data::{TableParts, TableSplit};
 use layerloop::names::text;
-use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing, Scaling, TargetTransform};
+use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing, Scaling, TargetTransform, Values};
 use layerloop::recipes::{Choice, Recipe};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
@@ -22,10 +22,36 @@ const SAMPLE: usize = 500;
 
 /// Reads the table and makes its parts; of the recipe also the options.
 pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
+    let table = read(args)?;
+    let test = args.test.as_ref().map(|path| test_part(args, &table, path)).transpose()?;
+    prepared(args, &table, test)
+}
+
+/// The table as it is.
+pub(super) fn read(args: &Train) -> Result<Table> {
     refuse_image_options(args)?;
-    let table = read_table(&args.data, &args.table.options())?;
+    read_table(&args.data, &args.table.options())
+}
+
+/// As [`load`], for rows of a table to train on and others to test on.
+pub(super) fn of_rows(args: &Train, table: &Table, rows: [&[usize]; 2]) -> Result<(Option<Box<Train>>, Loaded)> {
+    let [frame, test] = rows.map(|rows| table.frame.select(rows));
+    prepared(args, &Table { frame, ..table.clone() }, Some((test, Vec::new())))
+}
+
+/// Of a table whose target is a class, the class of each row; rows without one are of a class of their own.
+pub(super) fn classes_of_rows(table: &Table) -> Result<Option<Vec<u32>>> {
+    let (true, [target]) = (predicts_classes(table), table.target.as_slice()) else { return Ok(None) };
+    let column = table.frame.column(target)?;
+    Ok(match &column.values {
+        Values::Levels { codes, levels } => Some(codes.iter().map(|code| (*code).min(levels.len() as u32)).collect()),
+        Values::Numbers(values) => Some(values.iter().map(|&value| u32::from(value != 0.0)).collect()),
+    })
+}
+
+fn prepared(args: &Train, table: &Table, test: Option<(Frame, Vec<String>)>) -> Result<(Option<Box<Train>>, Loaded)> {
     let rows = args.limit.unwrap_or(usize::MAX).min(table.frame.rows());
-    let classes = predicts_classes(&table);
+    let classes = predicts_classes(table);
     let choice = args.recipe.is_none().then(|| {
         let columns = table.columns.iter().filter(|column| column.kind.is_used()).count();
         let cores = available_parallelism().map_or(1, usize::from); // whatever --threads: no bit depends on it
@@ -37,14 +63,14 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     let with = args.with_recipe_plan(recipe, &plan)?;
     let options = with.preprocessing();
     let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
-    let mut loaded = parts(&with, &table, |train| Preprocessing::fit(train, &target, &options))?;
+    let mut loaded = parts(&with, table, test, |train| Preprocessing::fit(train, &target, &options))?;
     let with = with.with_layers_of_recipe(&loaded.train)?;
     let members = if plan.ensemble > 1 { format!(" with {} networks", plan.ensemble) } else { String::new() };
     loaded.notes.extend(
         choice
             .map(|choice| format!("recipe {}{members}: {}; --recipe NAME takes another", text(recipe), choice.reason)),
     );
-    loaded.notes.extend(left_out(&table));
+    loaded.notes.extend(left_out(table));
     Ok((Some(with), loaded))
 }
 
@@ -57,28 +83,34 @@ fn predicts_classes(table: &Table) -> bool {
 /// The parts of the table that a run had, with what was fitted then.
 pub(crate) fn again(args: &Train, fitted: &Preprocessing) -> Result<Loaded> {
     let table = read_table(&args.data, &args.table.options())?;
-    parts(args, &table, |_| Ok(fitted.clone()))
+    let test = args.test.as_ref().map(|path| test_part(args, &table, path)).transpose()?;
+    parts(args, &table, test, |_| Ok(fitted.clone()))
 }
 
-fn parts(args: &Train, table: &Table, fit: impl FnOnce(&Frame) -> Result<Preprocessing>) -> Result<Loaded> {
+/// The rows to test on, from a file of their own, and what is to be said of it.
+fn test_part(args: &Train, table: &Table, path: &Path) -> Result<(Frame, Vec<String>)> {
+    let kinds: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let mut reader = open_table(path, &args.table.read())?;
+    reader.retain(|name| kinds.iter().any(|(other, _)| *other == name));
+    let frame = typed(&reader.all_rows()?, &kinds, path)?;
+    Ok((frame, notes(&reader)))
+}
+
+fn parts(
+    args: &Train,
+    table: &Table,
+    test: Option<(Frame, Vec<String>)>,
+    fit: impl FnOnce(&Frame) -> Result<Preprocessing>,
+) -> Result<Loaded> {
     let target: Vec<&str> = table.target.iter().map(String::as_str).collect();
-    let mut more = Vec::new();
-    let test = args.test.as_ref().map(|path| {
-        let kinds: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
-        let mut reader = open_table(path, &args.table.read())?;
-        reader.retain(|name| kinds.iter().any(|(other, _)| *other == name));
-        let frame = typed(&reader.all_rows()?, &kinds, path)?;
-        more.extend(notes(&reader));
-        Ok::<Frame, Error>(frame)
-    });
-    let test = test.transpose()?;
+    let (test, more) = test.unzip();
     let mut split = TableSplit::default();
     (split.validation, split.limit, split.seed) = (validation_share(args), args.limit, args.seed);
     split.by = args.split.clone().unwrap_or_default();
     let parts = TableParts::new(&table.frame, test.as_ref(), &target, &split, fit)?;
     let TableParts { train, validation, test, test_frame, notes: of_parts, .. } = parts;
     let test_frame = Some(test_frame.select(&evenly(test_frame.rows(), SAMPLE)));
-    let notes = [table.notes.clone(), more, of_parts].concat();
+    let notes = [table.notes.clone(), more.unwrap_or_default(), of_parts].concat();
     let entry = args.data.to_str().and_then(registry::find);
     let about = entry.map_or("", |entry| entry.about);
     let name = |data: &Path| data.display().to_string();

@@ -12,7 +12,7 @@ use crate::rng::Stream;
 pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Block) {
     let Pass { isa, network, places, mode, .. } = pass;
     let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
-    let first = block.rows().start;
+    let first = mode.first_row(block);
     if let (Kind::Standardise { epsilon }, Some(inverse)) = (op.kind, places.kept(to)) {
         let ([out, inverse], [z]) = block.write([places.z(to), inverse], [places.z(from)]);
         return norm::rows(isa, epsilon, z, to.width, out, Some(inverse));
@@ -69,7 +69,7 @@ pub(in crate::network) fn forward(pass: Pass, op: &Op, i: usize, block: &mut Blo
 pub(in crate::network) fn backward(pass: Pass, op: &Op, i: usize, block: &mut Block) {
     let Pass { isa, network, places, mode, .. } = pass;
     let [from, to] = [op.from[0], op.to[0]].map(|value| network.program.values[value]);
-    let first = block.rows().start;
+    let first = mode.first_row(block);
     if let (Kind::Parametric(_), Some(kept)) = (op.kind, places.kept(to)) {
         let ([out], [q, slopes]) = block.write([places.delta(from)], [places.delta(to), kept + 1]);
         return parametric::input_gradient(isa, q, slopes, weights(network, op), out);
