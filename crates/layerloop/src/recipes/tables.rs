@@ -39,7 +39,7 @@ pub struct Choice {
     pub reason: String,
 }
 
-/// Rows below which one small network is taken.
+/// Rows below which small networks are taken.
 const FEW: usize = 1000;
 /// Rows from which on `tabm-mini` is taken for numbers.
 const MANY: usize = 5000;
@@ -56,7 +56,7 @@ impl Choice {
     /// For a table of so many rows and columns to train on, with classes to predict or numbers, and so many cores.
     ///
     /// ```text
-    /// fewer than 1,000 rows                                              plain
+    /// fewer than 1,000 rows                                              plain, 8 networks
     /// 5,000 rows or more with numbers, if it takes 3 minutes or less     tabm-mini
     /// else, if it takes 3 minutes or less                                realmlp, as many networks as fit into them, 8 at most
     /// else                                                               plain
@@ -84,7 +84,7 @@ impl Choice {
         let of_realmlp = seconds(EPOCHS, 1.0, 4.0, 2.0);
         let what = |seconds: f64| format!("{rows} rows and {columns} columns, about {seconds:.0} s on {cores} cores");
         let (recipe, ensemble, reason) = if rows < FEW {
-            (Recipe::Plain, 1, format!("{rows} rows are few"))
+            (Recipe::Plain, MOST, format!("{rows} rows are few"))
         } else if !classes && rows >= MANY && of_tabm <= PATIENCE {
             (Recipe::TabMMini { bins: super::BINS }, 1, what(of_tabm))
         } else if of_realmlp <= PATIENCE {
