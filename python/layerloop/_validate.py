@@ -181,7 +181,7 @@ def inputs(values: np.ndarray | Sparse) -> Inputs:
     """Give the rows as the library keeps them."""
     if isinstance(values, Sparse):
         return Inputs.sparse(values.width, values.starts, values.columns, values.values)
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" and values.dtype != np.float32:  # what is in single precision is looked at as it is copied
         ends = np.array([values.min(), values.max()])
         _check_finite(ends, "X")
         if np.abs(ends).max() > np.finfo(np.float32).max:

@@ -1,6 +1,6 @@
 //! NumPy arrays as inputs of the library.
 
-use layerloop::data::{Csr, Inputs};
+use layerloop::data::{Csr, Inputs, shared_numbers};
 use layerloop::{Error, Result};
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _, PyReadonlyArray2, PyUntypedArrayMethods as _};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -45,11 +45,11 @@ impl<'py> Rows<'py> {
         match self {
             Self::Single(x) => {
                 let x = or_value_error(x.as_slice())?;
-                detached(py, || Ok(Inputs::from(x)))
+                detached(py, || check_finite(x).map(|()| Inputs::from(x)))
             }
             Self::Double(x) => {
                 let x = or_value_error(x.as_slice())?;
-                detached(py, || Ok(Inputs::Floats(x.iter().map(|&value| value as f32).collect())))
+                detached(py, || Ok(Inputs::Floats(shared_numbers(x.iter().map(|&value| value as f32)))))
             }
             Self::Bytes(x) => {
                 let values = or_value_error(x.as_slice())?;

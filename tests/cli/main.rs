@@ -39,6 +39,7 @@ mod terminal;
 mod threads;
 mod tmux;
 mod train;
+mod trials;
 
 use std::fmt::Display;
 use std::io::{Read as _, Write as _};

@@ -207,7 +207,10 @@ fn without_a_recipe_one_is_chosen_and_the_reason_printed() {
     assert!(folder.run(&["replay", "m.safetensors"]).well().out.contains("the same to the bit"));
     let folder = with_people(300);
     let said = folder.run(&typed).well();
-    assert!(said.err.contains("recipe plain with 8 networks: 300 rows are few; --recipe NAME takes another"), "{said:?}");
+    assert!(
+        said.err.contains("recipe plain with 8 networks: 300 rows are few; --recipe NAME takes another"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -219,21 +219,21 @@ pub const BLOCK_ROWS: usize = PANEL + 1;
 ///
 /// # Panics
 /// If the slices do not have these shapes, or the block has more than [`BLOCK_ROWS`] rows.
-pub fn weight_update(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+pub fn weight_update(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, by: Update, part: Part) {
     if !by.in_tiles() {
-        return update_from_cache(isa, z, delta, block, by, part);
+        return update_from_cache(isa, z, delta, ends, block, by, part);
     }
     assert_eq!(part.weights.len(), block.range().len(), "the block's weights");
     part.check(by.rule);
-    weight_product(isa, z, delta, &[], block, Step { block, rule: by.rule, part });
+    weight_product(isa, z, delta, ends, block, Step { block, rule: by.rule, part });
 }
 
 /// As [`weight_update`] where no tile takes the step. Apart from it, so that its memory is not a part of the other's frame.
 #[inline(never)]
-fn update_from_cache(isa: Isa, z: Input, delta: Rows, block: WeightBlock, by: Update, part: Part) {
+fn update_from_cache(isa: Isa, z: Input, delta: Rows, ends: &[usize], block: WeightBlock, by: Update, part: Part) {
     let mut gradient = [0.0; BLOCK_ROWS * PANEL];
     let gradient = &mut gradient[..block.rows * block.panel.width];
-    weight_gradient(isa, z, delta, &[], WeightBlock { listed: None, ..block }, gradient);
+    weight_gradient(isa, z, delta, ends, WeightBlock { listed: None, ..block }, gradient);
     update(isa, by, block, part, gradient);
 }
 

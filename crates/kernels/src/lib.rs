@@ -56,7 +56,7 @@ pub use loss::Loss;
 pub use marks::Marks;
 pub use matrix::{Matrix, Rows, RowsMut};
 pub use named_enum::NamedEnum;
-pub use pages::zeroed_bytes;
+pub use pages::{shared_numbers, zeroed_bytes};
 pub use panels::{PANEL, Panel, Panels};
 pub use sparse::{ByColumn, Csr, Entries, InvalidCsr};
 pub use team::{Block, Partition, Team};

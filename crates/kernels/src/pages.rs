@@ -15,6 +15,27 @@ pub fn zeroed_bytes(len: usize) -> Arc<[u8]> {
     unsafe { bytes.assume_init() }
 }
 
+/// These numbers, in large pages where the system has them and there are enough numbers.
+///
+/// # Panics
+/// If there are fewer than the iterator says.
+#[must_use]
+pub fn shared_numbers(values: impl ExactSizeIterator<Item = f32>) -> Arc<[f32]> {
+    let len = values.len();
+    let mut numbers: Arc<[MaybeUninit<f32>]> = Arc::new_uninit_slice(len);
+    let mut written = 0;
+    if let Some(to) = Arc::get_mut(&mut numbers) {
+        prefer_large_pages(to);
+        for (to, value) in to.iter_mut().zip(values) {
+            to.write(value);
+            written += 1;
+        }
+    }
+    assert_eq!(written, len, "an iterator of as many numbers as it says");
+    // SAFETY: each of the `len` numbers has been written.
+    unsafe { numbers.assume_init() }
+}
+
 /// Wishes for large pages under the whole of `values`, from the next first write on.
 #[cfg(all(target_os = "linux", not(miri)))] // Miri does not support madvise
 pub(crate) fn prefer_large_pages<T>(values: &mut [T]) {
@@ -40,6 +61,8 @@ mod tests {
         for len in [0, 1, 4096, if cfg!(miri) { 17 } else { (5 << 20) + 3 }] {
             let bytes = zeroed_bytes(len);
             assert!(*bytes == vec![0; len]);
+            let numbers: Vec<f32> = (0..len / 4).map(|i| i as f32).collect();
+            assert!(*shared_numbers(numbers.iter().copied()) == numbers);
         }
     }
 }

@@ -180,7 +180,7 @@ const CALLS: &[Call] = &[
         let input = d.input(&m.read[0], &m.listed, &m.csr, &m.turned);
         let [weights, first, second, third] = m.written.each_mut().map(Guarded::middle);
         let part = Part { weights, states: [first, second, third] };
-        dense::weight_update(isa, input, d.rows(&m.read[1]), d.block(&m.listed), d.update(), part);
+        dense::weight_update(isa, input, d.rows(&m.read[1]), &[], d.block(&m.listed), d.update(), part);
     }),
     ("dense::transpose", |isa, d, m| {
         let values = &m.read[0].0[LEN..2 * LEN];

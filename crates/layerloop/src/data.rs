@@ -13,7 +13,7 @@ mod targets;
 
 use std::sync::Arc;
 
-pub use layerloop_kernels::{Csr, InvalidCsr, zeroed_bytes};
+pub use layerloop_kernels::{Csr, InvalidCsr, shared_numbers, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
 pub use self::batches::{Batches, micro_batches, onecold, onehot};

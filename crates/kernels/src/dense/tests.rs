@@ -174,7 +174,7 @@ fn the_update_of_a_product_equals_gradient_then_update_to_the_bit() {
             let states = || [0, 1, 2].map(|s| vec![0.25; if s < by.rule.states() { len } else { 0 }]);
             let (mut at_once, mut kept) = (plain(len, 3), states());
             let part = Part { weights: &mut at_once, states: kept.each_mut().map(|state| &mut state[..]) };
-            weight_update(isa, z.head(batch).into(), d.head(batch), block, by, part);
+            weight_update(isa, z.head(batch).into(), d.head(batch), &[], block, by, part);
 
             let (mut twice, mut kept) = (plain(len, 3), states());
             let mut gradient = vec![0.0; len];

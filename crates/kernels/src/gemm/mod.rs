@@ -250,8 +250,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Operands { inner, a, .. } = *self.operands;
-        let Columns { values, row, order, .. } = self.operands.b;
-        let (first, a_from, from) = (self.row, a.values().as_ptr(), values.as_ptr().wrapping_add(self.column));
+        let row = self.operands.b.row;
         if A::TALL && self.operands.ends.len() > 1 {
             return self.over_parts(simd);
         }
@@ -259,15 +258,8 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
             if !A::TALL || row < FAR_APART {
                 return self.over(simd, 0..inner);
             }
-            let steps = (0..inner).inspect(|&k| {
-                let ahead = (k + FAR_AHEAD).min(inner - 1);
-                // SAFETY: `ahead` is below `inner`.
-                let b = from.wrapping_add(unsafe { order.row(ahead) } * row);
-                for v in 0..V {
-                    simd.prefetch(b.wrapping_add(v * LANES).cast());
-                }
-                simd.prefetch(a_from.wrapping_add(a.index(first, ahead)).cast());
-            });
+            // SAFETY: what is looked at ahead is below `inner`.
+            let steps = (0..inner).inspect(|&k| unsafe { self.prefetch(simd, (k + FAR_AHEAD).min(inner - 1)) });
             return self.over(simd, steps);
         };
         let mut steps = [const { MaybeUninit::<u32>::uninit() }; LONGEST + LANES];
@@ -280,13 +272,7 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Kernel for Chains<'_, '_
         };
         let steps = steps.windows(AHEAD + 1).map(|steps| {
             // SAFETY: every step is below `inner`, and 0 if there is any.
-            let ahead = from.wrapping_add(unsafe { order.row(steps[AHEAD] as usize) } * row);
-            for v in 0..V {
-                simd.prefetch(ahead.wrapping_add(v * LANES).cast());
-            }
-            if A::TALL {
-                simd.prefetch(a_from.wrapping_add(a.index(first, steps[AHEAD] as usize)).cast());
-            }
+            unsafe { self.prefetch(simd, steps[AHEAD] as usize) };
             steps[0] as usize
         });
         self.over(simd, steps);
@@ -317,6 +303,23 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
         sums
     }
 
+    /// Asks for what step `k` will read.
+    ///
+    /// # Safety
+    /// `k` is below `inner`, or 0.
+    #[inline(always)]
+    unsafe fn prefetch<S: Simd>(&self, simd: S, k: usize) {
+        let Operands { a, b, .. } = self.operands;
+        // SAFETY: as above.
+        let from = b.values.as_ptr().wrapping_add(self.column + unsafe { b.order.row(k) } * b.row);
+        for v in 0..V {
+            simd.prefetch(from.wrapping_add(v * LANES).cast());
+        }
+        if A::TALL {
+            simd.prefetch(a.values().as_ptr().wrapping_add(a.index(self.row, k)).cast());
+        }
+    }
+
     /// The sums over each part of the inner dimension, added up as a tree.
     #[inline(always)]
     fn over_parts<S: Simd>(self, simd: S) {
@@ -337,13 +340,21 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
                 None => {
                     for k in k..end {
                         // SAFETY: k is below `inner`.
-                        sums = unsafe { self.with_step(simd, sums, k) };
+                        unsafe {
+                            if b.row >= FAR_APART {
+                                self.prefetch(simd, (k + FAR_AHEAD).min(inner - 1));
+                            }
+                            sums = self.with_step(simd, sums, k);
+                        }
                     }
                 }
                 Some(steps) => {
                     while taken < steps.len() && (steps[taken] as usize) < end {
                         // SAFETY: every step is below `inner`.
-                        sums = unsafe { self.with_step(simd, sums, steps[taken] as usize) };
+                        unsafe {
+                            self.prefetch(simd, steps[(taken + AHEAD).min(steps.len() - 1)] as usize);
+                            sums = self.with_step(simd, sums, steps[taken] as usize);
+                        }
                         taken += 1;
                     }
                 }
@@ -362,8 +373,8 @@ impl<A: Left, O: Order, const H: usize, const V: usize> Chains<'_, '_, A, O, H, 
 
     /// The sums over some steps below `inner`.
     #[inline(always)]
-    fn over<S: Simd>(self, simd: S, steps: impl Iterator<Item = usize>) {
-        let Self { operands: &Operands { b, direct, .. }, row, column, to } = self;
+    fn over<S: Simd>(&self, simd: S, steps: impl Iterator<Item = usize>) {
+        let Self { operands: &Operands { b, direct, .. }, row, column, to } = *self;
         let mut sums = [[simd.splat(0.0); V]; H];
         if let Some(Direct { continues: true, .. }) = direct {
             unrolled!(h < H => {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use layerloop_kernels::Csr;
 use layerloop_kernels::gather::Source;
+use layerloop_kernels::{Csr, shared_numbers};
 
 use super::Standardisation;
 use crate::{Error, Result};
@@ -49,13 +49,13 @@ pub enum Inputs {
 
 impl From<Vec<f32>> for Inputs {
     fn from(values: Vec<f32>) -> Self {
-        Self::Floats(values.into())
+        Self::from(values.as_slice())
     }
 }
 
 impl From<&[f32]> for Inputs {
     fn from(values: &[f32]) -> Self {
-        Self::Floats(values.into())
+        Self::Floats(shared_numbers(values.iter().copied()))
     }
 }
 

@@ -43,14 +43,15 @@ impl Moments {
         MOMENTS.into_iter().zip(&mut self.states).take(self.used)
     }
 
-    /// Takes the step in the moment in which each value of p_i is known: `by` has one for each parameter that moves.
+    /// Takes the step in the moment in which each value of p_i is known: `by` has one for each parameter that moves. Several micro-batches, which
+    /// `ends` says, are for products alone.
     pub(crate) fn update(
         &mut self,
         team: &mut Team,
         plan: &mut WeightPlan,
         network: &mut Network,
         workspace: &Workspace,
-        rows: usize,
+        (rows, ends): (usize, &[usize]),
         by: &[Option<Update>],
     ) {
         let (isa, edges) = (team.isa(), network.program.edges.clone());
@@ -58,7 +59,7 @@ impl Moments {
             let (z, delta) = operands(workspace, [task.from, task.to], rows);
             let block = task.block(&workspace.input_plan);
             match task.role {
-                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, block, by, part),
+                Role::Product => dense::weight_update(isa, task.input(workspace, z), delta, ends, block, by, part),
                 Role::PerColumn(layer) => columns::weight_update(isa, layer, [z, delta], task.panel, by, part),
                 Role::Table => {
                     table::weight_update(isa, [z, delta], task.from.width, task.table_width(), block, by, part);

@@ -24,7 +24,7 @@ use crate::data::Dataset;
 use crate::names::OrCustom;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::input_plan::InputPlan;
-use crate::network::program::Program;
+use crate::network::program::{Program, Role};
 use crate::network::weight_plan::outgrows_cache;
 use crate::network::workspace::{self, Reach, block_rows};
 use crate::network::{Network, Spec};
@@ -306,7 +306,13 @@ fn begin<'a>(
     let input_plan = input_plan(network, train, options, batch, continues);
     let in_parts = options.micro_batches > 1;
     let chunk = if in_parts { batch } else { workspace::chunk_rows(&network.program, &input_plan, batch, threads) };
-    let apart = in_parts || chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row);
+    let apart = match in_parts {
+        // What other ranks add to it, or layers that are no products.
+        true => {
+            on_ranks.is_some() || network.program.parameters.iter().any(|parameter| parameter.role != Role::Product)
+        }
+        false => chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row),
+    };
     let whole = FullGradient::wanted(options, network, apart);
     let sizes = [worked_on, chunk.min(worked_on)];
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, sizes, states).with_whole(whole);

@@ -231,6 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn micro_batches_have_the_bits_of_the_whole_gradient_where_each_tile_takes_its_step() {
+        for optimizer in [Optimizer::ADAM, Optimizer::Sgd, Optimizer::ALL[2]] {
+            let trained = |clip_norm, threads| {
+                let mut network = Network::new(&"5 -> 40 relu -> 35 tanh -> 3".parse().unwrap(), 3).unwrap();
+                let options =
+                    FitOptions { optimizer, micro_batches: 7, clip_norm, threads: Some(threads), ..options() };
+                let options = FitOptions { epochs: 3, batch: 33, learning_rate: 0.01, ..options };
+                fit(&mut network, &three_classes(133), &options).unwrap();
+                network.sha256()
+            };
+            assert_eq!(trained(None, 1), trained(Some(1e30), 1), "{optimizer:?}");
+            assert_eq!(trained(None, 3), trained(None, 1), "{optimizer:?}");
+        }
+    }
+
+    #[test]
     fn micro_batches_that_cannot_be_are_refused() {
         let refused = |spec: &str, options: FitOptions| {
             let mut network = Network::new(&spec.parse().unwrap(), 3).unwrap();

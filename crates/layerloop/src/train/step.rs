@@ -262,7 +262,7 @@ impl Stepper {
         let Self { team, workspace, plan, moments, whole, frozen, chunks, held, ends, exchanged, .. } = self;
         match (whole, by) {
             (None, Some(by)) => match chunks {
-                None => moments.update(team, plan, network, workspace, held.len(), by),
+                None => moments.update(team, plan, network, workspace, (held.len(), ends), by),
                 Some(Chunks { sums, .. }) => {
                     moments.update_by_sums(team, plan, network, &workspace.input_plan, sums, by);
                 }
