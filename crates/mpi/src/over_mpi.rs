@@ -4,6 +4,7 @@ use std::fmt;
 
 use layerloop::Result;
 use layerloop::ranks::Communicator;
+use mpi::point_to_point::send_receive_into;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator as _, Destination as _, Source as _};
 
@@ -49,6 +50,12 @@ impl Communicator for OverMpi<'_> {
 
     fn receive_numbers(&self, numbers: &mut [f32], from: usize) -> Result<()> {
         self.world.process_at_rank(from as i32).receive_into(numbers);
+        Ok(())
+    }
+
+    fn exchange_numbers(&self, own: &[f32], others: &mut [f32], with: usize) -> Result<()> {
+        let with = self.world.process_at_rank(with as i32);
+        send_receive_into(own, &with, others, &with);
         Ok(())
     }
 }

@@ -38,6 +38,19 @@ pub trait Communicator: fmt::Debug {
     /// # Errors
     /// If they will not come, or are not as many.
     fn receive_numbers(&self, numbers: &mut [f32], from: usize) -> Result<()>;
+
+    /// Sends numbers to a rank and receives others from it, which does the same at that time.
+    ///
+    /// # Errors
+    /// Those of both.
+    fn exchange_numbers(&self, own: &[f32], others: &mut [f32], with: usize) -> Result<()> {
+        if self.rank() < with {
+            self.send_numbers(own, with)?;
+            return self.receive_numbers(others, with);
+        }
+        self.receive_numbers(others, with)?;
+        self.send_numbers(own, with)
+    }
 }
 
 /// Threads of one process as ranks.

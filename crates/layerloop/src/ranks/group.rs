@@ -92,18 +92,61 @@ impl<'a> Group<'a> {
         ((part + 1) * self.communicator.ranks() - 1) / self.parts
     }
 
-    /// The sum of gradients: `own` writes that of some micro-batches of this rank. It comes to be on rank 0.
+    /// The sum of gradients, on every rank: `own` writes that of some micro-batches of this rank. What `own` does not write is 0 before.
     pub(crate) fn sum_gradients(
         self,
         gradient: &mut [f32],
         spare: &mut Vec<Vec<f32>>,
-        own: impl FnMut(Range<usize>, &mut [f32]),
+        mut own: impl FnMut(Range<usize>, &mut [f32]),
     ) -> Result<()> {
+        if self.ranks_are_nodes() {
+            own(self.own(), gradient);
+            return self.sum_by_halves(gradient, spare);
+        }
         let mut gradients = Gradients { own, len: gradient.len(), spare };
         if let Some(sum) = self.node(0..self.parts, &mut gradients)? {
             gradient.copy_from_slice(&sum);
             spare.push(sum);
         }
+        self.broadcast_numbers(gradient)
+    }
+
+    /// Whether the micro-batches of each rank are one node of the tree, and all of the same level.
+    fn ranks_are_nodes(self) -> bool {
+        let ranks = self.communicator.ranks();
+        ranks.is_power_of_two() && self.parts.is_multiple_of(ranks) && (self.parts / ranks).is_power_of_two()
+    }
+
+    /// The sums of nodes that all ranks have one of: at each level of the tree two ranks add up a half each of what they both have. Then each has a
+    /// part of the whole sum, and they tell each other.
+    ///
+    /// A sum of two numbers is the same whichever is the left one, so these are the sums of the tree.
+    fn sum_by_halves(self, numbers: &mut [f32], spare: &mut Vec<Vec<f32>>) -> Result<()> {
+        let (rank, ranks) = (self.rank(), self.communicator.ranks());
+        let mut received = spare.pop().unwrap_or_default();
+        received.resize(numbers.len().div_ceil(2), 0.0);
+        let halves = |range: &Range<usize>, keeps_first: bool| {
+            let middle = range.start + range.len().div_ceil(2);
+            let (first, second) = (range.start..middle, middle..range.end);
+            if keeps_first { (first, second) } else { (second, first) }
+        };
+        let levels = (0..ranks.trailing_zeros()).map(|level| 1 << level);
+        let mut kept = vec![0..numbers.len()];
+        for distance in levels.clone() {
+            let (own, others) = halves(&kept[kept.len() - 1], rank & distance == 0);
+            let received = &mut received[..own.len()];
+            self.communicator.exchange_numbers(&numbers[others], received, rank ^ distance)?;
+            numbers[own.clone()].iter_mut().zip(&*received).for_each(|(sum, other)| *sum += other);
+            kept.push(own);
+        }
+        for distance in levels.rev() {
+            let own = kept.pop().unwrap_or_default();
+            let (_, others) = halves(&kept[kept.len() - 1], rank & distance == 0);
+            let received = &mut received[..others.len()];
+            self.communicator.exchange_numbers(&numbers[own], received, rank ^ distance)?;
+            numbers[others].copy_from_slice(received);
+        }
+        spare.push(received);
         Ok(())
     }
 
@@ -304,8 +347,7 @@ fn no_number() -> Error {
 pub fn sum(communicator: &dyn Communicator, numbers: &mut [f32]) -> Result<()> {
     let group = Group::new(communicator, communicator.ranks())?;
     let own = numbers.to_vec();
-    group.sum_gradients(numbers, &mut Vec::new(), |_, sum| sum.copy_from_slice(&own))?;
-    group.broadcast_numbers(numbers)
+    group.sum_gradients(numbers, &mut Vec::new(), |_, sum| sum.copy_from_slice(&own))
 }
 
 /// What `own` is on this rank, if it is well on every rank, and all that is to be alike, by name, is.
@@ -361,15 +403,16 @@ mod tests {
                 Threads::run(ranks, |communicator| {
                     let group = Group::new(communicator, parts).unwrap();
                     group.own().for_each(|part| assert_eq!(group.owner(part), group.rank()));
-                    let (mut sum, mut spare) = ([0.0], Vec::new());
+                    let (mut sum, mut spare) = ([0.0; 5], Vec::new());
                     let of_node = |parts: Range<usize>, gradient: &mut [f32]| {
-                        let (values, mut memory) = (&values[parts], [0.0; 6]);
-                        tree::sum_parts(values.len(), gradient, &mut memory, |i, to| to[0] = values[i]);
+                        let (values, mut memory) = (&values[parts], [0.0; 30]);
+                        tree::sum_parts(values.len(), gradient, &mut memory, |i, to| {
+                            to.iter_mut().enumerate().for_each(|(place, to)| *to = values[i] * (place as f32 + 0.7));
+                        });
                     };
                     group.sum_gradients(&mut sum, &mut spare, of_node).unwrap();
-                    group.broadcast_numbers(&mut sum).unwrap();
                     let losses: Vec<f64> = values[group.own()].iter().map(|&value| f64::from(value)).collect();
-                    (sum[0], group.sum_losses(&losses, 7).unwrap())
+                    (sum, group.sum_losses(&losses, 7).unwrap())
                 })
             };
             let one = of(1)[0];

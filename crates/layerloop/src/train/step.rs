@@ -173,9 +173,6 @@ impl Stepper {
                 plan.gradient_of_segment(segment, (team, network, workspace), start, &ends, gradient);
             })?;
         }
-        for segment in &plan.segments {
-            group.broadcast_numbers(&mut whole.gradient.values_mut()[segment.range.clone()])?;
-        }
         self.exchanged = true;
         Ok(())
     }

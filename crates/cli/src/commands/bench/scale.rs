@@ -187,7 +187,7 @@ fn latency_and_byte(sums: &[(usize, f64)], ranks: usize) -> (f64, f64) {
     let messages = 2.0 * levels(ranks);
     let [mut one, mut x, mut xx, mut y, mut xy] = [0.0; 5];
     for &(numbers, seconds) in sums {
-        let (bytes, seconds) = (4.0 * numbers as f64, seconds / messages);
+        let (bytes, seconds) = (bytes_sent(numbers, ranks) / messages, seconds / messages);
         let weight = 1.0 / (seconds * seconds);
         one += weight;
         x += weight * bytes;
@@ -199,14 +199,19 @@ fn latency_and_byte(sums: &[(usize, f64)], ranks: usize) -> (f64, f64) {
     (((y - byte * x) / one).max(0.0), byte)
 }
 
-/// Messages from the last rank to rank 0, one after the other.
+/// Bytes that each of the ranks, a power of two, sends for a sum of so many numbers: a half, a quarter, ... of them, there and back.
+fn bytes_sent(numbers: usize, ranks: usize) -> f64 {
+    2.0 * 4.0 * numbers as f64 * (1.0 - 1.0 / ranks.next_power_of_two() as f64)
+}
+
+/// Messages that a rank sends to add up, one after the other; as many to tell the sum.
 fn levels(ranks: usize) -> f64 {
     f64::from(ranks.next_power_of_two().trailing_zeros())
 }
 
 /// Seconds of a step on so many ranks.
 fn predicted(step: &Step, ranks: usize, (latency, byte): (f64, f64)) -> f64 {
-    step.alone / ranks as f64 + 2.0 * levels(ranks) * (latency + byte * 4.0 * step.parameters as f64)
+    step.alone / ranks as f64 + 2.0 * levels(ranks) * latency + byte * bytes_sent(step.parameters, ranks)
 }
 
 /// The ranks from which on twice as many gain less than a tenth.
@@ -259,9 +264,13 @@ fn report(setting: &Setting, ranks: usize, found: &Found) -> Result<Vec<Measured
     Ok(all)
 }
 
-/// Widths alone.
+/// Widths alone, equal ones once: `28-300x5-2`.
 fn short_name(network: &str) -> String {
-    network.split(|c: char| !c.is_ascii_digit()).filter(|width| !width.is_empty()).collect::<Vec<_>>().join("-")
+    let widths: Vec<&str> = network.split(|c: char| !c.is_ascii_digit()).filter(|width| !width.is_empty()).collect();
+    let groups = widths.chunk_by(|a, b| a == b);
+    let names =
+        groups.map(|group| if group.len() > 1 { format!("{}x{}", group[0], group.len()) } else { group[0].into() });
+    names.collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -270,9 +279,14 @@ mod tests {
 
     #[test]
     fn latency_and_bandwidth_are_found_again() {
-        let sums = SIZES.map(|size| (size, 4.0 * (2e-5 + 1e-9 * 4.0 * size as f64)));
+        let sums = SIZES.map(|size| (size, 4.0 * 2e-5 + 1e-9 * bytes_sent(size, 4)));
         let (latency, byte) = latency_and_byte(&sums, 4);
         assert!((latency / 2e-5 - 1.0).abs() < 1e-6 && (byte / 1e-9 - 1.0).abs() < 1e-6, "{latency} {byte}");
+    }
+
+    #[test]
+    fn names_of_networks_are_short() {
+        assert_eq!([NETWORKS[1], NETWORKS[2]].map(short_name), ["784-256-128-10", "28-300x5-2"]);
     }
 
     #[test]
