@@ -95,7 +95,7 @@ fn product_weight_update(bencher: Bencher, layer: [usize; 3]) {
             let [weights, first, second] = [&mut weights, &mut first, &mut second]
                 .map(|matrix| &mut matrix.values_mut()[block.panel.start..][block.range()]);
             let part = Part { weights, states: [first, second, &mut []] };
-            weight_update(isa, black_box(z.head(rows)).into(), delta.head(rows), block, rule.into(), part);
+            weight_update(isa, black_box(z.head(rows)).into(), delta.head(rows), &[], block, rule.into(), part);
         }
     });
 }

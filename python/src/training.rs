@@ -190,7 +190,8 @@ pub(crate) fn train<'py>(
     let fitted = guarded(|| {
         Ok(py.detach(|| {
             let watched = validation.iter().map(|data| ("val", *data)).collect();
-            let with = FitContext { watch: watched, callback: Some(&mut both), from, anyway: true, ..FitContext::default() };
+            let with =
+                FitContext { watch: watched, callback: Some(&mut both), from, anyway: true, ..FitContext::default() };
             fit_with(&mut trained, &data.0, &options, with)
         }))
     })?;

@@ -131,17 +131,16 @@ impl<'a> Group<'a> {
             if keeps_first { (first, second) } else { (second, first) }
         };
         let levels = (0..ranks.trailing_zeros()).map(|level| 1 << level);
-        let mut kept = vec![0..numbers.len()];
+        let (mut kept, mut whole) = (Vec::new(), 0..numbers.len());
         for distance in levels.clone() {
-            let (own, others) = halves(&kept[kept.len() - 1], rank & distance == 0);
+            let (own, others) = halves(&whole, rank & distance == 0);
             let received = &mut received[..own.len()];
             self.communicator.exchange_numbers(&numbers[others], received, rank ^ distance)?;
             numbers[own.clone()].iter_mut().zip(&*received).for_each(|(sum, other)| *sum += other);
-            kept.push(own);
+            kept.push(std::mem::replace(&mut whole, own));
         }
-        for distance in levels.rev() {
-            let own = kept.pop().unwrap_or_default();
-            let (_, others) = halves(&kept[kept.len() - 1], rank & distance == 0);
+        for (distance, whole) in levels.rev().zip(kept.into_iter().rev()) {
+            let (own, others) = halves(&whole, rank & distance == 0);
             let received = &mut received[..others.len()];
             self.communicator.exchange_numbers(&numbers[own], received, rank ^ distance)?;
             numbers[others].copy_from_slice(received);
