@@ -59,6 +59,7 @@ fn every_option_of_train_stands_under_a_heading() {
         "Loss:",
         "Optimiser and learning rate:",
         "Regularisation:",
+        "Several trainings:",
         "Run folder, checkpoints, logs:",
         "Output:",
         "Seed and threads:",

@@ -39,7 +39,8 @@ fn folds_of_images_and_what_does_not_go_together() {
         (&["--folds", "1"][..], "folds: 1; 1437 rows can be cut into 2 to 1437 folds"),
         (&["--folds", "2", "--save", "m"], "cannot be used with"),
         (&["--folds", "2", "--search", "3"], "cannot be used with"),
-        (&["--folds", "0"], "--folds"),
+        (&["--folds", "0"], "folds: 0; 1437 rows can be cut into"),
+        (&["--search", "0"], "--search: 0; a search has at least 1 trial"),
     ] {
         let said = folder.run(&[&["train", "digits"][..], args].concat());
         assert!(said.code != 0 && said.err.contains(message), "{said:?}");

@@ -39,7 +39,7 @@ Exit codes:
 
 /// What `-h` shows; `--help` shows everything.
 pub(crate) const OFTEN: &str = "data help target test data_dir recipe validation augment network hidden activation epochs batch time_limit early_stopping loss \
-    class_weights optimizer lr find_lr schedule weight_decay folds search run resume metrics save report tui json quiet seed threads";
+    class_weights optimizer lr find_lr schedule weight_decay run resume metrics save report tui json quiet seed threads";
 
 /// Each was measured: `bench/examples`.
 const EXAMPLES: &str = "\

@@ -40,6 +40,9 @@ const ARGUMENTS: &str = "search.json";
 
 /// Searches; the options of the best trial, on rank 0, to be trained by.
 pub(crate) fn run(args: &Train, count: usize, ranks: &Ranks) -> Result<Box<Train>> {
+    if count == 0 {
+        return ranks.known(Err(Error::config("--search", "0; a search has at least 1 trial")));
+    }
     let table = is_table(&args.data);
     let mut behind = ExplicitArgs::with("validation", &[VALIDATION]);
     if table {
