@@ -103,6 +103,12 @@ def ended(process, since, what):
     return seconds, output
 
 
+def newest(place):
+    """The step of the newest checkpoint."""
+    steps = [int(path.stem.removeprefix("step-")) for path in pathlib.Path(place).glob("checkpoints/step-*.safetensors")]
+    return max(steps, default=0)
+
+
 def killed(chance):
     """A rank is killed at random moments; the run goes on with other numbers of ranks, to the same bits."""
     job = ["train", "digits", "--epochs", "12", "--micro-batches", "8", "--batch", "64", "--network", "64 -> 256 relu -> 256 relu -> 10"]
@@ -114,10 +120,9 @@ def killed(chance):
                 command(4, [*job, "--run", place, "--checkpoint-every", "5steps", "--json"]),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
             )
-            deadline = time.monotonic() + 60
-            while not list(pathlib.Path(place).glob("checkpoints/step-*")) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            time.sleep(chance.random() * 0.5)
+            target, deadline = chance.randrange(5, 140), time.monotonic() + 60
+            while newest(place) < target and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.005)
             ranks = children(process.pid)
             assert len(ranks) == 4, (ranks, process.poll() is not None and process.communicate())
             os.kill(ranks[rank], signal.SIGKILL)
@@ -194,8 +199,8 @@ def in_a_network(setup, ranks, arguments):
 
 def networks():
     """Slow, narrow, lossy networks change no bit."""
-    if os.geteuid() != 0:
-        return print("NOT RUN: networks of their own, which need root")
+    if subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True).returncode != 0:
+        return print("NOT RUN: slow networks, which need root and networks of their own")
     alone = trained(1, DIGITS)
     # A narrow network; one with so short a queue that packets are lost; and what not every kernel has.
     narrow = ["tbf rate 50mbit burst 64kb latency 100ms", "tbf rate 50mbit burst 64kb limit 70000"]
@@ -216,8 +221,8 @@ def networks():
 
 def cut():
     """A network that is cut ends the run."""
-    if os.geteuid() != 0:
-        return print("NOT RUN: a network that is cut, which needs root")
+    if subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True).returncode != 0:
+        return print("NOT RUN: a network that is cut, which needs root and networks of its own")
     job = ["train", "digits", "--epochs", "100000", "--micro-batches", "8", "--no-save"]
     process = subprocess.Popen(
         in_a_network("{ (sleep 6; ip link set lo down) & } &&", 2, job),
