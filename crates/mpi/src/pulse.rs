@@ -2,6 +2,7 @@
 //!
 //! A process that is killed is noticed by `mpirun`. One that is stopped, or behind a network that was cut, is noticed here.
 
+use std::io::{Write as _, stderr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
@@ -67,7 +68,8 @@ fn listen(ranks: &SimpleCommunicator, mut hear: impl FnMut(i32)) {
 
 /// Ends all ranks: by MPI, or, where that hangs too, this one by itself.
 fn give_up(ranks: &SimpleCommunicator, silent: i32) -> ! {
-    eprintln!(
+    _ = writeln!(
+        stderr(),
         "error: rank {silent} has not answered rank {} for {} s: it was stopped, or the network between them was cut; its last checkpoint is as it was",
         ranks.rank(),
         SILENCE.as_secs()

@@ -32,6 +32,8 @@ pub use layerloop_kernels::softmax::Output;
 pub use predict::{Predictor, Scratch};
 pub use spec::Spec;
 
+use std::sync::Arc;
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -354,5 +356,11 @@ impl Network {
         let (row, column) = ((seen - 1) / self.spec.inputs, (seen - 1) % self.spec.inputs);
         let reason = format!("input {column} is {value}; embedding reads whole numbers from 0 to {}", count - 1);
         Err(Error::row(name, row, reason))
+    }
+}
+
+impl From<&Network> for Arc<Network> {
+    fn from(network: &Network) -> Self {
+        Self::new(network.clone())
     }
 }

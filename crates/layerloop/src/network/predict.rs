@@ -301,12 +301,6 @@ impl Predictor {
     }
 }
 
-impl From<&Network> for Arc<Network> {
-    fn from(network: &Network) -> Self {
-        Self::new(network.clone())
-    }
-}
-
 /// Refuses a pass on so many threads that memory cannot hold.
 pub(crate) fn check_memory(network: &Network, threads: usize) -> Result<()> {
     let rows = threads * block_rows(&network.program);

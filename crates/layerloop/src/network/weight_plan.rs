@@ -125,8 +125,7 @@ impl WeightPlan {
                     let own =
                         matches!(role, Role::Grouped(_) | Role::Piecewise { .. } | Role::Members(_) | Role::Custom(_));
                     let bias = own || view.bias && row + rows == taking_part;
-                    let parameter = layer;
-                    let biased = view.bias;
+                    let (parameter, biased) = (layer, view.bias);
                     let mut task =
                         Task { role, parameter, from, to, panel, row, rows, biased, bias, transposed_width: 0 };
                     let Range { start, end } = task.block(input_plan).range();

@@ -326,7 +326,7 @@ fn number(bytes: &[u8]) -> Result<f64> {
 }
 
 fn no_number() -> Error {
-    Error::config("ranks", "a message that is no number")
+    Error::config("ranks", "a message of a rank is not a number")
 }
 
 /// Adds up the numbers of all ranks, in the order of the tree that gradients are added up in; the sums come to be on every rank.

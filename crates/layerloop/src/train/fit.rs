@@ -301,18 +301,12 @@ fn begin<'a>(
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
-    let clock = Clock::from(0.0, 0.0);
-    let augmenter = Augmenter::of(&options.augment, train, options.seed);
     let input_plan = input_plan(network, train, options, batch, continues);
-    let in_parts = options.micro_batches > 1;
-    let chunk = if in_parts { batch } else { workspace::chunk_rows(&network.program, &input_plan, batch, threads) };
-    let apart = match in_parts {
-        // What other ranks add to it, or layers that are no products.
-        true => {
-            on_ranks.is_some() || network.program.parameters.iter().any(|parameter| parameter.role != Role::Product)
-        }
-        false => chunk == batch && outgrows_cache(&network.program, batch * network.program.members_of_row),
+    let chunk = match options.micro_batches {
+        1 => workspace::chunk_rows(&network.program, &input_plan, batch, threads),
+        _ => batch,
     };
+    let apart = gradient_is_apart(&network.program, options, [batch, chunk], on_ranks.is_some());
     let whole = FullGradient::wanted(options, network, apart);
     let sizes = [worked_on, chunk.min(worked_on)];
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, sizes, states).with_whole(whole);
@@ -324,7 +318,6 @@ fn begin<'a>(
     let rows = batch.saturating_mul(options.accumulate);
     let per_epoch = options.steps_of_epoch(train.rows());
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
-    let plateau = plateau(options);
     let norms = no_norms(&network.program);
     Ok(Run {
         average: Average::wanted(options.ema, options.swa_from_epoch, network),
@@ -333,7 +326,7 @@ fn begin<'a>(
         train,
         bound_loss,
         options,
-        augmenter,
+        augmenter: Augmenter::of(&options.augment, train, options.seed),
         watched,
         stepper,
         on_ranks,
@@ -347,10 +340,19 @@ fn begin<'a>(
         rows,
         last_rows: 0,
         norms_every_epoch: false,
-        state: State::new(history, plateau, norms.clone()),
+        state: State::new(history, plateau(options), norms.clone()),
         norms,
-        clock,
+        clock: Clock::from(0.0, 0.0),
     })
+}
+
+/// Whether the gradient is computed whole before the step of batches of so many rows, in chunks of so many.
+fn gradient_is_apart(program: &Program, options: &FitOptions, [batch, chunk]: [usize; 2], on_ranks: bool) -> bool {
+    if options.micro_batches > 1 {
+        // Other ranks add to it, or a layer is not a product.
+        return on_ranks || program.parameters.iter().any(|parameter| parameter.role != Role::Product);
+    }
+    chunk == batch && outgrows_cache(program, batch * program.members_of_row)
 }
 
 /// What follows the loss, if the schedule does.

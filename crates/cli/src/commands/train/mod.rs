@@ -111,10 +111,7 @@ fn train(args: &Train, folder: Option<&Folder>, ranks: &Ranks) -> Result<Outcome
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
     drop(all);
     if let (Err(Error::Diverged { .. }), Some(folder)) = (&fitted, folder) {
-        let go_on = format!("{} {} --anyway", shell::command(["train", "--resume"]), shell::path(folder.path()));
-        message(format_args!(
-            "note: the checkpoints before that are kept; to resume from the last one, add the options to change to this command:\n  {go_on}"
-        ));
+        say_how_to_go_on(folder);
     }
     let (fitted, signal, failure) = callbacks.finish(fitted)?;
     let (threshold, predictor) = (job.threshold(&network)?, Predictor::new(&network, threads_for(network.spec()))?);
@@ -143,6 +140,14 @@ fn train(args: &Train, folder: Option<&Folder>, ranks: &Ranks) -> Result<Outcome
     let signal = signal.filter(|_| fitted.stopped == Some(Stopped::Callback));
     let outcome = signal.map_or(Outcome::Done, Outcome::Signal);
     failure.map_or(Ok(outcome), Err)
+}
+
+/// After a run that diverged.
+fn say_how_to_go_on(folder: &Folder) {
+    let go_on = format!("{} {} --anyway", shell::command(["train", "--resume"]), shell::path(folder.path()));
+    message(format_args!(
+        "note: the checkpoints before that are kept; to resume from the last one, add the options to change to this command:\n  {go_on}"
+    ));
 }
 
 /// Data, network and options, with those of a recipe; all that can be refused before a training begins.

@@ -3,13 +3,12 @@
 use layerloop::data::{Targets, folds};
 use layerloop::evaluate::Outputs;
 use layerloop::network::Predictor;
-use layerloop::train::{FitContext, FitOptions, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
 use layerloop_data::tables::is_table;
 use serde_json::{Value, json};
 
-use super::{at_a_time, on_all_ranks};
+use super::{at_a_time, on_all_ranks, trained};
 use crate::Outcome;
 use crate::args::Train;
 use crate::commands::train::job::{self, Job};
@@ -84,14 +83,7 @@ impl Rows {
 /// What a network reaches on the test part.
 fn tested(args: &Train, loaded: Loaded) -> Result<Value> {
     let mut job = Job::new(args, loaded)?;
-    let options = FitOptions { threads: Some(1), ..job.options.clone() };
-    let mut network = job.network.clone();
-    let report = fit_with(
-        &mut network,
-        &job.loaded.train,
-        &options,
-        FitContext { watch: job.watched(), ..FitContext::default() },
-    )?;
+    let (network, report) = trained(&job)?;
     let threshold = job.threshold(&network)?;
     job.network = network;
     let (test, predictor) = (&job.loaded.test, Predictor::new(&job.network, 1)?);

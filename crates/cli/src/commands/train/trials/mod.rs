@@ -10,14 +10,26 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use layerloop::Result;
+use layerloop::network::Network;
+use layerloop::train::{FitContext, FitOptions, Report, fit_with};
 use serde_json::Value;
 
+use super::job::Job;
 use crate::args::Train;
 use crate::ranks::Ranks;
 
 /// Trainings at a time on this rank.
 fn at_a_time(args: &Train) -> usize {
     args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+}
+
+/// The network of a trial, trained on one thread.
+fn trained(job: &Job) -> Result<(Network, Report)> {
+    let options = FitOptions { threads: Some(1), ..job.options.clone() };
+    let mut network = job.network.clone();
+    let with = FitContext { watch: job.watched(), ..FitContext::default() };
+    let report = fit_with(&mut network, &job.loaded.train, &options, with)?;
+    Ok((network, report))
 }
 
 /// What `act` gives for each of the numbers that this rank has, in their order, on so many threads; the first error where there is one.

@@ -12,14 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use layerloop::files::{make_folder, write_atomically};
 use layerloop::names::text;
 use layerloop::recipes::Recipe;
-use layerloop::train::{FitContext, FitOptions, fit_with};
 use layerloop::{Error, Result};
 use layerloop_data::tables::is_table;
 use layerloop_page::chart::{Log, lines, standalone};
 use serde_json::{Value, json};
 
 use super::space::{options, searched};
-use super::{at_a_time, on_all_ranks};
+use super::{at_a_time, on_all_ranks, trained};
 use crate::args::{ExplicitArgs, Train, parse};
 use crate::commands::train::job::{self, Job};
 use crate::output::{line, message};
@@ -87,16 +86,8 @@ fn tried(args: &Train, options: ExplicitArgs, trial: usize, epochs: usize) -> Re
     let (by_recipe, loaded) = job::load(&with)?;
     let with = by_recipe.as_deref().unwrap_or(&with);
     let job = Job::new(with, loaded)?;
-    let options = FitOptions { threads: Some(1), ..job.options.clone() };
-    let mut network = job.network.clone();
-    let fitted = fit_with(
-        &mut network,
-        &job.loaded.train,
-        &options,
-        FitContext { watch: job.watched(), ..FitContext::default() },
-    );
-    let report = match fitted {
-        Ok(report) => report,
+    let (network, report) = match trained(&job) {
+        Ok(trained) => trained,
         // A rate that was too large is an answer.
         Err(Error::Diverged { .. }) => {
             return Ok(json!({ "trial": trial + 1, "epochs": epochs, "val_loss": null, "weights_sha256": null }));
