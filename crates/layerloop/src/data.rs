@@ -9,6 +9,8 @@ mod frame;
 mod inputs;
 mod split;
 mod standardisation;
+mod stored;
+mod streams;
 mod targets;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 pub use layerloop_kernels::{Csr, InvalidCsr, shared_numbers, zeroed_bytes};
 use sha2::{Digest, Sha256};
 
-pub use self::batches::{Batches, micro_batches, onecold, onehot};
+pub use self::batches::{Batches, onecold, onehot};
 pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
 pub use self::frame::{SplitBy, TableParts, TableSplit};
@@ -24,6 +26,9 @@ pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
 pub use self::split::{folds, split_rows, split_stratified};
 pub use self::standardisation::Standardisation;
+pub use self::stored::StoredRows;
+pub use self::streams::micro_batches;
+pub(crate) use self::streams::{Streams, Window, share};
 pub use self::targets::Targets;
 use crate::preprocess::Preprocessing;
 use crate::{Error, Result};

@@ -1,7 +1,6 @@
 //! Rows in shuffled batches; classes as rows of zeros and a one.
 
-use std::ops::Range;
-
+use super::streams::{Streams, share};
 use crate::rng::Stream;
 
 /// The rows of a data set in batches, shuffled anew every epoch by the stream `shuffle` of the seed.
@@ -24,11 +23,6 @@ pub struct Batches {
     /// Streams of the rows: micro-batches of a batch.
     streams: usize,
 }
-
-/// Rows of a block of a stream, which are read together.
-const BLOCK: usize = 1024;
-/// Blocks whose rows are shuffled together.
-const BUFFER: usize = 16;
 
 impl Batches {
     /// Batches of `batch` of the rows `0..rows`.
@@ -62,8 +56,8 @@ impl Batches {
     }
 
     /// With the rows dealt out to `streams` streams, each a part of the rows as they are stored: of every batch the rows of stream 0
-    /// come first, then those of stream 1, and so on, as [`micro_batches`] says. A stream shuffles its blocks of 1024 rows, and the rows of
-    /// 16 blocks at a time, so that it can be read from a disk.
+    /// come first, then those of stream 1, and so on, as [`micro_batches`](super::micro_batches) says. A stream shuffles its blocks of 1024 rows,
+    /// and then the rows of some blocks at a time, 64 blocks of all streams together, so that it can be read from a disk.
     ///
     /// # Panics
     /// If there are none, or more than 65,536.
@@ -102,64 +96,26 @@ impl Batches {
     }
 
     fn order_of_streams(&mut self, epoch: u64) {
-        let (rows, streams) = (self.order.len(), self.streams);
-        let mut start = 0;
-        let mut of_streams: Vec<std::vec::IntoIter<u32>> = (0..streams)
+        let streams = Streams { rows: self.order.len(), count: self.streams, seed: self.seed, shuffled: self.shuffled };
+        let mut of_streams: Vec<_> = (0..streams.count)
             .map(|stream| {
-                let range = start..start + share(&(0..rows), stream, streams);
-                start = range.end;
-                self.order_of_stream(epoch, stream, range).into_iter()
+                streams.windows(epoch, stream).flat_map(|window| {
+                    let rows: Vec<u32> = window.blocks.into_iter().flatten().map(|row| row as u32).collect();
+                    window.order.into_iter().map(move |place| rows[place as usize])
+                })
             })
             .collect();
         let mut taken = 0;
         for batch in self.order.chunks_mut(self.batch) {
             let range = taken..taken + batch.len();
             let rows = of_streams.iter_mut().enumerate().flat_map(|(stream, rows)| {
-                let count = share(&range, stream, streams);
+                let count = share(&range, stream, streams.count);
                 rows.take(count)
             });
             batch.iter_mut().zip(rows).for_each(|(place, row)| *place = row);
             taken = range.end;
         }
     }
-
-    fn order_of_stream(&self, epoch: u64, stream: usize, rows: Range<usize>) -> Vec<u32> {
-        let mut blocks: Vec<Range<u32>> =
-            rows.clone().step_by(BLOCK).map(|start| start as u32..rows.end.min(start + BLOCK) as u32).collect();
-        if !self.shuffled {
-            return blocks.into_iter().flatten().collect();
-        }
-        let mut random = Stream::new(self.seed, "shuffle of a stream", epoch << 16 | stream as u64);
-        random.shuffle(&mut blocks);
-        let mut order = Vec::with_capacity(rows.len());
-        for together in blocks.chunks(BUFFER) {
-            let start = order.len();
-            order.extend(together.iter().cloned().flatten());
-            random.shuffle(&mut order[start..]);
-        }
-        order
-    }
-}
-
-/// How many of some places in an epoch are those of a stream: place g belongs to stream g mod `streams`.
-fn share(places: &Range<usize>, stream: usize, streams: usize) -> usize {
-    let before = |place: usize| (place + streams - 1 - stream) / streams;
-    before(places.end) - before(places.start)
-}
-
-/// The row behind the last one of each micro-batch, for the batch at some places of an epoch, whose rows come stream by stream.
-///
-/// # Example
-/// ```
-/// use layerloop::data::micro_batches;
-/// assert_eq!(micro_batches(0..8, 4).collect::<Vec<_>>(), [2, 4, 6, 8]);
-/// assert_eq!(micro_batches(8..14, 4).collect::<Vec<_>>(), [2, 4, 5, 6]);
-/// ```
-pub fn micro_batches(places: Range<usize>, streams: usize) -> impl Iterator<Item = usize> {
-    (0..streams).scan(0, move |end, stream| {
-        *end += share(&places, stream, streams);
-        Some(*end)
-    })
 }
 
 /// A row of `classes` zeros with a one at `label`.
@@ -197,6 +153,7 @@ pub fn onecold(row: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::micro_batches;
 
     #[test]
     fn every_epoch_visits_each_row_once_and_can_be_reached_directly() {

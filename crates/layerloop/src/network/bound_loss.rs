@@ -92,6 +92,18 @@ impl<'a> BoundLoss<'a> {
         }
     }
 
+    /// The same of the rows of another part of the data.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a target that the loss cannot measure.
+    #[cfg(feature = "train")]
+    pub(crate) fn of<'b>(&self, network: &Network, data: &'b Dataset) -> Result<BoundLoss<'b>> {
+        let class_weights = self.class_weights.clone();
+        let bound_loss = BoundLoss { targets: data.targets(), weights: data.weights(), class_weights, ..*self };
+        bound_loss.check(network.spec(), data)?;
+        Ok(bound_loss)
+    }
+
     /// Refuses a loss, an output map and targets that do not go together.
     fn check(&self, spec: &Spec, data: &Dataset) -> Result<()> {
         // A user-defined loss measures whatever it is given.

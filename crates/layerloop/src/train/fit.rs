@@ -20,7 +20,7 @@ use super::run::Run;
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
 use crate::augment::Augmenter;
-use crate::data::Dataset;
+use crate::data::{Dataset, StoredRows};
 use crate::names::OrCustom;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::input_plan::InputPlan;
@@ -196,6 +196,10 @@ pub struct FitContext<'a> {
     pub from: Option<Checkpoint>,
     /// Whether to go on though options or data are others than the checkpoint's.
     pub anyway: bool,
+    /// The rows to train on, where they are not in memory; `train` is then some of them, or all: networks that start by data start by these, and
+    /// what depends on the number of rows of each class too. They are visited in the order of [`FitOptions::micro_batches`], of one where there is
+    /// but one.
+    pub stored: Option<&'a dyn StoredRows>,
     /// The other processes that train the same network on the same data with the same options, in [`FitOptions::micro_batches`]: each calls this
     /// function too. The checkpoint, the callback and the time limit are those of rank 0.
     pub ranks: Option<&'a dyn Communicator>,
@@ -203,11 +207,12 @@ pub struct FitContext<'a> {
 
 impl fmt::Debug for FitContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { watch, from, anyway, ranks, .. } = self;
+        let Self { watch, from, anyway, stored, ranks, .. } = self;
         f.debug_struct("FitContext")
             .field("watch", watch)
             .field("from", from)
             .field("anyway", anyway)
+            .field("stored", stored)
             .field("ranks", ranks)
             .finish_non_exhaustive()
     }
@@ -247,18 +252,19 @@ pub fn fit_with<'a>(
     options: &FitOptions,
     with: impl Into<FitContext<'a>>,
 ) -> Result<Report> {
-    let FitContext { watch, callback, mut from, anyway, ranks } = with.into();
+    let FitContext { watch, callback, mut from, anyway, stored, ranks } = with.into();
     let on_ranks = OnRanks::new(ranks, options.micro_batches)?;
-    let own = check(network, train, options);
+    let own = check(network, train, options).and_then(|()| check_stored(train, options, stored));
     match &on_ranks {
         None => own?,
         Some(on_ranks) => from = on_ranks.begin(own, network, train, options, from)?,
     }
     if let Some(from) = &from {
-        check_same(from, network, train, options, anyway)?;
+        let rows = stored.map_or(train.rows(), StoredRows::rows);
+        check_same(from, network, &Identity { rows, ..Identity::of(train) }, options, anyway)?;
     }
     let bound_loss = BoundLoss::new(network, train, &options.objective)?;
-    let mut run = begin(network, train, options, &bound_loss, watch, from.is_some(), on_ranks)?;
+    let mut run = begin(network, (train, stored), options, &bound_loss, watch, from.is_some(), on_ranks)?;
     from.map_or(Ok(()), |from| run.restore(from))?;
     let mut nobody = ();
     let callback = callback.unwrap_or(&mut nobody);
@@ -272,9 +278,31 @@ pub fn fit_with<'a>(
     Ok(report)
 }
 
+/// Refuses what needs all rows at once, where they are not in memory.
+fn check_stored(train: &Dataset, options: &FitOptions, stored: Option<&dyn StoredRows>) -> Result<()> {
+    let Some(stored) = stored else { return Ok(()) };
+    if matches!(options.optimizer, Optimizer::Lbfgs { .. }) {
+        return Err(Error::config("optimizer", "lbfgs looks at all rows in each step, and they are not in memory"));
+    }
+    if !options.augment.is_empty() {
+        return Err(Error::config("augment", "images are augmented where all of them are in memory"));
+    }
+    if stored.rows() < train.rows() {
+        let what = format!("{}: rows that are not in memory", train.name());
+        return Err(Error::shape(what, format!("at least {}", train.rows()), stored.rows()));
+    }
+    Ok(())
+}
+
 /// Refuses a checkpoint of another run.
-fn check_same(from: &Checkpoint, network: &Network, train: &Dataset, options: &FitOptions, anyway: bool) -> Result<()> {
-    let differences = from.differences(network, &options.described(), &Identity::of(train));
+fn check_same(
+    from: &Checkpoint,
+    network: &Network,
+    train: &Identity,
+    options: &FitOptions,
+    anyway: bool,
+) -> Result<()> {
+    let differences = from.differences(network, &options.described(), train);
     let other_network = from.specification != *network.spec();
     if differences.is_empty() || anyway && !other_network {
         return Ok(());
@@ -286,7 +314,7 @@ fn check_same(from: &Checkpoint, network: &Network, train: &Dataset, options: &F
 /// of zeros.
 fn begin<'a>(
     network: &'a mut Network,
-    train: &'a Dataset,
+    (train, stored): (&'a Dataset, Option<&'a dyn StoredRows>),
     options: &'a FitOptions,
     bound_loss: &'a BoundLoss<'a>,
     watch: Vec<(&'a str, &'a Dataset)>,
@@ -294,14 +322,18 @@ fn begin<'a>(
     on_ranks: Option<OnRanks<'a>>,
 ) -> Result<Run<'a>> {
     let lbfgs = Lbfgs::wanted(options.optimizer);
-    let batch = if lbfgs.is_some() { train.rows() } else { options.batch.min(train.rows()) };
+    let rows = stored.map_or(train.rows(), StoredRows::rows);
+    let batch = if lbfgs.is_some() { rows } else { options.batch.min(rows) };
     let worked_on = on_ranks.as_ref().map_or(batch, |on_ranks| on_ranks.most_rows(batch, options.micro_batches));
     let threads = options.threads.unwrap_or_else(|| default_threads(network.spec(), worked_on));
     let watched = Monitored::new(watch, &options.metrics, &options.objective, network)?;
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
-    let input_plan = input_plan(network, train, options, batch, continues);
+    let input_plan = match stored {
+        None => input_plan(network, train, options, batch, continues),
+        Some(_) => InputPlan::all(train.width()), // a column that is 0 in these rows may not be in others
+    };
     let chunk = match options.micro_batches {
         1 => workspace::chunk_rows(&network.program, &input_plan, batch, threads),
         _ => batch,
@@ -315,8 +347,7 @@ fn begin<'a>(
     // With more threads than processors, timings say nothing about a team with a processor for each.
     let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
     let adaptive_threads = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
-    let rows = batch.saturating_mul(options.accumulate);
-    let per_epoch = options.steps_of_epoch(train.rows());
+    let per_epoch = options.steps_of_epoch(rows);
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
     let norms = no_norms(&network.program);
     Ok(Run {
@@ -324,6 +355,7 @@ fn begin<'a>(
         gradient: Matrix::vector(network.parameters.values.values().len()),
         network,
         train,
+        stored,
         bound_loss,
         options,
         augmenter: Augmenter::of(&options.augment, train, options.seed),
@@ -337,7 +369,7 @@ fn begin<'a>(
         updates: vec![None; rates.len()],
         rates,
         batch,
-        rows,
+        rows: batch.saturating_mul(options.accumulate),
         last_rows: 0,
         norms_every_epoch: false,
         state: State::new(history, plateau(options), norms.clone()),

@@ -23,6 +23,7 @@ mod run;
 mod samples;
 mod state;
 mod step;
+mod streamed;
 
 pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
 pub use checkpoints::{Checkpoint, Checkpoints, Every, Identity, duration};

@@ -10,6 +10,7 @@ use super::checkpoints::Checkpoint;
 use super::options::FitOptions;
 use super::run::Run;
 use super::state::Stopped;
+use super::streamed::BatchRows;
 use crate::data::{Dataset, micro_batches};
 use crate::network::Network;
 use crate::ranks::{Communicator, Group, agree};
@@ -131,8 +132,8 @@ impl Run<'_> {
     }
 
     /// Where the first value of a batch is that is not finite, if there is one, and of which row of the data.
-    pub(super) fn first_not_finite(&self, rows: &[u32]) -> Result<Option<(String, usize)>> {
-        let own = self.stepper.first_not_finite(self.network).map(|(layer, row)| (layer, rows[row] as usize));
+    pub(super) fn first_not_finite(&self, rows: &BatchRows, first: usize) -> Result<Option<(String, usize)>> {
+        let own = self.stepper.first_not_finite(self.network).map(|(layer, row)| (layer, rows.place(first, row)));
         let Some(OnRanks { group, .. }) = &self.on_ranks else { return Ok(own) };
         let wrong = |error: serde_json::Error| Error::config("ranks", error.to_string());
         let all = group.gather(serde_json::to_vec(&own).map_err(wrong)?)?;

@@ -18,9 +18,10 @@ use super::options::FitOptions;
 use super::rates::Rates;
 use super::state::{State, Stopped};
 use super::step::Stepper;
+use super::streamed::BatchRows;
 use crate::augment::{Augmented, Augmenter};
 use crate::clock::Instant;
-use crate::data::{Batches, Dataset};
+use crate::data::{Batches, Dataset, StoredRows};
 use crate::error::GradientNorms;
 use crate::network::Network;
 use crate::network::bound_loss::BoundLoss;
@@ -43,6 +44,8 @@ const NORMS_AT: [u64; 2] = [1, 16];
 pub struct Run<'a> {
     pub(super) network: &'a mut Network,
     pub(super) train: &'a Dataset,
+    /// The rows to train on, where they are not in memory: `train` is some of them.
+    pub(super) stored: Option<&'a dyn StoredRows>,
     pub(super) bound_loss: &'a BoundLoss<'a>,
     pub(super) options: &'a FitOptions,
     /// Where images are augmented.
@@ -146,7 +149,7 @@ impl Run<'_> {
         Checkpoint {
             specification: self.network.spec().clone(),
             options: self.options.described(),
-            data: Identity::of(self.train),
+            data: Identity { rows: self.rows_to_train_on(), ..Identity::of(self.train) },
             state,
             lbfgs,
             vectors,
@@ -233,9 +236,14 @@ impl Run<'_> {
             self.state.stopped = None; // continued on purpose
         }
         while self.state.epoch <= self.options.epochs && self.state.stopped.is_none() {
-            let more = match self.lbfgs.take() {
-                Some(lbfgs) => self.line_search(lbfgs, callback)?,
-                None => self.epoch(batches.epoch(self.state.epoch as u64), callback).map(|()| true)?,
+            let more = match (self.lbfgs.take(), self.stored) {
+                (Some(lbfgs), _) => self.line_search(lbfgs, callback)?,
+                (None, Some(stored)) => self.streamed_epoch(stored, callback).map(|()| true)?,
+                (None, None) => {
+                    let taken = self.state.taken.div_ceil(self.batch);
+                    let rest = batches.epoch(self.state.epoch as u64).skip(taken);
+                    self.epoch(rest.map(|rows| Ok(BatchRows::InMemory(rows))), callback).map(|()| true)?
+                }
             };
             if !more {
                 break;
@@ -244,15 +252,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn epoch<'b>(&mut self, batches: impl Iterator<Item = &'b [u32]>, callback: &mut dyn Callback) -> Result<()> {
-        let rows_of_epoch = self.options.rows_of_epoch(self.train.rows());
+    /// What is left of an epoch: its coming batches.
+    pub(super) fn epoch<'b>(
+        &mut self,
+        batches: impl Iterator<Item = Result<BatchRows<'b>>>,
+        callback: &mut dyn Callback,
+    ) -> Result<()> {
+        let rows_of_epoch = self.options.rows_of_epoch(self.rows_to_train_on());
         let mut left = rows_of_epoch.saturating_sub(self.state.taken);
         let (mut sum, mut taken) = (0.0, 0);
-        for rows in batches.skip(self.state.taken.div_ceil(self.batch)) {
+        for rows in batches {
+            let rows = rows?;
             let (of, learning_rate) = (left.min(self.rows), self.learning_rate());
-            taken += rows.len();
+            taken += rows.count();
             let ends = BatchEnds { step: taken == of, epoch: taken == left };
-            sum += self.timed_batch(rows, of, ends)?;
+            sum += self.timed_batch(&rows, of, ends)?;
             if taken < of {
                 continue;
             }
@@ -337,7 +351,7 @@ impl Run<'_> {
     }
 
     /// One batch, alone or together.
-    fn timed_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
+    fn timed_batch(&mut self, rows: &BatchRows, of: usize, ends: BatchEnds) -> Result<f64> {
         let Some(adaptive_threads) = &self.adaptive_threads else { return self.one_batch(rows, of, ends) };
         self.stepper.team.work_alone(!adaptive_threads.together());
         let start = Instant::now();
@@ -349,21 +363,29 @@ impl Run<'_> {
     }
 
     /// One batch, of a step of `of` rows that is taken after its last batch; the sum of the losses before it.
-    fn one_batch(&mut self, rows: &[u32], of: usize, ends: BatchEnds) -> Result<f64> {
-        let own = self.begin_micro_batches(rows.len());
-        let (first, rows, epoch) = (own.start, &rows[own], self.state.epoch as u64);
+    fn one_batch(&mut self, rows: &BatchRows, of: usize, ends: BatchEnds) -> Result<f64> {
+        let (own, epoch) = (self.begin_micro_batches(rows.count()), self.state.epoch as u64);
+        let first = own.start;
+        let of_data;
+        let (data, bound_loss, batch_rows) = match rows {
+            BatchRows::InMemory(rows) => (self.train, self.bound_loss, &rows[own]),
+            BatchRows::Read { data, places, .. } => {
+                of_data = self.bound_loss.of(self.network, data)?;
+                (data, &of_data, &places[..])
+            }
+        };
         let augmented = self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, epoch });
-        let source = self.train.inputs().source();
-        let batch = Batch { source, rows, next: &[], bound_loss: Some(self.bound_loss), augmented };
+        let source = data.inputs().source();
+        let batch = Batch { source, rows: batch_rows, next: &[], bound_loss: Some(bound_loss), augmented };
         let step = self.state.steps + 1;
         self.state.batches += 1;
-        self.last_rows = rows.len();
+        self.last_rows = batch_rows.len();
         let dropout = self.options.dropout_schedule.factor(self.progress()) as f32;
         let mode = Mode::Training { seed: self.options.seed, step: self.state.batches, first, dropout };
         let loss = self.stepper.backpropagate(self.network, batch, self.bound_loss.scale(of), mode);
         let loss = self.exchange(loss)?;
         if !loss.is_finite() {
-            return Err(self.diverged(step, rows));
+            return Err(self.diverged(step, rows, first));
         }
         let sampled = NORMS_AT.contains(&step) || step.is_multiple_of(NORMS_EVERY);
         if ends.step && sampled || ends.epoch && self.norms_every_epoch {
@@ -408,11 +430,11 @@ impl Run<'_> {
     }
 
     /// The weights, or else the values of the batch, are not finite.
-    fn diverged(&self, step: u64, rows: &[u32]) -> Error {
+    fn diverged(&self, step: u64, rows: &BatchRows, first: usize) -> Error {
         if let Err(weights) = self.check_weights() {
             return weights;
         }
-        match self.first_not_finite(rows) {
+        match self.first_not_finite(rows, first) {
             Ok(found) => {
                 let (layer, row) = found.unzip();
                 self.divergence(step, layer.unwrap_or("the loss".into()), row)
@@ -428,7 +450,12 @@ impl Run<'_> {
 
     /// Whether the last step of this epoch is done, but `on_epoch` was not called yet.
     pub(super) fn epoch_is_over(&self) -> bool {
-        self.state.taken == self.train.rows()
+        self.state.taken == self.options.rows_of_epoch(self.rows_to_train_on())
+    }
+
+    /// Those of an epoch, but for a short last batch that is left out.
+    fn rows_to_train_on(&self) -> usize {
+        self.stored.map_or(self.train.rows(), StoredRows::rows)
     }
 
     /// Before the coming step.
