@@ -202,7 +202,8 @@ class Model(Exported):
         """Give the name of the class of each row, or the numbers.
 
         The class is the most probable one; of two classes it is the second where its probability is above the threshold
-        that the model was trained to have, if it has one.
+        that the model was trained to have, if it has one. Where classes do not exclude each other, a row of zeros and ones
+        says which of ``names`` have a probability above one half.
 
         Parameters
         ----------
@@ -214,6 +215,8 @@ class Model(Exported):
         ndarray
         """
         outputs = self.outputs(X)
+        if self._model.multilabel:
+            return (outputs > 0.5).astype(np.intp)
         if self._model.is_classifier:
             threshold = self._model.threshold
             places = outputs.argmax(axis=1) if threshold is None else outputs[:, 1].astype(np.float64) > threshold

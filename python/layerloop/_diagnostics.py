@@ -165,7 +165,7 @@ def curvature(
     y: Any,
     *,
     rows: int = 500,
-    surface: bool = False,
+    surface: bool | str | os.PathLike[str] = False,
     classes: list[str] | None = None,
 ) -> dict[str, Any]:
     """Give the curvature of the loss: the largest eigenvalue and the trace of its Hessian.
@@ -182,8 +182,9 @@ def curvature(
         Their classes or numbers.
     rows : int
         Number of rows that are used, from the first.
-    surface : bool
-        Whether the loss along the two directions of largest curvature is computed too, which the command line draws.
+    surface : bool or path
+        Whether the loss along the two directions of largest curvature is computed too; a path is that of an SVG picture of
+        it.
     classes : list of str, optional
         The names of the classes, in the order of the outputs.
 
@@ -266,11 +267,14 @@ def _mistakes(
     return found
 
 
-def _curvature(rows: Rows, count: int, surface: bool) -> dict[str, Any]:
-    numbers, around = library.curvature(rows.network, rows.data, count, thread_limit(), rows.loss, surface)
+def _curvature(rows: Rows, count: int, surface: bool | str | os.PathLike[str]) -> dict[str, Any]:
+    wanted = surface is not False
+    numbers, around = library.curvature(rows.network, rows.data, count, thread_limit(), rows.loss, wanted)
     found: dict[str, Any] = json.loads(numbers)
     if around is not None:
-        distances, losses = around
+        distances, losses, picture = around
+        if not isinstance(surface, bool):
+            Path(surface).write_text(picture, encoding="utf-8")
         found["surface"] = {"distances": np.array(distances), "losses": np.array(losses)[::-1]}
     return found
 
@@ -381,7 +385,9 @@ class Diagnosed:
         """
         return _outliers(self._diagnosed(X, y), by, top, share)
 
-    def curvature(self, X: Any, y: Any, *, rows: int = 500, surface: bool = False) -> dict[str, Any]:
+    def curvature(
+        self, X: Any, y: Any, *, rows: int = 500, surface: bool | str | os.PathLike[str] = False
+    ) -> dict[str, Any]:
         """Give the curvature of the loss: the largest eigenvalue and the trace of its Hessian.
 
         Parameters
@@ -392,8 +398,9 @@ class Diagnosed:
             Their classes or numbers.
         rows : int
             Number of rows that are used, from the first.
-        surface : bool
-            Whether the loss along the two directions of largest curvature is computed too.
+        surface : bool or path
+            Whether the loss along the two directions of largest curvature is computed too; a path is that of an SVG
+            picture of it.
 
         Returns
         -------

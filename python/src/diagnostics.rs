@@ -1,12 +1,13 @@
 //! What is wrong with a model, and with its data: mistakes, suspicious rows, curvature, learning rates.
 
 use layerloop::data::{Dataset, Targets};
-use layerloop::explain::{self, Eigen, Hessian};
+use layerloop::explain::{self, Hessian};
 use layerloop::model_file::Model;
 use layerloop::names::parse;
 use layerloop::network::{self, Predictor};
 use layerloop::train::{self, FitOptions, Loss, Objective, find_learning_rate};
 use layerloop::{Error, Result};
+use layerloop_page::Surface;
 use layerloop_page::scores::threads_for;
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _};
 use pyo3::prelude::*;
@@ -22,8 +23,6 @@ use crate::training::limited;
 /// Steps of Lanczos and probes of Hutchinson, as the command line has them.
 const STEPS: usize = 30;
 const PROBES: usize = 20;
-/// Points of the surface on each side of the network.
-const HALF: usize = 20;
 
 /// What is minimised, if a loss is named; else what the output map is made for.
 pub(crate) fn objective(loss: Option<&str>) -> Result<Objective> {
@@ -115,7 +114,7 @@ pub(crate) fn curvature(
     limit: usize,
     loss: Option<&str>,
     surface: bool,
-) -> PyResult<(String, Option<Surface>)> {
+) -> PyResult<(String, Option<Around>)> {
     let network = network.get();
     detached(py, || {
         if rows == 0 {
@@ -124,32 +123,21 @@ pub(crate) fn curvature(
         let (data, objective, threads) = (data.0.head(rows), objective(loss)?, threads(&network, limit));
         let hessian = Hessian::of(&network, &data, &objective, threads)?;
         let largest = hessian.largest(STEPS, 0)?;
-        let around = surface.then(|| losses_around(&network, &data, &objective, &largest, threads)).transpose()?;
+        let around = surface.then(|| Surface::around(&network, &data, &objective, &largest, hessian.loss(), threads));
         let found = json(&serde_json::json!({
             "rows": data.rows(), "parameters": hessian.size(), "largest_eigenvalue": largest,
             "trace": hessian.trace(PROBES, 0)?,
         }))?;
+        let around = around.transpose()?.map(|around| {
+            let picture = around.svg();
+            (around.distances, around.losses, picture)
+        });
         Ok((found, around))
     })
 }
 
-/// Distances along each of two directions, and the losses there: a row for each distance along the second, from the last to the first.
-type Surface = (Vec<f64>, Vec<Vec<f64>>);
-
-/// The losses on a plane through the network that the command line draws.
-fn losses_around(
-    network: &network::Network,
-    data: &Dataset,
-    objective: &Objective,
-    top: &Eigen,
-    threads: usize,
-) -> Result<Surface> {
-    // As far as the loss grows by 2, if it bends as it does here.
-    let reach = (4.0 / top.value.abs().max(1e-6)).sqrt().min(50.0);
-    let at: Vec<f64> = (0..=2 * HALF).map(|k| reach * (k as f64 / HALF as f64 - 1.0)).collect();
-    let losses = explain::surface(network, data, objective, [&top.vector, &top.second], &at, threads)?;
-    Ok((at, losses))
-}
+/// Distances along each of two directions; the losses there, a row for each distance along the second, from the last to the first; and the picture.
+type Around = (Vec<f64>, Vec<Vec<f64>>, String);
 
 /// Learning rates, the smoothed loss at each, and the one at which the loss falls fastest.
 pub(crate) type Rates = (Vec<f64>, Vec<f64>, Option<f64>);

@@ -26,7 +26,9 @@ pub(crate) fn model_of(network: &network::Network) -> model_file::Model {
         false => (1..=count).map(|i| format!("y{i}")).collect(),
     };
     let input = Input { scale: 1.0, image: None, fit: None, columns: None, standardisation: None, preprocessing: None };
-    model_file::Model { network: network.clone(), classes, input, receipt: serde_json::json!({}), threshold: None }
+    let multilabel = model_file::has_labels(network.spec());
+    let receipt = serde_json::json!({});
+    model_file::Model { network: network.clone(), classes, input, receipt, threshold: None, multilabel }
 }
 
 /// An option's name as it is in Python: `--opset` is `opset`, and `--to` is a method.

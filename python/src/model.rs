@@ -104,6 +104,12 @@ impl Model {
         }
     }
 
+    /// Whether its classes do not exclude each other.
+    #[getter]
+    fn multilabel(&self) -> bool {
+        self.model.multilabel
+    }
+
     /// Of two classes, the probability above which a row is predicted as the second, if there is one.
     #[getter]
     fn threshold(&self) -> Option<f64> {

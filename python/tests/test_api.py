@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 import layerloop
-from layerloop import MLPClassifier, MLPRegressor, Network, attributions, check_gradients, explain, fit, load
+from layerloop import (
+    MLPClassifier,
+    MLPRegressor,
+    Network,
+    attributions,
+    check_gradients,
+    explain,
+    fit,
+    from_onnx,
+    load,
+)
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -80,6 +90,18 @@ def test_saved_models_give_the_same_bits(blobs, tmp_path):
     numbers = MLPRegressor(hidden_layer_sizes=8, max_iter=20, random_state=0).fit(X, X)
     numbers.save(tmp_path / "numbers.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "numbers.safetensors").predict(X), numbers.predict(X))
+
+
+def test_a_loaded_model_predicts_any_number_of_classes_that_do_not_exclude_each_other(blobs, tmp_path):
+    X, y = blobs
+    labels = np.column_stack([y == 0, y > 0, X[:, 0] > 1]).astype(int)
+    model = MLPClassifier(8, max_iter=20, random_state=0).fit(X, labels)
+    model.save(tmp_path / "labels.safetensors")
+    loaded = load(tmp_path / "labels.safetensors")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert {0, 1} == set(loaded.predict(X).ravel())
+    again = from_onnx(loaded.to_onnx())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 def test_a_loaded_model_predicts_by_its_threshold(blobs, tmp_path, change_model):

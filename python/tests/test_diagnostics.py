@@ -138,7 +138,7 @@ def test_curvature_bounds_the_learning_rate():
     assert curvature(network, X, np.zeros(4), rows=2)["rows"] == 2
 
 
-def test_the_surface_bends_as_the_eigenvalues_say():
+def test_the_surface_bends_as_the_eigenvalues_say(tmp_path):
     X, y = np.array([[1.0], [-1.0], [0.5]]), np.array([0.5, 1.0, 0.0])
     network = Network("1 -> 1 -> identity", seed=0)
     found = curvature(network, X, y, surface=True)
@@ -150,6 +150,9 @@ def test_the_surface_bends_as_the_eigenvalues_say():
     step = distances[21]
     for line, value in [(losses[20], largest), (losses[:, 20], second)]:
         assert (line[21] - 2 * line[20] + line[19]) / step**2 == pytest.approx(value, rel=1e-2)
+    drawn = curvature(network, X, y, surface=tmp_path / "surface.svg")
+    np.testing.assert_array_equal(drawn["surface"]["losses"], found["surface"]["losses"])
+    assert (tmp_path / "surface.svg").read_text().count('class="cell"') == 41 * 41
     assert "surface" not in curvature(network, X, y)
 
 

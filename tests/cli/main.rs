@@ -34,6 +34,7 @@ mod readme;
 mod reports;
 mod runs;
 mod signals;
+mod streamed;
 mod tables;
 mod terminal;
 mod threads;

@@ -65,7 +65,7 @@ fn a_training_on_a_table_that_is_killed_and_resumed_has_the_bits_of_one_that_nev
 }
 
 /// Kills runs so many times and lets them go on; compares them with one that was never killed, whose epochs it counts.
-fn same_bits_after_kills(folder: &Folder, kills: u32, begin: impl Fn(&str) -> Command) -> usize {
+pub(super) fn same_bits_after_kills(folder: &Folder, kills: u32, begin: impl Fn(&str) -> Command) -> usize {
     let place = |run: &str| {
         let command = begin(run);
         let name = command.get_args().skip_while(|arg| *arg != "--run").nth(1).expect("a run").to_owned();
@@ -127,16 +127,23 @@ fn a_run_of_all_of_mnist_with_everything_on_stays_below_120_megabytes() {
     let begin =
         ["train", "mnist", "--data-dir", &data, "--epochs", "2", "--json", "--run", "r", "--metrics", "f1,roc-auc"];
     let mut child = Running::start(folder.command(&[&begin[..], &ALL_ON].concat()).stdout(Stdio::null()));
+    let peak = peak(&mut child);
+    assert!(child.wait().expect("an end").success() && folder.path("r/model.safetensors").exists());
+    assert!((60_000..120_000).contains(&peak), "{peak} kB");
+}
+
+/// The most memory that a process has until it ends, in kB.
+#[cfg(target_os = "linux")]
+pub(super) fn peak(child: &mut Running) -> u64 {
     let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0_u64;
+    let mut peak = 0;
     while child.try_wait().expect("a child").is_none() {
         let lines = fs::read_to_string(&status).unwrap_or_default();
         let kilobytes = lines.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         peak = kilobytes.map_or(peak, |kilobytes| kilobytes.trim().parse().expect("a number"));
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(child.wait().expect("an end").success() && folder.path("r/model.safetensors").exists());
-    assert!((60_000..120_000).contains(&peak), "{peak} kB");
+    peak
 }
 
 /// The table of a run, without its seconds.

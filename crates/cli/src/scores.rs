@@ -5,7 +5,7 @@ use layerloop::data::{Dataset, Targets};
 use layerloop::evaluate::Outputs;
 use layerloop::metrics::{AnyMetric, Metric};
 use layerloop::model_file::Model;
-pub(crate) use layerloop_page::scores::{Scores, evenly, outputs, threads_for};
+pub(crate) use layerloop_page::scores::{Scores, evenly, objective, outputs, threads_for};
 use serde_json::{Value, json};
 
 use crate::output::shown;

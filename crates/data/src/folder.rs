@@ -8,7 +8,7 @@ use layerloop::{Error, Result};
 
 use crate::classes;
 use crate::idx::{self, Images};
-use crate::registry::{Entry, File, STANDARD_NAMES};
+use crate::registry::{Entry, File, STANDARD_NAMES, Source};
 
 /// What the files of one part must be, and the names of its classes.
 struct Known<'a> {
@@ -61,6 +61,30 @@ pub(crate) fn load_named(entry: &Entry, files: &[File; 4], folder: &Path) -> Res
         dataset(name, &paths[at + 1], images, &labels, known.classes)
     };
     Ok([part(entry.name, 0)?, part(&format!("{} test", entry.name), 2)?])
+}
+
+/// The files of the training part, images and labels, and the test part.
+pub(crate) fn stored_parts(name: &str, folder: &Path, entry: Option<&Entry>) -> Result<([PathBuf; 2], Dataset)> {
+    let paths = require(folder, &STANDARD_NAMES)?;
+    let [images, labels, test_images, test_labels] = &paths[..] else {
+        return Err(Error::data(folder, "this folder lacks files"));
+    };
+    let known = match entry.map(|entry| (entry.source, entry.classes)) {
+        Some((Source::Idx { files, .. }, classes)) => Some((files, classes)),
+        _ => None,
+    };
+    let known = known.as_ref().map(|(files, classes)| Known { images: &files[2], labels: &files[3], classes });
+    let (pixels, of_test) = read_part([test_images, test_labels], known.as_ref())?;
+    let classes: Vec<String> = match (&known, classes::read(folder)?) {
+        (Some(known), _) => known.classes.iter().map(ToString::to_string).collect(),
+        (None, Some(classes)) => classes,
+        (None, None) => {
+            let last = idx::read_labels(labels)?.iter().copied().max().unwrap_or(0);
+            (0..=last).map(|label| label.to_string()).collect()
+        }
+    };
+    let test = dataset(&format!("{name} test"), test_labels, pixels, &of_test, &classes)?;
+    Ok(([images.clone(), labels.clone()], test))
 }
 
 /// Where the file with a standard name lies in `folder`, if it does.

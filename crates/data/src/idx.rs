@@ -3,6 +3,7 @@
 //! Big endian: `00 00 08 RANK`, then RANK sizes of 4 bytes, then the values, row-major, to the end of the file.
 //! A size is compared with the length of the file before anything is allocated.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use layerloop::data::zeroed_bytes;
 use layerloop::{Error, Result, memory};
 
 use crate::image::Grey;
+use crate::temporary::no_room;
 use crate::unpack::{DEFLATE_RATIO, Unpacked};
 
 /// Most values that are read from one file: more than the memory of the machines this is for.
@@ -72,6 +74,11 @@ pub(crate) fn read_labels_hashed(path: &Path) -> Result<(Arc<[u8]>, String)> {
     Ok((idx.values, hash))
 }
 
+/// The sizes of a file of images, whose pixels are written to `to`, and the SHA-256 of the unpacked file.
+pub(crate) fn copy_images(path: &Path, to: &mut impl Write) -> Result<([usize; 3], String)> {
+    Idx::<3>::copy(Unpacked::open(path)?.hashed(), path, to)
+}
+
 fn images(Idx { sizes: [rows, height, width], values }: Idx<3>) -> Images {
     Images { rows, height, width, pixels: values }
 }
@@ -99,6 +106,27 @@ impl<const RANK: usize> Idx<RANK> {
             return Err(Self::long(sizes, count, path));
         }
         Ok((Self { sizes: sizes.map(|size| size as usize), values }, file.sha256().unwrap_or_default()))
+    }
+
+    /// As [`Self::read`], without keeping the values.
+    fn copy(mut file: Unpacked, path: &Path, to: &mut impl Write) -> Result<([usize; RANK], String)> {
+        let sizes = Self::read_header(&mut file, path)?;
+        let count = Self::count(sizes, path)?;
+        Self::check_length(&file, sizes, count, path)?;
+        let (mut chunk, mut left) = (vec![0; 1 << 16], count);
+        while left > 0 {
+            let wanted = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = file.read(&mut chunk[..wanted])?;
+            if read < wanted {
+                return Err(Self::short(Self::HEADER + count - left + read as u64, sizes, count, path));
+            }
+            to.write_all(&chunk[..read]).map_err(no_room)?;
+            left -= read as u64;
+        }
+        if file.read(&mut [0])? > 0 {
+            return Err(Self::long(sizes, count, path));
+        }
+        Ok((sizes.map(|size| size as usize), file.sha256().unwrap_or_default()))
     }
 
     fn read_header(file: &mut Unpacked, path: &Path) -> Result<[u32; RANK]> {

@@ -5,6 +5,7 @@
 //! - [`digits()`]: the 1,797 digits inside the binary
 //! - [`diabetes()`], [`table`]: 442 patients inside the binary, with a number to predict
 //! - [`tables`]: tables with columns of any kind, from files or built in
+//! - [`stored_table`]: tables that are not in memory
 //! - [`idx`], [`folder`]: IDX files, gzip or plain, and folders of them
 //! - [`cache`], [`download`]: the user's cache folder, and how files get there
 //! - [`image`], [`input`]: PNG images, brought to the size of a network's input
@@ -27,8 +28,11 @@ mod picture_folder;
 mod progress;
 pub mod registry;
 pub mod rows;
+mod stored_images;
+pub mod stored_table;
 pub mod table;
 pub mod tables;
+mod temporary;
 mod unpack;
 
 pub use diabetes::{diabetes, diabetes_parts};
@@ -36,6 +40,7 @@ pub use digits::digits;
 pub use load::{LoadOptions, Loaded, load, load_cached};
 pub use picture::read_picture;
 pub use progress::Progress;
+pub use stored_images::{Held, StoredImages, load_stored};
 
 /// The README's example runs.
 #[cfg(doctest)]

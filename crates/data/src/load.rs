@@ -1,8 +1,9 @@
 //! A data set by its name or folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use layerloop::data::{Dataset, TableParts, TableSplit};
+use layerloop::data::{Dataset, StoredRows, TableParts, TableSplit};
 use layerloop::preprocess::{Frame, PreprocessOptions, Preprocessing};
 use layerloop::{Error, Result};
 
@@ -30,6 +31,16 @@ pub struct Loaded {
     pub notes: Vec<String>,
     /// Of a table, rows of the test part before they became inputs; all of them, or some where whoever loads it needs no more.
     pub test_frame: Option<Frame>,
+    /// The rows to train on, where they are not in memory; [`Self::train`] is then some of them.
+    pub stored: Option<Arc<dyn StoredRows + Send>>,
+}
+
+impl Loaded {
+    /// Number of rows to train on.
+    #[must_use]
+    pub fn rows_to_train_on(&self) -> usize {
+        self.stored.as_ref().map_or(self.train.rows(), |stored| stored.rows())
+    }
 }
 
 /// How to load a data set.
@@ -184,7 +195,17 @@ fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(
         None => split_off(&train, &mut notes)?,
     };
     let folder = Some(std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf()));
-    Ok(Loaded { train, test, validation: None, about: "", defaults: Defaults::IMAGES, folder, notes, test_frame: None })
+    Ok(Loaded {
+        train,
+        test,
+        validation: None,
+        about: "",
+        defaults: Defaults::IMAGES,
+        folder,
+        notes,
+        test_frame: None,
+        stored: None,
+    })
 }
 
 /// What is said of `data` that is neither a name nor a folder nor a file.
@@ -215,6 +236,7 @@ fn from_table(data: &Path) -> Result<Loaded> {
         folder: place_of_table(data),
         notes,
         test_frame: Some(test_frame),
+        stored: None,
     })
 }
 
@@ -258,5 +280,6 @@ fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Pat
         folder,
         notes: Vec::new(),
         test_frame: None,
+        stored: None,
     }
 }

@@ -67,37 +67,53 @@ pub fn open_table(data: &Path, options: &ReadOptions) -> Result<Reader> {
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 pub fn read_table(data: &Path, options: &TableOptions) -> Result<Table> {
-    let mut reader = open_table(data, &options.read)?;
-    let names: Vec<String> = reader.names().to_vec();
-    let known = |option: &str, name: &String| {
-        let found = names.contains(name);
-        let among = names.iter().map(String::as_str);
-        if found {
-            Ok(())
-        } else {
-            Err(Error::config(option, format!("no column `{name}`{}", suggestion(name, among))))
-        }
-    };
-    options.ignore.iter().try_for_each(|name| known("--ignore", name))?;
-    let mut said = Vec::new();
-    let target = match options.target.as_slice() {
-        [] => vec![default_target(data, &names, &options.ignore, &mut said)?],
-        target => target.to_vec(),
-    };
-    target.iter().try_for_each(|name| known("--target", name))?;
-    if let Some(name) = target.iter().find(|name| options.ignore.contains(name)) {
-        return Err(Error::config("--ignore", format!("`{name}` is what is to be predicted")));
-    }
-    reader.retain(|name| !options.ignore.iter().any(|ignored| ignored == name));
+    let Opened { mut reader, target, kinds, said } = Opened::new(data, options)?;
     let cells = reader.all_rows()?;
-    let kinds: Vec<(String, Kind)> =
-        options.kinds.iter().filter(|(name, _)| !options.ignore.contains(name)).cloned().collect();
     let mut columns = detect(&cells, &kinds, reader.comma_is_decimal(), data)?;
     let notes = notes(&reader).into_iter().chain(said).chain(columns.iter().filter_map(|column| column.note.clone()));
     let notes = notes.collect();
     as_targets(&mut columns, &target, &kinds);
     let frame = typed_as_detected(&cells, &mut columns, data)?;
     Ok(Table { frame, columns, target, notes })
+}
+
+/// A table that is about to be read.
+pub(crate) struct Opened {
+    pub(crate) reader: Reader,
+    pub(crate) target: Vec<String>,
+    /// The kinds that are given, of columns that are read.
+    pub(crate) kinds: Vec<(String, Kind)>,
+    pub(crate) said: Vec<String>,
+}
+
+impl Opened {
+    pub(crate) fn new(data: &Path, options: &TableOptions) -> Result<Self> {
+        let mut reader = open_table(data, &options.read)?;
+        let names: Vec<String> = reader.names().to_vec();
+        let known = |option: &str, name: &String| {
+            let found = names.contains(name);
+            let among = names.iter().map(String::as_str);
+            if found {
+                Ok(())
+            } else {
+                Err(Error::config(option, format!("no column `{name}`{}", suggestion(name, among))))
+            }
+        };
+        options.ignore.iter().try_for_each(|name| known("--ignore", name))?;
+        let mut said = Vec::new();
+        let target = match options.target.as_slice() {
+            [] => vec![default_target(data, &names, &options.ignore, &mut said)?],
+            target => target.to_vec(),
+        };
+        target.iter().try_for_each(|name| known("--target", name))?;
+        if let Some(name) = target.iter().find(|name| options.ignore.contains(name)) {
+            return Err(Error::config("--ignore", format!("`{name}` is what is to be predicted")));
+        }
+        reader.retain(|name| !options.ignore.iter().any(|ignored| ignored == name));
+        let kinds: Vec<(String, Kind)> =
+            options.kinds.iter().filter(|(name, _)| !options.ignore.contains(name)).cloned().collect();
+        Ok(Self { reader, target, kinds, said })
+    }
 }
 
 /// The built-in table's own target, or else the last column.

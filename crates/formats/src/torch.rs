@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use layerloop::model_file::{Input, Model};
+use layerloop::model_file::{Input, Model, has_labels};
 use layerloop::network::view::{Operation, View};
 use layerloop::network::{Activation, Dense, Layer, Network, Output, Spec, Tensor, Unit};
 use layerloop::{Error, Result};
@@ -92,7 +92,8 @@ pub fn from_tensors(name: impl AsRef<Path>, tensors: Vec<Tensor>, structure: &St
     let input = Input { scale: 1.0, image: None, fit: None, columns, standardisation: None, preprocessing: None };
     let receipt =
         serde_json::json!({ "imported": { "from": "torch", "activation": structure.activation.to_string() } });
-    let model = Model { network, classes, input, receipt, threshold: None };
+    let multilabel = has_labels(network.spec());
+    let model = Model { network, classes, input, receipt, threshold: None, multilabel };
     model.check()?;
     Ok(model)
 }

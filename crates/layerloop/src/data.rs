@@ -11,6 +11,7 @@ mod split;
 mod standardisation;
 mod stored;
 mod streams;
+mod table_split;
 mod targets;
 
 use std::sync::Arc;
@@ -21,14 +22,16 @@ use sha2::{Digest, Sha256};
 pub use self::batches::{Batches, onecold, onehot};
 pub(crate) use self::bytes::{hexadecimal, little_endian};
 pub use self::fit::Fit;
-pub use self::frame::{SplitBy, TableParts, TableSplit};
+pub use self::frame::TableParts;
 pub use self::inputs::Inputs;
 pub(crate) use self::inputs::all_finite;
 pub use self::split::{folds, split_rows, split_stratified};
 pub use self::standardisation::Standardisation;
 pub use self::stored::StoredRows;
 pub use self::streams::micro_batches;
+#[cfg(feature = "train")]
 pub(crate) use self::streams::{Streams, Window, share};
+pub use self::table_split::{FitSample, MOST_STRATIFIED, Part, RowParts, SplitBy, TableSplit};
 pub use self::targets::Targets;
 use crate::preprocess::Preprocessing;
 use crate::{Error, Result};

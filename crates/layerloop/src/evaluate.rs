@@ -127,6 +127,45 @@ pub fn measure<M: Copy + Into<AnyMetric>>(
     Outputs::of_network(network, data, &Objective::default(), threads)?.measure(metrics)
 }
 
+/// What a predictor gave for rows that came piece by piece: their targets and its outputs are in memory, their inputs are not.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    data: Dataset,
+    classes: usize,
+    outputs: Vec<f32>,
+    losses: Vec<f32>,
+}
+
+impl Pieces {
+    /// The outputs of `predictor` for the rows of all `pieces`; the loss is of the kind that `objective` names.
+    ///
+    /// # Errors
+    /// As [`Outputs::of`]; those of the pieces; [`Error::Data`] if there are none.
+    pub fn new(
+        name: &str,
+        predictor: &Predictor,
+        pieces: impl IntoIterator<Item = Result<Dataset>>,
+        objective: &Objective,
+    ) -> Result<Self> {
+        let (mut targets, mut outputs, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        for piece in pieces {
+            let piece = piece?;
+            let evaluated = predictor.evaluate_by(&piece, &objective.of_evaluation())?;
+            outputs.extend(evaluated.0);
+            losses.extend(evaluated.1);
+            targets.push(piece.without_inputs()?);
+        }
+        let first = targets.first().ok_or_else(|| Error::data(name, "there are no rows to evaluate a network on"))?;
+        Ok(Self { data: first.all_without_inputs(&targets)?, classes: predictor.network().classes(), outputs, losses })
+    }
+
+    /// The rows with their targets; every input is 0.
+    #[must_use]
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+}
+
 /// What a network gave for the rows of a data set, to be measured in any number of ways.
 ///
 /// # Example
@@ -172,6 +211,15 @@ impl<'a> Outputs<'a> {
             network.classes(),
             evaluate_with(network, &mut team, data, 0..data.rows(), &objective.of_evaluation())?,
         )
+    }
+
+    /// Of rows that were evaluated piece by piece.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there were none or every weight is 0.
+    pub fn of_pieces(pieces: &'a Pieces) -> Result<Self> {
+        let Pieces { data, classes, outputs, losses } = pieces;
+        Self::new(data, *classes, (outputs.clone(), losses.clone()))
     }
 
     fn new(data: &'a Dataset, classes: usize, (outputs, losses): (Vec<f32>, Vec<f32>)) -> Result<Self> {

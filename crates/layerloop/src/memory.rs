@@ -43,7 +43,8 @@ pub fn check(what: &str, bytes: usize, less: &str) -> Result<()> {
 }
 
 /// Bytes of memory that are free or can be made free, at most those of the control group; none where the system does not say.
-fn available() -> Option<usize> {
+#[must_use]
+pub fn available() -> Option<usize> {
     let of_machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| of_meminfo(&text));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     of_machine.into_iter().chain(limits(&groups, Path::new("/sys/fs/cgroup"))).min()

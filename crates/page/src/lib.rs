@@ -15,6 +15,7 @@ pub mod mistakes;
 pub mod picture;
 pub mod scores;
 mod sections;
+mod surface;
 
 use std::fmt::Write as _;
 
@@ -27,6 +28,7 @@ use layerloop::train::{History, Objective};
 
 pub use self::date::now;
 pub use self::sections::{chart as figure, table};
+pub use self::surface::Surface;
 
 /// The contents of a report.
 #[derive(Debug)]

@@ -33,7 +33,12 @@ pub enum Scores {
 /// # Errors
 /// Those of [`Outputs::of`].
 pub fn outputs<'a>(predictor: &Predictor, data: &'a Dataset, loss: Option<Loss>) -> Result<Outputs<'a>> {
-    Outputs::of(predictor, data, &Objective { loss: loss.map(Into::into), ..Objective::default() })
+    Outputs::of(predictor, data, &objective(loss))
+}
+
+/// `loss`, or what the output map is made for.
+pub fn objective(loss: Option<Loss>) -> Objective {
+    Objective { loss: loss.map(Into::into), ..Objective::default() }
 }
 
 /// The threshold of a model that has one, and what is predicted above it.

@@ -48,6 +48,24 @@ pub(super) fn between<T: FromStr + PartialOrd + Copy>(
     move |text| text.trim().parse().ok().filter(within).ok_or_else(|| format!("expected {expected}"))
 }
 
+/// A parser for bytes of memory: `500MB`, `2 GB`.
+pub(super) fn memory() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    |text| {
+        let text = text.trim();
+        let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let size = match text[unit..].to_ascii_uppercase().as_str() {
+            "MB" => Some(1e6),
+            "GB" => Some(1e9),
+            "MIB" => Some(f64::from(1 << 20)),
+            "GIB" => Some(f64::from(1 << 30)),
+            _ => None,
+        };
+        let number = text[..unit].trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+        let bytes = number.zip(size).map(|(number, size)| (number * size) as usize);
+        bytes.ok_or_else(|| "expected a number of MB or GB, such as 500MB".into())
+    }
+}
+
 /// Width and height of a picture, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {

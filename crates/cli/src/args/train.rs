@@ -14,7 +14,7 @@ use layerloop::preprocess::{Scaling, TargetTransform};
 use layerloop::recipes::Recipe;
 use layerloop::train::{ClassWeights, Every, LayerRate, Loss, Optimizer, Reduction, Schedule, duration};
 
-use super::parsers::{Several, Size, augmentation, count, named, number, several, size, threads};
+use super::parsers::{Several, Size, augmentation, count, memory, named, number, several, size, threads};
 use super::{ExplicitArgs, TableArgs};
 
 const DATA: &str = "Data";
@@ -79,6 +79,9 @@ pub(crate) struct Train {
     /// Train on the first ROWS rows only
     #[arg(long, value_parser = count(), help_heading = DATA, value_name = "ROWS")]
     pub(crate) limit: Option<usize>,
+    /// Keep the rows to train on in a temporary file, where they are more than the memory that this command may take, such as 500MB; they are then read in each epoch, block by block
+    #[arg(long, value_parser = memory(), help_heading = DATA, value_name = "SIZE")]
+    pub(crate) max_memory: Option<usize>,
     /// Share of the training rows to hold back and to evaluate the network on after every epoch [default: 0.1 if --early-stopping or --threshold needs it, else 0]
     #[arg(long, visible_alias = "validation-split", value_parser = number::<f64>("a number, at least 0 and below 1"), help_heading = DATA, value_name = "SHARE")]
     pub(crate) validation: Option<f64>,
@@ -246,7 +249,7 @@ pub(crate) struct Train {
     #[arg(long, help_heading = REGULARISATION, value_parser = named::<Schedule>(), hide_possible_values = true, value_name = "NAME", default_value = "constant")]
     pub(crate) dropout_schedule: Schedule,
     /// Train and test on each of N parts of the rows, all others to train on, and say how good networks of these options are; nothing is saved
-    #[arg(long, value_parser = count(), help_heading = TRIALS, value_name = "N", conflicts_with_all = ["search", "save", "run", "resume", "report", "log_dir", "find_lr", "warm_start"])]
+    #[arg(long, value_parser = count(), help_heading = TRIALS, value_name = "N", conflicts_with_all = ["search", "max_memory", "save", "run", "resume", "report", "log_dir", "find_lr", "warm_start"])]
     pub(crate) folds: Option<usize>,
     /// Try N random choices of the options that are not given, with few epochs first, and train by the best one; with --run the same command goes on where it was
     #[arg(long, value_parser = count(), help_heading = TRIALS, value_name = "N", conflicts_with_all = ["resume", "find_lr", "warm_start"])]

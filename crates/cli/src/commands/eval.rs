@@ -1,27 +1,43 @@
 //! `layerloop eval`
 
-use layerloop::evaluate::RegressionScores;
+use layerloop::evaluate::{self, RegressionScores};
 use layerloop::metrics::{AnyMetric, Evaluation, Metric};
 use layerloop::model_file::Model;
 use layerloop::names::{parse, text};
 use layerloop::{Error, Result};
 use serde_json::json;
 
+use super::tables::Pieces;
 use super::trained_on::load_part;
 use crate::Outcome;
 use crate::args::{Eval, Part};
 use crate::output::{line, shown};
-use crate::scores::{Scores, of_table, outputs, task, threshold_in_words};
+use crate::scores::{Scores, objective, of_table, outputs, task, threshold_in_words};
 use crate::table::table;
+
+/// Rows of a table that are evaluated at once.
+const PIECE: usize = 1 << 16;
 
 pub(crate) fn run(args: &Eval) -> Result<Outcome> {
     let model = Model::load(&args.model)?;
-    let test = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), Part::Test)?;
     let metrics = args.metrics.as_ref().map_or(&[][..], |several| &several.0);
     let loss = model.receipt["options"]["loss"].as_str().map(parse).transpose()?;
     let predictor = args.variants.predictor(&model)?;
-    let outputs = outputs(&predictor, &test, loss)?.with_threshold(model.threshold);
-    let (scores, values) = (Scores::of_outputs(&outputs, &test)?, outputs.measure(metrics)?);
+    let (whole, pieces);
+    let (test, outputs) = match (&model.input.preprocessing, &args.data) {
+        (Some(by), Some(path)) => {
+            let mut rows = Pieces::open(&model, by, path, PIECE)?;
+            pieces = evaluate::Pieces::new(&path.display().to_string(), &predictor, &mut rows, &objective(loss))?;
+            rows.say();
+            (pieces.data(), evaluate::Outputs::of_pieces(&pieces)?)
+        }
+        _ => {
+            whole = load_part(&model, args.data.as_deref(), args.data_dir.as_deref(), Part::Test)?;
+            (&whole, outputs(&predictor, &whole, loss)?)
+        }
+    };
+    let outputs = outputs.with_threshold(model.threshold);
+    let (scores, values) = (Scores::of_outputs(&outputs, test)?, outputs.measure(metrics)?);
     let values: Vec<Value> = metrics.iter().copied().zip(values).collect();
     if args.quiet {
         line(short(&scores, &values))?;
@@ -38,8 +54,8 @@ pub(crate) fn run(args: &Eval) -> Result<Outcome> {
             object["not_computed"] = missing.collect();
         }
         if model.input.preprocessing.is_some() {
-            object["task"] = json!(task(&test));
-            object["test"] = of_table(&outputs, &test)?;
+            object["task"] = json!(task(test));
+            object["test"] = of_table(&outputs, test)?;
         }
         line(object)?;
     } else {

@@ -157,7 +157,7 @@ fn metadata(model: &Model, graph: &GraphProto) -> Result<Vec<StringStringEntryPr
     };
     let card = serde_json::json!({
         "specification": model.network.spec(), "classes": model.classes, "input": model.input,
-        "threshold": model.threshold, "graph": fingerprint(graph),
+        "threshold": model.threshold, "multilabel": model.multilabel, "graph": fingerprint(graph),
     });
     let entries = [
         (CARD, text(serde_json::to_string(&card))?),

@@ -55,6 +55,12 @@ impl Graph {
         self.initializer(name, dims, element::FLOAT, bytes)
     }
 
+    /// Numbers that no layer has.
+    pub(super) fn constant_floats(&mut self, values: &[f32]) -> String {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(&[], element::FLOAT, bytes)
+    }
+
     /// Numbers in f64.
     pub(super) fn doubles(&mut self, dims: &[usize], values: &[f64]) -> String {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();

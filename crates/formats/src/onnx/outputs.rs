@@ -42,8 +42,16 @@ pub(super) fn probabilities(graph: &mut Graph, view: &View, logits: &str, name: 
     graph.named("ReduceMean", &[&apart, &axis], &[("keepdims", Set::Int(0))], name)
 }
 
-/// The predicted class of each row, called `label`: whole numbers where all classes are some, else texts.
+/// The predicted class of each row, called `label`: whole numbers where all classes are some, else texts; zeros and ones where classes do not
+/// exclude each other.
 pub(super) fn label(graph: &mut Graph, model: &Model, probabilities: &str) -> ValueInfoProto {
+    if model.multilabel {
+        // A one for each class that is predicted.
+        let half = graph.constant_floats(&[0.5]);
+        let above = graph.node("Greater", &[probabilities, &half], &[]);
+        graph.named("Cast", &[&above], &[("to", Set::Int(i64::from(element::INT64)))], "label");
+        return value_info("label", element::INT64, Some(model.classes.len()));
+    }
     let place = match model.threshold {
         Some(threshold) => {
             // The second class where its probability is above the threshold.

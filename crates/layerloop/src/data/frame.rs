@@ -1,63 +1,14 @@
 //! Rows of a table as a data set.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Dataset, Inputs, split_rows, split_stratified};
-use crate::preprocess::{Column, Frame, MISSING, Preprocessing, Target, Values};
-use crate::rng::Stream;
+use super::table_split::{FitSample, Part, RowParts, TableSplit};
+use super::{Dataset, Inputs};
+use crate::preprocess::{Column, Encoded, Entries, Frame, MISSING, Preprocessing, Target, Unseen, Values};
 use crate::{Error, Result};
-
-/// How the rows of a table become a training, a validation and a test part.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct TableSplit {
-    /// Share of the rows that is held back for the test part where there is none, stratified by class, the same for every seed.
-    pub test: f64,
-    /// Share of the other rows that is held back to validate on, stratified by class.
-    pub validation: f64,
-    /// Train on that many rows only, the first ones, those to validate on included.
-    pub limit: Option<usize>,
-    /// Seed of the validation part.
-    pub seed: u64,
-    /// Which rows go together.
-    pub by: SplitBy,
-}
-
-/// Which rows of a table go together when some are held back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum SplitBy {
-    /// Any: they are drawn, stratified by class.
-    #[default]
-    Rows,
-    /// The newest ones by this column are held back, as those that are to be predicted will be.
-    Time(String),
-    /// Those with one value of this column, such as a customer, are on the same side.
-    Group(String),
-}
-
-impl std::str::FromStr for SplitBy {
-    type Err = Error;
-
-    /// `time=COLUMN` or `group=COLUMN`
-    fn from_str(text: &str) -> Result<Self> {
-        match text.split_once('=') {
-            Some(("time", column)) if !column.is_empty() => Ok(Self::Time(column.to_owned())),
-            Some(("group", column)) if !column.is_empty() => Ok(Self::Group(column.to_owned())),
-            _ => Err(Error::config("split", format!("`{text}`; expected time=COLUMN or group=COLUMN"))),
-        }
-    }
-}
-
-impl Default for TableSplit {
-    fn default() -> Self {
-        Self { test: 0.2, validation: 0.0, limit: None, seed: 0, by: SplitBy::Rows }
-    }
-}
-
-/// The seed of the test part: the same rows for everyone.
-const TEST_SEED: u64 = 0;
 
 /// A table in parts, each as inputs and targets by what was fitted to the training part.
 #[derive(Debug, Clone)]
@@ -100,33 +51,40 @@ impl TableParts {
         split: &TableSplit,
         fit: impl FnOnce(&Frame) -> Result<Preprocessing>,
     ) -> Result<Self> {
-        let mut notes = Vec::new();
-        let frame = with_targets(frame, target, &mut notes)?;
-        let (rest, test) = match test {
-            Some(test) => (frame, with_targets(test, target, &mut notes)?),
-            None => {
-                let held = held_back(frame.rows(), split.test).max(1);
-                let [rest, test] = hold_back(&frame, target, held, TEST_SEED, &split.by)?;
-                let (rows, name, held) = (frame.rows(), frame.name(), test.len());
-                notes.push(format!(
-                    "{held} of the {rows} rows of {name} are held back to test on, the same for every seed"
-                ));
-                let test_name = format!("{name} test");
-                (frame.select(&rest), frame.select(&test).named(test_name))
-            }
-        };
-        let (train, validation) = to_learn_from(rest, target, split)?;
-        let again = repeated(&train, &test);
+        let RowParts { parts, notes } = RowParts::of(frame, target, split, test.is_none())?;
+        let [train, validation, held] = [Part::Train, Part::Validation, Part::Test].map(|part| rows_of(&parts, part));
+        let train = frame.select(&train);
+        let test = test.cloned().unwrap_or_else(|| frame.select(&held).named(format!("{} test", frame.name())));
+        let validation = (!validation.is_empty()).then(|| frame.select(&validation));
+        let fitted_to = rows_to_fit(&train, target);
+        Self::of_frames(&train, validation, &test, target, notes, || fit(&fitted_to))
+    }
+
+    /// Of parts that are known; `notes` is what is to be said already. `train` may be some of the rows to train on, where the others are
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_frames(
+        train: &Frame,
+        validation: Option<Frame>,
+        test: &Frame,
+        target: &[&str],
+        mut notes: Vec<String>,
+        fit: impl FnOnce() -> Result<Preprocessing>,
+    ) -> Result<Self> {
+        let test = with_targets(test, target, &mut notes)?;
+        let again = repeated(train, &test);
         if again > 0 {
             notes.push(format!(
                 "{again} of the {} rows to test on are also in the training part, cell by cell",
                 test.rows()
             ));
         }
-        let by = Arc::new(fit(&train)?);
+        let by = Arc::new(fit()?);
         let validation = validation_part(validation, &by, &mut notes)?;
         let test_frame = with_known_classes(&test, &by, "test", &mut notes)?;
-        let [train, test] = [&train, &test_frame].map(|frame| Dataset::of_frame(frame, &by));
+        let [train, test] = [train, &test_frame].map(|frame| Dataset::of_frame(frame, &by));
         Ok(Self { train: train?, validation, test: test?, test_frame, notes })
     }
 
@@ -140,32 +98,29 @@ impl TableParts {
         split: &TableSplit,
         fit: impl FnOnce(&Frame) -> Result<Preprocessing>,
     ) -> Result<(Dataset, Option<Dataset>, Vec<String>)> {
-        let mut notes = Vec::new();
-        let (train, validation) = to_learn_from(with_targets(frame, target, &mut notes)?, target, split)?;
-        let by = Arc::new(fit(&train)?);
+        let RowParts { parts, mut notes } = RowParts::of(frame, target, split, false)?;
+        let [train, validation] = [Part::Train, Part::Validation].map(|part| rows_of(&parts, part));
+        let validation = (!validation.is_empty()).then(|| frame.select(&validation));
+        let train = frame.select(&train);
+        let by = Arc::new(fit(&rows_to_fit(&train, target))?);
         let validation = validation_part(validation, &by, &mut notes)?;
         Ok((Dataset::of_frame(&train, &by)?, validation, notes))
     }
 }
 
-/// The rows to train on and those to validate on, of all but those of the test part.
-fn to_learn_from(rest: Frame, target: &[&str], split: &TableSplit) -> Result<(Frame, Option<Frame>)> {
-    let rest = split.limit.filter(|limit| *limit < rest.rows()).map_or(rest.clone(), |limit| rest.head(limit));
-    let held = held_back(rest.rows(), split.validation);
-    if held == 0 {
-        return Ok((rest, None));
-    }
-    let [train, validation] = hold_back(&rest, target, held, split.seed, &split.by)?;
-    Ok((rest.select(&train), Some(rest.select(&validation))))
+fn rows_of(parts: &[Part], part: Part) -> Vec<usize> {
+    (0..parts.len()).filter(|row| parts[*row] == part).collect()
+}
+
+/// The rows that a preprocessing is fitted to, of those to train on.
+fn rows_to_fit<'a>(train: &'a Frame, target: &[&str]) -> Cow<'a, Frame> {
+    let mut sample = FitSample::new(train.rows(), train.columns().len());
+    if sample.is_all() { Cow::Borrowed(train) } else { Cow::Owned(train.select(&sample.of(train, target))) }
 }
 
 fn validation_part(rows: Option<Frame>, by: &Arc<Preprocessing>, notes: &mut Vec<String>) -> Result<Option<Dataset>> {
     let known = rows.map(|rows| with_known_classes(&rows, by, "validate", notes)).transpose()?;
     known.map(|rows| Dataset::of_frame(&rows, by)).transpose()
-}
-
-fn held_back(rows: usize, share: f64) -> usize {
-    if share > 0.0 { ((rows as f64 * share).round() as usize).max(1) } else { 0 }
 }
 
 /// The rows that have all targets.
@@ -186,70 +141,6 @@ fn with_targets(frame: &Frame, target: &[&str], notes: &mut Vec<String>) -> Resu
         target.join("`, `")
     ));
     Ok(frame.select(&rows))
-}
-
-/// All rows but about `held` of them, and those.
-fn hold_back(frame: &Frame, target: &[&str], held: usize, seed: u64, by: &SplitBy) -> Result<[Vec<usize>; 2]> {
-    let rows = frame.rows();
-    if held >= rows {
-        let reason = format!("{rows} rows; holding {held} back leaves none to train on");
-        return Err(Error::data(frame.name(), reason));
-    }
-    match by {
-        SplitBy::Rows => {}
-        SplitBy::Time(column) => return newest(frame, column, held),
-        SplitBy::Group(column) => return groups(frame, column, held, seed),
-    }
-    match target {
-        [name] => match &frame.target(name)?.values {
-            Values::Levels { codes, .. } => split_stratified(codes, [rows - held, held], seed),
-            Values::Numbers(_) => split_rows(rows, [rows - held, held], seed),
-        },
-        _ => split_rows(rows, [rows - held, held], seed),
-    }
-}
-
-/// All rows but the `held` newest, and those; of equally old ones the later are newer, and those without a time are the oldest.
-fn newest(frame: &Frame, column: &str, held: usize) -> Result<[Vec<usize>; 2]> {
-    let Values::Numbers(times) = &frame.column(column)?.values else {
-        let reason = format!("column `{column}` holds names; a time is a date or a number");
-        return Err(Error::config("split", reason));
-    };
-    let age = |row: &usize| if times[*row].is_nan() { f64::NEG_INFINITY } else { times[*row] };
-    let mut order: Vec<usize> = (0..frame.rows()).collect();
-    order.sort_by(|a, b| age(a).total_cmp(&age(b)));
-    let newest = order.split_off(frame.rows() - held);
-    Ok([order, newest].map(|mut rows| {
-        rows.sort_unstable();
-        rows
-    }))
-}
-
-/// All rows but those of some groups, drawn by `seed` until they have at least `held` rows, and those. Rows without a group are one each.
-fn groups(frame: &Frame, column: &str, held: usize, seed: u64) -> Result<[Vec<usize>; 2]> {
-    let mut of_group: BTreeMap<(bool, u64), Vec<usize>> = BTreeMap::new();
-    let column_of_groups = frame.column(column)?;
-    for row in 0..frame.rows() {
-        let key = match &column_of_groups.values {
-            _ if column_of_groups.is_missing(row) => (true, row as u64),
-            Values::Numbers(values) => (false, values[row].to_bits()),
-            Values::Levels { codes, .. } => (false, u64::from(codes[row])),
-        };
-        of_group.entry(key).or_default().push(row);
-    }
-    let mut order: Vec<Vec<usize>> = of_group.into_values().collect();
-    Stream::new(seed, "split", 0).shuffle(&mut order);
-    let (mut rest, mut taken) = (Vec::new(), Vec::new());
-    for group in order {
-        if taken.len() < held { taken.extend(group) } else { rest.extend(group) }
-    }
-    if rest.is_empty() {
-        let reason = format!("the rows have one value of column `{column}`; groups on both sides need two at least");
-        return Err(Error::config("split", reason));
-    }
-    rest.sort_unstable();
-    taken.sort_unstable();
-    Ok([rest, taken])
 }
 
 /// The rows whose class the training rows have.
@@ -314,7 +205,19 @@ impl Dataset {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn of_frame(frame: &Frame, by: &Arc<Preprocessing>) -> Result<Self> {
-        let inputs = Inputs::from(by.inputs(frame)?.inputs);
+        Self::of_encoded(frame, by, by.inputs(frame)?.inputs.into())
+    }
+
+    /// As [`Self::of_frame`], with the inputs by their entries.
+    ///
+    /// # Errors
+    /// As [`Self::of_frame`].
+    pub fn of_frame_by_entries(frame: &Frame, entries: &mut Entries) -> Result<Self> {
+        let inputs = Inputs::from(entries.of(frame)?);
+        Self::of_encoded(frame, entries.by(), inputs)
+    }
+
+    fn of_encoded(frame: &Frame, by: &Arc<Preprocessing>, inputs: Inputs) -> Result<Self> {
         let data = match by.target() {
             Target::Classes { name, classes } => {
                 let labels = by.labels(frame)?;
@@ -349,18 +252,26 @@ impl Dataset {
     }
 
     /// As [`Self::of_frame`], of the rows that have a target, one that the training rows had if it is a class; `notes` says how many have not.
+    /// With the levels that the training rows had not.
     ///
     /// # Errors
     /// Those of [`Self::of_frame`]; [`Error::Data`] if no row is left.
-    pub fn of_known_rows(frame: &Frame, by: &Arc<Preprocessing>, notes: &mut Vec<String>) -> Result<Self> {
+    pub fn of_known_rows(
+        frame: &Frame,
+        by: &Arc<Preprocessing>,
+        notes: &mut Vec<String>,
+    ) -> Result<(Self, Vec<Unseen>)> {
         let target: Vec<&str> = by.target().columns().collect();
         let frame = with_targets(frame, &target, notes)?;
-        Self::of_frame(&with_known_classes(&frame, by, "evaluate", notes)?, by)
+        let frame = with_known_classes(&frame, by, "evaluate", notes)?;
+        let Encoded { inputs, unseen } = by.inputs(&frame)?;
+        Ok((Self::of_encoded(&frame, by, inputs.into())?, unseen))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SplitBy;
     use super::*;
     use crate::preprocess::PreprocessOptions;
 

@@ -34,6 +34,11 @@ impl Window {
 }
 
 impl Streams {
+    /// Rows of a window of each of so many streams, at most.
+    pub(crate) fn rows_of_windows(count: usize) -> usize {
+        (BLOCKS_IN_MEMORY / count).max(1) * count * BLOCK
+    }
+
     /// The rows of a stream.
     fn rows_of(&self, stream: usize) -> Range<usize> {
         let of = |stream| share(&(0..self.rows), stream, self.count);

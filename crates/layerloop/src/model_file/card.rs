@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Input;
+use super::{Input, has_labels};
 use crate::metrics::check_threshold;
 use crate::network::Spec;
 
 /// The newest schema, which is written: docs/model-file.md has all of them.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
+/// That of models whose classes exclude each other: older versions read them.
+pub(super) const WITHOUT_LABELS: u32 = 2;
 
 /// That of files which do not say it.
 fn first_schema() -> u32 {
@@ -32,6 +34,8 @@ pub(super) struct Card {
     pub(super) receipt: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) threshold: Option<f64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) multilabel: bool,
 }
 
 /// The schema of a card, if it is one.
@@ -65,6 +69,11 @@ impl Card {
                     classes.join(", ")
                 ));
             }
+        }
+        if self.multilabel && !has_labels(spec) {
+            return Err(format!(
+                "classes that do not exclude each other for `{spec}`, whose output is no sigmoid of several"
+            ));
         }
         if let Some(threshold) = self.threshold {
             check_threshold(threshold).map_err(|e| e.to_string())?;

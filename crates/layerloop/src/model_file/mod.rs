@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use self::card::Card;
 pub use self::card::SCHEMA;
-use crate::data::{Dataset, Fit, Standardisation, little_endian};
+use self::card::WITHOUT_LABELS;
+use crate::data::{Dataset, Fit, Standardisation, Targets, little_endian};
 use crate::files::{regular_or_missing, target, temporary_file_for, write_atomically, write_to_free};
 use crate::metrics::predicted;
-use crate::network::{Network, Predictor};
+use crate::network::{Network, Output, Predictor, Spec};
 use crate::preprocess::Preprocessing;
 use crate::{Error, Result};
 
@@ -58,6 +59,8 @@ pub struct Model {
     pub receipt: serde_json::Value,
     /// Of two classes, the probability above which a row is predicted as the second; else the more probable one is.
     pub threshold: Option<f64>,
+    /// Whether its classes do not exclude each other: any number of them is predicted, each by its own probability.
+    pub multilabel: bool,
 }
 
 /// What the inputs of a network are.
@@ -90,7 +93,8 @@ impl Model {
         let (scale, image, fit) = (data.scale(), data.image(), data.fit());
         let preprocessing = data.preprocessing().cloned();
         let input = Input { scale, image, fit, columns, standardisation, preprocessing };
-        Self { network, classes: data.target_names().to_vec(), input, receipt, threshold: None }
+        let multilabel = matches!(data.targets(), Targets::Numbers { .. }) && has_labels(network.spec());
+        Self { network, classes: data.target_names().to_vec(), input, receipt, threshold: None, multilabel }
     }
 
     /// The same with a threshold, which is between 0 and 1, for two classes.
@@ -103,6 +107,12 @@ impl Model {
     #[must_use]
     pub fn predicted(&self, probabilities: &[f32]) -> usize {
         predicted(probabilities, self.threshold)
+    }
+
+    /// The classes that are predicted for a row with these probabilities, where they do not exclude each other: those above one half.
+    #[must_use]
+    pub fn predicted_labels(&self, probabilities: &[f32]) -> Vec<usize> {
+        (0..probabilities.len()).filter(|&class| probabilities[class] > 0.5).collect()
     }
 
     /// Predictions for rows as they are outside: they are standardised first, if the model's inputs are.
@@ -158,12 +168,13 @@ impl Model {
 
     fn card(&self) -> Card {
         Card {
-            schema: SCHEMA,
+            schema: if self.multilabel { SCHEMA } else { WITHOUT_LABELS },
             specification: self.network.spec().clone(),
             classes: self.classes.clone(),
             input: self.input.clone(),
             receipt: self.receipt.clone(),
             threshold: self.threshold,
+            multilabel: self.multilabel,
         }
     }
 
@@ -218,6 +229,12 @@ impl Model {
     }
 }
 
+/// Whether the outputs of a network can be the probabilities of classes that do not exclude each other.
+#[must_use]
+pub fn has_labels(spec: &Spec) -> bool {
+    spec.output == Output::Sigmoid && spec.logits() > 1
+}
+
 /// Whether the file is one that [`Model::save`] wrote, by its header alone.
 ///
 /// # Errors
@@ -248,7 +265,7 @@ pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::data::Inputs;
-    use crate::network::{Activation, Output, Spec};
+    use crate::network::Activation;
 
     #[test]
     fn a_model_is_told_from_other_files_by_its_header() {

@@ -18,8 +18,8 @@ pub(super) fn read(mut source: impl Read, length: u64, path: &Path) -> Result<Mo
     let (metadata, rest) = header(&mut source, length, path)?;
     let card = card(&metadata, path)?;
     let network = network(&card, &metadata, rest.chain(source), path)?;
-    let Card { classes, input, receipt, threshold, .. } = card;
-    Ok(Model { network, classes, input, receipt, threshold })
+    let Card { classes, input, receipt, threshold, multilabel, .. } = card;
+    Ok(Model { network, classes, input, receipt, threshold, multilabel })
 }
 
 /// The header, and what was read of the tensors with it.

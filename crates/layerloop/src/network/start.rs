@@ -6,7 +6,7 @@ use super::layer::{Dense, Join, Layer};
 use super::predict::Predictor;
 use super::program::Program;
 use super::spec::Spec;
-use crate::data::Dataset;
+use crate::data::{Dataset, StoredRows};
 use crate::rng::Stream;
 use crate::{Error, Result};
 use layerloop_kernels::Activation;
@@ -14,6 +14,9 @@ use layerloop_kernels::softmax::Output;
 
 /// Rows that are looked at, at most.
 const ROWS: usize = 8192;
+
+/// Rows that are shuffled, at most, so that some of them are at random.
+const MOST_SHUFFLED: usize = 1 << 22;
 
 /// Rows whose mean is a bias.
 const POINTS: usize = 5;
@@ -43,6 +46,27 @@ impl Network {
     /// # Ok::<(), layerloop::Error>(())
     /// ```
     pub fn started_by(spec: &Spec, train: &Dataset, seed: u64) -> Result<Self> {
+        Self::started(spec, train, train.rows(), seed, |rows| Ok(train.select(rows)))
+    }
+
+    /// As [`Self::started_by`], by rows that are not in memory; `like` is some of them.
+    ///
+    /// # Errors
+    /// As [`Self::started_by`]; those of reading.
+    pub fn started_by_stored(spec: &Spec, like: &Dataset, stored: &dyn StoredRows, seed: u64) -> Result<Self> {
+        Self::started(spec, like, stored.rows(), seed, |rows| {
+            let read = rows.iter().map(|&row| stored.read(row..row + 1)).collect::<Result<Vec<_>>>()?;
+            Ok(like.gathered(&read.iter().map(|one| (one, 0)).collect::<Vec<_>>()))
+        })
+    }
+
+    fn started(
+        spec: &Spec,
+        like: &Dataset,
+        count: usize,
+        seed: u64,
+        read: impl FnOnce(&[usize]) -> Result<Dataset>,
+    ) -> Result<Self> {
         let mut network = Self::new(spec, seed)?;
         let chains: Vec<&[Layer]> = match &spec.layers[..] {
             [Layer::Parallel(members, Join::Mean)] => members.iter().map(Vec::as_slice).collect(),
@@ -51,13 +75,10 @@ impl Network {
         if !chains.iter().any(|chain| chain.iter().any(starts)) {
             return Ok(network);
         }
-        if train.rows() == 0 {
-            return Err(Error::data(train.name(), "it has no rows to start by"));
+        if count == 0 {
+            return Err(Error::data(like.name(), "it has no rows to start by"));
         }
-        let mut rows: Vec<u32> = (0..train.rows() as u32).collect();
-        Stream::new(seed, "start", 0).shuffle(&mut rows);
-        let rows: Vec<usize> = rows.into_iter().take(ROWS).map(|row| row as usize).collect();
-        let (some, mut first) = (train.select(&rows), 0);
+        let (some, mut first) = (read(&rows_to_start_by(count, seed))?, 0);
         for chain in chains {
             for at in (0..chain.len()).filter(|&at| starts(&chain[at])) {
                 network.start_layer(&chain[..=at], first, &some, seed)?;
@@ -104,6 +125,17 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// Rows at random: of many some may be drawn twice.
+fn rows_to_start_by(count: usize, seed: u64) -> Vec<usize> {
+    let mut stream = Stream::new(seed, "start", 0);
+    if count > MOST_SHUFFLED {
+        return (0..ROWS).map(|_| stream.below(count)).collect();
+    }
+    let mut rows: Vec<u32> = (0..count as u32).collect();
+    stream.shuffle(&mut rows);
+    rows.into_iter().take(ROWS).map(|row| row as usize).collect()
 }
 
 /// Whether a layer starts by data.

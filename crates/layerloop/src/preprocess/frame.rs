@@ -284,6 +284,12 @@ impl Frame {
         Self { columns, ..self.clone() }
     }
 
+    /// The same table with some of its columns alone, those of these names.
+    pub(crate) fn only(&self, is_kept: impl Fn(&str) -> bool) -> Self {
+        let columns = self.columns.iter().filter(|column| is_kept(&column.name)).cloned().collect();
+        Self { name: self.name.clone(), columns, rows: self.rows, weights: None }
+    }
+
     /// The named rows, in the order given, under the name of the table.
     ///
     /// # Panics

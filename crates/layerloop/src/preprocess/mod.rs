@@ -15,6 +15,7 @@
 mod category;
 mod column;
 mod date;
+mod entries;
 mod frame;
 mod number;
 mod repeated;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use self::category::Names;
 use self::column::{Encoding, FittedColumn};
 pub use self::date::day;
+pub use self::entries::Entries;
 pub use self::frame::{Column, Frame, Kind, MISSING, Values, suggestion};
 use self::number::Scale;
 pub use self::number::Scaling;
@@ -262,6 +264,43 @@ impl Preprocessing {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// What scales the numbers of a column, where they are used for nothing else, so that it can be done once for rows that become inputs
+    /// again and again: [`Self::of_scaled`] takes what it gives.
+    #[must_use]
+    pub fn scaler(&self, column: &str) -> Option<impl Fn(f64) -> f64> {
+        let mut of_column = self.columns.iter().filter(|fitted| fitted.name == column);
+        match (of_column.next().map(|fitted| &fitted.encoding), of_column.next()) {
+            (Some(Encoding::Numbers(numbers)), None) => Some(|x: f64| f64::from(numbers.scale.apply(x) as f32)),
+            _ => None,
+        }
+    }
+
+    /// What makes the same inputs of rows whose columns went through their [`Self::scaler`], where there is one; missing numbers are missing
+    /// still.
+    ///
+    /// # Example
+    /// ```
+    /// use layerloop::preprocess::{Column, Frame, PreprocessOptions, Preprocessing};
+    /// let rows = |x: Vec<f64>| Frame::new("t", vec![Column::numbers("x", x), Column::categories("y", ["a", "b", "a"])]);
+    /// let fitted = Preprocessing::fit(&rows(vec![1.0, f64::NAN, 7.0])?, &["y"], &PreprocessOptions::default())?;
+    /// let scale = fitted.scaler("x").expect("numbers");
+    /// let scaled = rows(vec![scale(1.0), f64::NAN, scale(7.0)])?;
+    /// assert_eq!(fitted.of_scaled().inputs(&scaled)?, fitted.inputs(&rows(vec![1.0, f64::NAN, 7.0])?)?);
+    /// # Ok::<(), layerloop::Error>(())
+    /// ```
+    #[must_use]
+    pub fn of_scaled(&self) -> Self {
+        let mut same = self.clone();
+        for column in &mut same.columns {
+            let scaler = self.scaler(&column.name);
+            if let (Some(scale), Encoding::Numbers(numbers)) = (scaler, &mut column.encoding) {
+                numbers.fill = scale(numbers.fill);
+                numbers.scale = Scale::Linear { centre: 0.0, factor: 1.0 };
+            }
+        }
+        same
     }
 
     /// Inputs of the rows of `frame`: its columns in any order, those that the training rows lacked ignored.

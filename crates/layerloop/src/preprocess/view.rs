@@ -135,7 +135,7 @@ impl Preprocessing {
 }
 
 impl FittedColumn {
-    fn view(&self) -> ColumnView {
+    pub(super) fn view(&self) -> ColumnView {
         let width = self.width();
         let encoder = match &self.encoding {
             Encoding::Numbers(numbers) => Encoder::Numbers(NumberView::of(numbers)),

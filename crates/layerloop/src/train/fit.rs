@@ -20,7 +20,7 @@ use super::run::Run;
 use super::state::{State, Stopped, no_norms};
 use super::step::Stepper;
 use crate::augment::Augmenter;
-use crate::data::{Dataset, StoredRows};
+use crate::data::{Dataset, StoredRows, Streams};
 use crate::names::OrCustom;
 use crate::network::bound_loss::BoundLoss;
 use crate::network::input_plan::InputPlan;
@@ -134,6 +134,20 @@ pub fn check_memory(spec: &Spec, rows: usize, options: &FitOptions) -> Result<()
     spec.check()?;
     options.check()?;
     memory::check("the training", bytes(&Program::of(spec)?, spec, rows, options), LESS)
+}
+
+/// Bytes that a training takes beside its data, nearly.
+///
+/// # Errors
+/// Those of [`Spec::check`].
+pub fn bytes_of_training(spec: &Spec, rows: usize, options: &FitOptions) -> Result<usize> {
+    Ok(bytes(&Program::of(spec)?, spec, rows, options))
+}
+
+/// Rows that are in memory at a time while those of [`FitContext::stored`] are read: two windows of each stream.
+#[must_use]
+pub fn rows_in_memory(micro_batches: usize) -> usize {
+    2 * Streams::rows_of_windows(micro_batches)
 }
 
 /// Bytes of a run, nearly: the network and a copy of it, what the optimiser keeps, gradient, transposed weights, averages; the
@@ -330,10 +344,9 @@ fn begin<'a>(
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
-    let input_plan = match stored {
-        None => input_plan(network, train, options, batch, continues),
-        Some(_) => InputPlan::all(train.width()), // a column that is 0 in these rows may not be in others
-    };
+    // A column that is 0 in the rows that are in memory may not be in others.
+    let input_plan = input_plan(network, train, options, batch, continues || stored.is_some());
+    let input_plan = if stored.is_some() { input_plan.of_rows(train.width()) } else { input_plan };
     let chunk = match options.micro_batches {
         1 => workspace::chunk_rows(&network.program, &input_plan, batch, threads),
         _ => batch,

@@ -29,7 +29,9 @@ pub use callback::{Callback, EpochEnd, StepEnd, on_epoch, on_step, throttled};
 pub use checkpoints::{Checkpoint, Checkpoints, Every, Identity, duration};
 pub use early_stopping::{Better, EarlyStopping};
 pub use finder::{Finding, find_learning_rate};
-pub use fit::{FitContext, Report, check, check_memory, default_threads, fit, fit_with};
+pub use fit::{
+    FitContext, Report, bytes_of_training, check, check_memory, default_threads, fit, fit_with, rows_in_memory,
+};
 pub use history::History;
 pub use learner::Learner;
 pub use options::FitOptions;

@@ -1,5 +1,5 @@
 //! An epoch of rows that are read while it goes on: a thread reads the windows of each stream in the order in which they are needed, one window
-//! of each stream ahead.
+//! of each stream ahead, and another one puts the rows of each batch together.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,6 +10,9 @@ use super::callback::Callback;
 use super::run::Run;
 use crate::data::{Dataset, StoredRows, Streams, Window, share};
 use crate::{Error, Result};
+
+/// Batches that are put together ahead.
+const BATCHES: usize = 2;
 
 /// The rows of a batch that are worked on here.
 #[derive(Debug)]
@@ -102,13 +105,10 @@ impl Arriving<'_> {
                 }
             })
         });
-        let data = self.sample.gathered(rows.clone().map(|(block, row, _)| (block, row)));
-        let batch = BatchRows::Read {
-            count: places.len(),
-            places: (0..data.rows() as u32).collect(),
-            rows: rows.map(|(_, _, row)| row).collect(),
-            data,
-        };
+        let (rows, numbers): (Vec<_>, Vec<usize>) = rows.map(|(block, row, number)| ((block, row), number)).unzip();
+        let data = self.sample.gathered(&rows);
+        let batch =
+            BatchRows::Read { count: places.len(), places: (0..data.rows() as u32).collect(), rows: numbers, data };
         for (at, range) in taken {
             let Waiting { loaded, place } = &mut self.waiting[at];
             *place = range.end;
@@ -147,6 +147,15 @@ fn read(
     }
 }
 
+fn spawn<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<()> {
+    let spawned = thread::Builder::new().name(name.into()).spawn_scoped(scope, work);
+    spawned.map(drop).map_err(|error| Error::config("threads", format!("no thread could be started: {error}")))
+}
+
 impl Run<'_> {
     /// The epoch that is under way, of rows that are read while it goes on.
     pub(super) fn streamed_epoch(&mut self, stored: &dyn StoredRows, callback: &mut dyn Callback) -> Result<()> {
@@ -159,15 +168,24 @@ impl Run<'_> {
             ((stream, windows), Waiting { loaded: VecDeque::new(), place })
         });
         let (to_read, waiting): (Vec<_>, Vec<_>) = begun.unzip();
+        let (rows, batch) = (self.options.rows_of_epoch(stored.rows()), self.batch);
+        let sample = self.train;
         thread::scope(|scope| {
             let (to, windows) = sync_channel(own.len());
-            let reader = thread::Builder::new().name("reader of rows".into());
-            let spawned = reader.spawn_scoped(scope, move || read(stored, to_read, &to));
-            spawned.map_err(|error| Error::config("threads", format!("no thread could be started: {error}")))?;
-            let mut arriving = Arriving { sample: self.train, streams, own, waiting, windows };
-            let (rows, batch) = (self.options.rows_of_epoch(stored.rows()), self.batch);
-            let places = (taken..rows).step_by(batch).map(move |start| start..rows.min(start + batch));
-            self.epoch(places.map(|places| arriving.batch(&places)), callback)
+            spawn(scope, "reader of rows", move || read(stored, to_read, &to))?;
+            let mut arriving = Arriving { sample, streams, own, waiting, windows };
+            let (to, batches) = sync_channel(BATCHES);
+            let gather = move || {
+                for start in (taken..rows).step_by(batch) {
+                    let gathered = arriving.batch(&(start..rows.min(start + batch)));
+                    let failed = gathered.is_err();
+                    if to.send(gathered).is_err() || failed {
+                        return;
+                    }
+                }
+            };
+            spawn(scope, "gatherer of rows", gather)?;
+            self.epoch(batches.into_iter(), callback)
         })
     }
 }

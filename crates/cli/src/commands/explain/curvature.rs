@@ -1,15 +1,13 @@
 //! `layerloop explain --curvature`
 
-use std::path::Path;
-
 use layerloop::data::Dataset;
-use layerloop::explain::{Eigen, Estimate, Hessian, surface};
+use layerloop::explain::{Eigen, Estimate, Hessian};
 use layerloop::network::Network;
 use layerloop::train::Objective;
 use layerloop::{Error, Result};
+use layerloop_page::Surface;
 use serde_json::json;
 
-use super::surface::Surface;
 use crate::args::Explain;
 use crate::output::line;
 use crate::places::write_page;
@@ -18,9 +16,6 @@ use crate::scores::threads_for;
 /// Steps of Lanczos, and probes of Hutchinson.
 const STEPS: usize = 30;
 const PROBES: usize = 20;
-
-/// Points of the surface on each side of the network.
-const HALF: usize = 20;
 
 pub(super) fn show(args: &Explain, network: &Network, data: &Dataset, objective: &Objective) -> Result<()> {
     if args.rows == 0 {
@@ -32,7 +27,8 @@ pub(super) fn show(args: &Explain, network: &Network, data: &Dataset, objective:
     let largest = hessian.largest(STEPS, 0)?;
     let trace = hessian.trace(PROBES, 0)?;
     if let Some(path) = &args.surface {
-        draw(path, network, &data, objective, &largest, &hessian)?;
+        let around = Surface::around(network, &data, objective, &largest, hessian.loss(), threads)?;
+        write_page(path, around.svg())?;
     }
     if args.json {
         return line(json!({
@@ -54,20 +50,4 @@ pub(super) fn show(args: &Explain, network: &Network, data: &Dataset, objective:
         2.0 / value
     ))?;
     args.surface.as_ref().map_or(Ok(()), |path| line(format_args!("the loss along two directions: {}", path.display())))
-}
-
-/// The loss around the network, as an SVG picture: across, the direction that bends most; upward, the next one.
-fn draw(
-    path: &Path,
-    network: &Network,
-    data: &Dataset,
-    objective: &Objective,
-    top: &Eigen,
-    hessian: &Hessian,
-) -> Result<()> {
-    // As far as the loss grows by 2, if it bends as it does here.
-    let reach = (4.0 / top.value.abs().max(1e-6)).sqrt().min(50.0);
-    let at: Vec<f64> = (0..=2 * HALF).map(|k| reach * (k as f64 / HALF as f64 - 1.0)).collect();
-    let losses = surface(network, data, objective, [&top.vector, &top.second], &at, threads_for(network.spec()))?;
-    write_page(path, Surface { losses: &losses, reach, eigenvalue: top.value, loss: hessian.loss() }.svg())
 }

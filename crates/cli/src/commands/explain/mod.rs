@@ -4,7 +4,6 @@ mod curvature;
 mod mistakes;
 mod own_input;
 mod step;
-mod surface;
 
 use std::path::Path;
 

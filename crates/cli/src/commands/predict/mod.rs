@@ -173,18 +173,26 @@ fn answer(
     }
     let mut ranked: Vec<(&String, f32)> = model.classes.iter().zip(probabilities.iter().copied()).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays first
-    let predicted = &model.classes[model.predicted(probabilities)];
+    let labels = || model.predicted_labels(probabilities).into_iter().map(|class| &model.classes[class]);
+    let predicted = if model.multilabel {
+        labels().map(String::as_str).collect::<Vec<_>>().join(", ")
+    } else {
+        model.classes[model.predicted(probabilities)].clone()
+    };
     let top = ranked.iter().take(args.top);
     if args.json {
         let top: Vec<_> = top.map(|(class, p)| json!({"class": class, "probability": p})).collect();
         let mut object =
             json!({"input": path.to_string_lossy(), "row": row, "predicted": predicted, "probabilities": top});
+        if model.multilabel {
+            object["predicted"] = labels().map(String::as_str).collect();
+        }
         add_attribution(&mut object, args, model, why);
         return object.to_string();
     }
     let top: Vec<String> = top.map(|(class, p)| format!("{} {p:.4}", shown(class))).collect();
     let because = why.map_or_else(String::new, |(why, _)| because(model, why));
-    let (path, predicted) = (path.display().to_string(), shown(predicted));
+    let (path, predicted) = (path.display().to_string(), shown(&predicted));
     format!("{}[{row}]: {predicted}   ({}){because}", shown(&path), top.join(", "))
 }
 

@@ -1,15 +1,15 @@
 //! What was typed, made ready: data, network, options.
 
-use layerloop::data::{Dataset, Targets, split_rows};
+use layerloop::data::{Dataset, Inputs, StoredRows, Targets, split_rows};
 use layerloop::evaluate::Outputs;
 use layerloop::metrics::Threshold;
 use layerloop::model_file::Model;
 use layerloop::network::{Dense, Layer, Network, Output, Predictor, Spec, Unit};
-use layerloop::train::{FitOptions, Loss, check_memory};
+use layerloop::train::{FitOptions, Loss, bytes_of_training, check_memory, rows_in_memory};
 use layerloop::{Error, Result};
 use layerloop_data::registry::Defaults;
 use layerloop_data::tables::is_table;
-use layerloop_data::{LoadOptions, Loaded};
+use layerloop_data::{Held, LoadOptions, Loaded, load_stored};
 use serde_json::{Value, json};
 
 use super::table;
@@ -19,6 +19,9 @@ use crate::scores::threads_for;
 
 /// The share of the training rows that early stopping evaluates, or that the threshold is found on, where nothing is said.
 const VALIDATION: f64 = 0.1;
+
+/// Bytes of the program, and of the cells that are being read.
+const PROGRAM: usize = 100_000_000;
 
 /// A run that can begin.
 pub(crate) struct Job {
@@ -40,7 +43,13 @@ pub(crate) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
     }
     table::refuse_options(args)?;
     let size = args.size.map(|Size { width, height }| (height, width));
-    let loaded = data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?;
+    let loaded = match args.max_memory {
+        None => data::load(&args.data, &LoadOptions { data_dir: args.data_dir.as_deref(), size })?,
+        Some(_) => {
+            let held = Held { limit: args.limit, share: validation_share(args), seed: args.seed };
+            load_stored(&args.data, args.data_dir.as_deref(), held)?
+        }
+    };
     check_size(args, &loaded.train)?;
     let by_recipe = args.recipe.map(|recipe| {
         let (train, _) = split(args, loaded.train.clone(), None)?;
@@ -52,7 +61,10 @@ pub(crate) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
 impl Job {
     /// Makes the network, checks that it goes together with the data.
     pub(crate) fn new(args: &Train, mut loaded: Loaded) -> Result<Self> {
-        let (train, validation) = split(args, loaded.train, loaded.validation.take())?;
+        let (train, validation) = match &loaded.stored {
+            None => split(args, loaded.train, loaded.validation.take())?,
+            Some(_) => (loaded.train, loaded.validation.take()),
+        };
         loaded.train = train;
         let Defaults { epochs, batch, learning_rate } = loaded.defaults;
         let options = args.options(&FitOptions { epochs, batch, learning_rate, ..FitOptions::default() });
@@ -60,7 +72,11 @@ impl Job {
             None => {
                 let spec = args.spec(&loaded.train)?.ensemble(args.ensemble);
                 check_memory(&spec, loaded.train.rows(), &options)?;
-                (Network::started_by(&spec, &loaded.train, args.seed)?, None)
+                let started = match &loaded.stored {
+                    None => Network::started_by(&spec, &loaded.train, args.seed)?,
+                    Some(stored) => Network::started_by_stored(&spec, &loaded.train, &**stored, args.seed)?,
+                };
+                (started, None)
             }
             Some(path) => {
                 let Model { network, .. } = Model::load(path)?;
@@ -69,15 +85,25 @@ impl Job {
             }
         };
         layerloop::train::check(&network, &loaded.train, &options)?;
+        if let (Some(most), Some(stored)) = (args.max_memory, &loaded.stored) {
+            let evaluated = loaded.test.rows() + validation.as_ref().map_or(0, Dataset::rows);
+            let rows = [rows_in_memory(options.micro_batches).min(stored.rows()), loaded.train.rows() + evaluated];
+            check_max_memory(most, &loaded.train, rows, network.spec(), &options)?;
+        }
         let threshold = args.threshold;
         let job = Self { loaded, validation, options, network, threshold, from };
         job.check_threshold()?;
         Ok(job)
     }
 
+    /// The rows to train on, where they are not in memory.
+    pub(crate) fn stored(&self) -> Option<&dyn StoredRows> {
+        self.loaded.stored.as_deref().map(|stored| stored as &dyn StoredRows)
+    }
+
     /// Steps of the whole run.
     pub(crate) fn steps(&self) -> u64 {
-        self.options.steps_of_epoch(self.loaded.train.rows()).saturating_mul(self.options.epochs as u64)
+        self.options.steps_of_epoch(self.loaded.rows_to_train_on()).saturating_mul(self.options.epochs as u64)
     }
 
     /// Refuses a threshold that cannot be found, before the training.
@@ -149,7 +175,7 @@ impl Job {
             "options": self.options.described_shortly(),
             "data": {
                 "name": args.data.to_string_lossy(), "folder": self.loaded.folder.as_ref().map(|folder| folder.to_string_lossy()),
-                "rows": train.rows(), "sha256": train.sha256(), "test_sha256": self.loaded.test.sha256(),
+                "rows": self.loaded.rows_to_train_on(), "sha256": train.sha256(), "test_sha256": self.loaded.test.sha256(),
             },
         });
         if let Some(limit) = args.limit {
@@ -196,6 +222,37 @@ pub(super) fn validation_share(args: &Train) -> f64 {
     let scores = args.early_stopping.as_ref().is_some_and(|metric| metric.to_ascii_lowercase().starts_with("val_"));
     let by_rule = args.threshold.is_some_and(|rule| !matches!(rule, Threshold::Given(_)));
     args.validation.unwrap_or(if scores || by_rule { VALIDATION } else { 0.0 })
+}
+
+/// Refuses a training that takes more memory than it may.
+fn check_max_memory(
+    most: usize,
+    train: &Dataset,
+    [shuffled, looked_at]: [usize; 2],
+    spec: &Spec,
+    options: &FitOptions,
+) -> Result<()> {
+    let of_input = if matches!(train.inputs(), Inputs::Bytes { .. }) { 1 } else { size_of::<f32>() };
+    let bytes_of = |rows: usize| rows * (train.width() * of_input + train.target_names().len() * size_of::<f32>());
+    let parts = [
+        (bytes_of(shuffled), "rows that are shuffled together"),
+        (bytes_of(looked_at), "rows that are fitted to or evaluated"),
+        (bytes_of_training(spec, train.rows(), options)?, "the network and its training"),
+        (PROGRAM, "the program and what it reads at a time"),
+    ];
+    let needed: usize = parts.iter().map(|(bytes, _)| bytes).sum();
+    if needed <= most {
+        return Ok(());
+    }
+    let in_words = |bytes: usize| format!("{} MB", bytes.div_ceil(1_000_000));
+    let each: Vec<String> = parts.iter().map(|(bytes, what)| format!("{} for {what}", in_words(*bytes))).collect();
+    let reason = format!(
+        "{}; this training takes about {}: {}; allow that much, or leave out columns with many levels (--ignore)",
+        in_words(most),
+        in_words(needed),
+        each.join(", ")
+    );
+    Err(Error::config("--max-memory", reason))
 }
 
 /// Only pictures are scaled.

@@ -106,6 +106,7 @@ fn train(args: &Train, folder: Option<&Folder>, ranks: &Ranks) -> Result<Outcome
         callback: Some(&mut all),
         from,
         anyway: args.anyway,
+        stored: job.stored(),
         ranks: ranks.communicator(),
     };
     let fitted = fit_with(&mut network, &job.loaded.train, &job.options, with);
@@ -169,7 +170,12 @@ fn prepare(
 fn train_beside(job: &Job, finds_rate: bool, ranks: &Ranks) -> Result<Outcome> {
     let _ends_with_rank_0 = Interrupt::listen()?;
     if !finds_rate {
-        let with = FitContext { watch: job.watched(), ranks: ranks.communicator(), ..FitContext::default() };
+        let with = FitContext {
+            watch: job.watched(),
+            stored: job.stored(),
+            ranks: ranks.communicator(),
+            ..FitContext::default()
+        };
         ranks.known(fit_with(&mut job.network.clone(), &job.loaded.train, &job.options, with))?;
     }
     Ok(Outcome::Done)
@@ -224,7 +230,7 @@ fn begin(args: &Train, folder: &Folder, job: &Job, receipt: &Value) -> Result<Op
     }
     if let Some(checkpoint) = &checkpoint {
         let sha256 = receipt["data"]["sha256"].as_str().map(str::to_owned);
-        let data = Identity { sha256, ..Identity::of(&job.loaded.train) };
+        let data = Identity { sha256, rows: job.loaded.rows_to_train_on(), ..Identity::of(&job.loaded.train) };
         let differences = checkpoint.differences(&job.network, &job.options.described(), &data);
         if !differences.is_empty() && !args.anyway {
             let reason = format!("it would not be the same run: {}", differences.join("; "));

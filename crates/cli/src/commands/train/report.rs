@@ -39,7 +39,7 @@ pub(super) fn introduce(args: &Train, job: &Job, from: Option<&Checkpoint>) -> R
     }
     let (train, test) = (&loaded.train, &loaded.test);
     let about = if loaded.about.is_empty() { String::new() } else { format!(": {}", loaded.about) };
-    let (name, rows, test_rows) = (shown(train.name()), train.rows(), test.rows());
+    let (name, rows, test_rows) = (shown(train.name()), job.loaded.rows_to_train_on(), test.rows());
     let held = validation.as_ref().map_or(String::new(), |held| format!(", {} to validate on", held.rows()));
     let targets = match train.targets() {
         Targets::Labels { classes, .. } => format!("{} classes", classes.len()),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use layerloop::data::Standardisation;
-use layerloop::model_file::{Input, Model};
+use layerloop::model_file::{Input, Model, has_labels};
 use layerloop::network::{Activation, Layer, Network, Output, Spec, Unit};
 
 use super::expression::Expression;
@@ -42,7 +42,8 @@ pub(super) fn model(found: Found, receipt: serde_json::Value) -> Result<Model, S
     });
     let input =
         Input { scale: 1.0, image: None, fit: None, columns: Some(columns), standardisation, preprocessing: None };
-    let model = Model { network, classes, input, receipt, threshold: None };
+    let multilabel = has_labels(network.spec());
+    let model = Model { network, classes, input, receipt, threshold: None, multilabel };
     model.check().map_err(|e| e.to_string())?;
     Ok(model)
 }

@@ -99,6 +99,8 @@ struct Card {
     classes: Vec<String>,
     input: Input,
     threshold: Option<f64>,
+    #[serde(default)]
+    multilabel: bool,
     graph: String,
 }
 
@@ -111,7 +113,7 @@ fn card(file: &ModelProto, graph: &GraphProto) -> Option<Card> {
 
 /// The model of a file that layerloop wrote.
 fn own(card: Card, file: &ModelProto, graph: &GraphProto, constants: &Constants) -> Result<Model> {
-    let Card { specification, classes, input, threshold, .. } = card;
+    let Card { specification, classes, input, threshold, multilabel, .. } = card;
     let parameters = graph.initializer.iter().filter(|tensor| tensor.name().starts_with("layers."));
     let tensors = parameters.map(|proto| {
         let Constant { dims, data } = constants.read(proto).map_err(|reason| Error::config("tensor", reason))?;
@@ -126,7 +128,7 @@ fn own(card: Card, file: &ModelProto, graph: &GraphProto, constants: &Constants)
     let receipt = file.metadata_props.iter().find(|entry| entry.key() == "receipt");
     let receipt = receipt.and_then(|entry| serde_json::from_str(entry.value()).ok()).unwrap_or_default();
     let network = Network::from_tensors(&specification, tensors)?;
-    let model = Model { network, classes, input, receipt, threshold };
+    let model = Model { network, classes, input, receipt, threshold, multilabel };
     model.check()?;
     Ok(model)
 }

@@ -27,7 +27,7 @@ fn at_a_time(args: &Train) -> usize {
 fn trained(job: &Job) -> Result<(Network, Report)> {
     let options = FitOptions { threads: Some(1), ..job.options.clone() };
     let mut network = job.network.clone();
-    let with = FitContext { watch: job.watched(), ..FitContext::default() };
+    let with = FitContext { watch: job.watched(), stored: job.stored(), ..FitContext::default() };
     let report = fit_with(&mut network, &job.loaded.train, &options, with)?;
     Ok((network, report))
 }

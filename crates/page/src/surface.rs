@@ -2,8 +2,15 @@
 
 use std::fmt::Write as _;
 
+use layerloop::Result;
+use layerloop::data::Dataset;
+use layerloop::explain::{Eigen, surface};
 use layerloop::names::text;
-use layerloop::train::Loss;
+use layerloop::network::Network;
+use layerloop::train::{Loss, Objective};
+
+/// Points on each side of the network.
+const HALF: usize = 20;
 
 /// Width and height of the map, in pixels.
 const SIDE: f64 = 410.0;
@@ -19,22 +26,42 @@ const INK: &str = "#1f2328";
 /// Where the loss is not finite.
 const GREY: &str = "#888888";
 
-/// What is drawn.
+/// The mean loss on a plane through a network: across, the direction that bends most; upward, the next one.
 #[derive(Debug)]
-pub(super) struct Surface<'a> {
+pub struct Surface {
+    /// Distances along each direction, ascending: alpha, and beta.
+    pub distances: Vec<f64>,
     /// Row by row, from the largest beta to the smallest; each from the smallest alpha to the largest.
-    pub(super) losses: &'a [Vec<f64>],
-    /// The largest alpha and beta.
-    pub(super) reach: f64,
+    pub losses: Vec<Vec<f64>>,
     /// The largest eigenvalue, along whose eigenvector alpha runs.
-    pub(super) eigenvalue: f64,
-    pub(super) loss: Loss,
+    eigenvalue: f64,
+    loss: Loss,
 }
 
-impl Surface<'_> {
-    pub(super) fn svg(&self) -> String {
+impl Surface {
+    /// Around `network`, as far as its loss on `data` grows by 2 if it bends as it does here; `loss` is what the Hessian is of.
+    ///
+    /// # Errors
+    /// Those of [`surface`].
+    pub fn around(
+        network: &Network,
+        data: &Dataset,
+        objective: &Objective,
+        top: &Eigen,
+        loss: Loss,
+        threads: usize,
+    ) -> Result<Self> {
+        let reach = (4.0 / top.value.abs().max(1e-6)).sqrt().min(50.0);
+        let distances: Vec<f64> = (0..=2 * HALF).map(|k| reach * (k as f64 / HALF as f64 - 1.0)).collect();
+        let losses = surface(network, data, objective, [&top.vector, &top.second], &distances, threads)?;
+        Ok(Self { distances, losses, eigenvalue: top.value, loss })
+    }
+
+    /// The picture.
+    #[must_use]
+    pub fn svg(&self) -> String {
         let (width, height) = (LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM);
-        let levels = Levels::of(self.losses);
+        let levels = Levels::of(&self.losses);
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
              role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"{INK}\">\n\
@@ -65,9 +92,10 @@ impl Surface<'_> {
     fn axes(&self, out: &mut String) {
         let middle = SIDE / 2.0;
         _ = writeln!(out, "<rect width=\"{SIDE}\" height=\"{SIDE}\" fill=\"none\" stroke=\"{INK}\"/>");
-        let (ticks, decimals) = ticks(self.reach);
+        let reach = self.distances.last().copied().unwrap_or(1.0);
+        let (ticks, decimals) = ticks(reach);
         for tick in ticks {
-            let (across, label) = (middle * (1.0 + tick / self.reach), number(tick, decimals));
+            let (across, label) = (middle * (1.0 + tick / reach), number(tick, decimals));
             let up = SIDE - across;
             _ = writeln!(
                 out,
@@ -207,7 +235,7 @@ mod tests {
     use super::*;
 
     fn of(losses: &[Vec<f64>], loss: Loss) -> String {
-        Surface { losses, reach: 2.0, eigenvalue: 1.0, loss }.svg()
+        Surface { distances: vec![-2.0, 0.0, 2.0], losses: losses.to_vec(), eigenvalue: 1.0, loss }.svg()
     }
 
     #[test]
