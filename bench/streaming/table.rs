@@ -21,11 +21,11 @@ pub(super) fn write(path: &Path, bytes: u64, sorted: bool) -> io::Result<u64> {
     let mut random = Random(1);
     let mut line = Vec::new();
     for row in 0..rows {
-        let yes = if sorted { row * 2 >= rows } else { random.next() % 2 == 0 };
+        let yes = if sorted { row * 2 >= rows } else { random.next().is_multiple_of(2) };
         let side = if yes { SHIFT } else { -SHIFT };
         line.clear();
         for column in 0..10_i32 {
-            if random.next() % 50 > 0 {
+            if !random.next().is_multiple_of(50) {
                 let x = random.normal() + if column % 2 == 0 { side } else { 0.0 };
                 write!(line, "{:.3}", x * f64::from(1 + column) * 3.0 + f64::from(column * 10))?;
             }

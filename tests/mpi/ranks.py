@@ -33,6 +33,11 @@ ENVIRONMENT = {
 SOON = 30
 
 DIGITS = ["train", "digits", "--epochs", "2", "--micro-batches", "8", "--batch", "64"]
+DATA = pathlib.Path(os.environ.get("LAYERLOOP_DATA", pathlib.Path(__file__).parents[3] / "shared/data"))
+NOTEBOOK = ["train", "mnist", "--data-dir", str(DATA), "--epochs", "1", "--micro-batches", "16"]
+ADULT = ["train", str(DATA / "tabular/adult_train.csv.gz"), "--target", "income", "--recipe", "realmlp", "--epochs", "1",
+         "--micro-batches", "16"]
+STREAMED = ["--max-memory", "900MB"]
 PENGUINS = ["train", "penguins", "--recipe", "realmlp", "--epochs", "6", "--micro-batches", "8"]
 
 
@@ -67,6 +72,18 @@ def one_hash():
             found = trained(ranks, [*job, "--threads", str(threads)])
             assert found == alone, f"{job}: {found} on {ranks} ranks of {threads} threads, {alone} on one"
         print(f"{' '.join(job)}: {alone[:8]} on 1, 2, 3, 4 and 8 ranks of 1 or 2 threads")
+
+
+def one_hash_of_rows_on_a_disk():
+    if not DATA.is_dir():
+        return print(f"NOT RUN: rows on a disk, which need the data sets in {DATA}")
+    for job in [NOTEBOOK, ADULT]:
+        alone = trained(1, job)
+        for ranks, threads in [(1, 2), (2, 1), (4, 1), (8, 1)]:
+            for storage in [[], STREAMED]:
+                found = trained(ranks, [*job, *storage, "--threads", str(threads)])
+                assert found == alone, f"{job} {storage}: {found} on {ranks} ranks of {threads} threads, {alone} on one"
+        print(f"{pathlib.Path(job[1]).name} {job[6]}: {alone[:8]} on 1, 2, 4 and 8 ranks, of rows in memory and on a disk")
 
 
 def children(of):
@@ -112,15 +129,22 @@ def newest(place):
 def killed(chance):
     """A rank is killed at random moments; the run goes on with other numbers of ranks, to the same bits."""
     job = ["train", "digits", "--epochs", "12", "--micro-batches", "8", "--batch", "64", "--network", "64 -> 256 relu -> 256 relu -> 10"]
+    killed_and_resumed(job, range(4), "5steps", lambda: chance.randrange(5, 140))
+    if DATA.is_dir():
+        # A checkpoint after each step: most of the time one is being written.
+        killed_and_resumed([*ADULT, *STREAMED], [0, 2], "1steps", lambda: chance.randrange(5, 60))
+
+
+def killed_and_resumed(job, of_ranks, every, step):
     whole = trained(4, job)
-    for rank in range(4):
+    for rank in of_ranks:
         with tempfile.TemporaryDirectory() as folder:
             place = f"{folder}/run"
             process = subprocess.Popen(
-                command(4, [*job, "--run", place, "--checkpoint-every", "5steps", "--json"]),
+                command(4, [*job, "--run", place, "--checkpoint-every", every, "--json"]),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
             )
-            target, deadline = chance.randrange(5, 140), time.monotonic() + 60
+            target, deadline = step(), time.monotonic() + 60
             while newest(place) < target and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
             ranks = children(process.pid)
@@ -244,6 +268,6 @@ if __name__ == "__main__":
     chance = random.Random(3)
     start = time.monotonic()
     # Which network MPICH takes is the business of the library that it was built with.
-    for test in [one_hash, wrong, lambda: killed(chance), stopped] + [networks, cut] * (MPI == "openmpi"):
+    for test in [one_hash, one_hash_of_rows_on_a_disk, wrong, lambda: killed(chance), stopped] + [networks, cut] * (MPI == "openmpi"):
         test()
     print(f"{MPI}: {time.monotonic() - start:.0f} s")

@@ -368,13 +368,18 @@ impl StoredTable {
         let train = parts.iter().filter(|part| **part == Part::Train).count();
         let mut sample = FitSample::new(train, self.columns.len());
         let train = self.rows_of(&parts, Part::Train, |frame| sample.of(frame, &target))?;
+        let trained_on = TrainedOn::new(&parts);
+        drop(parts);
         let by = fit(&train)?;
         let most = (IN_MEMORY / (size_of::<f32>() * by.width())).max(1);
         let train = if train.rows() > most { train.select(&evenly(train.rows(), most)) } else { train };
         let in_memory = TableParts::of_frames(&train, validation, &test, &target, notes, || Ok(by.clone()))?;
         let by = in_memory.train.preprocessing().cloned().unwrap_or_else(|| by.into());
         self.scale(&by)?;
-        Ok(StoredParts { parts: in_memory, rows: TrainingRows::new(self, &parts, &Arc::new(by.of_scaled())) })
+        Ok(StoredParts {
+            parts: in_memory,
+            rows: TrainingRows { table: self, trained_on, entries: Entries::new(&Arc::new(by.of_scaled())).into() },
+        })
     }
 }
 
@@ -436,52 +441,61 @@ fn first<'a>(mut cells: impl Iterator<Item = &'a str>) -> String {
     cells.next().unwrap_or_default().to_owned()
 }
 
-/// The rows of a table to train on, read from a file and made inputs as they are needed.
+/// Which rows of a table are trained on.
 #[derive(Debug)]
-pub struct TrainingRows {
-    table: StoredTable,
-    /// Which rows of the table they are: a bit for each.
-    trained_on: Vec<u64>,
-    /// What makes inputs of them.
-    entries: Mutex<Entries>,
+struct TrainedOn {
+    /// A bit for each row.
+    bits: Vec<u64>,
     /// Rows to train on before every 1024th row of the table, and their number.
     before: Vec<usize>,
 }
 
-impl TrainingRows {
-    fn new(table: StoredTable, parts: &[Part], by: &Arc<Preprocessing>) -> Self {
-        let bits =
+impl TrainedOn {
+    fn new(parts: &[Part]) -> Self {
+        let of_rows =
             |parts: &[Part]| parts.iter().rev().fold(0, |bits, part| bits << 1 | u64::from(*part == Part::Train));
-        let trained_on: Vec<u64> = parts.chunks(64).map(bits).collect();
-        let counts =
-            trained_on.chunks(COUNTED / 64).map(|bits| bits.iter().map(|bits| bits.count_ones() as usize).sum());
+        let bits: Vec<u64> = parts.chunks(64).map(of_rows).collect();
+        let counts = bits.chunks(COUNTED / 64).map(|bits| bits.iter().map(|bits| bits.count_ones() as usize).sum());
         let before = std::iter::once(0).chain(counts.scan(0, |sum, count: usize| {
             *sum += count;
             Some(*sum)
         }));
-        Self { before: before.collect(), table, trained_on, entries: Entries::new(by).into() }
+        Self { before: before.collect(), bits }
     }
 
-    fn is_trained_on(&self, place: usize) -> bool {
-        self.trained_on[place / 64] >> (place % 64) & 1 == 1
+    fn has(&self, place: usize) -> bool {
+        self.bits[place / 64] >> (place % 64) & 1 == 1
     }
 
-    /// The place in the table of a row to train on.
+    fn count(&self) -> usize {
+        self.before.last().copied().unwrap_or(0)
+    }
+
+    /// The place in the table of one of the rows to train on.
     fn place(&self, row: usize) -> usize {
         let piece = self.before.partition_point(|&before| before <= row) - 1;
-        let mut to_train = (piece * COUNTED..self.table.rows).filter(|&place| self.is_trained_on(place));
-        to_train.nth(row - self.before[piece]).unwrap_or(self.table.rows)
+        let mut to_train = (piece * COUNTED..self.bits.len() * 64).filter(|&place| self.has(place));
+        to_train.nth(row - self.before[piece]).unwrap_or_default()
     }
+}
+
+/// The rows of a table to train on, read from a file and made inputs as they are needed.
+#[derive(Debug)]
+pub struct TrainingRows {
+    table: StoredTable,
+    trained_on: TrainedOn,
+    /// What makes inputs of them.
+    entries: Mutex<Entries>,
 }
 
 impl StoredRows for TrainingRows {
     fn rows(&self) -> usize {
-        self.before.last().copied().unwrap_or(0)
+        self.trained_on.count()
     }
 
     fn read(&self, rows: Range<usize>) -> Result<Dataset> {
-        let places = self.place(rows.start)..self.place(rows.end - 1) + 1;
-        let frame = self.table.frame(places, |place| self.is_trained_on(place))?;
+        let places = self.trained_on.place(rows.start)..self.trained_on.place(rows.end - 1) + 1;
+        let frame = self.table.frame(places, |place| self.trained_on.has(place))?;
         Dataset::of_frame_by_entries(&frame, &mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

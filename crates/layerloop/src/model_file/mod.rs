@@ -397,14 +397,31 @@ mod tests {
         let path = folder.path().join("m.safetensors");
         let bytes = model().to_bytes(&path).unwrap();
         let text: String = bytes.iter().map(|&b| char::from(b)).collect(); // one char a byte
-        let newer = text.replace(r#"\"schema\":2"#, r#"\"schema\":3"#);
+        let newer = text.replace(r#"\"schema\":2"#, r#"\"schema\":4"#);
         assert_ne!(text, newer);
         fs::write(&path, newer.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
         let said = Model::load(&path).unwrap_err().to_string();
         assert!(
-            said.ends_with("a model file of schema 3; this version reads 1 to 2: a newer layerloop made it"),
+            said.ends_with("a model file of schema 4; this version reads 1 to 3: a newer layerloop made it"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn classes_that_do_not_exclude_each_other_come_back_as_such() {
+        let data =
+            Dataset::regression("demo", vec![0.0; 4].into(), 2, vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0], ["a", "b", "c"]);
+        let network = Network::new(&"2 -> 3 -> sigmoid".parse().unwrap(), 5).unwrap();
+        let model = Model::new(network, &data.unwrap(), serde_json::json!({}));
+        let path = Path::new("m.safetensors");
+        let bytes = model.to_bytes(path).unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains(r#"\"schema\":3"#));
+        let back = Model::from_bytes(&bytes, path).unwrap();
+        assert!(back == model && back.multilabel && !self::model().multilabel);
+        assert_eq!(back.predicted_labels(&[0.7, 0.2, 0.6]), [0, 2]);
+        let wrong = super::Model { multilabel: true, ..self::model() };
+        let said = wrong.check().unwrap_err().to_string();
+        assert!(said.contains("whose output is no sigmoid of several"), "{said}");
     }
 
     #[test]

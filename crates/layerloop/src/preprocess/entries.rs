@@ -27,11 +27,12 @@ type Row = Box<[(u32, f32)]>;
 /// let pay = Column::numbers("pay", vec![10.0, 20.0, 30.0]);
 /// let jobs = Column::categories("job", ["cook", "pilot", "clerk"]);
 /// let people = Frame::new("people", vec![jobs, pay])?;
-/// let options = PreprocessOptions { min_rows: 1, ..PreprocessOptions::default() };
+/// let mut options = PreprocessOptions::default();
+/// options.min_rows = 1;
 /// let fitted = Preprocessing::fit(&people, &["pay"], &options)?;
 /// let rows = Entries::new(&fitted.clone().into()).of(&people)?;
 /// assert_eq!((rows.entries(), rows.width()), (3, fitted.width()));
-/// assert_eq!(rows.dense_row(1).collect::<Vec<f32>>(), fitted.inputs(&people)?.inputs[fitted.width()..][..fitted.width()]);
+/// assert_eq!(rows.dense_row(1), fitted.inputs(&people)?.inputs[fitted.width()..][..fitted.width()]);
 /// # Ok::<(), layerloop::Error>(())
 /// ```
 #[derive(Debug)]

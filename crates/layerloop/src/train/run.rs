@@ -18,7 +18,7 @@ use super::options::FitOptions;
 use super::rates::Rates;
 use super::state::{State, Stopped};
 use super::step::Stepper;
-use super::streamed::BatchRows;
+use super::streamed::{BatchRows, Gathered};
 use crate::augment::{Augmented, Augmenter};
 use crate::clock::Instant;
 use crate::data::{Batches, Dataset, StoredRows};
@@ -369,7 +369,8 @@ impl Run<'_> {
         let of_data;
         let (data, bound_loss, batch_rows) = match rows {
             BatchRows::InMemory(rows) => (self.train, self.bound_loss, &rows[own]),
-            BatchRows::Read { data, places, .. } => {
+            BatchRows::Read(gathered) => {
+                let Gathered { data, places, .. } = &**gathered;
                 of_data = self.bound_loss.of(self.network, data)?;
                 (data, &of_data, &places[..])
             }

@@ -19,8 +19,20 @@ const BATCHES: usize = 2;
 pub(super) enum BatchRows<'a> {
     /// All of its rows, by their places in the data set.
     InMemory(&'a [u32]),
-    /// Of so many rows those of this rank.
-    Read { count: usize, data: Dataset, places: Vec<u32>, rows: Vec<usize> },
+    /// Those of this rank.
+    Read(Box<Gathered>),
+}
+
+/// The rows of a batch that are worked on here, one after the other.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) data: Dataset,
+    /// 0, 1, 2, ...
+    pub(super) places: Vec<u32>,
+    /// Their places among all rows.
+    rows: Vec<usize>,
+    /// Rows of the batch, on all ranks.
+    count: usize,
 }
 
 impl BatchRows<'_> {
@@ -28,7 +40,7 @@ impl BatchRows<'_> {
     pub(super) fn count(&self) -> usize {
         match self {
             Self::InMemory(rows) => rows.len(),
-            Self::Read { count, .. } => *count,
+            Self::Read(gathered) => gathered.count,
         }
     }
 
@@ -36,7 +48,7 @@ impl BatchRows<'_> {
     pub(super) fn place(&self, first: usize, row: usize) -> usize {
         match self {
             Self::InMemory(rows) => rows[first + row] as usize,
-            Self::Read { rows, .. } => rows[row],
+            Self::Read(gathered) => gathered.rows[row],
         }
     }
 }
@@ -107,8 +119,8 @@ impl Arriving<'_> {
         });
         let (rows, numbers): (Vec<_>, Vec<usize>) = rows.map(|(block, row, number)| ((block, row), number)).unzip();
         let data = self.sample.gathered(&rows);
-        let batch =
-            BatchRows::Read { count: places.len(), places: (0..data.rows() as u32).collect(), rows: numbers, data };
+        let own = (0..data.rows() as u32).collect();
+        let batch = BatchRows::Read(Gathered { data, places: own, rows: numbers, count: places.len() }.into());
         for (at, range) in taken {
             let Waiting { loaded, place } = &mut self.waiting[at];
             *place = range.end;

@@ -176,7 +176,10 @@ fn train_beside(job: &Job, finds_rate: bool, ranks: &Ranks) -> Result<Outcome> {
             ranks: ranks.communicator(),
             ..FitContext::default()
         };
-        ranks.known(fit_with(&mut job.network.clone(), &job.loaded.train, &job.options, with))?;
+        let fitted = fit_with(&mut job.network.clone(), &job.loaded.train, &job.options, with);
+        // What cannot be read here may be read elsewhere; all else goes wrong on all ranks.
+        let fitted = if matches!(fitted, Err(Error::Io { .. })) { fitted } else { ranks.known(fitted) };
+        fitted?;
     }
     Ok(Outcome::Done)
 }

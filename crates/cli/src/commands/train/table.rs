@@ -36,10 +36,11 @@ pub(super) fn load(args: &Train) -> Result<(Option<Box<Train>>, Loaded)> {
 
 /// The memory that is there, if a table takes more.
 fn outgrown(data: &Path) -> Option<usize> {
-    /// Bytes in memory for each byte of a file: text, numbers, inputs.
-    const IN_MEMORY: u64 = 4;
+    /// Bytes in memory for each byte of a file: text, numbers, inputs; and of one that is packed.
+    const IN_MEMORY: [u64; 2] = [4, 16];
     let bytes = std::fs::metadata(data).ok().filter(std::fs::Metadata::is_file)?.len();
-    memory::available().filter(|&there| bytes.saturating_mul(IN_MEMORY) > there as u64)
+    let is_packed = data.extension().is_some_and(|end| ["gz", "zst", "parquet"].iter().any(|packed| end == *packed));
+    memory::available().filter(|&there| bytes.saturating_mul(IN_MEMORY[usize::from(is_packed)]) > there as u64)
 }
 
 /// A table, in memory or not, with the rows to test on where they are in a file of their own, and what is to be said of it.
