@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::Folder;
 
 fn copy(from: &Path, to: &Path) {
@@ -38,4 +40,15 @@ fn what_earlier_versions_wrote_is_loaded_replayed_and_resumed_to_the_bit() {
         assert_eq!(resumed.last()["weights_sha256"], model["weights_sha256"], "{day:?}");
     }
     assert!(count > 0);
+}
+
+/// A file of schema 3: any number of its classes is predicted.
+#[test]
+fn classes_that_do_not_exclude_each_other_are_predicted_each_by_itself() {
+    let folder = Folder::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/labels.safetensors");
+    fs::copy(fixture, folder.path("m.safetensors")).expect("a copy");
+    fs::write(folder.path("rows.csv"), "x1,x2,x3\n1,1,0\n-1,1,0\n").expect("written");
+    let said = folder.run(&["predict", "m.safetensors", "rows.csv", "--json"]).well().json();
+    assert_eq!((said[0]["predicted"].clone(), said[1]["predicted"].clone()), (json!(["0", "1"]), json!(["1"])));
 }

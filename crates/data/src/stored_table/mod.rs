@@ -1,5 +1,7 @@
 //! A table that is not in memory: its cells are read and typed once, and kept in a temporary file from which rows are read as they are needed.
 
+mod rows;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
@@ -8,11 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use layerloop::data::{Dataset, FitSample, MOST_STRATIFIED, Part, RowParts, StoredRows, TableParts, TableSplit};
-use layerloop::preprocess::{Column, Entries, Frame, Kind, MISSING, Preprocessing, Values};
+use layerloop::data::{FitSample, MOST_STRATIFIED, Part, RowParts, TableParts, TableSplit};
+use layerloop::preprocess::{Column, Frame, Kind, MISSING, Preprocessing, Values};
 use layerloop::{Error, Result};
 use layerloop_table::{Cells, Detected, as_targets, detect, typed, typed_as_detected};
 
+use self::rows::TrainedOn;
+pub use self::rows::TrainingRows;
 use crate::tables::{Opened, Table, TableOptions, notes};
 use crate::temporary::{Temporary, Writer, no_room};
 
@@ -23,8 +27,6 @@ const MOST_ROWS: usize = 1 << 16;
 const MOST_LEVELS: usize = 1 << 20;
 /// Bytes of the inputs of rows to train on that are in memory all the time, at most.
 const IN_MEMORY: usize = 64 << 20;
-/// Rows between two counts of the rows to train on.
-const COUNTED: usize = 1024;
 
 /// A table whose rows are in a temporary file, which is removed with it.
 #[derive(Debug)]
@@ -376,10 +378,7 @@ impl StoredTable {
         let in_memory = TableParts::of_frames(&train, validation, &test, &target, notes, || Ok(by.clone()))?;
         let by = in_memory.train.preprocessing().cloned().unwrap_or_else(|| by.into());
         self.scale(&by)?;
-        Ok(StoredParts {
-            parts: in_memory,
-            rows: TrainingRows { table: self, trained_on, entries: Entries::new(&Arc::new(by.of_scaled())).into() },
-        })
+        Ok(StoredParts { parts: in_memory, rows: TrainingRows::new(self, trained_on, &Arc::new(by.of_scaled())) })
     }
 }
 
@@ -439,63 +438,4 @@ impl Constants {
 
 fn first<'a>(mut cells: impl Iterator<Item = &'a str>) -> String {
     cells.next().unwrap_or_default().to_owned()
-}
-
-/// Which rows of a table are trained on.
-#[derive(Debug)]
-struct TrainedOn {
-    /// A bit for each row.
-    bits: Vec<u64>,
-    /// Rows to train on before every 1024th row of the table, and their number.
-    before: Vec<usize>,
-}
-
-impl TrainedOn {
-    fn new(parts: &[Part]) -> Self {
-        let of_rows =
-            |parts: &[Part]| parts.iter().rev().fold(0, |bits, part| bits << 1 | u64::from(*part == Part::Train));
-        let bits: Vec<u64> = parts.chunks(64).map(of_rows).collect();
-        let counts = bits.chunks(COUNTED / 64).map(|bits| bits.iter().map(|bits| bits.count_ones() as usize).sum());
-        let before = std::iter::once(0).chain(counts.scan(0, |sum, count: usize| {
-            *sum += count;
-            Some(*sum)
-        }));
-        Self { before: before.collect(), bits }
-    }
-
-    fn has(&self, place: usize) -> bool {
-        self.bits[place / 64] >> (place % 64) & 1 == 1
-    }
-
-    fn count(&self) -> usize {
-        self.before.last().copied().unwrap_or(0)
-    }
-
-    /// The place in the table of one of the rows to train on.
-    fn place(&self, row: usize) -> usize {
-        let piece = self.before.partition_point(|&before| before <= row) - 1;
-        let mut to_train = (piece * COUNTED..self.bits.len() * 64).filter(|&place| self.has(place));
-        to_train.nth(row - self.before[piece]).unwrap_or_default()
-    }
-}
-
-/// The rows of a table to train on, read from a file and made inputs as they are needed.
-#[derive(Debug)]
-pub struct TrainingRows {
-    table: StoredTable,
-    trained_on: TrainedOn,
-    /// What makes inputs of them.
-    entries: Mutex<Entries>,
-}
-
-impl StoredRows for TrainingRows {
-    fn rows(&self) -> usize {
-        self.trained_on.count()
-    }
-
-    fn read(&self, rows: Range<usize>) -> Result<Dataset> {
-        let places = self.trained_on.place(rows.start)..self.trained_on.place(rows.end - 1) + 1;
-        let frame = self.table.frame(places, |place| self.trained_on.has(place))?;
-        Dataset::of_frame_by_entries(&frame, &mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
