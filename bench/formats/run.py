@@ -7,6 +7,7 @@ Each network is trained by scikit-learn on random rows and written by each tool;
 """
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import emlearn
 from skl2onnx import to_onnx
 from sklearn.neural_network import MLPClassifier
 
-LAYERLOOP, ONNX2C = sys.argv[1], sys.argv[2]
+LAYERLOOP, ONNX2C = (arg if arg == "-" else os.path.abspath(arg) for arg in sys.argv[1:3])
 FOLDER = Path(tempfile.mkdtemp())
+os.chdir(FOLDER)  # emlearn writes into a folder of its own below this one
 CC = ["cc", "-O3", "-march=native"]
 ROWS = 200
 

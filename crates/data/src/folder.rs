@@ -31,10 +31,7 @@ pub fn load_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Option<Dataset>
     let paths = require(folder, if has_test { &STANDARD_NAMES } else { &STANDARD_NAMES[..2] })?;
     let name = folder.display().to_string();
     let (images, labels) = read_part([&paths[0], &paths[1]], None)?;
-    let classes = match classes::read(folder)? {
-        Some(classes) => classes,
-        None => (0..=labels.iter().copied().max().unwrap_or(0)).map(|label| label.to_string()).collect(),
-    };
+    let classes = classes_of(folder, &labels)?;
     let train = dataset(&name, &paths[1], images, &labels, &classes)?;
     let [_, _, test_images, test_labels] = &paths[..] else { return Ok((train, None)) };
     let (images, labels) = read_part([test_images, test_labels], None)?;
@@ -45,6 +42,12 @@ pub fn load_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Option<Dataset>
         return Err(Error::data(test_images, reason));
     }
     Ok((train, Some(test)))
+}
+
+/// The names of the classes of a folder whose training part has these labels.
+fn classes_of(folder: &Path, labels: &[u8]) -> Result<Vec<String>> {
+    let numbers = || (0..=labels.iter().copied().max().unwrap_or(0)).map(|label| label.to_string()).collect();
+    Ok(classes::read(folder)?.unwrap_or_else(numbers))
 }
 
 /// Whether one of the files is there.
@@ -75,13 +78,9 @@ pub(crate) fn stored_parts(name: &str, folder: &Path, entry: Option<&Entry>) -> 
     };
     let known = known.as_ref().map(|(files, classes)| Known { images: &files[2], labels: &files[3], classes });
     let (pixels, of_test) = read_part([test_images, test_labels], known.as_ref())?;
-    let classes: Vec<String> = match (&known, classes::read(folder)?) {
-        (Some(known), _) => known.classes.iter().map(ToString::to_string).collect(),
-        (None, Some(classes)) => classes,
-        (None, None) => {
-            let last = idx::read_labels(labels)?.iter().copied().max().unwrap_or(0);
-            (0..=last).map(|label| label.to_string()).collect()
-        }
+    let classes = match &known {
+        Some(known) => known.classes.iter().map(ToString::to_string).collect(),
+        None => classes_of(folder, &idx::read_labels(labels)?)?,
     };
     let test = dataset(&format!("{name} test"), test_labels, pixels, &of_test, &classes)?;
     Ok(([images.clone(), labels.clone()], test))

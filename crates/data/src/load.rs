@@ -36,6 +36,22 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Two parts in memory, of files in `folder` if there are any; nothing else is known of them.
+    #[must_use]
+    pub fn new(train: Dataset, test: Dataset, folder: Option<PathBuf>) -> Self {
+        Self {
+            train,
+            test,
+            validation: None,
+            about: "",
+            defaults: Defaults::IMAGES,
+            folder,
+            notes: Vec::new(),
+            test_frame: None,
+            stored: None,
+        }
+    }
+
     /// Number of rows to train on.
     #[must_use]
     pub fn rows_to_train_on(&self) -> usize {
@@ -195,17 +211,7 @@ fn from_folder(data: &Path, options: &LoadOptions<'_>, progress: &mut dyn FnMut(
         None => split_off(&train, &mut notes)?,
     };
     let folder = Some(std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf()));
-    Ok(Loaded {
-        train,
-        test,
-        validation: None,
-        about: "",
-        defaults: Defaults::IMAGES,
-        folder,
-        notes,
-        test_frame: None,
-        stored: None,
-    })
+    Ok(Loaded { notes, ..Loaded::new(train, test, folder) })
 }
 
 /// What is said of `data` that is neither a name nor a folder nor a file.
@@ -227,17 +233,7 @@ fn from_table(data: &Path) -> Result<Loaded> {
     let parts = TableParts::new(&frame, None, &target, &TableSplit::default(), fit)?;
     notes.extend(parts.notes);
     let TableParts { train, test, test_frame, .. } = parts;
-    Ok(Loaded {
-        train,
-        test,
-        validation: None,
-        about: "",
-        defaults: Defaults::IMAGES,
-        folder: place_of_table(data),
-        notes,
-        test_frame: Some(test_frame),
-        stored: None,
-    })
+    Ok(Loaded { notes, test_frame: Some(test_frame), ..Loaded::new(train, test, place_of_table(data)) })
 }
 
 /// What is said of a folder in which there is no data.
@@ -271,15 +267,5 @@ fn with_defaults(entry: &Entry, [train, test]: [Dataset; 2], folder: Option<&Pat
     let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()));
     let fit = |part: Dataset| if let Some(fit) = entry.fit { part.with_fit(fit) } else { part };
     let (train, test) = (fit(train), fit(test));
-    Loaded {
-        train,
-        test,
-        validation: None,
-        about: entry.about,
-        defaults: entry.defaults,
-        folder,
-        notes: Vec::new(),
-        test_frame: None,
-        stored: None,
-    }
+    Loaded { about: entry.about, defaults: entry.defaults, ..Loaded::new(train, test, folder) }
 }

@@ -8,12 +8,9 @@ use layerloop::data::{Dataset, Inputs, StoredRows, split_stratified};
 use layerloop::{Error, Result};
 
 use crate::load::Loaded;
-use crate::registry::{self, Defaults, Source};
-use crate::temporary::{Temporary, Writer};
+use crate::registry::{self, Source};
+use crate::temporary::{IN_MEMORY, Temporary, Writer};
 use crate::{cache, folder, idx};
-
-/// Bytes of the pixels of rows to train on that are in memory all the time, at most.
-const IN_MEMORY: usize = 64 << 20;
 
 /// Rows of images to train on, read from a file as they are needed.
 #[derive(Debug)]
@@ -56,18 +53,13 @@ pub fn load_stored(data: &Path, data_dir: Option<&Path>, held: Held) -> Result<L
     let ([images, labels], test) = folder::stored_parts(&name, &place, entry)?;
     let whole = StoredImages::new(name, &images, &labels, &test, entry)?;
     let (stored, validation) = whole.hold_back(held)?;
-    let defaults = entry.map_or(Defaults::IMAGES, |entry| entry.defaults);
     let fit = |part: Dataset| if let Some(fit) = entry.and_then(|entry| entry.fit) { part.with_fit(fit) } else { part };
-    Ok(Loaded {
-        train: fit(stored.some()?),
-        validation,
-        test: fit(test),
-        about: entry.map_or("", |entry| entry.about),
-        defaults,
-        folder: Some(std::path::absolute(&place).unwrap_or(place)),
-        notes: Vec::new(),
-        test_frame: None,
-        stored: Some(Arc::new(stored)),
+    let folder = Some(std::path::absolute(&place).unwrap_or(place));
+    let parts = Loaded::new(fit(stored.some()?), fit(test), folder);
+    let parts = Loaded { validation, stored: Some(Arc::new(stored)), ..parts };
+    Ok(match entry {
+        Some(entry) => Loaded { about: entry.about, defaults: entry.defaults, ..parts },
+        None => parts,
     })
 }
 

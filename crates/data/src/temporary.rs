@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use layerloop::{Error, Result};
 
+/// Bytes of the inputs of rows to train on that are in memory all the time, where the others are in a file; at most.
+pub(crate) const IN_MEMORY: usize = 64 << 20;
+
 /// A file that is being written.
 pub(crate) struct Writer(BufWriter<File>);
 

@@ -8,7 +8,6 @@ use layerloop::model_file::Model;
 use layerloop::preprocess::{Frame, Kind, Preprocessing, Unseen};
 use layerloop::{Error, Result};
 use layerloop_data::Loaded;
-use layerloop_data::registry::Defaults;
 use layerloop_data::tables::{notes, open_table, place};
 use layerloop_table::{Reader, typed};
 
@@ -146,16 +145,5 @@ pub(crate) fn load(model: &Model, by: &Arc<Preprocessing>, data: Option<&Path>) 
     let mut pieces = Pieces::open(model, by, path, usize::MAX)?;
     let data = pieces.next().unwrap_or_else(|| Err(pieces.reader.no_rows()))?;
     pieces.say();
-    let folder = place(path);
-    Ok(Loaded {
-        train: data.clone(),
-        test: data,
-        validation: None,
-        about: "",
-        defaults: Defaults::IMAGES,
-        folder,
-        notes: Vec::new(),
-        test_frame: None,
-        stored: None,
-    })
+    Ok(Loaded::new(data.clone(), data, place(path)))
 }

@@ -18,15 +18,13 @@ use layerloop_table::{Cells, Detected, as_targets, detect, typed, typed_as_detec
 use self::rows::TrainedOn;
 pub use self::rows::TrainingRows;
 use crate::tables::{Opened, Table, TableOptions, notes};
-use crate::temporary::{Temporary, Writer, no_room};
+use crate::temporary::{IN_MEMORY, Temporary, Writer, no_room};
 
 /// Cells of the rows by which the kinds of columns are detected, and that are read at once; rows, at most.
 const CHUNK: usize = 1 << 22;
 const MOST_ROWS: usize = 1 << 16;
 /// Levels of a column, at most.
 const MOST_LEVELS: usize = 1 << 20;
-/// Bytes of the inputs of rows to train on that are in memory all the time, at most.
-const IN_MEMORY: usize = 64 << 20;
 
 /// A table whose rows are in a temporary file, which is removed with it.
 #[derive(Debug)]

@@ -210,9 +210,8 @@ pub struct FitContext<'a> {
     pub from: Option<Checkpoint>,
     /// Whether to go on though options or data are others than the checkpoint's.
     pub anyway: bool,
-    /// The rows to train on, where they are not in memory; `train` is then some of them, or all: networks that start by data start by these, and
-    /// what depends on the number of rows of each class too. They are visited in the order of [`FitOptions::micro_batches`], of one where there is
-    /// but one.
+    /// The rows to train on, where they are not in memory; `train` is then some of them, or all: class weights that balance go by these. They are
+    /// visited in the order of [`FitOptions::micro_batches`], of one stream where there is but one.
     pub stored: Option<&'a dyn StoredRows>,
     /// The other processes that train the same network on the same data with the same options, in [`FitOptions::micro_batches`]: each calls this
     /// function too. The checkpoint, the callback and the time limit are those of rank 0.
@@ -344,9 +343,7 @@ fn begin<'a>(
     let history = History::new(ALWAYS.map(String::from).into_iter().chain(watched.names()));
     let stopper = options.early_stopping.as_ref().map(|rule| Stopper::new(rule, &history)).transpose()?;
     let states = options.optimizer.at(1, options.learning_rate).states();
-    // A column that is 0 in the rows that are in memory may not be in others.
-    let input_plan = input_plan(network, train, options, batch, continues || stored.is_some());
-    let input_plan = if stored.is_some() { input_plan.of_rows(train.width()) } else { input_plan };
+    let input_plan = input_plan(network, (train, stored.is_some()), options, batch, continues);
     let chunk = match options.micro_batches {
         1 => workspace::chunk_rows(&network.program, &input_plan, batch, threads),
         _ => batch,
@@ -357,9 +354,8 @@ fn begin<'a>(
     let stepper = Stepper::new(threads::team(threads)?, network, input_plan, sizes, states).with_whole(whole);
     let rates = Rates::of(&options.layer_rates, &network.program)?;
     let stepper = stepper.with_frozen(rates.iter().map(|rates| rates.frozen()).collect());
-    // With more threads than processors, timings say nothing about a team with a processor for each.
-    let in_doubt = (2..=processors()).contains(&threads) && operations(network.spec(), batch) < LARGE;
-    let adaptive_threads = (in_doubt && lbfgs.is_none()).then(AdaptiveThreads::new);
+    let in_doubt = lbfgs.is_none() && is_in_doubt(network.spec(), batch, threads);
+    let adaptive_threads = in_doubt.then(AdaptiveThreads::new);
     let per_epoch = options.steps_of_epoch(rows);
     let start = Progress { step: 0, steps: per_epoch.saturating_mul(options.epochs as u64), per_epoch };
     let norms = no_norms(&network.program);
@@ -391,6 +387,12 @@ fn begin<'a>(
     })
 }
 
+/// Whether it is not certain that so many threads are faster than one. With more of them than processors, timings say nothing about a team with a
+/// processor for each.
+fn is_in_doubt(spec: &Spec, batch: usize, threads: usize) -> bool {
+    (2..=processors()).contains(&threads) && operations(spec, batch) < LARGE
+}
+
 /// Whether the gradient is computed whole before the step of batches of so many rows, in chunks of so many.
 fn gradient_is_apart(program: &Program, options: &FitOptions, [batch, chunk]: [usize; 2], on_ranks: bool) -> bool {
     if options.micro_batches > 1 {
@@ -408,12 +410,18 @@ fn plateau(options: &FitOptions) -> Option<Plateau> {
     }
 }
 
-/// How the rows enter the network.
-fn input_plan(network: &Network, train: &Dataset, options: &FitOptions, batch: usize, continues: bool) -> InputPlan {
+/// How the rows enter the network, of which `train` may be but some: a column that is 0 in these may not be in others.
+fn input_plan(
+    network: &Network,
+    (train, is_some): (&Dataset, bool),
+    options: &FitOptions,
+    batch: usize,
+    continues: bool,
+) -> InputPlan {
     let (source, width, program) = (train.inputs().source(), train.width(), &network.program);
     if options.augment.is_empty() {
-        let plan = InputPlan::of(source, width, batch, program, continues || options.decays());
-        if options.micro_batches > 1 { plan.of_rows(width) } else { plan }
+        let plan = InputPlan::of(source, width, batch, program, continues || is_some || options.decays());
+        if options.micro_batches > 1 || is_some { plan.of_rows(width) } else { plan }
     } else {
         InputPlan::augmented(source, width, &options.augment, program)
     }

@@ -10,7 +10,7 @@ use layerloop::preprocess::{Frame, Kind, PreprocessOptions, Preprocessing, Scali
 use layerloop::recipes::{Choice, Recipe};
 use layerloop::{Error, Result, memory};
 use layerloop_data::Loaded;
-use layerloop_data::registry::{self, Defaults};
+use layerloop_data::registry;
 use layerloop_data::stored_table::{StoredParts, StoredTable, TrainingRows};
 use layerloop_data::tables::{Table, notes, open_table, place, read_table};
 use layerloop_table::typed;
@@ -205,17 +205,8 @@ fn loaded(args: &Train, table: &Table, (parts, stored, more): Parts) -> Loaded {
     let name = |data: &Path| data.display().to_string();
     let (train, test) =
         (train.named(name(&args.data)), test.named(format!("{} test", name(args.test.as_ref().unwrap_or(&args.data)))));
-    Loaded {
-        train,
-        test,
-        validation,
-        about,
-        defaults: Defaults::IMAGES,
-        folder: place(&args.data),
-        notes,
-        test_frame,
-        stored: stored.map(|stored| stored as _),
-    }
+    let stored = stored.map(|stored| stored as _);
+    Loaded { validation, about, notes, test_frame, stored, ..Loaded::new(train, test, place(&args.data)) }
 }
 
 /// A sentence of the columns that are left out.
